@@ -1,0 +1,1 @@
+"""Pure array functions of the networks: pooling, upsampling, cropping."""
