@@ -1,0 +1,39 @@
+"""Semantic segmentation with FCN and DeconvNet, as published, in JAX/Flax.
+
+>>> import fcn_jax
+>>> model = fcn_jax.create("fcn8s", num_classes=21)
+>>> variables = model.init(key, fcn_jax.preprocess(images))
+>>> logits = model.apply(variables, fcn_jax.preprocess(images))
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fcn_jax.models import create
+    from fcn_jax.preprocessing import deprocess, preprocess
+    from fcn_jax.viz import decode_labels
+
+__version__ = "0.1.0"
+__all__ = ["create", "decode_labels", "deprocess", "preprocess"]
+
+# Loaded on first use, so that importing the package stays quick.
+_HOME = {
+    "create": "fcn_jax.models",
+    "decode_labels": "fcn_jax.viz",
+    "deprocess": "fcn_jax.preprocessing",
+    "preprocess": "fcn_jax.preprocessing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(
+            f"module 'fcn_jax' has no attribute {name!r}; it has {', '.join(__all__)} "
+            f"and its submodules (import fcn_jax.{name} if that is one)."
+        )
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,55 @@
+r"""FCN-8s on CamVid (367 training, 101 validation images, 11 classes), from scratch.
+
+python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn8s \
+    --config.data.root=DIR
+Modes: full (CPU: half width, half resolution), gpu (full width and resolution), smoke.
+Published for scale, from ImageNet weights: FCN-8s 0.570, SegNet 0.601 mean IU on the
+233 test images (Badrinarayanan et al. 2017, table 3, FCN and SegNet rows).
+Ours, validation mean IU at the full 360x480: see README.md, "Results".
+"""
+
+from configs.base import base_config
+
+_EPOCH = 367 / 8  # Steps.
+
+
+def get_config(mode="full"):
+    config = base_config()
+    config.data.name = "folder"
+    config.data.root = "../shared/data/camvid"
+    config.data.flip = True
+    config.data.brightness = 0.2
+    config.model.num_classes = 11
+    config.model.padding = "same"
+    config.model.batch_norm = True
+    config.preprocessing = "imagenet"
+    config.optim.name = "adamw"
+    config.optim.learning_rate = 2e-3
+    config.optim.weight_decay = 1e-2
+    config.optim.schedule = "one_cycle"
+    config.batch_size = 8
+    config.eval_batch_size = 4
+    config.log_every = 20
+    if mode in ("full", "smoke"):
+        # Half resolution: scales are relative to the 360x480 image.
+        config.data.scale = (0.35, 0.8)
+        config.data.crop = (176, 240)
+        config.eval_scale = 0.5
+        config.model.width = 0.5
+        config.model.fc_features = 2048  # 1024 at this width.
+        config.num_steps = round(38 * _EPOCH)
+        config.eval_every = round(4 * _EPOCH)
+        config.checkpoint_every = 50
+    if mode == "gpu":
+        config.data.scale = (0.6, 1.8)
+        config.data.crop = (352, 480)
+        config.data.num_threads = 8
+        config.model.dtype = "bfloat16"
+        config.num_steps = round(150 * _EPOCH)
+        config.eval_every = round(10 * _EPOCH)
+        config.checkpoint_every = config.eval_every
+    if mode == "smoke":
+        config.model.width = 1 / 16
+        config.batch_size = config.eval_batch_size = 2
+        config.num_steps, config.log_every = 2, 1
+    return config

@@ -1,0 +1,279 @@
+"""From a config to plain arguments: the one library file that sees a config.
+
+`train.py` and `eval.py` share it, so that a run is evaluated as it was trained.
+"""
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+from absl import flags
+from ml_collections import config_flags
+
+from fcn_jax import data, models, optim
+from fcn_jax.data import checks, loader
+from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+
+HEADLINE_METRICS = (
+    "pixel_accuracy",
+    "mean_accuracy",
+    "mean_iu",
+    "frequency_weighted_iu",
+)
+
+# Keys that change what is shown or kept, or where data lie, but not the parameters at
+# the end: they may differ when a run goes on.
+_FREE_KEYS = (
+    "log_every",
+    "eval_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "num_pictures",
+    "eval_batch_size",
+    "data.root",
+    "data.data_dir",
+    "data.manual_dir",
+    "data.num_threads",
+    "data.eval_split",
+)
+
+
+def define_flags() -> None:
+    """Declare --config and --workdir."""
+    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+    flags.DEFINE_string("workdir", None, "Directory of the run.")
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parse the command line; a mistake in it ends the process with one message."""
+    try:
+        rest = flags.FLAGS(argv)
+        for name in ("config", "workdir"):
+            if not flags.FLAGS[name].value:
+                raise flags.Error(
+                    f"--{name} is missing; usage: python {Path(argv[0]).name} "
+                    f"--config=configs/NAME.py --workdir=DIR [--config.key=value ...]"
+                )
+        if len(rest) > 1:
+            raise flags.Error(
+                f"cannot make sense of {rest[1:]}; options look like --workdir=DIR or "
+                f"--config.optim.learning_rate=1e-3"
+            )
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
+        # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
+        sys.exit(f"{Path(argv[0]).name}: {_readable(e)}")
+    return rest
+
+
+def _readable(error: Exception) -> str:
+    text = str(error)
+    while text[:1] in "'\"":
+        try:
+            text = str(ast.literal_eval(text.split("\n")[0])) + "".join(
+                "\n" + line for line in text.split("\n")[1:]
+            )
+        except (SyntaxError, ValueError):
+            break
+    return text.replace("\\n", "\n")
+
+
+def config_of_flags() -> ml_collections.ConfigDict:
+    """The config of the command line, overrides applied."""
+    return flags.FLAGS.config
+
+
+def run_reporting_errors(work: Callable[[], Any]) -> None:
+    """Do `work`; an error a user can mend is one message, not a traceback.
+
+    Set FCN_JAX_TRACEBACK=1 to see where it came from.
+    """
+    try:
+        work()
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("FCN_JAX_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
+    """The source of `which`, "train" or "eval", checked against num_classes."""
+    split = config.data.train_split if which == "train" else config.data.eval_split
+    source = data.open_source(
+        config.data.name,
+        split,
+        root=config.data.root or None,
+        data_dir=config.data.data_dir or None,
+        manual_dir=config.data.manual_dir or None,
+    )
+    checks.check_num_classes(source, config.model.num_classes)
+    return source
+
+
+def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> Any:
+    """The network; `axis_name` is that of the devices that train it together."""
+    options = config.model.to_dict()
+    name, num_classes = options.pop("name"), options.pop("num_classes")
+    if not options["skip_scales"]:
+        del options["skip_scales"]
+    if options["dtype"] not in ("float32", "bfloat16"):
+        raise ValueError(
+            f"config.model.dtype={options['dtype']!r} is not known; use 'float32' or "
+            f"'bfloat16'."
+        )
+    options["dtype"] = jnp.dtype(options["dtype"])
+    return models.create(name, num_classes, axis_name=axis_name, **options)
+
+
+def make_preprocessing(config: ml_collections.ConfigDict) -> Preprocessing:
+    """What turns uint8 RGB into the network's input."""
+    if config.preprocessing not in PREPROCESSING:
+        raise ValueError(
+            f"config.preprocessing={config.preprocessing!r} is not known; use one of "
+            f"{sorted(PREPROCESSING)}."
+        )
+    return PREPROCESSING[config.preprocessing]
+
+
+def make_optimizer(
+    config: ml_collections.ConfigDict, params: Any
+) -> optax.GradientTransformation:
+    """The optimiser with its schedule and per-layer multipliers."""
+    settings = config.optim
+    schedule = optim.make_schedule(
+        settings.schedule,
+        learning_rate=settings.learning_rate,
+        num_steps=config.num_steps,
+        **settings.schedule_options.to_dict(),
+    )
+    return optim.make_optimizer(
+        settings.name,
+        schedule,
+        params,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        bias_lr=settings.bias_lr,
+        bias_decay=settings.bias_decay,
+        frozen=tuple(settings.frozen),
+        clip_norm=settings.clip_norm or None,
+    )
+
+
+def loss_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Keyword arguments of `training.train_step` about the loss."""
+    settings = config.loss
+    if settings.class_weights and len(settings.class_weights) != (
+        config.model.num_classes
+    ):
+        raise ValueError(
+            f"config.loss.class_weights has {len(settings.class_weights)} entries for "
+            f"{config.model.num_classes} classes; give one a class, or () for none."
+        )
+    return {
+        "reduction": settings.reduction,
+        "class_weights": tuple(settings.class_weights) or None,
+        "pixel_probability": settings.pixel_probability,
+    }
+
+
+def train_batches(
+    config: ml_collections.ConfigDict, source: Any, start_step: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """The training batches from update `start_step` on."""
+    settings = config.data
+    return loader.train_batches(
+        source,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        num_classes=config.model.num_classes,
+        augmentation=loader.Augmentation(
+            flip=settings.flip,
+            scale=tuple(settings.scale) or None,
+            crop=tuple(settings.crop) or None,
+            jitter=settings.jitter,
+            brightness=settings.brightness,
+        ),
+        canvas=tuple(settings.canvas) or None,
+        with_replacement=settings.with_replacement,
+        start_step=start_step,
+        num_threads=settings.num_threads,
+    )
+
+
+def describe(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """What a checkpoint says of its making: the config and the preprocessing."""
+    return {
+        "config": json.loads(config.to_json()),
+        "preprocessing": make_preprocessing(config).to_dict(),
+    }
+
+
+def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Write the config into a new workdir; in an old one, compare it.
+
+    Raises:
+        ValueError: If the workdir belongs to a run of another config.
+    """
+    path = workdir / "config.json"
+    ours = json.loads(config.to_json())
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        free = set(_FREE_KEYS)
+        if config.optim.schedule == "constant":
+            free.add("num_steps")  # The steps before do not depend on it.
+        differing = [
+            f"{name}: {old!r} there, {new!r} now"
+            for name, old, new in _differences(theirs, ours)
+            if name not in free
+        ]
+        if differing:
+            raise ValueError(
+                f"{workdir} holds a run of another config ({'; '.join(differing)}). "
+                f"Give a fresh --workdir, or the config of that run."
+            )
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_json(path, ours)
+
+
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*old, *new}):
+        a, b = old.get(name), new.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from _differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            yield f"{prefix}{name}", a, b
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", "utf-8")
+    os.replace(part, path)
+
+
+def describe_cost(compiled: Any) -> str:
+    """FLOPs and memory of a compiled step, as its compiler counts them."""
+    cost = compiled.cost_analysis() or {}
+    cost = cost[0] if isinstance(cost, list) else cost
+    memory = compiled.memory_analysis()
+    peak = (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+        + memory.temp_size_in_bytes
+    )
+    return (
+        f"a step takes {cost.get('flops', 0) / 1e9:,.1f} GFLOP and, at its peak, "
+        f"{peak / 2**20:,.0f} MiB a device on {jax.default_backend()}"
+    )

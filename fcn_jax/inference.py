@@ -1,0 +1,73 @@
+"""From images to class probabilities: whole images, at one or more scales, mirrored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from fcn_jax.ops import resizing
+from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
+
+Array = jax.Array
+
+
+def log_probs(
+    variables: Mapping[str, Any],
+    batch: Mapping[str, Array],
+    *,
+    model: nn.Module,
+    preprocessing: Preprocessing = CAFFE,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> Array:
+    """Class log-probabilities of every pixel, averaged over the views of an image.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: `image` uint8 RGB [N, H, W, 3] and `sizes` int32 [N, 2] (may be absent
+            when the images fill the array); for every scale S other than 1,
+            `image@S` and `sizes@S`, the same images resized.
+        model: A network of `fcn_jax.models`.
+        preprocessing: What turns uint8 RGB into the network's input.
+        scales: Input resolutions, relative to the image.
+        flip: Whether each view is also seen mirrored.
+
+    Returns:
+        [N, H, W, C] float32: the log of the mean of the views' probabilities.
+    """
+    image = batch["image"]
+    sizes = batch.get("sizes")
+    if sizes is None and (flip or tuple(scales) != (1.0,)):
+        whole = jnp.asarray(image.shape[1:3], jnp.int32)
+        sizes = jnp.broadcast_to(whole[None], (image.shape[0], 2))
+    views = []
+    for scale in scales:
+        scaled, scaled_sizes = image, sizes
+        if scale != 1:
+            scaled, scaled_sizes = (
+                batch[scaled_key("image", scale)],
+                batch[scaled_key("sizes", scale)],
+            )
+        for mirrored in (False, True) if flip else (False,):
+            view = resizing.flip(scaled, scaled_sizes) if mirrored else scaled
+            logits = model.apply(
+                variables, preprocess(view, preprocessing), scaled_sizes, train=False
+            )
+            if mirrored:
+                logits = resizing.flip(logits, scaled_sizes)
+            if scale != 1:
+                logits = resizing.resize(logits, scaled_sizes, sizes, image.shape[1:3])
+            views.append(jax.nn.log_softmax(logits))
+    if len(views) == 1:
+        return views[0]
+    total = views[0]
+    for view in views[1:]:
+        total = jnp.logaddexp(total, view)
+    return total - jnp.log(float(len(views)))
+
+
+def scaled_key(name: str, scale: float) -> str:
+    """The batch entry that holds `image` or `sizes` at a scale other than 1."""
+    return f"{name}@{scale:g}"

@@ -1,0 +1,78 @@
+"""What a run writes down: one JSON object a line, and TensorBoard events beside it."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+
+class RunLog:
+    """The log of a run, in which each step stands once however often it is resumed.
+
+    Args:
+        workdir: The run's directory; `log.jsonl` and `tensorboard/` are in it.
+        step: The step that the run resumes from. Lines of later steps, which an
+            interrupted run wrote after its last checkpoint, are dropped: these steps
+            are about to be done again.
+    """
+
+    def __init__(self, workdir: str | Path, step: int = 0):
+        workdir = Path(workdir)
+        workdir.mkdir(parents=True, exist_ok=True)
+        self.path = workdir / "log.jsonl"
+        _drop_lines_after(self.path, step)
+        self._file = self.path.open("a", encoding="utf-8")
+        self._events = SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=30
+        )
+
+    def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+        """Append one line, and its numbers as TensorBoard scalars `kind/name`.
+
+        Args:
+            kind: "train" or "eval".
+            step: Optimiser updates done.
+            values: What JSON can hold; floats are written in full precision.
+        """
+        line = json.dumps({"kind": kind, "step": step, **values}, allow_nan=False)
+        self._file.write(line + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                self._events.add_scalar(f"{kind}/{name}", value, step)
+
+    def picture(self, name: str, step: int, image: np.ndarray) -> None:
+        """Add a picture, uint8 [H, W, 3], to the TensorBoard events."""
+        self._events.add_image(name, image, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Write out what is left."""
+        self._file.close()
+        self._events.close()
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """The lines of a log, in order; a line that was cut off is left out."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue  # The process was killed while it wrote this line.
+    return entries
+
+
+def _drop_lines_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    kept = [entry for entry in read(path) if entry["step"] <= step]
+    part = path.with_suffix(".part")
+    part.write_text("".join(json.dumps(entry) + "\n" for entry in kept), "utf-8")
+    os.replace(part, path)

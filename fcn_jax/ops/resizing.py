@@ -1,0 +1,69 @@
+"""Bilinear resizing of padded batches, each image by its own true size."""
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+def resize(
+    x: Array, sizes: Array, out_sizes: Array, out_shape: tuple[int, int]
+) -> Array:
+    """Resize each image of a padded batch from its true size to another.
+
+    Pixel centres are at half-integers and the outermost pixels extend outwards, as in
+    the bilinear resizing of image libraries; nothing outside the true size is read.
+
+    Args:
+        x: Padded maps, [N, h, w, C] floating.
+        sizes: True heights and widths in `x`, [N, 2] integer, pixels.
+        out_sizes: Heights and widths to resize them to, [N, 2] integer, pixels.
+        out_shape: Height and width of the padded result.
+
+    Returns:
+        [N, out_shape[0], out_shape[1], C] of x's dtype; outside `out_sizes` the
+        outermost pixels go on.
+    """
+    outside = ~_within(sizes, x.shape[1:3])
+    x = jnp.where(outside, jnp.zeros((), x.dtype), x)  # 0 * inf would give NaN.
+    rows = _weights(sizes[:, 0], out_sizes[:, 0], x.shape[1], out_shape[0], x.dtype)
+    columns = _weights(sizes[:, 1], out_sizes[:, 1], x.shape[2], out_shape[1], x.dtype)
+    highest = jax.lax.Precision.HIGHEST
+    x = jnp.einsum("nyh,nhwc->nywc", rows, x, precision=highest)
+    return jnp.einsum("nxw,nywc->nyxc", columns, x, precision=highest)
+
+
+def flip(x: Array, sizes: Array) -> Array:
+    """Mirror each image of a padded batch left to right within its true width.
+
+    Args:
+        x: Padded maps, [N, H, W, C].
+        sizes: True heights and widths, [N, 2] integer, pixels.
+
+    Returns:
+        The same shape; what lies right of the true width stays where it is.
+    """
+    column = jnp.arange(x.shape[2], dtype=sizes.dtype)[None]
+    mirrored = sizes[:, 1:] - 1 - column
+    source = jnp.where(
+        mirrored >= 0, mirrored, jnp.broadcast_to(column, mirrored.shape)
+    )
+    return jnp.take_along_axis(x, source[:, None, :, None], axis=2)
+
+
+def _within(sizes: Array, shape: tuple[int, int]) -> Array:
+    row = jnp.arange(shape[0], dtype=sizes.dtype)[None, :, None, None]
+    column = jnp.arange(shape[1], dtype=sizes.dtype)[None, None, :, None]
+    height, width = sizes[:, 0, None, None, None], sizes[:, 1, None, None, None]
+    return (row < height) & (column < width)
+
+
+def _weights(
+    size: Array, out_size: Array, length: int, out_length: int, dtype
+) -> Array:
+    """How much of each input pixel is in each output pixel, [N, out_length, length]."""
+    size, out_size = size[:, None].astype(dtype), out_size[:, None].astype(dtype)
+    centre = (jnp.arange(out_length, dtype=dtype)[None] + 0.5) * (size / out_size) - 0.5
+    centre = jnp.clip(centre, jnp.zeros((), dtype), size - 1)
+    distance = centre[:, :, None] - jnp.arange(length, dtype=dtype)[None, None]
+    return jnp.maximum(1 - jnp.abs(distance), 0)

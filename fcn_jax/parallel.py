@@ -1,0 +1,119 @@
+"""Data parallelism: one program a device, the batch split between them.
+
+The only file that knows about `jax.pmap`. A step written per replica (see
+`fcn_jax.training`) becomes a step of all devices; the state has one copy a device.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXIS = "batch"
+
+
+def data_parallel(
+    step: Callable,
+    devices: Sequence[jax.Device],
+    *,
+    donate: Sequence[int] = (),
+    **settings: Any,
+) -> Callable:
+    """A per-replica step as a function over all `devices`.
+
+    Args:
+        step: Function of arrays with keyword-only settings.
+        devices: The devices that take part, one replica each.
+        donate: Positions of the arguments whose memory the step may reuse.
+        **settings: Keyword arguments that stay fixed, such as the model.
+
+    Returns:
+        `jax.pmap` of the step: every array argument and result has a leading axis
+        of len(devices).
+    """
+    return jax.pmap(
+        functools.partial(step, **settings),
+        axis_name=AXIS,
+        devices=list(devices),
+        donate_argnums=tuple(donate),
+    )
+
+
+def replicate(tree: Any, devices: Sequence[jax.Device]) -> Any:
+    """One copy of every array on each device: [...] -> [len(devices), ...].
+
+    The copies go straight from the host to their devices; no device ever holds more
+    than its own.
+    """
+    sharding = _sharding(devices)
+
+    def copy(x):
+        x = np.asarray(x)
+        return jax.device_put(
+            np.broadcast_to(x[None], (len(devices), *x.shape)), sharding
+        )
+
+    return jax.tree.map(copy, tree)
+
+
+def unreplicate(tree: Any) -> Any:
+    """The first device's copy of every array, as NumPy arrays that own their memory.
+
+    The copies stay valid when the originals are donated to a step.
+    """
+    return jax.tree.map(lambda x: np.array(x.addressable_shards[0].data)[0], tree)
+
+
+def shard_batch(
+    batch: Mapping[str, np.ndarray],
+    devices: Sequence[jax.Device],
+    accumulate: int = 1,
+) -> dict[str, jax.Array]:
+    """Split the rows of a batch between devices.
+
+    Row r of micro-batch m is row (m * rows of a micro-batch + r) of the batch,
+    whatever the number of devices, so that each update sees the same micro-batches.
+
+    Args:
+        batch: Arrays with the same number of rows, B.
+        devices: The devices to split them between.
+        accumulate: Micro-batches in the batch.
+
+    Returns:
+        Arrays [len(devices), B / len(devices), ...] on the devices.
+
+    Raises:
+        ValueError: If B is not divisible by len(devices) * accumulate.
+    """
+    rows = len(next(iter(batch.values())))
+    check_batch_size(rows, len(devices), accumulate)
+    micro = rows // (len(devices) * accumulate)
+    sharding = _sharding(devices)
+
+    def split(x):
+        x = x.reshape(accumulate, len(devices), micro, *x.shape[1:]).swapaxes(0, 1)
+        return jax.device_put(
+            x.reshape(len(devices), accumulate * micro, *x.shape[3:]), sharding
+        )
+
+    return {name: split(np.asarray(x)) for name, x in batch.items()}
+
+
+def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> None:
+    """Raise unless a batch splits evenly over devices and micro-batches."""
+    parts = num_devices * accumulate
+    if batch_size < 1 or batch_size % parts:
+        nearest = max(1, round(batch_size / parts)) * parts
+        raise ValueError(
+            f"batch of {batch_size} images cannot be split evenly over {num_devices} "
+            f"device(s) with {accumulate} accumulated micro-batch(es) each; it must be "
+            f"a positive multiple of {parts}, such as {nearest}: change "
+            f"config.batch_size, config.accumulate or the number of devices."
+        )
+
+
+def _sharding(devices: Sequence[jax.Device]) -> NamedSharding:
+    return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec(AXIS))
