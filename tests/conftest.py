@@ -8,6 +8,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import jax
 import pytest
 
+jax.config.update("jax_num_cpu_devices", 8)  # Virtual; most tests use the first.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 

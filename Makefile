@@ -1,0 +1,47 @@
+# make demo    trains FCN-8s on the built-in shapes, evaluates it, names its pictures
+# make test    runs the test suite
+# make parity  compares with PyTorch, live
+# make lint    ruff
+# make slow    the tests that take minutes
+# make clean   removes the environment and the demo's run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/shapes_fcn8s
+
+.PHONY: demo test parity lint slow clean
+
+demo: $(VENV)/.core
+	$(BIN)/python train.py --config=configs/shapes_fcn8s.py --workdir=$(RUN)
+	$(BIN)/python eval.py --config=configs/shapes_fcn8s.py --workdir=$(RUN)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2
+
+slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+parity: $(VENV)/.parity
+	$(BIN)/python -m pytest -m parity
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) $(RUN)
+
+$(VENV)/.core: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+# The CPU build where pip finds one; the version the comparisons were made with.
+$(VENV)/.parity: $(VENV)/.test
+	$(BIN)/pip install --quiet torch==2.13.0
+	touch $@

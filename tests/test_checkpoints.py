@@ -1,0 +1,208 @@
+import json
+import logging
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fcn_jax import checkpoints, training
+
+
+def make_state(step=0, width=4, seed=0):
+    rng = np.random.default_rng(seed)
+    params = {
+        "conv1_1": {
+            "kernel": rng.normal(size=(3, 3, 3, width)).astype(np.float32),
+            "bias": np.zeros(width, np.float32),
+        }
+    }
+    opt_state = jax.tree.map(np.asarray, optax.adamw(1e-3).init(params))
+    return training.TrainState(np.int32(step), params, {}, opt_state)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = checkpoints.Checkpoints(tmp_path / "checkpoints")
+    yield store
+    store.close()
+
+
+def save(store, *steps, scores=()):
+    scores = dict(scores)
+    for step in steps:
+        store.save(
+            make_state(step, seed=step),
+            metadata={"note": step},
+            mean_iu=scores.get(step),
+        )
+    store.wait()
+
+
+def damage(store, step, how):
+    folder = store.directory / str(step) / "state"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    if how == "truncated":
+        largest.write_bytes(content[: len(content) // 2])
+    elif how == "removed":
+        (folder / "_METADATA").unlink()
+    else:
+        data = [p for p in files if p.parent.name == "d"]
+        largest = max(data, key=lambda path: path.stat().st_size)
+        content = bytearray(largest.read_bytes())
+        content[len(content) // 2] ^= 1
+        largest.write_bytes(content)
+
+
+def test_what_is_saved_comes_back_equal(store):
+    save(store, 3)
+    restored = checkpoints.into_state(store.newest().arrays, make_state(seed=9))
+    expected = make_state(3, seed=3)
+    assert jax.tree.structure(restored) == jax.tree.structure(expected)
+    for ours, theirs in zip(
+        jax.tree.leaves(restored), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert store.newest().metadata == {"note": 3}
+
+
+def test_without_checkpoints_there_is_nothing_and_nothing_is_made(store):
+    assert (store.steps(), store.newest(), store.best()) == ([], None, None)
+    assert not store.directory.exists()
+
+
+def test_the_newest_two_and_the_best_are_kept(store):
+    save(store, 1, 2, 3, 4, 5, 6, scores={2: 0.5, 4: 0.3, 6: 0.2})
+    assert store.steps() == [2, 5, 6]
+    assert (store.best().step, store.newest().step) == (2, 6)
+
+
+@pytest.mark.parametrize("how", ("truncated", "removed", "flipped"))
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(store, how, caplog):
+    save(store, 1, 2)
+    damage(store, 2, how)
+    with caplog.at_level(logging.WARNING):
+        assert store.newest().step == 1
+    assert "checkpoint 2" in caplog.text
+    assert "going back to the one before" in caplog.text
+    assert store.steps() == [1]
+    save(store, 2)  # Its step can be done, and saved, again.
+    assert store.newest().step == 2
+
+
+def test_a_flipped_bit_in_an_array_is_found_by_its_hash(store):
+    save(store, 1)
+    arrays = store.newest().arrays
+    before = checkpoints.content_hash(arrays)
+    flat = np.array(arrays["params"]["conv1_1"]["kernel"])
+    flat.view(np.uint32).reshape(-1)[7] ^= 1
+    arrays["params"]["conv1_1"]["kernel"] = flat
+    assert checkpoints.content_hash(arrays) != before
+
+
+def test_a_wrong_hash_is_named(store):
+    save(store, 1)
+    path = store.directory / "1" / "metadata" / "metadata"
+    metadata = json.loads(path.read_text())
+    path.write_text(json.dumps({**metadata, "sha256": "0" * 64}))
+    with pytest.raises(ValueError, match=r"is corrupt: its arrays hash to \w+"):
+        store.read(1)
+
+
+def test_when_all_are_damaged_that_is_an_error(store):
+    save(store, 1, 2)
+    damage(store, 1, "removed")
+    damage(store, 2, "truncated")
+    with pytest.raises(ValueError, match=r"every checkpoint is damaged \(steps \[2, 1"):
+        store.newest()
+
+
+def test_a_torn_checkpoint_says_so(store):
+    save(store, 1)
+    damage(store, 1, "removed")
+    with pytest.raises(ValueError, match="cannot be read .*: it is torn or corrupt"):
+        store.read(1)
+
+
+def test_a_step_that_is_not_there_is_named_with_those_that_are(store):
+    save(store, 1)
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint of step 7 .* \[1\]"):
+        store.read(7)
+
+
+def test_saving_a_step_twice_is_refused(store):
+    save(store, 2)
+    with pytest.raises(OSError, match="checkpoint 2 .* (not saved|not be written)"):
+        save(store, 2)
+
+
+def test_another_class_count_is_named(store):
+    save(store, 1)
+    with pytest.raises(
+        ValueError, match="kernel is 3x3x3x4 in the checkpoint and 3x3x3x5"
+    ):
+        checkpoints.into_state(store.newest().arrays, make_state(width=5))
+
+
+def test_another_optimiser_is_named(store):
+    save(store, 1)
+    state = make_state()
+    other = state.replace(opt_state=optax.sgd(0.1, momentum=0.9).init(state.params))
+    with pytest.raises(ValueError, match="holds no opt_state/0/trace"):
+        checkpoints.into_state(store.newest().arrays, other)
+
+
+def test_a_smaller_model_is_named(store):
+    save(store, 1)
+    state = make_state()
+    smaller = {"conv1_1": {"kernel": state.params["conv1_1"]["kernel"]}}
+    other = state.replace(params=smaller, opt_state=optax.adamw(1.0).init(smaller))
+    with pytest.raises(ValueError, match="holds 3 arrays that this config's model"):
+        checkpoints.into_state(store.newest().arrays, other)
+
+
+def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
+    script = f"""
+        import resource, sys
+        sys.path[:0] = {sys.path!r}
+        import numpy as np
+        from fcn_jax import checkpoints, training
+        def state(step, n):
+            params = {{"fc6": {{"kernel": np.arange(n, dtype=np.float32) * 1.7}}}}
+            return training.TrainState(np.int32(step), params, {{}}, ())
+        store = checkpoints.Checkpoints({str(tmp_path / "checkpoints")!r})
+        store.save(state(1, 10), metadata={{}})
+        store.wait()
+        # No file may grow past 1 MiB: writing fails as on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+        rng = np.random.default_rng(0)
+        big = state(2, 10)
+        big.params["fc6"]["kernel"] = rng.normal(size=2**20).astype(np.float32)
+        try:
+            store.save(big, metadata={{}})
+            store.wait()
+        except OSError as error:
+            print("OSError:", error)
+        print(checkpoints.Checkpoints(store.directory).newest().step)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "could not be written" in result.stdout, result.stderr
+    assert "Make room or choose another --workdir" in result.stdout
+    assert result.stdout.split()[-1] == "1"
+
+
+def test_flatten_joins_names():
+    tree = {"a": {"b": jnp.ones(2)}, "c": 3}
+    assert sorted(checkpoints.flatten(tree)) == ["a/b", "c"]

@@ -1,0 +1,50 @@
+import json
+
+import numpy as np
+import pytest
+
+from fcn_jax import logs
+
+
+def test_lines_come_back_in_order(tmp_path):
+    log = logs.RunLog(tmp_path)
+    log.write("train", 1, {"loss": 0.1})
+    log.write("eval", 1, {"mean_iu": 0.5, "iu": {"disc": None}})
+    log.picture("prediction", 1, np.zeros((4, 4, 3), np.uint8))
+    log.close()
+    entries = logs.read(tmp_path / "log.jsonl")
+    assert entries[0] == {"kind": "train", "step": 1, "loss": 0.1}
+    assert entries[1]["iu"] == {"disc": None}
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_resuming_drops_the_steps_that_will_be_done_again(tmp_path):
+    log = logs.RunLog(tmp_path)
+    for step in range(1, 6):
+        log.write("train", step, {"loss": 1 / step})
+    log.close()
+    log = logs.RunLog(tmp_path, step=3)
+    log.write("train", 4, {"loss": 4.0})
+    log.close()
+    entries = logs.read(tmp_path / "log.jsonl")
+    assert [e["step"] for e in entries] == [1, 2, 3, 4]
+    assert (entries[2]["loss"], entries[3]["loss"]) == (1 / 3, 4.0)
+
+
+def test_a_line_cut_off_by_a_kill_is_dropped(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps({"kind": "train", "step": 1}) + '\n{"kind": "tra')
+    logs.RunLog(tmp_path, step=5).close()
+    assert logs.read(path) == [{"kind": "train", "step": 1}]
+    assert path.read_text().endswith("}\n")
+
+
+def test_no_log_is_no_lines(tmp_path):
+    assert logs.read(tmp_path / "log.jsonl") == []
+
+
+def test_nan_is_refused_because_json_has_none(tmp_path):
+    log = logs.RunLog(tmp_path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        log.write("train", 1, {"loss": float("nan")})
+    log.close()

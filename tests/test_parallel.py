@@ -1,0 +1,55 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcn_jax import parallel
+
+
+def test_rows_of_a_micro_batch_stay_in_it_on_any_number_of_devices():
+    batch = {"x": np.arange(16)}
+    for num_devices in (1, 2, 4):
+        devices = jax.devices()[:num_devices]
+        split = np.asarray(parallel.shard_batch(batch, devices, accumulate=2)["x"])
+        assert split.shape == (num_devices, 16 // num_devices)
+        per_micro = split.reshape(num_devices, 2, -1)
+        np.testing.assert_array_equal(per_micro[:, 0].reshape(-1), np.arange(8))
+        np.testing.assert_array_equal(per_micro[:, 1].reshape(-1), np.arange(8, 16))
+
+
+def test_a_mapped_step_sees_all_devices():
+    devices = jax.devices()[:4]
+    step = parallel.data_parallel(
+        lambda x, *, scale: scale * jax.lax.psum(jnp.sum(x), parallel.AXIS),
+        devices,
+        scale=2.0,
+    )
+    batch = parallel.shard_batch({"x": np.arange(8, dtype=np.float32)}, devices)
+    np.testing.assert_array_equal(np.asarray(step(batch["x"])), np.full(4, 56.0))
+
+
+def test_replicas_come_back_as_they_were_and_survive_donation():
+    devices = jax.devices()[:2]
+    tree = {"a": np.arange(3, dtype=np.float32), "step": np.int32(4)}
+    replicated = parallel.replicate(tree, devices)
+    kept = parallel.unreplicate(replicated)
+    step = parallel.data_parallel(
+        lambda t: jax.tree.map(lambda x: x * 0, t), devices, donate=(0,)
+    )
+    jax.block_until_ready(step(replicated))
+    np.testing.assert_array_equal(kept["a"], tree["a"])
+    assert kept["step"].shape == ()
+    assert kept["step"] == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "devices", "accumulate"), [(3, 2, 1), (8, 2, 3), (0, 1, 1)]
+)
+def test_an_uneven_batch_is_refused(rows, devices, accumulate):
+    match = (
+        rf"batch of {rows} images cannot be split .* multiple of {devices * accumulate}"
+    )
+    with pytest.raises(ValueError, match=match):
+        parallel.shard_batch(
+            {"x": np.zeros(rows)}, jax.devices()[:devices], accumulate
+        ) if rows else parallel.check_batch_size(rows, devices, accumulate)
