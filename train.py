@@ -271,6 +271,9 @@ class Run:
             "final_loss": losses[max(losses)],
             "lowest_loss": {"loss": losses[lowest], "step": lowest},
             "best": self.memory["best"],
+            "params_sha256": checkpoints.content_hash(
+                self.store.newest().arrays["params"]
+            ),
             "scores": [e for e in entries if e["kind"] == "eval"][-1],
         }
         configuration.write_json(self.workdir / "result.json", result)

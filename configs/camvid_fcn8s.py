@@ -37,9 +37,9 @@ def get_config(mode="full"):
         config.eval_scale = 0.5
         config.model.width = 0.5
         config.model.fc_features = 2048  # 1024 at this width.
-        config.num_steps = round(38 * _EPOCH)
-        config.eval_every = round(4 * _EPOCH)
-        config.checkpoint_every = 50
+        config.num_steps = round(46 * _EPOCH)
+        config.eval_every = round(5 * _EPOCH)
+        config.checkpoint_every = config.eval_every
     if mode == "gpu":
         config.data.scale = (0.6, 1.8)
         config.data.crop = (352, 480)

@@ -261,13 +261,33 @@ def into_state(arrays: Mapping[str, Any], template: Any) -> Any:
     Raises:
         ValueError: If the names or shapes are those of another model or optimiser.
     """
-    found = flatten(arrays)
     fields = {
         "params": template.params,
         "batch_stats": template.batch_stats,
         "opt_state": template.opt_state,
         "step": template.step,
     }
+    return template.replace(**_fill(arrays, fields))
+
+
+def into_variables(
+    arrays: Mapping[str, Any], template: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The saved `params` and `batch_stats`, in the places of a net's variables.
+
+    Args:
+        arrays: What `to_arrays` made; its optimiser state is left out.
+        template: What `model.init` returned.
+
+    Raises:
+        ValueError: If the names or shapes are those of another model.
+    """
+    kept = {name: arrays.get(name, {}) for name in ("params", "batch_stats")}
+    return _fill(kept, template)
+
+
+def _fill(arrays: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    found = flatten(arrays)
     filled = {}
     for field, tree in fields.items():
         leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
@@ -295,7 +315,7 @@ def into_state(arrays: Mapping[str, Any], template: Any) -> Any:
             f"optimiser lack, such as {sorted(found)[0]}. Use the config that made "
             f"it, or start from it with config.init_from."
         )
-    return template.replace(**filled)
+    return filled
 
 
 def content_hash(arrays: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from fcn_jax import metrics, parallel
 
 # Entries of a batch that only the host needs; the rest goes to the devices.
-_HOST_KEYS = ("index", "example_valid")
+_HOST_KEYS = ("id", "index", "example_valid")
 
 OnBatch = Callable[[Mapping[str, np.ndarray], np.ndarray], None]
 

@@ -1,0 +1,133 @@
+"""Transposed convolution and bilinear kernels as Caffe defines them.
+
+A transposed convolution is a matrix product at every input pixel followed by adding up
+overlapping blocks (Caffe: col2im). Written so, nothing is multiplied with the zeros
+that a dilated input would hold.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+
+def bilinear_taps(kernel_size: int) -> np.ndarray:
+    """The 1-D filter whose outer product is Caffe's bilinear upsampling kernel.
+
+    Args:
+        kernel_size: Length of the filter in output pixels; 2 * factor - factor % 2.
+
+    Returns:
+        Weights, [kernel_size] float64, symmetric; they sum to the upsampling factor.
+
+    Raises:
+        ValueError: If `kernel_size` is not positive.
+
+    References:
+        Long et al. 2015, arXiv:1411.4038, sec. 3.3; Caffe, "bilinear" weight filler.
+    """
+    if kernel_size < 1:
+        raise ValueError(
+            f"bilinear_taps: kernel_size={kernel_size} is not positive; "
+            f"for an upsampling factor f pass 2 * f - f % 2."
+        )
+    factor = (kernel_size + 1) // 2
+    centre = factor - 1 if kernel_size % 2 else factor - 0.5
+    return 1 - np.abs(np.arange(kernel_size) - centre) / factor
+
+
+def bilinear_kernel(kernel_size: int, channels: int) -> np.ndarray:
+    """The dense kernel that upsamples every channel by itself.
+
+    Returns:
+        [kernel_size, kernel_size, channels, channels] float64, zero off the diagonal.
+    """
+    taps = bilinear_taps(kernel_size)
+    kernel = np.zeros((kernel_size, kernel_size, channels, channels))
+    diagonal = np.arange(channels)
+    kernel[:, :, diagonal, diagonal] = np.outer(taps, taps)[:, :, None]
+    return kernel
+
+
+def bilinear_upsample(x: Array, factor: int, kernel_size: int | None = None) -> Array:
+    """The transposed convolution with a fixed bilinear kernel, a channel at a time.
+
+    Args:
+        x: [N, h, w, C] floating.
+        factor: Stride, in output pixels per input pixel.
+        kernel_size: Of the filter; None: 2 * factor - factor % 2.
+
+    Returns:
+        [N, (h - 1) * factor + kernel_size, (w - 1) * factor + kernel_size, C].
+    """
+    if kernel_size is None:
+        kernel_size = 2 * factor - factor % 2
+    taps = bilinear_taps(kernel_size)
+    blocks = -(-kernel_size // factor)
+    taps = np.pad(taps, (0, blocks * factor - kernel_size)).reshape(blocks, factor)
+    for axis in (1, 2):
+        length = (x.shape[axis] - 1) * factor + kernel_size
+        x = _upsample_axis(x, taps, axis, length)
+    return x
+
+
+def _upsample_axis(x: Array, taps: np.ndarray, axis: int, length: int) -> Array:
+    """Output pixel factor * m + r: the sum over blocks b of taps[b, r] * x[m - b]."""
+    blocks, factor = taps.shape
+    x = jnp.expand_dims(x, axis + 1)
+    total = None
+    for b in range(blocks):
+        pads = [(0, 0)] * x.ndim
+        pads[axis] = (b, blocks - 1 - b)
+        weight = jnp.asarray(taps[b], x.dtype)
+        shape = [1] * x.ndim
+        shape[axis + 1] = factor
+        term = jnp.pad(x, pads) * weight.reshape(shape)
+        total = term if total is None else total + term
+    shape = list(total.shape)
+    shape[axis : axis + 2] = [shape[axis] * factor]
+    return jax.lax.slice_in_dim(total.reshape(shape), 0, length, axis=axis)
+
+
+def conv_transpose(x: Array, kernel: Array, stride: int) -> Array:
+    """Transposed convolution without padding: y[stride * i + a] += x[i] @ kernel[a].
+
+    Args:
+        x: [N, h, w, I] floating.
+        kernel: [kh, kw, I, O]; a Caffe or PyTorch kernel [I, O, kh, kw] transposed by
+            (2, 3, 0, 1), without a flip.
+        stride: In output pixels per input pixel.
+
+    Returns:
+        [N, (h - 1) * stride + kh, (w - 1) * stride + kw, O] of x's dtype.
+
+    Raises:
+        ValueError: If the kernel does not fit the input.
+    """
+    if kernel.ndim != 4 or kernel.shape[2] != x.shape[3]:
+        raise ValueError(
+            f"conv_transpose: kernel {kernel.shape} does not fit input {x.shape}; "
+            f"expected [kh, kw, {x.shape[3]}, O]."
+        )
+    kh, kw, _, features = kernel.shape
+    n, h, w, _ = x.shape
+    rows, columns = -(-kh // stride), -(-kw // stride)
+    kernel = jnp.pad(
+        kernel, ((0, rows * stride - kh), (0, columns * stride - kw), (0, 0), (0, 0))
+    )
+    blocks = jnp.einsum(
+        "nhwi,abio->nhawbo", x, kernel, precision=jax.lax.Precision.HIGHEST
+    )
+    total = jnp.zeros(
+        (n, (h + rows - 1) * stride, (w + columns - 1) * stride, features), x.dtype
+    )
+    for i in range(rows):
+        for j in range(columns):
+            block = blocks[
+                :, :, i * stride : (i + 1) * stride, :, j * stride : (j + 1) * stride
+            ].reshape(n, h * stride, w * stride, features)
+            after_h, after_w = (rows - 1 - i) * stride, (columns - 1 - j) * stride
+            pads = ((0, 0), (i * stride, after_h), (j * stride, after_w), (0, 0))
+            total = total + jnp.pad(block, pads)
+    return total[:, : (h - 1) * stride + kh, : (w - 1) * stride + kw]

@@ -1,0 +1,275 @@
+"""train.py as a user meets it: resumed runs, kills, refusals."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import train
+from fcn_jax import checkpoints, logs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def make_folder(root, images=6, size=(24, 32), num_classes=3):
+    """A data set in VOC layout: bright and dark halves, one void row."""
+    rng = np.random.default_rng(0)
+    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / name).mkdir(parents=True)
+    ids = [f"im{i}" for i in range(images)]
+    for name in ids:
+        labels = np.zeros(size, np.uint8)
+        labels[:, size[1] // 2 :] = rng.integers(1, num_classes)
+        labels[0] = 255
+        image = np.clip(
+            labels[:, :, None] * 60 + rng.integers(0, 60, (*size, 3)), 0, 255
+        )
+        Image.fromarray(image.astype(np.uint8)).save(root / f"JPEGImages/{name}.jpg")
+        Image.fromarray(labels).save(root / f"SegmentationClass/{name}.png")
+    lists = root / "ImageSets" / "Segmentation"
+    (lists / "train.txt").write_text("\n".join(ids[2:]) + "\n")
+    (lists / "val.txt").write_text("\n".join(ids[:2]) + "\n")
+    (root / "classes.txt").write_text("dark\nmiddle\nbright\n"[: 5 + 7 + 7])
+    return root
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("folder"))
+
+
+def tiny_config(folder, **changes):
+    config = importlib.import_module("configs.base").base_config()
+    config.data.name, config.data.root = "folder", str(folder)
+    config.data.flip = True
+    config.model.num_classes = 3
+    config.model.padding = "same"
+    config.model.batch_norm = True
+    config.model.width = 1 / 16
+    config.model.fc_features = 64
+    config.optim.learning_rate = 0.01
+    config.batch_size = config.eval_batch_size = 2
+    config.num_steps = 6
+    config.log_every, config.eval_every, config.checkpoint_every = 1, 3, 2
+    config.num_pictures = 1
+    config.update_from_flattened_dict(changes)
+    return config
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+
+
+def result_of(workdir):
+    return json.loads((workdir / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    """The workdir of a run that nobody interrupted."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+        train.train(tiny_config(folder), workdir)
+    return workdir
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {
+        "config.json",
+        "checkpoints",
+        "log.jsonl",
+        "tensorboard",
+        "curves.png",
+        "result.json",
+    }
+    result = result_of(finished)
+    assert result["step"] == 6
+    assert result["lowest_loss"]["loss"] <= result["final_loss"]
+    entries = logs.read(finished / "log.jsonl")
+    assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert [e["step"] for e in entries if e["kind"] == "eval"] == [3, 6]
+    newest = checkpoints.Checkpoints(finished / "checkpoints").newest()
+    assert newest.metadata["preprocessing"]["channels"] == "bgr"
+    assert newest.metadata["best"]["mean_iu"] == result["best"]["mean_iu"]
+
+
+def test_a_resumed_run_ends_bit_identical(folder, finished, tmp_path, one_device):
+    whole = result_of(finished)
+    stopped = tiny_config(folder, num_steps=3)  # Any number of steps goes on.
+    train.train(stopped, tmp_path / "run")
+    train.train(tiny_config(folder), tmp_path / "run")
+    resumed = result_of(tmp_path / "run")
+    assert resumed["params_sha256"] == whole["params_sha256"]
+    assert resumed["final_loss"] == whole["final_loss"]
+    steps = [e["step"] for e in logs.read(tmp_path / "run" / "log.jsonl")]
+    assert steps == sorted(steps)
+
+
+def test_a_finished_run_started_again_changes_nothing(folder, finished, one_device):
+    before = result_of(finished)
+    train.train(tiny_config(folder), finished)
+    assert result_of(finished) == before
+
+
+def test_a_run_goes_on_with_another_number_of_devices(
+    folder, finished, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
+    train.train(tiny_config(folder, num_steps=2), tmp_path / "run")
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    train.train(tiny_config(folder), tmp_path / "run")
+    ours = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints").newest()
+    theirs = checkpoints.Checkpoints(finished / "checkpoints").newest()
+    a, b = (checkpoints.flatten(c.arrays["params"]) for c in (ours, theirs))
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], atol=1e-4, err_msg=name)
+
+
+def command(folder, workdir, *options):
+    config = tiny_config(folder).to_dict()
+    overrides = []
+    for name in ("num_steps", "log_every", "eval_every", "checkpoint_every"):
+        overrides.append(f"--config.{name}={config[name]}")
+    for group in ("data", "model"):
+        for name, value in config[group].items():
+            if value not in ((), ""):
+                overrides.append(f"--config.{group}.{name}={value}")
+    return [
+        sys.executable,
+        str(ROOT / "train.py"),
+        f"--config={ROOT / 'configs' / 'shapes_fcn8s.py'}:smoke",
+        f"--workdir={workdir}",
+        "--config.data.crop=()",
+        "--config.batch_size=2",
+        "--config.num_pictures=1",
+        *overrides,
+        *options,
+    ]
+
+
+def start(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen(
+        arguments[0],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
+
+
+def wait_for_step(workdir, step, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        entries = logs.read(workdir / "log.jsonl")
+        if any(e["step"] >= step for e in entries):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"step {step} was not reached: {process.communicate()[0]}")
+
+
+def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path):
+    options = ("--config.num_steps=20", "--config.eval_every=20")
+    whole = start(command(folder, tmp_path / "whole", *options))
+    output, _ = whole.communicate(timeout=180)
+    assert whole.returncode == 0, output
+    workdir = tmp_path / "killed"
+    for step in (1, 9):  # Before the first checkpoint, and in the midst of saves.
+        process = start(command(folder, workdir, *options))
+        wait_for_step(workdir, step, process)
+        process.kill()
+        process.communicate()
+    process = start(command(folder, workdir, *options))
+    output, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, output
+    assert "going on from step" in output
+    a, b = result_of(tmp_path / "whole"), result_of(workdir)
+    assert a["params_sha256"] == b["params_sha256"]
+    steps = [
+        e["step"] for e in logs.read(workdir / "log.jsonl") if e["kind"] == "train"
+    ]
+    assert steps == list(range(1, 21))
+
+
+def test_sigterm_saves_first(folder, tmp_path):
+    workdir = tmp_path / "run"
+    options = ("--config.num_steps=500", "--config.checkpoint_every=400")
+    process = start(command(folder, workdir, *options, "--config.eval_every=400"))
+    wait_for_step(workdir, 2, process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, output
+    (step,) = checkpoints.Checkpoints(workdir / "checkpoints").steps()
+    assert step >= 2
+    assert f"terminated: step {step} is saved; run again to go on" in output
+
+
+def test_divergence_stops_with_the_last_good_checkpoint(folder, tmp_path, one_device):
+    config = tiny_config(folder, num_steps=40)
+    config.optim.learning_rate = 1e30
+    config.checkpoint_every = 1
+    with pytest.raises(FloatingPointError, match=r"step \d+: loss .*has diverged"):
+        train.train(config, tmp_path / "run")
+    store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints")
+    for array in checkpoints.flatten(store.newest().arrays["params"]).values():
+        assert np.isfinite(array).all()
+
+
+def test_a_workdir_of_another_config_is_refused(folder, finished, one_device):
+    config = tiny_config(folder)
+    config.optim.learning_rate = 0.5
+    match = "holds a run of another config .optim.learning_rate: 0.01 there, 0.5 now"
+    with pytest.raises(ValueError, match=match):
+        train.train(config, finished)
+
+
+def test_a_batch_that_does_not_split_is_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:3])
+    with pytest.raises(ValueError, match=r"batch of 2 images .* over 3 device\(s\)"):
+        train.train(tiny_config(folder), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_staged_training_starts_from_a_run(
+    folder, finished, tmp_path, capsys, one_device
+):
+    config = tiny_config(folder, num_steps=1, init_from=str(finished))
+    config.model.batch_norm = False
+    train.train(config, tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert "copied (36)" in printed or "copied (" in printed
+    assert "params/bn1_1/scale" in printed
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--config.num_stesp=3", 'Did you mean "num_steps"'),
+        ("--config.num_steps=many", "num_steps=many"),
+        ("--wrkdir=x", "Unknown command line flag 'wrkdir'"),
+        ("stray", "cannot make sense of ['stray']"),
+        ("--workdir=", "--workdir is missing; usage: python train.py"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_message(
+    folder, tmp_path, option, message
+):
+    process = start(command(folder, tmp_path / "run", option))
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "run").exists()

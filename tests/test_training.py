@@ -1,0 +1,194 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fcn_jax import models, optim, parallel, training
+
+NUM_CLASSES = 3
+
+
+def tiny(**options):
+    options = {"width": 1 / 16, "fc_features": 128, "padding": "same", **options}
+    return models.create("fcn8s", NUM_CLASSES, **options)
+
+
+def make_batch(rows=8, size=(32, 32), seed=0, with_sizes=False):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, NUM_CLASSES, (rows, *size)).astype(np.uint8)
+    labels[rng.random(labels.shape) < 0.2] = 255
+    labels[0, : size[0] // 2] = 255  # So that the devices' counts differ.
+    batch = {
+        "image": rng.integers(0, 256, (rows, *size, 3)).astype(np.uint8),
+        "labels": labels,
+    }
+    if with_sizes:
+        batch["sizes"] = rng.integers(9, 33, (rows, 2)).astype(np.int32)
+        for row, (h, w) in enumerate(batch["sizes"]):
+            labels[row, h:], labels[row, :, w:] = 255, 255
+    return batch
+
+
+def make_state(model, optimizer=None, score_scale=0.0):
+    variables = training.init_variables(model, seed=0)
+    if score_scale:
+        kernel = variables["params"]["score_fr"]["kernel"]
+        noise = score_scale * jax.random.normal(jax.random.key(1), kernel.shape)
+        variables["params"]["score_fr"]["kernel"] = noise
+    optimizer = optimizer or optax.sgd(0.05, momentum=0.9)
+    return optimizer, training.create_state(variables, optimizer)
+
+
+def train(model, num_devices, batches, accumulate=1, **settings):
+    devices = jax.devices()[:num_devices]
+    optimizer, state = make_state(model, score_scale=0.1)
+    step = parallel.data_parallel(
+        training.train_step,
+        devices,
+        donate=(0,),
+        model=model,
+        optimizer=optimizer,
+        seed=7,
+        accumulate=accumulate,
+        axis_name=parallel.AXIS,
+        **settings,
+    )
+    state = parallel.replicate(state, devices)
+    losses = []
+    for batch in batches:
+        state, values = step(state, parallel.shard_batch(batch, devices, accumulate))
+        losses.append(float(values["loss"][0]))
+    return parallel.unreplicate(state), losses
+
+
+def distance(a, b):
+    leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return max(float(np.max(np.abs(x - y))) for x, y in leaves)
+
+
+@pytest.mark.parametrize("reduction", ("mean", "sum"))
+def test_eight_devices_equal_one(reduction):
+    model = tiny(batch_norm=True, dropout_rate=0.5, axis_name=parallel.AXIS)
+    batches = [make_batch(8, seed=s, with_sizes=True) for s in range(5)]
+    settings = {"reduction": reduction, "pixel_probability": 0.7}
+    if reduction == "sum":
+        batches = batches[:2]  # Unnormalised gradients are large at this rate.
+    one, losses_one = train(model, 1, batches, **settings)
+    eight, losses_eight = train(model, 8, batches, **settings)
+    np.testing.assert_allclose(losses_one, losses_eight, rtol=1e-4)
+    if reduction == "mean":
+        assert distance(one.params, eight.params) < 1e-5
+        assert distance(one.batch_stats, eight.batch_stats) < 1e-5
+
+
+def test_accumulation_does_not_depend_on_the_number_of_devices():
+    model = tiny(batch_norm=True, axis_name=parallel.AXIS)
+    batches = [make_batch(8, seed=s) for s in range(2)]
+    one, _ = train(model, 1, batches, accumulate=2)
+    four, _ = train(model, 4, batches, accumulate=2)
+    assert distance(one.params, four.params) < 1e-5
+
+
+def test_accumulated_sums_are_the_mean_of_the_micro_batches():
+    # With a sum over pixels divided by the images, two halves average to the whole.
+    model = tiny(dropout_rate=0.0)
+    batch = [make_batch(4)]
+    whole, (loss,) = train(model, 1, batch, reduction="sum")
+    halves, (loss_of_halves,) = train(model, 1, batch, accumulate=2, reduction="sum")
+    assert loss_of_halves == pytest.approx(loss, rel=1e-5)
+    scale = max(float(np.max(np.abs(x))) for x in jax.tree.leaves(whole.params))
+    assert distance(whole.params, halves.params) < 1e-5 * scale
+
+
+def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
+    model = tiny()
+    optimizer, state = make_state(model)
+    batch = {name: jnp.asarray(x) for name, x in make_batch(2).items()}
+    state, values = training.train_step(
+        state, batch, model=model, optimizer=optimizer, seed=0
+    )
+    assert float(values["loss"]) == pytest.approx(np.log(NUM_CLASSES), rel=1e-5)
+    assert int(state.step) == 1
+    assert float(values["grad_norm"]) > 0
+
+
+def test_dropout_differs_from_step_to_step_and_from_seed_to_seed():
+    model = tiny(dropout_rate=0.5)
+    optimizer, state = make_state(model, score_scale=0.1)
+    batch = {name: jnp.asarray(x) for name, x in make_batch(2).items()}
+
+    @jax.jit
+    def loss(step, seed):
+        state_then = state.replace(step=step)
+        settings = {"model": model, "optimizer": optimizer, "seed": seed}
+        return training.train_step(state_then, batch, **settings)[1]["loss"]
+
+    at_zero = loss(jnp.int32(0), jnp.int32(0))
+    assert at_zero == loss(jnp.int32(0), jnp.int32(0))
+    assert at_zero != loss(jnp.int32(1), jnp.int32(0))
+    assert at_zero != loss(jnp.int32(0), jnp.int32(1))
+
+
+def test_a_batch_of_void_changes_nothing():
+    model = tiny()
+    optimizer, state = make_state(model, optax.sgd(0.1), score_scale=0.1)
+    batch = {name: jnp.asarray(x) for name, x in make_batch(2).items()}
+    batch["labels"] = jnp.full_like(batch["labels"], 255)
+    after, values = training.train_step(
+        state, batch, model=model, optimizer=optimizer, seed=0
+    )
+    assert (float(values["loss"]), float(values["grad_norm"])) == (0.0, 0.0)
+    assert distance(after.params, state.params) == 0
+
+
+def test_fcn32s_fixed_trains_the_last_layer_alone():
+    model = models.create("fcn32s", NUM_CLASSES, width=1 / 16, fc_features=64)
+    variables = training.init_variables(model, seed=0)
+    frozen = ("conv*", "fc*", "upscore*")
+    optimizer = optim.make_optimizer(
+        "sgd",
+        optim.make_schedule("constant", learning_rate=0.1, num_steps=1),
+        variables["params"],
+        momentum=0.9,
+        weight_decay=5e-4,
+        bias_lr=2.0,
+        bias_decay=0.0,
+        frozen=frozen,
+        clip_norm=None,
+    )
+    state = training.create_state(variables, optimizer)
+    batch = {name: jnp.asarray(x) for name, x in make_batch(1).items()}
+    after, _ = training.train_step(
+        state, batch, model=model, optimizer=optimizer, seed=0
+    )
+    for name in state.params:
+        moved = distance(state.params[name], after.params[name])
+        assert (moved > 0) == (name == "score_fr"), name
+
+
+@pytest.mark.parametrize("platform", ("cuda", "tpu"))
+def test_the_steps_lower_for_accelerators(platform):
+    model = tiny(batch_norm=True)
+    optimizer, state = make_state(model)
+    batch = {name: jnp.asarray(x) for name, x in make_batch(2, with_sizes=True).items()}
+
+    def step(state, batch):
+        return training.train_step(
+            state, batch, model=model, optimizer=optimizer, seed=0
+        )
+
+    leaves, structure = jax.tree.flatten((state, batch))
+
+    def flat_step(*leaves):
+        return jax.tree.leaves(step(*jax.tree.unflatten(structure, leaves)))
+
+    exported = jax.export.export(jax.jit(flat_step), platforms=[platform])(*leaves)
+    assert exported.platforms == (platform,)
+
+
+def test_the_parameter_table_counts_everything():
+    params = {"fc7": {"bias": np.zeros(3), "kernel": np.zeros((1, 1, 2, 3))}}
+    lines = training.param_table(params).splitlines()
+    assert lines[1].split() == ["fc7/kernel", "1x1x2x3", "6"]
+    assert lines[-1].split() == ["total", "9"]
