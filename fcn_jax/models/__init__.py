@@ -1,5 +1,6 @@
 """Networks: image -> class scores of every pixel, and nothing else."""
 
+import dataclasses
 import difflib
 
 import flax.linen as nn
@@ -37,8 +38,8 @@ def create(name: str, num_classes: int = 21, **options) -> nn.Module:
             f"{', '.join(MODELS)}."
         )
     cls = MODELS[name]
-    fields = [f for f in cls.__dataclass_fields__ if f not in ("parent", "name")]
-    known = [field for field in fields if field != "num_classes"]
+    reserved = ("num_classes", "parent", "name")
+    known = [f.name for f in dataclasses.fields(cls) if f.name not in reserved]
     for option in options:
         if option not in known:
             raise ValueError(
