@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 import fcn_jax.models
 
 
@@ -20,9 +23,77 @@ class Case(NamedTuple):
         return fcn_jax.models.create(self.model, **small | self.options | options)
 
 
+# Every net with both paddings; plain or with BatchNorm, FCN-8s with both.
 CASES = tuple(
     Case(model, {"padding": padding} | batch_norm)
-    for model in ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce")
-    for padding in ("caffe", "same")
-    for batch_norm in ({}, {"batch_norm": True})
+    for model, padding, batch_norm in (
+        ("fcn32s", "caffe", {"batch_norm": True}),
+        ("fcn32s", "same", {}),
+        ("fcn16s", "caffe", {}),
+        ("fcn16s", "same", {"batch_norm": True}),
+        ("fcn8s", "caffe", {}),
+        ("fcn8s", "caffe", {"batch_norm": True}),
+        ("fcn8s", "same", {}),
+        ("fcn8s", "same", {"batch_norm": True}),
+        ("fcn8s_atonce", "caffe", {}),
+        ("fcn8s_atonce", "same", {"batch_norm": True}),
+    )
 )
+
+# Models whose variables are recorded in tests/golden/parameters_<name>.txt.
+PARAMETER_TABLES = {
+    f"{model}{suffix}": (model, options)
+    for model in ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce")
+    for suffix, options in {
+        "": {},
+        "_learned": {"upsampling": "learned"},
+        "_same_bn": {"padding": "same", "batch_norm": True},
+    }.items()
+}
+
+
+def quick_jit(fn):
+    """`jax.jit` for what is run once: compiled in half the time, unoptimised."""
+    return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def random_variables(model, seed=0):
+    """Variables of which none is zero, so that every layer matters.
+
+    Kernels keep the size of activations (He et al.); biases and statistics are those
+    of a net that has been trained. NumPy, because nothing then needs compiling.
+    """
+    rng = np.random.default_rng(seed)
+
+    def draw(path, leaf):
+        kind = path[-1].key
+        if kind == "kernel":
+            fan_in = np.prod(leaf.shape[:-1])
+            value = rng.normal(size=leaf.shape) * np.sqrt(2 / fan_in)
+        elif kind == "var":
+            value = rng.uniform(0.5, 2, leaf.shape)
+        else:
+            value = 0.3 * rng.normal(size=leaf.shape) + (kind == "scale")
+        return jax.numpy.asarray(value, leaf.dtype)
+
+    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), image)
+    return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def random_images(shape, seed=0, dtype="float32"):
+    """Images of unit size, [N, H, W, 3]: what the layers make of them stays so."""
+    return jax.numpy.asarray(
+        np.random.default_rng(seed).normal(size=(*shape, 3)), dtype
+    )
+
+
+def parameter_table(model):
+    """A line for every variable: name, shape, dtype; nothing is computed."""
+    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), image)
+    lines = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
+        name = "/".join(part.key for part in path)
+        lines.append(f"{name} {' '.join(map(str, leaf.shape))} {leaf.dtype}\n")
+    return "".join(sorted(lines))

@@ -1,0 +1,164 @@
+"""What every entry of tests/cases.py promises."""
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcn_jax.models import layers
+
+every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
+SHAPE = (33, 50)
+SIZES = ((33, 21), (17, 50), (1, 1))
+
+
+def of_a_layer(module, method):
+    return isinstance(module, (layers.Conv, layers.BatchNorm, layers.Upscore))
+
+
+def close(ours, theirs, tolerance):
+    scale = np.abs(theirs).max()
+    assert scale > 1e-3
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * scale)
+
+
+def check_sizes_contract(case, dtype, tolerance):
+    """Logits of a padded batch are those of each image alone (eager, as jit is not)."""
+    model = case.create(param_dtype=dtype)
+    variables = cases.random_variables(model)
+    images = cases.random_images((len(SIZES), *SHAPE), dtype=dtype)
+    sizes = jnp.array(SIZES, jnp.int32)
+    apply = cases.quick_jit(model.apply)
+    outside = np.ones(images.shape[:3], bool)
+    for n, (height, width) in enumerate(SIZES):
+        outside[n, :height, :width] = False
+    logits = {
+        fill: apply(variables, jnp.where(outside[..., None], fill, images), sizes)
+        for fill in (0.0, 1e6, jnp.nan)
+    }
+    for fill in (1e6, jnp.nan):
+        np.testing.assert_array_equal(logits[fill], logits[0.0])
+    assert logits[0.0].dtype == dtype
+    for n, (height, width) in enumerate(SIZES):
+        alone = model.apply(variables, images[n : n + 1, :height, :width])
+        close(logits[0.0][n : n + 1, :height, :width], alone, tolerance)
+
+
+@every_case
+def test_padding_changes_nothing_in_float64(case):
+    with jax.enable_x64(True):
+        check_sizes_contract(case, "float64", 1e-12)
+
+
+@every_case
+def test_padding_changes_nothing_in_float32(case):
+    check_sizes_contract(case, "float32", 1e-5)
+
+
+@every_case
+def test_jit_is_eager_and_full_sizes_are_none(case):
+    model = case.create()
+    variables = cases.random_variables(model)
+    images = cases.random_images((2, *SHAPE))
+    eager = model.apply(variables, images)
+    assert (eager.shape, eager.dtype) == ((2, *SHAPE, 3), jnp.float32)
+    close(jax.jit(model.apply)(variables, images), eager, 1e-6)
+    full = jnp.array([SHAPE] * 2, jnp.int32)
+    close(model.apply(variables, images, full), eager, 1e-6)
+
+
+@every_case
+def test_every_parameter_gets_a_gradient(case):
+    model = case.create(upsampling="learned")
+    variables = cases.random_variables(model)
+    images = cases.random_images((1, 40, 24))
+    pull = cases.random_images((1, 40, 24), seed=1)  # Three classes, three channels.
+
+    @cases.quick_jit
+    def gradient(params):
+        def loss(params):
+            return jnp.vdot(model.apply(variables | {"params": params}, images), pull)
+
+        return jax.grad(loss)(params)
+
+    for path, leaf in jax.tree_util.tree_leaves_with_path(
+        gradient(variables["params"])
+    ):
+        name = jax.tree_util.keystr(path)
+        assert np.isfinite(leaf).all(), name
+        assert np.abs(leaf).max() > 0, name
+
+
+@every_case
+def test_a_fresh_net_scores_every_class_zero(case, key):
+    """So the loss is ln C and the prediction class 0."""
+    model = case.create()
+    images = cases.random_images((1, 9, 7))
+    variables = model.init(key, images)
+    logits = model.apply(variables, images)
+    np.testing.assert_array_equal(logits, np.zeros((1, 9, 7, 3)))
+    loss = -jax.nn.log_softmax(logits)[..., 1].mean()
+    np.testing.assert_allclose(loss, np.log(3), rtol=1e-6)
+    assert not logits.argmax(-1).any()
+
+
+@every_case
+@pytest.mark.parametrize("shape", ((1, 1), (1, 7), (33, 65), (64, 2), (97, 31)))
+def test_logits_have_the_size_of_the_image(case, shape):
+    model = case.create()
+    images = jax.ShapeDtypeStruct((2, *shape, 3), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), images)
+    logits = jax.eval_shape(model.apply, variables, images)
+    assert (logits.shape, logits.dtype) == ((2, *shape, 3), jnp.float32)
+
+
+@every_case
+def test_bfloat16_computes_narrow_and_scores_wide(case):
+    model = case.create(dtype="bfloat16")
+    variables = cases.random_variables(model)
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(variables)}
+    assert dtypes == {jnp.dtype("float32")}
+    images = cases.random_images((1, *SHAPE))
+    _, captured = jax.eval_shape(
+        lambda v, x: model.apply(v, x, capture_intermediates=of_a_layer),
+        variables,
+        images,
+    )
+    for name, outputs in captured["intermediates"].items():
+        expected = jnp.float32 if "score" in name else jnp.bfloat16
+        assert outputs["__call__"][0].dtype == expected, name
+    assert {"conv1_1", "fc7", "score_fr"} < captured["intermediates"].keys()
+    narrow = model.apply(variables, images)
+    close(narrow, case.create().apply(variables, images), 0.1)
+
+
+@every_case
+def test_lowers_for_gpu_and_tpu(case):
+    model = case.create()
+    images = jax.ShapeDtypeStruct((2, 20, 30, 3), jnp.float32)
+    sizes = jax.ShapeDtypeStruct((2, 2), jnp.int32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), images)
+
+    def evaluate(variables, images, sizes):
+        return model.apply(variables, images, sizes)
+
+    def train(variables, images, sizes, key):
+        def loss(params):
+            logits, _ = model.apply(
+                variables | {"params": params},
+                images,
+                sizes,
+                train=True,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            return logits.sum()
+
+        return jax.grad(loss)(variables["params"])
+
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    for platform in ("cuda", "tpu"):
+        export = {"platforms": [platform]}
+        jax.export.export(jax.jit(evaluate), **export)(variables, images, sizes)
+        jax.export.export(jax.jit(train), **export)(variables, images, sizes, key)

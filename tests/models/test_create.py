@@ -1,0 +1,33 @@
+"""Models by name."""
+
+import pytest
+
+import fcn_jax.models
+from fcn_jax.models import fcn
+
+
+def test_create_makes_the_named_class():
+    model = fcn_jax.models.create("fcn8s", 11, padding="same", width=0.5)
+    assert isinstance(model, fcn.FCN8s)
+    assert (model.num_classes, model.padding, model.width) == (11, "same", 0.5)
+    assert fcn_jax.models.create("fcn32s").num_classes == 21
+
+
+def test_unknown_model():
+    message = r"model 'fcn8' is not known \(did you mean 'fcn8s'\?\); .* fcn32s, fcn16s"
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.models.create("fcn8")
+
+
+def test_unknown_model_unlike_any():
+    with pytest.raises(ValueError, match="model 'unet' is not known; the models are"):
+        fcn_jax.models.create("unet")
+
+
+def test_unknown_option():
+    message = (
+        r"option 'paddin' of model 'fcn8s' is not known \(did you mean 'padding'\?\); "
+        r"its options are padding, batch_norm, .*freeze_batch_norm\."
+    )
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.models.create("fcn8s", paddin="same")

@@ -1,0 +1,147 @@
+"""The VGG-16 encoder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcn_jax.models import vgg
+from fcn_jax.ops import cropping, pooling
+
+IMAGE_SHAPES = ((500, 500), (375, 500), (224, 224), (32, 32), (1, 1), (499, 333))
+# fcn.berkeleyvision.org, voc-fcn8s: maps of the images above (ceil pooling).
+WORKED_SHAPES = {
+    "pool1": ((349, 349), (287, 349), (211, 211), (115, 115), (100, 100), (349, 266)),
+    "pool2": ((175, 175), (144, 175), (106, 106), (58, 58), (50, 50), (175, 133)),
+    "pool3": ((88, 88), (72, 88), (53, 53), (29, 29), (25, 25), (88, 67)),
+    "pool4": ((44, 44), (36, 44), (27, 27), (15, 15), (13, 13), (44, 34)),
+    "pool5": ((22, 22), (18, 22), (14, 14), (8, 8), (7, 7), (22, 17)),
+    "fc7": ((16, 16), (12, 16), (8, 8), (2, 2), (1, 1), (16, 11)),
+}
+CHANNELS = {
+    "pool1": 64, "pool2": 128, "pool3": 256, "pool4": 512, "pool5": 512, "fc7": 4096
+}  # fmt: skip
+
+
+def feature_shapes(encoder, shape):
+    images = jax.ShapeDtypeStruct((1, *shape, 3), jnp.float32)
+    variables = jax.eval_shape(encoder.init, jax.random.key(0), images)
+    return jax.eval_shape(encoder.apply, variables, images).maps
+
+
+@pytest.mark.parametrize("column", range(len(IMAGE_SHAPES)))
+def test_worked_shapes(column):
+    maps = feature_shapes(vgg.VGG16(), IMAGE_SHAPES[column])
+    assert {name: m.shape for name, m in maps.items()} == {
+        name: (1, *shapes[column], CHANNELS[name])
+        for name, shapes in WORKED_SHAPES.items()
+    }
+
+
+@pytest.mark.parametrize("shape", ((1, 1), (33, 65), (360, 480)))
+def test_same_padding_halves_and_rounds_up(shape):
+    maps = feature_shapes(vgg.VGG16(padding="same", width=1 / 32), shape)
+    for name, stride in zip(CHANNELS, (2, 4, 8, 16, 32, 32), strict=True):
+        assert maps[name].shape[1:3] == tuple(-(-n // stride) for n in shape)
+
+
+def test_sizes_follow_the_maps():
+    encoder = vgg.VGG16(width=1 / 64)
+    sizes = jnp.array([(19, 40), (33, 21)], jnp.int32)
+    images = jax.ShapeDtypeStruct((2, 33, 40, 3), jnp.float32)
+    variables = jax.eval_shape(encoder.init, jax.random.key(0), images)
+    zeros = jax.tree.map(lambda v: jnp.zeros(v.shape), variables)
+    features = encoder.apply(zeros, jnp.zeros(images.shape), sizes)
+    for n, shape in enumerate(sizes.tolist()):
+        for name, alone in feature_shapes(encoder, tuple(shape)).items():
+            assert tuple(features.sizes[name][n].tolist()) == alone.shape[1:3]
+
+
+def test_switches_unpool_every_pool(key):
+    """Every pooling can be undone: DeconvNet's decoder needs that."""
+    images = jax.random.normal(key, (1, 37, 50, 3))
+    encoder = vgg.VGG16(padding="same", width=1 / 32, return_switches=True)
+    variables = encoder.init(key, images)
+    features = encoder.apply(variables, images)
+    plain = vgg.VGG16(padding="same", width=1 / 32).apply(variables, images)
+    assert not plain.switches
+    assert list(features.switches) == ["pool1", "pool2", "pool3", "pool4", "pool5"]
+    for name, switches in features.switches.items():
+        maxima = features.maps[name]
+        np.testing.assert_array_equal(maxima, plain.maps[name])
+        assert (switches.shape, switches.dtype) == (maxima.shape, jnp.uint8)
+        unpooled = pooling.max_unpool(maxima, switches)
+        np.testing.assert_array_equal(pooling.max_pool(unpooled), maxima)
+
+
+def test_layer_lists_differ_in_two_paddings():
+    caffe, same = vgg.layer_list("caffe"), vgg.layer_list("same")
+    different = {
+        a.name: (a.pad, b.pad) for a, b in zip(caffe, same, strict=True) if a != b
+    }
+    assert different == {"conv1_1": (100, 1), "fc6": (0, 3)}
+    assert len(caffe) == 13 + 5 + 2
+
+
+def test_width_scales_every_channel():
+    half = vgg.layer_list(width=0.5, fc_features=1024)
+    assert [layer.features for layer in half if layer.name.startswith("pool")] == [
+        32, 64, 128, 256, 256
+    ]  # fmt: skip
+    assert half[-1].features == 512
+    assert {layer.features for layer in vgg.layer_list(width=1e-6)} == {1}
+
+
+def test_receptive_field_and_cell_centres():
+    """404 pixels a cell of fc7, which is centred on image pixel 32 m + 12.5."""
+    field, stride = 1, 1
+    for layer in vgg.layer_list():
+        field += (layer.kernel_size - 1) * stride
+        stride *= layer.stride
+        if layer.name in ("pool3", "pool4", "pool5", "fc7"):
+            assert (
+                field
+                == {"pool3": 44, "pool4": 100, "pool5": 212, "fc7": 404}[layer.name]
+            )
+    maps = vgg.coordinate_maps()
+    for name, stride, centre in (
+        ("pool3", 8, -95.5),
+        ("pool4", 16, -91.5),
+        ("fc7", 32, 12.5),
+    ):
+        assert maps[name].scale * stride == 1
+        assert -maps[name].shift / maps[name].scale == centre
+
+
+def test_same_cells_are_centred_on_their_pixels():
+    maps = vgg.coordinate_maps("same")
+    for name, stride in (("pool3", 8), ("pool4", 16), ("fc7", 32)):
+        assert -maps[name].shift / maps[name].scale == (stride - 1) / 2
+
+
+def test_single_stream_offsets():
+    """Upsampling straight from a skip, as in single-stream nets."""
+    image = cropping.CoordinateMap(1, 0)
+    for name, factor, offset in (
+        ("pool3", 8, 103),
+        ("pool4", 16, 107),
+        ("pool5", 32, 115),
+    ):
+        path = vgg.coordinate_maps()[name].then(
+            cropping.upsample_map(2 * factor, factor)
+        )
+        assert cropping.crop_offset(image, path) == offset
+
+
+def test_unknown_padding():
+    with pytest.raises(
+        ValueError, match="padding='valid' is not known; .* caffe, same"
+    ):
+        vgg.layer_list("valid")
+
+
+@pytest.mark.parametrize(("width", "fc_features"), ((0, 4096), (-1, 4096), (1, 0)))
+def test_widths_must_be_positive(width, fc_features):
+    message = f"width={width} and fc_features={fc_features} must be positive; width=1"
+    with pytest.raises(ValueError, match=message):
+        vgg.layer_list(width=width, fc_features=fc_features)
