@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 
 
-def conv_general_dilated(lhs, rhs, window_strides=(1, 1), padding=((0, 0), (0, 0)), **kw):
+def conv_general_dilated(
+    lhs, rhs, window_strides=(1, 1), padding=((0, 0), (0, 0)), **kw
+):
     def native(lhs, rhs):
         return jax.lax.conv_general_dilated(lhs, rhs, window_strides, padding, **kw)
 

@@ -30,7 +30,9 @@ class CoordinateMap:
 
     def inverse(self) -> "CoordinateMap":
         """The map back."""
-        return CoordinateMap(1 / Fraction(self.scale), -Fraction(self.shift) / self.scale)
+        return CoordinateMap(
+            1 / Fraction(self.scale), -Fraction(self.shift) / self.scale
+        )
 
 
 def window_map(kernel_size: int, stride: int = 1, pad: int = 0) -> CoordinateMap:
