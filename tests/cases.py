@@ -1,5 +1,6 @@
 """The table of all models: every entry goes through the same contracts."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -57,6 +58,13 @@ def quick_jit(fn):
     return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 0})
 
 
+@functools.cache
+def variable_shapes(model):
+    """Shapes and dtypes of the variables; nothing is computed."""
+    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
+    return jax.eval_shape(model.init, jax.random.key(0), image)
+
+
 def random_variables(model, seed=0):
     """Variables of which none is zero, so that every layer matters.
 
@@ -76,9 +84,7 @@ def random_variables(model, seed=0):
             value = 0.3 * rng.normal(size=leaf.shape) + (kind == "scale")
         return jax.numpy.asarray(value, leaf.dtype)
 
-    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), image)
-    return jax.tree_util.tree_map_with_path(draw, shapes)
+    return jax.tree_util.tree_map_with_path(draw, variable_shapes(model))
 
 
 def random_images(shape, seed=0, dtype="float32"):
@@ -90,10 +96,8 @@ def random_images(shape, seed=0, dtype="float32"):
 
 def parameter_table(model):
     """A line for every variable: name, shape, dtype; nothing is computed."""
-    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), image)
     lines = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variable_shapes(model)):
         name = "/".join(part.key for part in path)
         lines.append(f"{name} {' '.join(map(str, leaf.shape))} {leaf.dtype}\n")
     return "".join(sorted(lines))

@@ -108,6 +108,7 @@ class FCN(nn.Module):
         if sizes is not None:
             sizes = jnp.asarray(sizes)
             extents.check(sizes, images.shape)
+            sizes = sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
         offsets = crop_offsets(self.skips, self.padding)
         scores = self._score(features, "fc7", "score_fr")

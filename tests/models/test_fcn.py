@@ -31,14 +31,9 @@ def with_params(variables, **replaced):
     return {"params": variables["params"] | replaced}
 
 
-def shapes_of(model, shape=(1, 1)):
-    images = jax.ShapeDtypeStruct((1, *shape, 3), jnp.float32)
-    return jax.eval_shape(model.init, jax.random.key(0), images)
-
-
 @pytest.mark.parametrize("name", NUM_PARAMETERS)
 def test_number_of_parameters(name):
-    params = shapes_of(fcn_jax.models.create(name))["params"]
+    params = cases.variable_shapes(fcn_jax.models.create(name))["params"]
     leaves = jax.tree.leaves(params)
     assert sum(int(np.prod(leaf.shape)) for leaf in leaves) == NUM_PARAMETERS[name]
 
@@ -104,7 +99,7 @@ def test_16s_from_32s_upsamples_its_scores_in_two_steps():
     variables = cases.random_variables(model)
     fresh = jax.tree.map(
         lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-        shapes_of(small("fcn16s"))["params"]["score_pool4"],
+        cases.variable_shapes(small("fcn16s"))["params"]["score_pool4"],
     )
     ours = evaluate(small("fcn16s"), with_params(variables, score_pool4=fresh), images)
     _, captured = cases.quick_jit(
@@ -119,7 +114,7 @@ def test_16s_from_32s_upsamples_its_scores_in_two_steps():
 def test_first_row_of_32s_is_upsampled_from_one_cell():
     """Row 19 of upscore has weight 1 - 12.5/32 from cell 0: no renormalising."""
     model = small("fcn32s", num_classes=1)
-    zeros = jax.tree.map(lambda v: jnp.zeros(v.shape), shapes_of(model))
+    zeros = jax.tree.map(lambda v: jnp.zeros(v.shape), cases.variable_shapes(model))
     score = {"kernel": zeros["params"]["score_fr"]["kernel"], "bias": jnp.ones(1)}
     variables = with_params(zeros, score_fr=score)
     logits = evaluate(model, variables, jnp.ones((1, 64, 64, 3)))
@@ -156,8 +151,8 @@ def test_learned_upsampling_starts_as_the_fixed(net, upsampling, learned):
     np.testing.assert_allclose(logits, expected, atol=tolerance)
 
 
-def evaluate(model, variables, images):
-    return cases.quick_jit(model.apply)(variables, images)
+def evaluate(model, variables, images, sizes=None):
+    return cases.quick_jit(model.apply)(variables, images, sizes)
 
 
 def trainer(model):
@@ -261,6 +256,19 @@ def test_biases_before_batch_norm_have_no_gradient_in_training():
     assert gradient(freeze_batch_norm=True)["conv3_1"]["bias"].any()
 
 
+@pytest.mark.parametrize("padding", ("caffe", "same"))
+def test_bfloat16_stays_near_float32(padding):
+    model = small("fcn8s", padding=padding, batch_norm=True)
+    variables = cases.random_variables(model)
+    images = cases.random_images((1, 30, 41))
+    wide = evaluate(model, variables, images)
+    narrow = evaluate(model.clone(dtype=jnp.bfloat16), variables, images)
+    assert narrow.dtype == jnp.float32
+    # 2**-8 a rounding, some dozen layers.
+    np.testing.assert_allclose(narrow, wide, atol=0.1 * np.abs(wide).max())
+    assert np.abs(narrow - wide).max() > 0
+
+
 def test_images_of_another_shape():
     for shape in ((30, 40, 3), (1, 30, 40, 4), (1, 0, 40, 3)):
         with pytest.raises(
@@ -288,24 +296,35 @@ def test_sizes_beyond_the_images():
         model.apply(variables, images, np.array([[5, 4]]))
 
 
+@pytest.mark.parametrize("dtype", ("uint8", "int64"))
+def test_sizes_of_any_integer_dtype(dtype):
+    model = small("fcn32s")
+    variables = cases.random_variables(model)
+    images = cases.random_images((1, 30, 70))
+    sizes = np.array([[20, 65]])
+    logits = evaluate(model, variables, images, jnp.asarray(sizes, "int32"))
+    other = evaluate(model, variables, images, sizes.astype(dtype))
+    np.testing.assert_array_equal(other, logits)
+
+
 def test_unknown_upsampling():
     with pytest.raises(
         ValueError, match="upsampling='cubic' is not known; .* learned_2x"
     ):
-        shapes_of(small("fcn8s", upsampling="cubic"))
+        cases.variable_shapes(small("fcn8s", upsampling="cubic"))
 
 
 def test_no_classes():
     with pytest.raises(
         ValueError, match="num_classes=0 is not positive; pass the number"
     ):
-        shapes_of(small("fcn8s", num_classes=0))
+        cases.variable_shapes(small("fcn8s", num_classes=0))
 
 
 def test_a_scale_for_every_skip():
     message = r"skip_scales=\(1.0,\) has 1 factors; FCN8s takes .* pool4, pool3"
     with pytest.raises(ValueError, match=message):
-        shapes_of(small("fcn8s", skip_scales=(1.0,)))
+        cases.variable_shapes(small("fcn8s", skip_scales=(1.0,)))
 
 
 def test_classes_hold_their_skips():

@@ -1,5 +1,6 @@
 """The VGG-16 encoder."""
 
+import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +52,7 @@ def test_sizes_follow_the_maps():
     images = jax.ShapeDtypeStruct((2, 33, 40, 3), jnp.float32)
     variables = jax.eval_shape(encoder.init, jax.random.key(0), images)
     zeros = jax.tree.map(lambda v: jnp.zeros(v.shape), variables)
-    features = encoder.apply(zeros, jnp.zeros(images.shape), sizes)
+    features = cases.quick_jit(encoder.apply)(zeros, jnp.zeros(images.shape), sizes)
     for n, shape in enumerate(sizes.tolist()):
         for name, alone in feature_shapes(encoder, tuple(shape)).items():
             assert tuple(features.sizes[name][n].tolist()) == alone.shape[1:3]
@@ -61,9 +62,9 @@ def test_switches_unpool_every_pool(key):
     """Every pooling can be undone: DeconvNet's decoder needs that."""
     images = jax.random.normal(key, (1, 37, 50, 3))
     encoder = vgg.VGG16(padding="same", width=1 / 32, return_switches=True)
-    variables = encoder.init(key, images)
-    features = encoder.apply(variables, images)
-    plain = vgg.VGG16(padding="same", width=1 / 32).apply(variables, images)
+    variables = cases.random_variables(encoder)
+    features = cases.quick_jit(encoder.apply)(variables, images)
+    plain = jax.jit(vgg.VGG16(padding="same", width=1 / 32).apply)(variables, images)
     assert not plain.switches
     assert list(features.switches) == ["pool1", "pool2", "pool3", "pool4", "pool5"]
     for name, switches in features.switches.items():
