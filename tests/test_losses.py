@@ -1,0 +1,124 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from fcn_jax import losses
+
+
+def labels_of(*rows):
+    return jnp.asarray([rows], jnp.int32)
+
+
+def test_by_hand():
+    logits = jnp.log(jnp.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]))[None, None]
+    loss = losses.cross_entropy(logits, labels_of([0, 1]))
+    assert float(loss.total) == pytest.approx(-np.log(0.7) - np.log(0.1), rel=1e-6)
+    assert (float(loss.count), float(loss.weight)) == (2, 2)
+
+
+def test_void_counts_nowhere(key):
+    logits = jax.random.normal(key, (1, 1, 3, 4))
+    whole = losses.cross_entropy(logits[:, :, :2], labels_of([1, 2]))
+    with_void = losses.cross_entropy(logits, labels_of([1, 2, 255]))
+    for a, b in zip(whole, with_void, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_all_void_gives_zero_and_a_zero_gradient(key):
+    logits = jax.random.normal(key, (1, 2, 2, 3))
+    labels = jnp.full((1, 2, 2), 255)
+
+    def mean(logits):
+        loss = losses.cross_entropy(logits, labels)
+        return losses.reduce_loss(loss.total, loss.weight, 1, "mean")
+
+    value, gradient = jax.value_and_grad(mean)(logits)
+    assert value == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_fresh_scores_give_the_log_of_the_classes():
+    loss = losses.cross_entropy(jnp.zeros((1, 5, 4, 21)), jnp.zeros((1, 5, 4), int))
+    assert float(loss.total) == pytest.approx(20 * np.log(21), rel=1e-6)
+
+
+def test_class_weights():
+    logits = jnp.zeros((1, 1, 2, 2))
+    weights = jnp.array([1.0, 3.0])
+    loss = losses.cross_entropy(logits, labels_of([0, 1]), class_weights=weights)
+    assert float(loss.total) == pytest.approx(4 * np.log(2))
+    assert (float(loss.count), float(loss.weight)) == (2, 4)
+
+
+def test_labels_that_are_no_class_do_not_reach_the_loss():
+    logits = jnp.zeros((1, 1, 3, 2))
+    loss = losses.cross_entropy(logits, labels_of([0, -1, 7]))
+    assert float(loss.total) == pytest.approx(np.log(2))
+
+
+def test_gradient_is_probability_minus_truth(key):
+    logits = jax.random.normal(key, (2, 3, 4, 5))
+    labels = jax.random.randint(key, (2, 3, 4), 0, 5).at[0, 0].set(255)
+
+    def total(logits):
+        return losses.cross_entropy(logits, labels).total
+
+    check_grads(total, (logits,), order=1, modes=("rev",), atol=1e-2, rtol=1e-2)
+    truth = jax.nn.one_hot(labels, 5)
+    expected = jnp.where((labels == 255)[..., None], 0, jax.nn.softmax(logits) - truth)
+    np.testing.assert_allclose(jax.grad(total)(logits), expected, atol=1e-6)
+
+
+def test_bfloat16_logits_give_a_float32_loss():
+    logits = jnp.zeros((1, 1, 1, 3), jnp.bfloat16)
+    assert losses.cross_entropy(logits, labels_of([0])).total.dtype == jnp.float32
+
+
+def test_huge_scores_stay_finite():
+    logits = jnp.array([[1e30, -1e30], [0.0, 0.0]]).reshape(1, 1, 2, 2)
+    loss, gradient = jax.value_and_grad(
+        lambda x: losses.cross_entropy(x, labels_of([0, 1])).total
+    )(logits)
+    assert np.isfinite(loss)
+    assert np.isfinite(gradient).all()
+
+
+def test_reductions():
+    total, weight = jnp.float32(12), jnp.float32(4)
+    assert losses.reduce_loss(total, weight, 2, "sum") == 6
+    assert losses.reduce_loss(total, weight, 2, "mean") == 3
+    assert losses.reduce_loss(jnp.float32(0.1), jnp.float32(0.5), 1, "mean") == 0.2
+
+
+def test_sampling_keeps_about_the_share_and_belongs_to_the_image():
+    labels = jnp.zeros((2, 100, 100), int)
+    keys = jax.random.split(jax.random.key(0), 2)
+    keep = losses.sample_pixels(keys, labels, 0.25)
+    assert float(jnp.mean(keep)) == pytest.approx(0.25, abs=0.02)
+    alone = losses.sample_pixels(keys[1:], labels[1:], 0.25)
+    np.testing.assert_array_equal(keep[1], alone[0])
+
+
+def test_cells_are_kept_whole():
+    keys = jax.random.split(jax.random.key(0), 1)
+    keep = losses.sample_pixels(keys, jnp.zeros((1, 10, 7), int), 0.5, stride=4)
+    assert keep.shape == (1, 10, 7)
+    assert bool(jnp.all(keep[0, :4, :4] == keep[0, 0, 0]))
+
+
+def test_errors():
+    logits, labels = jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 2, 2), int)
+    with pytest.raises(ValueError, match=r"logits .* and labels .* do not fit"):
+        losses.cross_entropy(logits, labels[:, :1])
+    with pytest.raises(TypeError, match="labels are float32; expected integers"):
+        losses.cross_entropy(logits, labels.astype(jnp.float32))
+    with pytest.raises(
+        ValueError, match=r"class_weights have shape \(2,\).* 3 classes"
+    ):
+        losses.cross_entropy(logits, labels, class_weights=jnp.ones(2))
+    with pytest.raises(ValueError, match="loss reduction 'avg' is not known"):
+        losses.reduce_loss(jnp.float32(1), jnp.float32(1), 1, "avg")
+    with pytest.raises(ValueError, match=r"probability=0 is not in \(0, 1\]"):
+        losses.sample_pixels(jax.random.split(jax.random.key(0), 1), labels, 0)
