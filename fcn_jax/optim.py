@@ -1,19 +1,266 @@
-"""First, short form of this module."""
+"""Optimisers, schedules, and the multipliers that make layers learn at their own rate.
+
+References:
+    BVLC/caffe, sgd_solver.cpp; fcn.berkeleyvision.org, voc-fcn*/solver.prototxt.
+"""
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
-
-def make_schedule(name, *, learning_rate, num_steps, **options):
-    if name == "constant":
-        return optax.constant_schedule(learning_rate)
-    if name == "one_cycle":
-        return optax.cosine_onecycle_schedule(num_steps, learning_rate, **options)
-    raise ValueError(name)
+Schedule = Callable[[jax.Array], jax.Array]
 
 
-def make_optimizer(name, schedule, params, *, momentum, weight_decay, bias_lr, bias_decay, frozen, clip_norm):
-    if name == "adamw":
-        mask = jax.tree.map(lambda x: x.ndim > 1, params)
-        return optax.adamw(schedule, weight_decay=weight_decay, mask=mask)
-    return optax.sgd(schedule, momentum)
+class CaffeSgdState(NamedTuple):
+    """What Caffe's SGD remembers."""
+
+    count: jax.Array  # Updates done, int32.
+    velocity: Any  # The last update of every parameter, learning rate included.
+
+
+def caffe_sgd(
+    learning_rate: float | Schedule,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    lr_multipliers: Any = None,
+    decay_multipliers: Any = None,
+) -> optax.GradientTransformation:
+    """SGD with momentum exactly as Caffe updates.
+
+    g <- g + weight_decay * decay_multiplier * w
+    v <- momentum * v + learning_rate * lr_multiplier * g
+    w <- w - v
+
+    The learning rate is inside v, unlike in PyTorch: after it falls, the last larger
+    updates go on with the momentum. A multiplier of 0 stops decay too.
+
+    Args:
+        learning_rate: A number, or a function of the updates done.
+        momentum: In [0, 1).
+        weight_decay: Factor on the weights in the gradient.
+        lr_multipliers: Tree like the parameters, of floats; None: all 1.
+        decay_multipliers: Tree like the parameters, of floats; None: all 1.
+
+    Returns:
+        An optax transformation; `update` needs the parameters.
+    """
+
+    def init(params):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return CaffeSgdState(jnp.zeros((), jnp.int32), zeros)
+
+    def update(grads, state, params=None):
+        if params is None:
+            raise ValueError(
+                "caffe_sgd: update needs the parameters, for their decay; call "
+                "update(grads, state, params)."
+            )
+        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        ones = jax.tree.map(lambda _: 1.0, params)
+        lr = ones if lr_multipliers is None else lr_multipliers
+        decay = ones if decay_multipliers is None else decay_multipliers
+
+        def next_velocity(v, g, w, lr_multiplier, decay_multiplier):
+            if lr_multiplier == 0:
+                return jnp.zeros_like(v)
+            decayed = g + weight_decay * decay_multiplier * w
+            step = jnp.asarray(rate * lr_multiplier, v.dtype)
+            return momentum * v + step * decayed
+
+        velocity = jax.tree.map(next_velocity, state.velocity, grads, params, lr, decay)
+        updates = jax.tree.map(jnp.negative, velocity)
+        return updates, CaffeSgdState(state.count + 1, velocity)
+
+    return optax.GradientTransformation(init, update)
+
+
+def multipliers(
+    params: Any,
+    *,
+    bias_lr: float = 2.0,
+    bias_decay: float = 0.0,
+    frozen: Sequence[str] = (),
+) -> tuple[Any, Any]:
+    """Learning-rate and decay multipliers of every parameter, as in the FCN nets.
+
+    Weights have 1 and 1, biases of convolutions `bias_lr` and `bias_decay`; scale and
+    bias of BatchNorm (layers bn*) 1 and 0.
+
+    Args:
+        params: Nested dicts, layer -> parameter.
+        bias_lr: Learning-rate multiplier of biases.
+        bias_decay: Decay multiplier of biases.
+        frozen: Patterns of layer names, such as "conv*", that do not learn.
+
+    Returns:
+        Two trees like the parameters, of floats.
+
+    Raises:
+        ValueError: If a pattern matches no layer.
+    """
+    layers = {str(path[0].key) for path, _ in _with_paths(params)}
+    for pattern in frozen:
+        if not fnmatch.filter(layers, pattern):
+            raise ValueError(
+                f"frozen: {pattern!r} matches no layer; there are {_names(layers)}."
+            )
+
+    def choose(path, _):
+        layer, name = str(path[0].key), str(path[-1].key)
+        if any(fnmatch.fnmatchcase(layer, pattern) for pattern in frozen):
+            return (0.0, 0.0)
+        if is_batch_norm(layer):
+            return (1.0, 0.0)
+        return (bias_lr, bias_decay) if name == "bias" else (1.0, 1.0)
+
+    pairs = jax.tree_util.tree_map_with_path(choose, params)
+    leaf = {"is_leaf": lambda x: isinstance(x, tuple)}
+    lr = jax.tree.map(lambda pair: pair[0], pairs, **leaf)
+    return lr, jax.tree.map(lambda pair: pair[1], pairs, **leaf)
+
+
+def is_batch_norm(layer: str) -> bool:
+    """Whether a layer of that name normalises (bn1_1, bnfc6, debn5_1)."""
+    return layer.removeprefix("de").startswith("bn")
+
+
+def _constant(learning_rate, num_steps):
+    del num_steps
+    return optax.constant_schedule(learning_rate)
+
+
+def _step(learning_rate, num_steps, boundaries=(), factor=0.1):
+    """`factor` after each boundary, given in updates."""
+    del num_steps
+    return optax.piecewise_constant_schedule(
+        learning_rate, {int(boundary): factor for boundary in boundaries}
+    )
+
+
+def _polynomial(learning_rate, num_steps, power=0.9, end=0.0):
+    return optax.polynomial_schedule(learning_rate, end, power, num_steps)
+
+
+def _cosine(learning_rate, num_steps, end_fraction=0.0):
+    return optax.cosine_decay_schedule(learning_rate, num_steps, end_fraction)
+
+
+def _warmup_cosine(learning_rate, num_steps, warmup_steps=500, end=0.0):
+    return optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, warmup_steps, num_steps, end
+    )
+
+
+def _one_cycle(learning_rate, num_steps, warmup_fraction=0.3, start_divisor=25.0):
+    """Cosine up to the learning rate, then down to nearly nothing."""
+    return optax.cosine_onecycle_schedule(
+        num_steps, learning_rate, warmup_fraction, start_divisor
+    )
+
+
+SCHEDULES = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+    "polynomial": _polynomial,
+    "step": _step,
+    "warmup_cosine": _warmup_cosine,
+}
+OPTIMIZERS = ("adamw", "sgd")
+
+
+def make_schedule(
+    name: str, *, learning_rate: float, num_steps: int, **options: Any
+) -> Schedule:
+    """A learning-rate schedule by name.
+
+    Args:
+        name: One of SCHEDULES.
+        learning_rate: The largest rate.
+        num_steps: Updates of the whole run.
+        **options: constant: none; step: boundaries, factor; polynomial: power, end;
+            cosine: end_fraction; warmup_cosine: warmup_steps, end; one_cycle:
+            warmup_fraction, start_divisor.
+
+    Returns:
+        Function of the updates done -> learning rate.
+
+    Raises:
+        ValueError: If the name or an option is unknown.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(_unknown("schedule", name, SCHEDULES))
+    make = SCHEDULES[name]
+    known = make.__code__.co_varnames[2 : make.__code__.co_argcount]
+    for option in options:
+        if option not in known:
+            raise ValueError(_unknown(f"option of schedule {name!r}", option, known))
+    return make(learning_rate, num_steps, **options)
+
+
+def make_optimizer(
+    name: str,
+    schedule: Schedule,
+    params: Any,
+    *,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    bias_lr: float = 2.0,
+    bias_decay: float = 0.0,
+    frozen: Sequence[str] = (),
+    clip_norm: float | None = None,
+) -> optax.GradientTransformation:
+    """An optimiser by name.
+
+    Args:
+        name: "sgd" (Caffe's, with its multipliers) or "adamw" (no decay of biases and
+            BatchNorm).
+        schedule: See `make_schedule`.
+        params: The parameters, for the names of their layers.
+        momentum: Of SGD.
+        weight_decay: Of SGD (in the gradient) or AdamW (decoupled).
+        bias_lr: SGD: learning-rate multiplier of biases.
+        bias_decay: SGD: decay multiplier of biases.
+        frozen: Patterns of layer names that do not learn.
+        clip_norm: Largest L2 norm of the whole gradient; None: any.
+
+    Raises:
+        ValueError: If the name is unknown, or a pattern matches no layer.
+    """
+    if name not in OPTIMIZERS:
+        raise ValueError(_unknown("optimiser", name, OPTIMIZERS))
+    lr, decay = multipliers(
+        params, bias_lr=bias_lr, bias_decay=bias_decay, frozen=frozen
+    )
+    if name == "sgd":
+        core = caffe_sgd(schedule, momentum, weight_decay, lr, decay)
+    else:
+        decays = jax.tree.map(lambda x: x.ndim > 1, params)
+        core = optax.adamw(schedule, weight_decay=weight_decay, mask=decays)
+        if frozen:
+            labels = jax.tree.map(lambda m: "learns" if m else "frozen", lr)
+            core = optax.multi_transform(
+                {"learns": core, "frozen": optax.set_to_zero()}, labels
+            )
+    if clip_norm is None:
+        return core
+    return optax.chain(optax.clip_by_global_norm(clip_norm), core)
+
+
+def _with_paths(tree: Any) -> list[tuple[tuple, Any]]:
+    return jax.tree_util.tree_flatten_with_path(tree)[0]
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{what} {name!r} is not known; {hint}There are: {_names(known) or 'none'}."
