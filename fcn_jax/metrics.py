@@ -1,49 +1,176 @@
-"""First, short form of this module."""
+"""The four FCN metrics and the IU of every class, from one confusion matrix.
+
+n_ij is the number of pixels of class i predicted as j. The matrix is summed over a
+whole data set and never averaged per image, so that the scores do not depend on how
+the images are batched.
+
+References:
+    Long et al. 2015, arXiv:1411.4038, sec. 5; fcn.berkeleyvision.org, score.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+Array = jax.Array
 
-def confusion_matrix(labels, pred, num_classes, ignore_label=255):
-    c = num_classes
-    index = jnp.where(labels == ignore_label, c * c, labels * c + pred)
-    counts = jax.vmap(lambda i: jnp.bincount(i.reshape(-1), length=c * c + 1))(index)
-    return jnp.sum(counts, 0)[: c * c].reshape(c, c).astype(jnp.int32)
+# Pixels whose one-hot products are added in float32 at a time; exact below 2**24.
+_BLOCK = 1 << 22
+
+
+def confusion_matrix(
+    labels: Array, pred: Array, num_classes: int, ignore_label: int = 255
+) -> Array:
+    """Count the pixels of every class by what they were predicted to be.
+
+    Args:
+        labels: True classes, integer [...]; what is not in [0, C) does not count.
+        pred: Predicted classes, integer of the same shape, in [0, C).
+        num_classes: Number of classes, C.
+        ignore_label: The label that counts nowhere, even if it is below C.
+
+    Returns:
+        [C, C] int32, exact: row = truth, column = prediction. At most 2**31 - 1 pixels.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if labels.shape != pred.shape:
+        raise ValueError(
+            f"confusion_matrix: labels {labels.shape} and predictions {pred.shape} "
+            f"differ in shape; both must be the classes of the same pixels."
+        )
+    labels, pred = labels.reshape(-1), pred.reshape(-1)
+    counts = jnp.zeros((num_classes, num_classes), jnp.int32)
+    classes = jnp.arange(num_classes, dtype=jnp.int32)[:, None]
+    for start in range(0, labels.shape[0], _BLOCK):
+        truth = labels[start : start + _BLOCK].astype(jnp.int32)[None]
+        guess = pred[start : start + _BLOCK].astype(jnp.int32)[None]
+        true_hot = ((truth == classes) & (truth != ignore_label)).astype(jnp.float32)
+        pred_hot = (guess == classes).astype(jnp.float32)
+        product = jax.lax.dot_general(
+            true_hot, pred_hot, (((1,), (1,)), ((), ())), precision="highest"
+        )
+        counts = counts + product.astype(jnp.int32)
+    return counts
 
 
 class Confusion(struct.PyTreeNode):
-    hi: object
-    lo: object
+    """A confusion matrix that does not overflow, without 64-bit integers on the device.
+
+    Attributes:
+        high: Upper 32 bits of the counts, uint32 [C, C].
+        low: Lower 32 bits of the counts, uint32 [C, C].
+    """
+
+    high: Array
+    low: Array
 
     @classmethod
-    def zero(cls, c):
-        return cls(jnp.zeros((c, c), jnp.uint32), jnp.zeros((c, c), jnp.uint32))
+    def zero(cls, num_classes: int) -> "Confusion":
+        """Nothing counted yet."""
+        empty = jnp.zeros((num_classes, num_classes), jnp.uint32)
+        return cls(empty, empty)
 
-    def add(self, counts):
-        lo = self.lo + counts.astype(jnp.uint32)
-        return Confusion(self.hi + (lo < self.lo).astype(jnp.uint32), lo)
+    def add(self, counts: Array) -> "Confusion":
+        """With the counts of one batch, integer [C, C], below 2**32."""
+        low = self.low + counts.astype(jnp.uint32)
+        carry = (low < self.low).astype(jnp.uint32)
+        return Confusion(self.high + carry, low)
 
-    def to_int64(self):
-        return (np.asarray(self.hi).astype(np.int64) << 32) + np.asarray(self.lo).astype(np.int64)
-
-
-def scores(confusion, class_names=None):
-    n = confusion.astype(float)
-    t, p, d = n.sum(1), n.sum(0), np.diag(n)
-    with np.errstate(all="ignore"):
-        iu, acc = d / (t + p - d), d / t
-    names = class_names or [str(i) for i in range(len(n))]
-    return dict(
-        pixel_accuracy=float(d.sum() / n.sum()),
-        mean_accuracy=float(np.nanmean(acc)),
-        mean_iu=float(np.nanmean(iu)),
-        frequency_weighted_iu=float(np.nansum(t * np.nan_to_num(iu)) / n.sum()),
-        iu={k: (None if np.isnan(v) else float(v)) for k, v in zip(names, iu)},
-        confusion=confusion.tolist(),
-    )
+    def to_int64(self) -> np.ndarray:
+        """The counts on the host, int64 [C, C]."""
+        high = np.asarray(self.high).astype(np.int64)
+        return (high << 32) + np.asarray(self.low).astype(np.int64)
 
 
-def format_table(scores):
-    return str(scores)
+def scores(
+    confusion: np.ndarray, class_names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """All scores that follow from a confusion matrix, as fractions.
+
+    A class without true pixels has no accuracy; it has an IU, of 0, only where it was
+    predicted. Classes without a value are left out of the means.
+
+    Args:
+        confusion: Counts, integer [C, C]: row = truth, column = prediction.
+        class_names: Names of the classes; None: their numbers.
+
+    Returns:
+        `pixel_accuracy`, `mean_accuracy`, `mean_iu`, `frequency_weighted_iu` (None
+        where nothing was counted), `iu` and `accuracy` by class name (None where
+        undefined), `confusion` as nested lists and `num_pixels`: JSON can hold it.
+
+    Raises:
+        ValueError: If the matrix is not square, or the names are not C.
+    """
+    confusion = np.asarray(confusion)
+    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
+        raise ValueError(
+            f"scores: a confusion matrix of shape {confusion.shape}; expected [C, C]."
+        )
+    if class_names is None:
+        class_names = [str(number) for number in range(len(confusion))]
+    if len(class_names) != len(confusion):
+        raise ValueError(
+            f"scores: {len(class_names)} class names for a confusion matrix of "
+            f"{len(confusion)} classes; give one name a class."
+        )
+    hits = np.diag(confusion).astype(np.float64)
+    true = confusion.sum(axis=1).astype(np.float64)
+    predicted = confusion.sum(axis=0).astype(np.float64)
+    total = true.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        accuracy = hits / true
+        iu = hits / (true + predicted - hits)
+    present = true > 0
+    weighted = np.sum(true[present] * iu[present])
+    return {
+        "pixel_accuracy": float(hits.sum() / total) if total else None,
+        "mean_accuracy": _mean(accuracy),
+        "mean_iu": _mean(iu),
+        "frequency_weighted_iu": float(weighted / total) if total else None,
+        "iu": _by_name(class_names, iu),
+        "accuracy": _by_name(class_names, accuracy),
+        "num_pixels": int(total),
+        "confusion": confusion.tolist(),
+    }
+
+
+def format_table(values: Mapping[str, Any]) -> str:
+    """What `scores` returned as text: a line a class, then the four metrics."""
+    width = max([len("frequency weighted IU"), *map(len, values["iu"])])
+    lines = [f"{'class':<{width}}  {'IU':>7}  {'accuracy':>8}  {'pixels':>13}"]
+    for row, name in enumerate(values["iu"]):
+        pixels = sum(values["confusion"][row])
+        iu, accuracy = _percent(values["iu"][name]), _percent(values["accuracy"][name])
+        lines.append(f"{name:<{width}}  {iu:>7}  {accuracy:>8}  {pixels:>13,}")
+    lines.append("-" * len(lines[0]))
+    for title, name in (
+        ("pixel accuracy", "pixel_accuracy"),
+        ("mean accuracy", "mean_accuracy"),
+        ("mean IU", "mean_iu"),
+        ("frequency weighted IU", "frequency_weighted_iu"),
+    ):
+        lines.append(f"{title:<{width}}  {_percent(values[name]):>7}")
+    return "\n".join(lines)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else None
+
+
+def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float | None]:
+    return {
+        name: None if np.isnan(value) else float(value)
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"

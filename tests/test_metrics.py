@@ -1,0 +1,106 @@
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcn_jax import metrics
+
+
+@pytest.mark.parametrize(
+    ("confusion", "expected"),
+    [
+        # Class 2 absent and never predicted: left out of the means.
+        (
+            [[50, 10, 0], [5, 35, 0], [0, 0, 0]],
+            (0.85, 0.854167, 0.734615, 0.741538),
+        ),
+        # Absent but predicted: an IU of 0 that counts.
+        (
+            [[50, 8, 2], [5, 35, 0], [0, 0, 0]],
+            (0.85, 0.854167, 0.499466, 0.753205),
+        ),
+    ],
+)
+def test_check_values(confusion, expected):
+    found = metrics.scores(np.array(confusion))
+    names = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu")
+    assert tuple(round(found[name], 6) for name in names) == expected
+    assert found["accuracy"]["2"] is None
+    assert found["iu"]["2"] == (None if confusion[0][2] == 0 else 0.0)
+
+
+def test_counts_by_hand():
+    labels = jnp.array([[[0, 1, 1, 255, 2]]])
+    pred = jnp.array([[[0, 0, 1, 1, 2]]])
+    counts = metrics.confusion_matrix(labels, pred, 3)
+    np.testing.assert_array_equal(counts, [[1, 0, 0], [1, 1, 0], [0, 0, 1]])
+    assert counts.dtype == jnp.int32
+
+
+def test_an_ignore_label_among_the_classes_does_not_count():
+    labels, pred = jnp.array([[0, 1]]), jnp.array([[0, 1]])
+    counts = metrics.confusion_matrix(labels, pred, 2, ignore_label=0)
+    np.testing.assert_array_equal(counts, [[0, 0], [0, 1]])
+
+
+def test_counts_do_not_depend_on_how_images_are_batched():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 6, (7, 30, 20))
+    labels[labels == 5] = 255
+    pred = rng.integers(0, 5, (7, 30, 20))
+    expected = np.zeros((5, 5), int)
+    np.add.at(expected, (labels[labels != 255], pred[labels != 255]), 1)
+    for batches in ([range(7)], [[3], [1, 0], [6, 2, 5, 4]]):
+        total = metrics.Confusion.zero(5)
+        for rows in batches:
+            rows = list(rows)
+            counts = metrics.confusion_matrix(
+                jnp.asarray(labels[rows]), jnp.asarray(pred[rows]), 5
+            )
+            total = total.add(counts)
+        np.testing.assert_array_equal(total.to_int64(), expected)
+
+
+def test_more_pixels_than_float32_counts():
+    labels = jnp.zeros((5, 2048, 2048), jnp.uint8)  # 2**24 + 2**22 of one class.
+    counts = jax.jit(lambda x: metrics.confusion_matrix(x, x, 2))(labels)
+    np.testing.assert_array_equal(counts, [[5 * 2**22, 0], [0, 0]])
+
+
+def test_sums_carry_beyond_32_bits():
+    counts = jnp.full((1, 1), 2**31 - 1, jnp.int32)
+    total = metrics.Confusion.zero(1)
+    for _ in range(5):
+        total = total.add(counts)
+    assert total.to_int64()[0, 0] == 5 * (2**31 - 1)
+
+
+def test_nothing_counted():
+    found = metrics.scores(np.zeros((2, 2), np.int64), ("a", "b"))
+    assert found["mean_iu"] is None
+    assert found["pixel_accuracy"] is None
+    assert found["frequency_weighted_iu"] is None
+    assert json.loads(json.dumps(found))["iu"] == {"a": None, "b": None}
+    assert "-" in metrics.format_table(found)
+
+
+def test_the_table_names_classes_and_metrics():
+    found = metrics.scores(
+        np.array([[3, 1], [0, 4]]), ("disc", "a very long class name")
+    )
+    lines = metrics.format_table(found).splitlines()
+    assert lines[1].split() == ["disc", "75.00", "75.00", "4"]
+    assert lines[-2].split() == ["mean", "IU", "77.50"]
+
+
+def test_errors():
+    with pytest.raises(
+        ValueError, match=r"labels \(2,\) and predictions \(3,\) differ"
+    ):
+        metrics.confusion_matrix(jnp.zeros(2, int), jnp.zeros(3, int), 2)
+    with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \[C, C\]"):
+        metrics.scores(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="1 class names for .* 2 classes"):
+        metrics.scores(np.zeros((2, 2)), ("a",))
