@@ -1,10 +1,10 @@
 """Settings of the process, made by the entry points before JAX starts its backend."""
 
+import logging
 import os
 from pathlib import Path
 
 import jax
-from absl import logging
 
 # XLA's newer convolution fusion for CPU slows the training of VGG-sized nets down; an
 # empty list of fusion types turns it off. Known to jaxlib 0.8 to 0.12.
@@ -20,7 +20,8 @@ def prepare(cache_dir: str | Path | None = None) -> None:
         cache_dir: Where compiled programs are kept; None: $JAX_COMPILATION_CACHE_DIR,
             else ~/.cache/fcn_jax/xla.
     """
-    logging.set_verbosity(logging.WARNING)  # Orbax tells of every file it writes.
+    # Orbax tells of every file that it writes, TFDS of decoders that it would prefer.
+    logging.getLogger("absl").setLevel(logging.ERROR)
     flags = os.environ.get("XLA_FLAGS", "")
     if _XLA_CPU_FLAG.rstrip("=") not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_XLA_CPU_FLAG}".strip()

@@ -177,7 +177,7 @@ def train_step(
     )
     return new_state, {
         "loss": _sum_over_devices(loss, axis_name) / accumulate,
-        "grad_norm": optax.global_norm(grads),
+        "grad_norm": optax.tree.norm(grads),
     }
 
 

@@ -1,13 +1,65 @@
-"""First, short form of this module."""
+"""Data sets and the pipeline that feeds the steps. NumPy and image files; no JAX.
+
+A source is a sequence: `source[i]` is a dict of `image` (uint8 RGB [H, W, 3]), `labels`
+(uint8 [H, W]), `id` (str) and perhaps `objects` (uint8 [H, W]). It has `classes`,
+`palette`, `ignore_label`, `name`, `split` and `image_sizes()`.
+"""
+
+import difflib
+from typing import Any
+
+# What can be opened, and where its images come from.
+DATASETS = {
+    "folder": "any folder in VOC layout, at root",
+    "shapes": "generated textured shapes, built in",
+    "voc_segmentation/2011": "PASCAL VOC 2011",
+    "voc_segmentation/2012": "PASCAL VOC 2012",
+    "voc_segmentation/sbd": "PASCAL VOC with the SBD annotations",
+}
 
 
-def open_source(name, split, *, root=None, data_dir=None, manual_dir=None):
+def open_source(
+    name: str,
+    split: str,
+    *,
+    root: str | None = None,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+) -> Any:
+    """Open a split of a data set; one that is not prepared yet is prepared first.
+
+    Args:
+        name: One of DATASETS.
+        split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
+        root: "folder": where it is.
+        data_dir: Where prepared data sets are kept; None: the default of TFDS.
+        manual_dir: Where archives are that were downloaded by hand.
+
+    Returns:
+        The source.
+
+    Raises:
+        ValueError: If the name is unknown, or "folder" comes without `root`.
+    """
+    if name not in DATASETS:
+        close = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"data set {name!r} is not known; {hint}There are: {', '.join(DATASETS)}."
+        )
     if name == "folder":
         from fcn_jax.data.voc_folder import VocFolder
 
+        if not root:
+            raise ValueError(
+                "data set 'folder' needs the path of its folder; set "
+                "--config.data.root=DIR (or root=DIR)."
+            )
         return VocFolder(root, split)
     if name == "shapes":
         from fcn_jax.data.shapes import open_shapes
 
         return open_shapes(split, data_dir)
-    raise ValueError(name)
+    from fcn_jax.data.voc import open_voc
+
+    return open_voc(name.partition("/")[2], split, data_dir, manual_dir)

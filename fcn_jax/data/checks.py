@@ -1,6 +1,93 @@
-"""First, short form of this module."""
+"""Labels are checked on the host: on the device a wrong one fails silently.
+
+In JAX a label 255 that reaches the loss gives NaN, and a label -1 trains the last
+class.
+"""
+
+from typing import Any
+
+import numpy as np
 
 
-def check_num_classes(source, num_classes):
+def check_labels(
+    labels: np.ndarray, num_classes: int, ignore_label: int, where: str
+) -> None:
+    """Raise unless every label is a class or void.
+
+    Args:
+        labels: uint8 [H, W].
+        num_classes: Number of classes, C.
+        ignore_label: The label that counts nowhere.
+        where: The image, for the message.
+
+    Raises:
+        TypeError: If the labels are not uint8.
+        ValueError: Naming the first wrong label, its place and how many there are.
+    """
+    if labels.dtype != np.uint8:
+        raise TypeError(f"{where}: labels are {labels.dtype}; expected uint8.")
+    allowed = np.zeros(256, bool)
+    allowed[:num_classes] = True
+    allowed[ignore_label] = True
+    right = allowed[labels]
+    if right.all():
+        return
+    row, column = np.argwhere(~right)[0]
+    raise ValueError(
+        f"{where}: label {int(labels[row, column])} at row {row}, column {column} "
+        f"({np.count_nonzero(~right)} such pixels); with {num_classes} classes labels "
+        f"are 0 to {num_classes - 1}, or {ignore_label} for void. Map the masks to "
+        f"these, or set num_classes to the classes they hold."
+    )
+
+
+def check_pair(image: np.ndarray, labels: np.ndarray, where: str) -> None:
+    """Raise unless an image and its mask are of one size.
+
+    Raises:
+        ValueError: Naming both sizes.
+    """
+    if image.shape[:2] != labels.shape[:2]:
+        raise ValueError(
+            f"{where}: the image is {image.shape[0]}x{image.shape[1]} and its mask "
+            f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must "
+            f"be equal. Resize the mask with nearest neighbour, or find the one that "
+            f"belongs to the image."
+        )
+
+
+def check_num_classes(source: Any, num_classes: int) -> None:
+    """Raise unless a network's classes are those of a source.
+
+    Raises:
+        ValueError: Naming both numbers and the source's classes.
+    """
     if len(source.classes) != num_classes:
-        raise ValueError("classes")
+        shown = ", ".join(source.classes[:6]) + ", ..." * (len(source.classes) > 6)
+        raise ValueError(
+            f"num_classes={num_classes}, but {source.name} has {len(source.classes)} "
+            f"classes ({shown}); set --config.model.num_classes={len(source.classes)}."
+        )
+
+
+def check_not_binary_as_void(masks: list[np.ndarray], where: str) -> None:
+    """Raise if masks of two classes are stored as {0, 255}.
+
+    255 is void: such masks would train background alone, and score it.
+
+    Args:
+        masks: Some masks of the data set, uint8 [H, W] each.
+        where: The data set, for the message.
+
+    Raises:
+        ValueError: If no mask holds label 1 and at least one holds 255.
+    """
+    present = set()
+    for mask in masks:
+        present.update(np.unique(mask).tolist())
+    if present == {0, 255} or present == {255}:
+        raise ValueError(
+            f"{where}: the masks hold only 0 and 255, and there are two classes. 255 "
+            f"means void here, so that no pixel would belong to class 1: store the "
+            f"foreground as 1 (mask // 255) and keep 255 for pixels without a label."
+        )

@@ -1,78 +1,283 @@
-"""First, short form of this module."""
+"""The pipeline that feeds the steps: order, augmentation, batches, padding.
 
-import dataclasses
+Training batch k is a pure function of (seed, k): it does not depend on the number of
+threads or on where a run began, so that the step number is all a resumed run needs.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import grain
 import numpy as np
-from PIL import Image
+
+from fcn_jax.data import checks, transforms
+from fcn_jax.data.transforms import Augmentation
+
+__all__ = ["Augmentation", "eval_batches", "train_batches"]
+
+Batch = dict[str, Any]
+
+_PREFETCHED_IMAGES = 16
+_PREFETCHED_BATCHES = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    flip: bool = False
-    scale: tuple | None = None
-    crop: tuple | None = None
-    jitter: int = 0
-    brightness: float = 0.0
+def train_batches(
+    source: Any,
+    *,
+    batch_size: int,
+    seed: int,
+    num_classes: int,
+    augmentation: Augmentation | None = None,
+    canvas: tuple[int, int] | None = None,
+    with_replacement: bool = False,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+    num_threads: int = 2,
+) -> Iterator[Batch]:
+    """Endless training batches, from `start_step` on.
 
+    Args:
+        source: A source of `fcn_jax.data`.
+        batch_size: Images of this process in a batch.
+        seed: Of the order and the augmentation.
+        num_classes: For the check of every label.
+        augmentation: What may happen to an image; None: nothing.
+        canvas: (H, W) that whole images are padded to; None: the largest height and
+            width of the source. Not used with a crop.
+        with_replacement: Draw every image independently, as the FCN release does,
+            instead of shuffling epochs.
+        start_step: Batches that were done before.
+        process_index: Which of the processes this is.
+        process_count: Processes that share the global batches, row by row.
+        num_threads: Threads that read ahead; 0: none.
 
-def _augment(example, rng, aug):
-    image, labels = example["image"], example["labels"]
-    h, w = labels.shape
-    ch, cw = aug.crop
-    s = np.exp(rng.uniform(*np.log(aug.scale))) if aug.scale else 1.0
-    # The source region of the crop, in source pixels.
-    sh, sw = min(h, ch / s), min(w, cw / s)
-    y, x = rng.uniform(0, h - sh), rng.uniform(0, w - sw)
-    oh, ow = min(ch, round(sh * s)), min(cw, round(sw * s))
-    box = (x, y, x + sw, y + sh)
-    im = Image.fromarray(image).resize((ow, oh), Image.Resampling.BILINEAR, box=box)
-    lb = Image.fromarray(labels).resize((ow, oh), Image.Resampling.NEAREST, box=box)
-    image = np.full((ch, cw, 3), (123, 117, 104), np.uint8)
-    labels = np.full((ch, cw), 255, np.uint8)
-    image[:oh, :ow], labels[:oh, :ow] = im, lb
-    if aug.flip and rng.random() < 0.5:
-        image, labels = image[:, ::-1], labels[:, ::-1]
-    if aug.brightness:
-        f = 1 + rng.uniform(-aug.brightness, aug.brightness)
-        image = np.clip(image * np.float32(f), 0, 255).astype(np.uint8)
-    return {"image": np.ascontiguousarray(image), "labels": np.ascontiguousarray(labels), "sizes": np.int32([ch, cw])}
+    Yields:
+        `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W], `sizes` int32 [B, 2]
+        (true heights and widths; what lies beyond is zero and void), `index` int32
+        [B] (place in the source).
 
+    Raises:
+        ValueError: If a label is wrong or an image larger than the canvas; naming it.
+    """
+    augmentation = augmentation or Augmentation()
+    if augmentation.crop is None and canvas is None:
+        largest = source.image_sizes().max(axis=0)
+        factor = augmentation.scale[1] if augmentation.scale else 1.0
+        canvas = transforms.scaled_size(tuple(int(n) for n in largest), factor)
+    ignore_label = source.ignore_label
 
-def train_batches(source, *, batch_size, seed, num_classes, augmentation, canvas=None, with_replacement=False, start_step=0, num_threads=2):
-    ds = grain.MapDataset.source(source).seed(seed).shuffle().repeat(None)
-    ds = ds.random_map(lambda e, rng: _augment(e, rng, augmentation))
-    ds = ds.batch(batch_size)[start_step:]
-    it = iter(ds.to_iter_dataset(grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=16)))
-    yield from it
-
-
-def eval_batches(source, *, batch_size, num_classes, scales=(1.0,)):
-    H, W = source.image_sizes().max(0)
-    for start in range(0, len(source), batch_size):
-        idx = np.arange(start, min(start + batch_size, len(source)))
-        b = {
-            "image": np.zeros((batch_size, H, W, 3), np.uint8),
-            "labels": np.full((batch_size, H, W), 255, np.uint8),
-            "sizes": np.ones((batch_size, 2), np.int32),
-            "example_valid": np.zeros(batch_size, bool),
-            "index": np.full(batch_size, -1, np.int32),
-            "id": [""] * batch_size,
+    def load(index: int, rng: np.random.Generator) -> Batch:
+        item = source[index]
+        where = _where(source, item["id"])
+        image, labels = item["image"], item["labels"]
+        checks.check_labels(labels, num_classes, ignore_label, where)
+        image, labels = transforms.augment(
+            image, labels, augmentation, rng, ignore_label
+        )
+        size = np.array(labels.shape, np.int32)
+        if augmentation.crop is None:
+            image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
+        return {
+            "image": image,
+            "labels": labels,
+            "sizes": size,
+            "index": np.int32(index),
         }
-        for s in scales:
-            if s != 1:
-                b[f"image@{s:g}"] = np.zeros((batch_size, round(H * s), round(W * s), 3), np.uint8)
-                b[f"sizes@{s:g}"] = np.ones((batch_size, 2), np.int32)
-        for r, i in enumerate(idx):
-            e = source[int(i)]
-            h, w = e["labels"].shape
-            b["image"][r, :h, :w], b["labels"][r, :h, :w] = e["image"], e["labels"]
-            b["sizes"][r], b["example_valid"][r], b["index"][r] = (h, w), True, i
-            b["id"][r] = e["id"]
-            for s in scales:
-                if s != 1:
-                    sh, sw = round(h * s), round(w * s)
-                    im = Image.fromarray(e["image"]).resize((sw, sh), Image.Resampling.BILINEAR)
-                    b[f"image@{s:g}"][r, :sh, :sw] = im
-                    b[f"sizes@{s:g}"][r] = sh, sw
-        yield b
+
+    def draw(index: int, rng: np.random.Generator) -> Batch:
+        if with_replacement:
+            index = int(rng.integers(len(source)))
+        return load(index, rng)
+
+    order = grain.MapDataset.range(len(source)).seed(seed)
+    if not with_replacement:
+        order = order.shuffle()
+    dataset = order.repeat(None)[process_index::process_count].random_map(draw)
+    dataset = dataset.batch(batch_size)[start_step:]
+    options = grain.ReadOptions(
+        num_threads=num_threads,
+        prefetch_buffer_size=_PREFETCHED_IMAGES * (num_threads > 0),
+    )
+    yield from dataset.to_iter_dataset(options)
+
+
+def eval_batches(
+    source: Any,
+    *,
+    batch_size: int,
+    num_classes: int,
+    canvases: Sequence[tuple[int, int]] | None = None,
+    scales: Sequence[float] = (1.0,),
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[Batch]:
+    """Every image of a source once, at its own resolution.
+
+    Images of mixed sizes are padded to one of at most two canvases, so that a step is
+    compiled at most twice. A last batch that is not full is filled up with void.
+
+    Args:
+        source: A source of `fcn_jax.data`.
+        batch_size: Images of this process in a batch.
+        num_classes: For the check of every label.
+        canvases: (H, W) to pad to; None: one for the images that are wider than high
+            and one for the others, as large as these need.
+        scales: Other scales at which the images are wanted too.
+        process_index: Which of the processes this is.
+        process_count: Processes that share the images.
+
+    Yields:
+        As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
+        filled up; `index` is -1) and, for scales S other than 1, `image@S`, `sizes@S`.
+
+    Raises:
+        ValueError: If a label is wrong, or an image fits no canvas; naming it.
+    """
+    sizes = source.image_sizes()
+    groups = _group(sizes, canvases, source)
+    count = {"batch_size": batch_size, "index": process_index, "of": process_count}
+
+    def produce() -> Iterator[Batch]:
+        for canvas, members in groups:
+            for rows in _rows(members, **count):
+                yield _eval_batch(source, rows, canvas, batch_size, scales, num_classes)
+
+    return _in_background(produce())
+
+
+def _rows(members: list[int], batch_size: int, index: int, of: int) -> Iterator[list]:
+    """The images of each batch of one process; all processes have as many batches."""
+    for start in range(0, len(members), batch_size * of):
+        yield members[start : start + batch_size * of][index::of]
+
+
+def _group(
+    sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Any
+) -> list[tuple[tuple[int, int], list[int]]]:
+    """(canvas, places in the source) of each group of images."""
+    if canvases is None:
+        wide = sizes[:, 1] > sizes[:, 0]
+        masks = [mask for mask in (wide, ~wide) if mask.any()]
+        canvases = [tuple(int(n) for n in sizes[mask].max(axis=0)) for mask in masks]
+        # One canvas does where the images are much alike.
+        together = tuple(int(n) for n in sizes.max(axis=0))
+        if len(canvases) == 2 and together in canvases:
+            canvases = [together]
+    canvases = sorted({tuple(canvas) for canvas in canvases}, key=lambda c: c[0] * c[1])
+    groups = {canvas: [] for canvas in canvases}
+    for place, (height, width) in enumerate(sizes):
+        fitting = [c for c in canvases if height <= c[0] and width <= c[1]]
+        if not fitting:
+            raise ValueError(
+                f"{_where(source, f'image {place}')} is {height}x{width} and fits none "
+                f"of the canvases {canvases}; give larger ones, or None."
+            )
+        groups[fitting[0]].append(place)
+    return [(canvas, members) for canvas, members in groups.items() if members]
+
+
+def _eval_batch(
+    source: Any,
+    rows: list[int],
+    canvas: tuple[int, int],
+    batch_size: int,
+    scales: Sequence[float],
+    num_classes: int,
+) -> Batch:
+    ignore_label = source.ignore_label
+    batch: Batch = {
+        "image": np.zeros((batch_size, *canvas, 3), np.uint8),
+        "labels": np.full((batch_size, *canvas), ignore_label, np.uint8),
+        "sizes": np.ones((batch_size, 2), np.int32),
+        "index": np.full(batch_size, -1, np.int32),
+        "example_valid": np.zeros(batch_size, bool),
+        "id": [""] * batch_size,
+    }
+    others = [scale for scale in scales if scale != 1]
+    for scale in others:
+        shape = transforms.scaled_size(canvas, scale)
+        batch[f"image@{scale:g}"] = np.zeros((batch_size, *shape, 3), np.uint8)
+        batch[f"sizes@{scale:g}"] = np.ones((batch_size, 2), np.int32)
+    for row, place in enumerate(rows):
+        item = source[int(place)]
+        image, labels = item["image"], item["labels"]
+        where = _where(source, item["id"])
+        checks.check_labels(labels, num_classes, ignore_label, where)
+        height, width = labels.shape
+        _check_fits(labels.shape, canvas, where)
+        batch["image"][row, :height, :width] = image
+        batch["labels"][row, :height, :width] = labels
+        batch["sizes"][row] = height, width
+        batch["index"][row] = place
+        batch["example_valid"][row] = True
+        batch["id"][row] = item["id"]
+        for scale in others:
+            h, w = transforms.scaled_size((height, width), scale)
+            resized = transforms.resize_image(image, (h, w))
+            batch[f"image@{scale:g}"][row, :h, :w] = resized
+            batch[f"sizes@{scale:g}"][row] = h, w
+    return batch
+
+
+def _in_background(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Make the next batches while one is used; at most a few wait at a time."""
+    ready: queue.Queue = queue.Queue(maxsize=_PREFETCHED_BATCHES)
+    stopped = threading.Event()
+
+    def put(entry):
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(entry, timeout=0.1)
+                return
+
+    def work():
+        try:
+            for batch in batches:
+                put((batch, None))
+                if stopped.is_set():
+                    return
+            put((None, None))
+        except Exception as error:  # It is raised again where the batch is asked for.
+            put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            yield batch
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _on_canvas(image, labels, canvas, ignore_label, where):
+    """Whole images are padded with zeros: their true size masks what lies beyond."""
+    _check_fits(labels.shape, canvas, where)
+    height, width = labels.shape
+    padded = np.zeros((*canvas, 3), np.uint8)
+    padded[:height, :width] = image
+    padded_labels = np.full(canvas, ignore_label, np.uint8)
+    padded_labels[:height, :width] = labels
+    return padded, padded_labels
+
+
+def _check_fits(size: tuple[int, int], canvas: tuple[int, int], where: str) -> None:
+    if size[0] > canvas[0] or size[1] > canvas[1]:
+        raise ValueError(
+            f"{where}: an image of {size[0]}x{size[1]} is larger than the canvas of "
+            f"{canvas[0]}x{canvas[1]}; set --config.data.canvas to at least the "
+            f"largest image, or to () to have it found."
+        )
+
+
+def _where(source: Any, name: str) -> str:
+    return f"{source.name} {source.split}: {name}"

@@ -1,0 +1,169 @@
+"""Pictures of textured, shaded, overlapping shapes, and what is where in them.
+
+The background is greyish, objects are vivid. Hue says nothing about the class; form
+does, and texture mostly does.
+"""
+
+import dataclasses
+
+import numpy as np
+
+CLASSES = ("background", "disc", "square", "triangle", "star", "ring", "cross")
+VOID = 255
+
+_HEIGHTS = (80, 112)  # Pixels, both ends included.
+_WIDTHS = (96, 144)
+_OBJECTS = (3, 6)
+_RADII = (9.0, 36.0)  # Log-uniform: as many small objects as large ones.
+_TURN = np.pi / 8  # Largest rotation either way.
+_SUBPIXELS = 2  # Along each axis, for smooth outlines.
+_TEXTURES = ("checks", "stripes", "plain", "clouds", "speckles", "dots")  # By class.
+_TYPICAL = 0.95  # Share of the objects with the texture of their class.
+_CONTRAST = (25.0, 60.0)  # Of textures, RGB distance of the extremes from the mean.
+_NOISE = 4.0  # Standard deviation of the sensor, of 255.
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """One generated example.
+
+    Attributes:
+        image: uint8 RGB [H, W, 3].
+        labels: uint8 [H, W]: class, or 255 on the outlines.
+        objects: uint8 [H, W]: 0 background, 1, 2, ... instances, 255 on the outlines.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    objects: np.ndarray
+
+
+def draw(rng: np.random.Generator) -> Drawing:
+    """Draw a scene; equal for equal generators."""
+    height = int(rng.integers(_HEIGHTS[0], _HEIGHTS[1] + 1))
+    width = int(rng.integers(_WIDTHS[0], _WIDTHS[1] + 1))
+    grey = rng.uniform(50, 200) + rng.uniform(-12, 12, 3)
+    canvas = _surface(rng, (height, width), grey, "gradient")
+    objects = np.zeros((height, width), np.uint8)
+    class_of = [0]
+    for number in range(1, int(rng.integers(_OBJECTS[0], _OBJECTS[1] + 1)) + 1):
+        label = int(rng.integers(1, len(CLASSES)))
+        class_of.append(label)
+        _paint(rng, canvas, objects, number, label)
+    labels = np.array(class_of, np.uint8)[objects]
+    outline = _outlines(objects)
+    labels[outline] = VOID
+    objects[outline] = VOID
+    canvas += rng.normal(0, _NOISE, canvas.shape)
+    return Drawing(np.clip(canvas, 0, 255).astype(np.uint8), labels, objects)
+
+
+def covers(label: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Whether points lie in a shape of circumradius 1 around the origin, bool."""
+    radius = np.hypot(u, v)
+    match CLASSES[label]:
+        case "disc":
+            return radius < 0.95
+        case "square":
+            return np.maximum(abs(u), abs(v)) < 0.78
+        case "triangle":
+            angles = np.pi * (0.5 + 2 / 3 * np.arange(3))
+            sides = [u * np.cos(a) + v * np.sin(a) for a in angles]
+            return np.max(sides, axis=0) < 0.5
+        case "star":
+            return radius < _star_radius(np.arctan2(v, u))
+        case "ring":
+            return (radius > 0.55) & (radius < 1)
+        case "cross":
+            thin, long = np.minimum(abs(u), abs(v)), np.maximum(abs(u), abs(v))
+            return (thin < 0.28) & (long < 0.95)
+        case other:
+            raise AssertionError(f"no shape is drawn for {other}")
+
+
+def _star_radius(angle: np.ndarray, inner: float = 0.42) -> np.ndarray:
+    """Distance of a five-pointed star's edge from its centre, by direction."""
+    sector = np.pi / 5
+    within = abs((angle + sector) % (2 * sector) - sector)  # From the nearest tip.
+    # The straight edge from the tip (radius 1) to the notch (radius inner).
+    return inner * np.sin(sector) / (inner * np.sin(sector - within) + np.sin(within))
+
+
+def _paint(rng, canvas, objects, number, label):
+    """Draw one object over what is there."""
+    height, width = objects.shape
+    radius = float(np.exp(rng.uniform(*np.log(_RADII))))
+    # The centre stays inside, so that at least a good part can be seen.
+    row, column = rng.uniform(0, height), rng.uniform(0, width)
+    turn = rng.uniform(-_TURN, _TURN)
+    top, left = max(0, int(row - radius) - 1), max(0, int(column - radius) - 1)
+    bottom = min(height, int(row + radius) + 2)
+    right = min(width, int(column + radius) + 2)
+    shape = (bottom - top, right - left)
+    offsets = (np.arange(_SUBPIXELS) + 0.5) / _SUBPIXELS
+    y = (np.arange(top, bottom)[:, None] + offsets).reshape(-1, 1) - row
+    x = (np.arange(left, right)[:, None] + offsets).reshape(1, -1) - column
+    u = (np.cos(turn) * x + np.sin(turn) * y) / radius
+    v = (np.cos(turn) * y - np.sin(turn) * x) / radius
+    inside = covers(label, u, v).reshape(shape[0], _SUBPIXELS, shape[1], _SUBPIXELS)
+    coverage = inside.mean(axis=(1, 3))[:, :, None]
+    light = rng.uniform(0, 2 * np.pi)
+    across = np.cos(light) * x[:, ::_SUBPIXELS] + np.sin(light) * y[::_SUBPIXELS]
+    shade = 1 + 0.3 * (across / radius)[:, :, None]
+    surface = _surface(rng, shape, _vivid(rng), _texture(rng, label)) * shade
+    window = canvas[top:bottom, left:right]
+    window += coverage * (surface - window)
+    seen = objects[top:bottom, left:right]
+    seen[coverage[:, :, 0] > 0.5] = number
+
+
+def _surface(rng, shape, colour, kind):
+    """A textured surface around a colour, [h, w, 3]."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    angle, period = rng.uniform(0, np.pi), rng.uniform(5, 8)
+    along = 2 * np.pi / period * (np.cos(angle) * x + np.sin(angle) * y)
+    across = 2 * np.pi / period * (np.cos(angle) * y - np.sin(angle) * x)
+    match kind:
+        case "plain":
+            pattern = np.zeros(shape)
+        case "gradient":
+            pattern = along / (np.ptp(along) + 1) * 2
+            pattern -= pattern.mean()
+        case "stripes":
+            pattern = np.sin(along)
+        case "checks":
+            pattern = np.sign(np.sin(along) * np.sin(across))
+        case "dots":
+            pattern = 2.0 * (np.cos(along) * np.cos(across) > 0.35) - 0.5
+        case "clouds":
+            waves = rng.uniform((-0.35, -0.35, 0), (0.35, 0.35, 2 * np.pi), (4, 3))
+            pattern = sum(np.sin(a * x + b * y + c) for a, b, c in waves) / 2
+        case "speckles":
+            pattern = rng.choice((-1.0, 1.0), shape)
+    tint = rng.uniform(-1, 1, 3)
+    tint *= rng.uniform(*_CONTRAST) / np.linalg.norm(tint)
+    return colour + pattern[:, :, None] * tint
+
+
+def _texture(rng, label):
+    """The kind of surface of an object: mostly that of its class."""
+    if rng.random() < _TYPICAL:
+        return _TEXTURES[label - 1]
+    return _TEXTURES[rng.integers(len(_TEXTURES))]
+
+
+def _vivid(rng):
+    """A saturated colour of any hue."""
+    value, saturation = rng.uniform(120, 235), rng.uniform(0.5, 1)
+    weights = np.zeros(3)
+    high, middle = rng.permutation(3)[:2]
+    weights[high], weights[middle] = 1, rng.random()
+    return value * (1 - saturation * (1 - weights))
+
+
+def _outlines(objects):
+    """A line of one pixel wherever two things meet, bool."""
+    edge = np.zeros(objects.shape, bool)
+    edge[:-1] |= objects[:-1] != objects[1:]
+    edge[:, :-1] |= objects[:, :-1] != objects[:, 1:]
+    return edge

@@ -1,0 +1,104 @@
+"""Prepared TFDS data sets as sources, without TensorFlow."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcn_jax.data import label_sets
+
+_PICTURES = ("image", "labels", "objects")
+
+
+@contextlib.contextmanager
+def quiet_tfds() -> Iterator[Any]:
+    """TensorFlow Datasets, kept from the network and from printing its own bars."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow_datasets as tfds
+        from tensorflow_datasets.core.utils import gcs_utils
+
+        gcs_utils._is_gcs_disabled = True
+        tfds.disable_progress_bar()
+        yield tfds
+
+
+def picture_features(tfds: Any) -> Any:
+    """The features that every builder here has."""
+    mask = {"shape": (None, None, 1), "encoding_format": "png"}
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "labels": tfds.features.Image(**mask),
+            "objects": tfds.features.Image(**mask),
+            "id": tfds.features.Text(),
+            "height": np.int32,
+            "width": np.int32,
+        }
+    )
+
+
+class TfdsSource:
+    """A split of a prepared builder, read at random.
+
+    Args:
+        builder: A prepared builder whose features are `picture_features`.
+        split: A split of it, or a slice: "train[:10%]".
+        classes: Names of the classes.
+
+    Raises:
+        ValueError: If there is no such split, or it is empty.
+    """
+
+    def __init__(self, builder: Any, split: str, classes: tuple[str, ...]):
+        self.name, self.split, self.classes = builder.info.full_name, split, classes
+        self.palette = label_sets.VOC.palette
+        self.ignore_label = label_sets.IGNORE_LABEL
+        self._builder = builder
+        try:
+            self._items = builder.as_data_source(split=split)
+        except (ValueError, KeyError) as error:
+            known = ", ".join(builder.info.splits)
+            raise ValueError(
+                f"{self.name} has no split {split!r} ({error}); there are {known}, and "
+                f"slices of them such as train[:10%]."
+            ) from error
+        if len(self._items) == 0:
+            raise ValueError(f"{self.name}: split {split!r} holds no image.")
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self._items[int(index)]
+        return {
+            "image": np.asarray(item["image"]),
+            "labels": np.asarray(item["labels"])[:, :, 0],
+            "objects": np.asarray(item["objects"])[:, :, 0],
+            "id": item["id"].decode(),
+        }
+
+    def image_sizes(self) -> np.ndarray:
+        """Heights and widths, int32 [len(self), 2]; no picture is decoded for them."""
+        with quiet_tfds() as tfds:
+            skip = {name: tfds.decode.SkipDecoding() for name in _PICTURES}
+            items = self._builder.as_data_source(split=self.split, decoders=skip)
+        sizes = [(item["height"], item["width"]) for item in items]
+        return np.array(sizes, np.int32)
+
+
+def prepare(builder: Any, tfds: Any, what: str) -> None:
+    """Prepare a builder if it is not; the files appear whole or not at all."""
+    if builder.is_prepared():
+        return
+    log = logging.getLogger(__name__)
+    log.warning("preparing %s in %s ...", what, Path(builder.data_dir))
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    with contextlib.redirect_stdout(io.StringIO()):  # It speaks of downloading.
+        builder.download_and_prepare(download_config=config)
+    log.warning("prepared %s", what)
