@@ -18,13 +18,35 @@ class Preprocessing:
         name: As it stands in configs and checkpoints.
         channels: "bgr" (Caffe) or "rgb".
         mean: Of each channel in that order, in [0, 255].
-        std: Of each channel in that order.
+        std: Of each channel in that order, positive.
+
+    Raises:
+        ValueError: If the order is neither of the two, there are not three numbers
+            each, or a std is not positive.
     """
 
     name: str
     channels: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def __post_init__(self):
+        """Refuse what `preprocess` would silently take for something else."""
+        if self.channels not in ("bgr", "rgb"):
+            raise ValueError(
+                f"Preprocessing: channels={self.channels!r} is not known; expected "
+                f"'bgr' (Caffe) or 'rgb'."
+            )
+        if len(self.mean) != 3 or len(self.std) != 3:
+            raise ValueError(
+                f"Preprocessing: mean={self.mean}, std={self.std}; expected three "
+                f"numbers each, in {self.channels.upper()} order."
+            )
+        if min(self.std) <= 0:
+            raise ValueError(
+                f"Preprocessing: std={self.std} is not positive; pass (1, 1, 1) where "
+                f"only the mean is to be taken off."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -37,13 +59,20 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
-        """The inverse of `to_dict`."""
-        return cls(
-            values["name"],
-            values["channels"],
-            tuple(values["mean"]),
-            tuple(values["std"]),
-        )
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: If an entry is missing, or has no meaning.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ValueError(
+                f"Preprocessing: {missing[0]!r} is missing from {dict(values)}; "
+                f"expected {', '.join(names)}."
+            )
+        mean, std = (tuple(float(x) for x in values[name]) for name in ("mean", "std"))
+        return cls(values["name"], values["channels"], mean, std)
 
 
 # The mean of the FCN release (infer.py of fcn.berkeleyvision.org).
@@ -76,24 +105,48 @@ def preprocess(images: Array, recipe: Preprocessing = CAFFE) -> Array:
             f"preprocess: images are {images.dtype}; expected uint8 RGB in [0, 255]. "
             f"If they are preprocessed already, pass them to the model as they are."
         )
-    if images.ndim < 3 or images.shape[-1] != 3:
-        raise ValueError(
-            f"preprocess: images have shape {images.shape}; expected [..., H, W, 3]."
-        )
+    _check_shape("preprocess", images)
     images = jnp.asarray(images)
     if recipe.channels == "bgr":
         images = images[..., ::-1]
-    shape = (1,) * (images.ndim - 1) + (3,)
-    mean = jnp.asarray(recipe.mean, jnp.float32).reshape(shape)
-    std = jnp.asarray(recipe.std, jnp.float32).reshape(shape)
+    mean, std = _mean_and_std(recipe, images.ndim)
     return (images.astype(jnp.float32) - mean) / std
 
 
 def deprocess(images: Array, recipe: Preprocessing = CAFFE) -> Array:
-    """The inverse of `preprocess`, rounded and clipped to uint8 RGB."""
-    images = jnp.asarray(images)
-    shape = (1,) * (images.ndim - 1) + (3,)
-    mean = jnp.asarray(recipe.mean, images.dtype).reshape(shape)
-    std = jnp.asarray(recipe.std, images.dtype).reshape(shape)
+    """The inverse of `preprocess`: the input of a network -> uint8 RGB.
+
+    Args:
+        images: [..., H, W, 3] floating point, as `preprocess` returns it.
+        recipe: What the images were preprocessed with.
+
+    Returns:
+        [..., H, W, 3] uint8 RGB, rounded and clipped.
+
+    Raises:
+        TypeError: If the images are not floating point.
+        ValueError: If the last axis is not 3 channels.
+    """
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise TypeError(
+            f"deprocess: images are {images.dtype}; expected what preprocess returns, "
+            f"float32."
+        )
+    _check_shape("deprocess", images)
+    images = jnp.asarray(images, jnp.float32)
+    mean, std = _mean_and_std(recipe, images.ndim)
     images = jnp.clip(jnp.round(images * std + mean), 0, 255).astype(jnp.uint8)
     return images[..., ::-1] if recipe.channels == "bgr" else images
+
+
+def _check_shape(function: str, images: Array) -> None:
+    if images.ndim < 3 or images.shape[-1] != 3:
+        raise ValueError(
+            f"{function}: images have shape {images.shape}; expected [..., H, W, 3]."
+        )
+
+
+def _mean_and_std(recipe: Preprocessing, ndim: int) -> tuple[Array, Array]:
+    shape = (1,) * (ndim - 1) + (3,)
+    mean = jnp.asarray(recipe.mean, jnp.float32).reshape(shape)
+    return mean, jnp.asarray(recipe.std, jnp.float32).reshape(shape)

@@ -1,3 +1,5 @@
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +33,52 @@ def test_there_and_back(name):
     assert preprocessing.Preprocessing.from_dict(recipe.to_dict()) == recipe
 
 
+@pytest.mark.parametrize("leading", ((), (2,), (2, 3)))
+def test_any_number_of_leading_axes(leading):
+    images = np.full((*leading, 2, 2, 3), (10, 20, 30), np.uint8)
+    ours = preprocessing.preprocess(images)
+    assert ours.shape == images.shape
+    np.testing.assert_allclose(ours[..., 0], 30 - 104.00698793, rtol=1e-6)
+
+
+def test_colours_out_of_range_are_clipped():
+    images = jnp.array([-200.0, 0.0, 200.0]).reshape(1, 1, 3)
+    ours = preprocessing.deprocess(images)
+    np.testing.assert_array_equal(ours[0, 0], [255, 117, 0])
+    assert ours.dtype == jnp.uint8
+
+
+def test_deprocessing_bfloat16_loses_only_its_own_rounding():
+    images = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
+    there = preprocessing.preprocess(images).astype(jnp.bfloat16)
+    back = np.asarray(preprocessing.deprocess(there), int)
+    assert np.abs(back - images).max() <= 1  # bfloat16 has steps of 0.5 from 64 on.
+
+
+def test_a_recipe_survives_json():
+    recipe = preprocessing.Preprocessing("mine", "rgb", (1.0, 2.0, 3.0), (1.0, 1.0, 2))
+    text = json.dumps(recipe.to_dict())
+    assert preprocessing.Preprocessing.from_dict(json.loads(text)) == recipe
+
+
 def test_errors():
     with pytest.raises(TypeError, match="images are float32; expected uint8 RGB"):
         preprocessing.preprocess(np.zeros((1, 2, 2, 3), np.float32))
     with pytest.raises(ValueError, match=r"shape \(2, 2, 1\); expected \[..., H, W, 3"):
         preprocessing.preprocess(np.zeros((2, 2, 1), np.uint8))
+    with pytest.raises(TypeError, match="images are uint8; expected what preprocess"):
+        preprocessing.deprocess(np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"deprocess: images have shape \(3,\)"):
+        preprocessing.deprocess(np.zeros(3, np.float32))
+
+
+def test_recipes_without_meaning_are_refused():
+    make = preprocessing.Preprocessing
+    with pytest.raises(ValueError, match="channels='BGR' is not known; expected 'bgr'"):
+        make("mine", "BGR", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="expected three numbers each, in RGB order"):
+        make("mine", "rgb", (0.0, 0.0, 0.0), (1.0,))
+    with pytest.raises(ValueError, match=r"std=\(1.0, 0.0, 1.0\) is not positive"):
+        make("mine", "rgb", (0.0, 0.0, 0.0), (1.0, 0.0, 1.0))
+    with pytest.raises(ValueError, match="'std' is missing from .* expected name, ch"):
+        make.from_dict({"name": "x", "channels": "rgb", "mean": [0, 0, 0]})
