@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import jax
+from absl import logging as absl_logging
 
 # XLA's newer convolution fusion for CPU slows the training of VGG-sized nets down; an
 # empty list of fusion types turns it off. Known to jaxlib 0.8 to 0.12.
@@ -21,6 +22,7 @@ def prepare(cache_dir: str | Path | None = None) -> None:
             else ~/.cache/fcn_jax/xla.
     """
     # Orbax tells of every file that it writes, TFDS of decoders that it would prefer.
+    absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("absl").setLevel(logging.ERROR)
     flags = os.environ.get("XLA_FLAGS", "")
     if _XLA_CPU_FLAG.rstrip("=") not in flags:

@@ -75,6 +75,11 @@ class TfdsSource:
         return len(self._items)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
+        if not 0 <= index < len(self):
+            raise IndexError(
+                f"{self.name} {self.split}: no image {index}; there are {len(self)}, "
+                f"from 0 on."
+            )
         item = self._items[int(index)]
         return {
             "image": np.asarray(item["image"]),

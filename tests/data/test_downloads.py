@@ -1,0 +1,91 @@
+"""Downloads against a server on this machine that misbehaves on request."""
+
+import functools
+import hashlib
+import http.server
+import threading
+
+import pytest
+
+from fcn_jax.data import downloads
+
+CONTENT = bytes(range(256)) * 1000
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        if self.path == "/cut":
+            self.wfile.write(CONTENT[:1000])
+        elif self.path == "/wrong":
+            self.wfile.write(CONTENT[::-1])
+        else:
+            self.wfile.write(CONTENT)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=functools.partial(server.serve_forever, 0.01))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def archive(*addresses):
+    return downloads.Archive("a.tar", (MD5,), addresses)
+
+
+def test_a_file_comes_whole(server, tmp_path):
+    downloads.fetch(archive(f"{server}/good"), tmp_path / "deep" / "a.tar")
+    assert (tmp_path / "deep" / "a.tar").read_bytes() == CONTENT
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.tar"]
+
+
+def test_the_next_address_is_tried(server, tmp_path):
+    addresses = [f"{server}/{name}" for name in ("missing", "cut", "wrong", "good")]
+    downloads.fetch(archive(*addresses), tmp_path / "a.tar")
+    assert (tmp_path / "a.tar").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing", "404"),
+        ("cut", "bytes of 256000 came|IncompleteRead"),
+        ("wrong", MD5),
+    ],
+)
+def test_a_failure_says_what_came_and_leaves_nothing(server, tmp_path, name, message):
+    with pytest.raises(OSError, match=rf"a.tar could not be downloaded .*({message})"):
+        downloads.fetch(archive(f"{server}/{name}"), tmp_path / "a.tar")
+    assert not list(tmp_path.iterdir())
+
+
+def test_find_downloads_once(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(downloads.ARCHIVES, "x", archive(f"{server}/good"))
+    path = downloads.find("x", tmp_path, None)
+    monkeypatch.setitem(downloads.ARCHIVES, "x", archive(f"{server}/missing"))
+    assert downloads.find("x", tmp_path, None) == path
+    path.write_bytes(b"other")
+    with pytest.raises(ValueError, match=f"has the MD5 checksum .*; expected {MD5}"):
+        downloads.find("x", tmp_path, None)
+
+
+def test_a_file_put_there_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setitem(downloads.ARCHIVES, "x", archive("http://127.0.0.1/"))
+    with pytest.raises(FileNotFoundError, match="a.tar does not exist; get it from"):
+        downloads.find("x", tmp_path / "downloads", tmp_path)
+    (tmp_path / "a.tar").write_bytes(CONTENT)
+    assert downloads.find("x", tmp_path / "downloads", tmp_path) == tmp_path / "a.tar"
