@@ -6,6 +6,7 @@ References:
 
 import difflib
 import fnmatch
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,8 @@ class CaffeSgdState(NamedTuple):
     """What Caffe's SGD remembers."""
 
     count: jax.Array  # Updates done, int32.
-    velocity: Any  # The last update of every parameter, learning rate included.
+    velocity: Any  # The last update of every parameter, learning rate included; a
+    # scalar 0 for the parameters that do not learn.
 
 
 def caffe_sgd(
@@ -37,22 +39,49 @@ def caffe_sgd(
     w <- w - v
 
     The learning rate is inside v, unlike in PyTorch: after it falls, the last larger
-    updates go on with the momentum. A multiplier of 0 stops decay too.
+    updates go on with the momentum. No Nesterov, no dampening. A parameter whose
+    learning-rate multiplier is 0 neither moves nor decays, whatever its gradient, and
+    takes no memory for v.
 
     Args:
         learning_rate: A number, or a function of the updates done.
         momentum: In [0, 1).
-        weight_decay: Factor on the weights in the gradient.
+        weight_decay: Factor on the weights in the gradient. Beside a loss summed over
+            pixels 5e-4 does next to nothing; beside a mean it does a lot.
         lr_multipliers: Tree like the parameters, of floats; None: all 1.
         decay_multipliers: Tree like the parameters, of floats; None: all 1.
 
     Returns:
         An optax transformation; `update` needs the parameters.
+
+    Raises:
+        ValueError: If the momentum is not in [0, 1) or the decay negative.
+
+    References:
+        BVLC/caffe, sgd_solver.cpp: Regularize, ComputeUpdateValue.
     """
+    if not 0 <= momentum < 1:
+        raise ValueError(
+            f"caffe_sgd: momentum={momentum} is not in [0, 1); Caffe's FCN nets have "
+            f"0.9 or 0.99."
+        )
+    if weight_decay < 0:
+        raise ValueError(
+            f"caffe_sgd: weight_decay={weight_decay} is negative; weights would grow."
+        )
+
+    def constants_like(params, multipliers):
+        if multipliers is None:
+            return jax.tree.map(lambda _: 1.0, params)
+        return multipliers
 
     def init(params):
-        zeros = jax.tree.map(jnp.zeros_like, params)
-        return CaffeSgdState(jnp.zeros((), jnp.int32), zeros)
+        velocity = jax.tree.map(
+            lambda w, lr: jnp.zeros(w.shape if lr else (), w.dtype),
+            params,
+            constants_like(params, lr_multipliers),
+        )
+        return CaffeSgdState(jnp.zeros((), jnp.int32), velocity)
 
     def update(grads, state, params=None):
         if params is None:
@@ -61,19 +90,24 @@ def caffe_sgd(
                 "update(grads, state, params)."
             )
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
-        ones = jax.tree.map(lambda _: 1.0, params)
-        lr = ones if lr_multipliers is None else lr_multipliers
-        decay = ones if decay_multipliers is None else decay_multipliers
 
         def next_velocity(v, g, w, lr_multiplier, decay_multiplier):
             if lr_multiplier == 0:
-                return jnp.zeros_like(v)
+                return v
             decayed = g + weight_decay * decay_multiplier * w
-            step = jnp.asarray(rate * lr_multiplier, v.dtype)
-            return momentum * v + step * decayed
+            return momentum * v + jnp.asarray(rate * lr_multiplier, v.dtype) * decayed
 
-        velocity = jax.tree.map(next_velocity, state.velocity, grads, params, lr, decay)
-        updates = jax.tree.map(jnp.negative, velocity)
+        velocity = jax.tree.map(
+            next_velocity,
+            state.velocity,
+            grads,
+            params,
+            constants_like(params, lr_multipliers),
+            constants_like(params, decay_multipliers),
+        )
+        updates = jax.tree.map(
+            lambda v, w: jnp.broadcast_to(-v, w.shape), velocity, params
+        )
         return updates, CaffeSgdState(state.count + 1, velocity)
 
     return optax.GradientTransformation(init, update)
@@ -134,30 +168,42 @@ def _constant(learning_rate, num_steps):
     return optax.constant_schedule(learning_rate)
 
 
-def _step(learning_rate, num_steps, boundaries=(), factor=0.1):
-    """`factor` after each boundary, given in updates."""
+def _step(learning_rate, num_steps, *, boundaries, factor=0.1):
     del num_steps
-    return optax.piecewise_constant_schedule(
-        learning_rate, {int(boundary): factor for boundary in boundaries}
+    boundaries = [int(boundary) for boundary in boundaries]
+    _require(
+        all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False)),
+        f"boundaries={boundaries} are not increasing numbers of updates above 0",
     )
+    scales = dict.fromkeys(boundaries, factor)
+    return optax.piecewise_constant_schedule(learning_rate, scales)
 
 
-def _polynomial(learning_rate, num_steps, power=0.9, end=0.0):
+def _polynomial(learning_rate, num_steps, *, power=0.9, end=0.0):
+    _require(power > 0, f"power={power} is not positive")
     return optax.polynomial_schedule(learning_rate, end, power, num_steps)
 
 
-def _cosine(learning_rate, num_steps, end_fraction=0.0):
+def _cosine(learning_rate, num_steps, *, end_fraction=0.0):
+    _require(0 <= end_fraction <= 1, f"end_fraction={end_fraction} is not in [0, 1]")
     return optax.cosine_decay_schedule(learning_rate, num_steps, end_fraction)
 
 
-def _warmup_cosine(learning_rate, num_steps, warmup_steps=500, end=0.0):
+def _warmup_cosine(learning_rate, num_steps, *, warmup_steps=500, end=0.0):
+    _require(
+        0 <= warmup_steps < num_steps,
+        f"warmup_steps={warmup_steps} are not fewer than the {num_steps} of the run",
+    )
     return optax.warmup_cosine_decay_schedule(
         0.0, learning_rate, warmup_steps, num_steps, end
     )
 
 
-def _one_cycle(learning_rate, num_steps, warmup_fraction=0.3, start_divisor=25.0):
-    """Cosine up to the learning rate, then down to nearly nothing."""
+def _one_cycle(learning_rate, num_steps, *, warmup_fraction=0.3, start_divisor=25.0):
+    _require(
+        0 <= warmup_fraction <= 1, f"warmup_fraction={warmup_fraction} is not in [0, 1]"
+    )
+    _require(start_divisor > 0, f"start_divisor={start_divisor} is not positive")
     return optax.cosine_onecycle_schedule(
         num_steps, learning_rate, warmup_fraction, start_divisor
     )
@@ -179,28 +225,45 @@ def make_schedule(
 ) -> Schedule:
     """A learning-rate schedule by name.
 
+    - constant: the same throughout.
+    - step: times `factor` (0.1) from each of the `boundaries` on.
+    - polynomial: down to `end` (0) as (1 - t) ** `power` (0.9).
+    - cosine: down to the share `end_fraction` (0), as half a cosine.
+    - warmup_cosine: up from 0 in `warmup_steps` (500), then as cosine to `end` (0).
+    - one_cycle: up from 1 / `start_divisor` (25) of it for `warmup_fraction` (0.3) of
+      the run, then down to nearly nothing, both as half a cosine.
+
     Args:
         name: One of SCHEDULES.
         learning_rate: The largest rate.
-        num_steps: Updates of the whole run.
-        **options: constant: none; step: boundaries, factor; polynomial: power, end;
-            cosine: end_fraction; warmup_cosine: warmup_steps, end; one_cycle:
-            warmup_fraction, start_divisor.
+        num_steps: Optimiser updates of the whole run; after them the rate stays.
+        **options: As above; boundaries and warmup_steps are optimiser updates.
 
     Returns:
         Function of the updates done -> learning rate.
 
     Raises:
-        ValueError: If the name or an option is unknown.
+        ValueError: If the name or an option is unknown, one that is needed is
+            missing, or a value has no meaning.
     """
     if name not in SCHEDULES:
         raise ValueError(_unknown("schedule", name, SCHEDULES))
-    make = SCHEDULES[name]
-    known = make.__code__.co_varnames[2 : make.__code__.co_argcount]
+    parameters = inspect.signature(SCHEDULES[name]).parameters.values()
+    known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
     for option in options:
         if option not in known:
             raise ValueError(_unknown(f"option of schedule {name!r}", option, known))
-    return make(learning_rate, num_steps, **options)
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise ValueError(
+                f"schedule {name!r} needs {option!r}; its options are {_names(known)}."
+            )
+    _require(num_steps >= 1, f"num_steps={num_steps} is not positive")
+    _require(
+        0 <= learning_rate < float("inf"),
+        f"learning_rate={learning_rate} is not a finite number from 0 up",
+    )
+    return SCHEDULES[name](learning_rate, num_steps, **options)
 
 
 def make_optimizer(
@@ -227,10 +290,14 @@ def make_optimizer(
         bias_lr: SGD: learning-rate multiplier of biases.
         bias_decay: SGD: decay multiplier of biases.
         frozen: Patterns of layer names that do not learn.
-        clip_norm: Largest L2 norm of the whole gradient; None: any.
+        clip_norm: Largest L2 norm of the gradient of all that learns; None: any.
+
+    Returns:
+        An optax transformation; `update` needs the parameters.
 
     Raises:
-        ValueError: If the name is unknown, or a pattern matches no layer.
+        ValueError: If the name is unknown, a pattern matches no layer, or a number
+            has no meaning.
     """
     if name not in OPTIMIZERS:
         raise ValueError(_unknown("optimiser", name, OPTIMIZERS))
@@ -249,7 +316,16 @@ def make_optimizer(
             )
     if clip_norm is None:
         return core
-    return optax.chain(optax.clip_by_global_norm(clip_norm), core)
+    if not clip_norm > 0:
+        raise ValueError(
+            f"make_optimizer: clip_norm={clip_norm} is not positive; pass None for no "
+            f"clipping."
+        )
+    parts = [optax.clip_by_global_norm(clip_norm), core]
+    if frozen:  # What does not learn has no part in the norm.
+        still = jax.tree.map(lambda m: m == 0, lr)
+        parts.insert(0, optax.masked(optax.set_to_zero(), still))
+    return optax.chain(*parts)
 
 
 def _with_paths(tree: Any) -> list[tuple[tuple, Any]]:
@@ -258,6 +334,11 @@ def _with_paths(tree: Any) -> list[tuple[tuple, Any]]:
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(f"make_schedule: {otherwise}.")
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
