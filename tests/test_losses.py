@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,9 +73,85 @@ def test_gradient_is_probability_minus_truth(key):
     np.testing.assert_allclose(jax.grad(total)(logits), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("reduction", losses.REDUCTIONS)
+@pytest.mark.parametrize("name", ("plain", "weighted"))
+def test_the_recorded_losses_and_gradients(name, reduction):
+    golden = dict(np.load(Path(__file__).parent / "golden" / "losses.npz"))
+    weights = jnp.asarray(golden["class_weights"]) if name == "weighted" else None
+
+    def loss_of(logits):
+        labels = jnp.asarray(golden["labels"])
+        loss = losses.cross_entropy(logits, labels, class_weights=weights)
+        return losses.reduce_loss(loss.total, loss.weight, 1, reduction)
+
+    value, gradient = jax.jit(jax.value_and_grad(loss_of))(golden["logits"])
+    expected = golden[f"{name}_{reduction}_grad"]
+    # Recorded in float64; ours is float32.
+    np.testing.assert_allclose(value, golden[f"{name}_{reduction}"], rtol=1e-6)
+    np.testing.assert_allclose(gradient, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_float64_stays_float64():
+    golden = dict(np.load(Path(__file__).parent / "golden" / "losses.npz"))
+    with jax.enable_x64(True):
+        logits, labels = jnp.asarray(golden["logits"], float), golden["labels"]
+        loss = losses.cross_entropy(logits, labels)
+        assert {leaf.dtype for leaf in loss} == {jnp.dtype("float64")}
+        assert float(loss.total) == pytest.approx(golden["plain_sum"], rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", (jnp.uint8, jnp.int32))
+@pytest.mark.parametrize("ignore_label", (255, 0, -1))
+def test_any_ignore_label_and_integer(dtype, ignore_label, key):
+    logits = jax.random.normal(key, (1, 1, 3, 3))
+    labels = jnp.array([[[0, 1, 255]]], dtype)
+    loss = losses.cross_entropy(logits, labels, ignore_label=ignore_label)
+    counting = [1] if ignore_label == 0 else [0, 1]
+    log_probs = jax.nn.log_softmax(logits)[0, 0]
+    expected = -sum(float(log_probs[pixel, pixel]) for pixel in counting)
+    assert float(loss.total) == pytest.approx(expected, rel=1e-6)
+    assert int(loss.count) == len(counting)
+
+
+def test_left_out_pixels_count_nowhere(key):
+    logits = jax.random.normal(key, (1, 2, 2, 3))
+    labels = labels_of([0, 1], [2, 255])
+    keep = jnp.array([[[True, False], [False, True]]])
+    kept = losses.cross_entropy(logits, labels, keep=keep)
+    void = jnp.where(keep, labels, 255)
+    for a, b in zip(kept, losses.cross_entropy(logits, void), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(kept.count) == 1
+
+
+def test_a_constant_added_to_all_scores_changes_nothing():
+    # Differences of scores are what counts; a log-sum-exp in float32 would lose them.
+    logits = jnp.array([[0.0, 1.0, 2.0]])[None, None]
+    near, far = (
+        losses.cross_entropy(logits + shift, labels_of([0])).total
+        for shift in (0.0, 2.0**20)
+    )
+    assert float(near) == float(far)
+
+
+def test_no_direction_gathers_or_scatters():
+    logits = jnp.zeros((1, 4, 4, 3))
+    labels = jnp.zeros((1, 4, 4), jnp.int32)
+    lowered = jax.jit(
+        jax.value_and_grad(lambda x: losses.cross_entropy(x, labels).total)
+    ).lower(logits)
+    assert "scatter" not in lowered.as_text()
+    assert "gather" not in lowered.as_text()
+
+
 def test_bfloat16_logits_give_a_float32_loss():
     logits = jnp.zeros((1, 1, 1, 3), jnp.bfloat16)
-    assert losses.cross_entropy(logits, labels_of([0])).total.dtype == jnp.float32
+    loss, gradient = jax.value_and_grad(
+        lambda x: losses.cross_entropy(x, labels_of([0])).total
+    )(logits)
+    assert loss.dtype == jnp.float32
+    assert float(loss) == pytest.approx(np.log(3), rel=1e-6)
+    assert gradient.dtype == jnp.bfloat16
 
 
 def test_huge_scores_stay_finite():
@@ -101,6 +179,22 @@ def test_sampling_keeps_about_the_share_and_belongs_to_the_image():
     np.testing.assert_array_equal(keep[1], alone[0])
 
 
+def test_sampling_keeps_the_expected_loss(key):
+    # E[total] = p * total, whatever the loss of each pixel.
+    logits = jax.random.normal(key, (2, 60, 60, 3))
+    labels = jax.random.randint(key, (2, 60, 60), 0, 3)
+    keep = losses.sample_pixels(jax.random.split(key, 2), labels, 0.5)
+    part = losses.cross_entropy(logits, labels, keep=keep)
+    whole = losses.cross_entropy(logits, labels)
+    assert float(part.total / whole.total) == pytest.approx(0.5, abs=0.02)
+    assert float(part.count / whole.count) == pytest.approx(0.5, abs=0.02)
+
+
+def test_probability_one_keeps_every_pixel():
+    keys = jax.random.split(jax.random.key(0), 3)
+    assert losses.sample_pixels(keys, jnp.zeros((3, 9, 5), int), 1.0, stride=2).all()
+
+
 def test_cells_are_kept_whole():
     keys = jax.random.split(jax.random.key(0), 1)
     keep = losses.sample_pixels(keys, jnp.zeros((1, 10, 7), int), 0.5, stride=4)
@@ -120,5 +214,11 @@ def test_errors():
         losses.cross_entropy(logits, labels, class_weights=jnp.ones(2))
     with pytest.raises(ValueError, match="loss reduction 'avg' is not known"):
         losses.reduce_loss(jnp.float32(1), jnp.float32(1), 1, "avg")
+    with pytest.raises(ValueError, match=r"keep has shape \(1, 2, 1\); expected that"):
+        losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 1), bool))
+    with pytest.raises(TypeError, match="keep is float32; expected bool"):
+        losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 2)))
+    with pytest.raises(ValueError, match="stride=0 is not positive"):
+        losses.sample_pixels(jax.random.split(jax.random.key(0), 1), labels, 0.5, 0)
     with pytest.raises(ValueError, match=r"probability=0 is not in \(0, 1\]"):
         losses.sample_pixels(jax.random.split(jax.random.key(0), 1), labels, 0)
