@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from fcn_jax import metrics
 
@@ -63,6 +64,46 @@ def test_counts_do_not_depend_on_how_images_are_batched():
         np.testing.assert_array_equal(total.to_int64(), expected)
 
 
+def test_what_is_no_class_does_not_count():
+    labels = jnp.array([0, 0, 0, 2, -1, 7, 1])
+    pred = jnp.array([0, 3, -1, 0, 0, 0, 1])
+    for count in (
+        metrics.confusion_matrix,
+        metrics._count_one_by_one,
+        metrics._count_by_product,
+    ):
+        np.testing.assert_array_equal(
+            count(labels, pred, num_classes=2), [[1, 0], [0, 1]]
+        )
+
+
+@pytest.mark.parametrize("num_classes", (2, 11, 60))
+def test_both_ways_of_counting_agree(num_classes, key, monkeypatch):
+    monkeypatch.setattr(metrics, "_BLOCK", 64)  # Several, and a part of one.
+    labels = jax.random.randint(key, (300,), -1, num_classes)
+    pred = jnp.flip(labels) % num_classes
+    np.testing.assert_array_equal(
+        metrics._count_one_by_one(labels, pred, num_classes),
+        metrics._count_by_product(labels, pred, num_classes),
+    )
+
+
+def test_counting_scatters_on_cpu_only():
+    shape = jax.ShapeDtypeStruct((1, 8, 8), jnp.uint8)
+    count = jax.jit(lambda a, b: metrics.confusion_matrix(a, b, 3))
+    for platform, scatters in (("cpu", True), ("cuda", False), ("tpu", False)):
+        text = export.export(count, platforms=[platform])(shape, shape).mlir_module()
+        assert ("stablehlo.scatter" in text) == scatters
+        assert ("stablehlo.dot_general" in text) != scatters
+
+
+def test_a_full_block_of_products_is_exact():
+    labels = jnp.zeros(metrics._BLOCK + 3, jnp.int32)
+    counts = jax.jit(metrics._count_by_product, static_argnums=2)(labels, labels, 2)
+    assert int(counts[0, 0]) == metrics._BLOCK + 3
+    assert metrics._BLOCK <= 2**24
+
+
 def test_more_pixels_than_float32_counts():
     labels = jnp.zeros((5, 2048, 2048), jnp.uint8)  # 2**24 + 2**22 of one class.
     counts = jax.jit(lambda x: metrics.confusion_matrix(x, x, 2))(labels)
@@ -75,6 +116,25 @@ def test_sums_carry_beyond_32_bits():
     for _ in range(5):
         total = total.add(counts)
     assert total.to_int64()[0, 0] == 5 * (2**31 - 1)
+
+
+@pytest.mark.parametrize("before", (2**32 - 1, 2**32 - 2, 2**32, 2**33 - 1, 7))
+@pytest.mark.parametrize("more", (0, 1, 2, 2**31 - 1))
+def test_the_carry_is_exact(before, more):
+    start = metrics.Confusion(
+        high=jnp.full((1, 1), before >> 32, jnp.uint32),
+        low=jnp.full((1, 1), before % 2**32, jnp.uint32),
+    )
+    total = start.add(jnp.full((1, 1), more, jnp.int32)).to_int64()
+    assert total.dtype == np.int64
+    assert total[0, 0] == before + more
+
+
+def test_scores_of_more_pixels_than_32_bits_hold():
+    confusion = 10**12 * np.array([[50, 10], [5, 35]])
+    found = metrics.scores(confusion)
+    assert found["num_pixels"] == 10**14
+    assert found["mean_iu"] == pytest.approx((50 / 65 + 35 / 50) / 2)
 
 
 def test_nothing_counted():
@@ -100,6 +160,8 @@ def test_errors():
         ValueError, match=r"labels \(2,\) and predictions \(3,\) differ"
     ):
         metrics.confusion_matrix(jnp.zeros(2, int), jnp.zeros(3, int), 2)
+    with pytest.raises(TypeError, match="predictions are float32; expected integers"):
+        metrics.confusion_matrix(jnp.zeros(2, int), jnp.zeros(2), 2)
     with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \[C, C\]"):
         metrics.scores(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="1 class names for .* 2 classes"):
