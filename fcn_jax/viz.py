@@ -4,7 +4,7 @@ Arrays in, arrays or files out; a palette says which colour a label has.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from fcn_jax.data.label_sets import IGNORE_LABEL, voc_palette
 
 _CORRECT, _WRONG, _VOID = (235, 235, 235), (214, 39, 40), (170, 190, 210)
-_MARGIN, _TITLE = 6, 18  # Pixels.
+_MARGIN, _TITLE, _CELL = 6, 22, 176  # Pixels; _CELL is the least width of a picture.
+_FONT_SIZE, _HATCH = 14, 7
 _ERROR_TITLE = "errors (red), void (blue)"
 
 
@@ -26,14 +27,15 @@ def decode_labels(
     Args:
         labels: Integer [...], NumPy or JAX: rows of `palette`, or `ignore_label`.
         palette: Colour of every label, uint8 [L, 3]; None: that of PASCAL VOC.
-        ignore_label: The label of void; VOC's void colour if the palette has none.
+        ignore_label: The label of void; where the palette has no colour for it, it
+            gets VOC's, a pale yellow.
 
     Returns:
         uint8 RGB [..., 3].
 
     Raises:
         TypeError: If the labels are not integers.
-        ValueError: If a label has no colour; naming it.
+        ValueError: If a label has no colour, naming it, or the palette another shape.
     """
     labels = np.asarray(labels)
     palette = voc_palette() if palette is None else np.asarray(palette, np.uint8)
@@ -42,52 +44,85 @@ def decode_labels(
             f"decode_labels: labels are {labels.dtype}; expected integers (take the "
             f"argmax of logits first)."
         )
-    if ignore_label >= len(palette):
-        missing = ignore_label + 1 - len(palette)
-        palette = np.concatenate([palette, np.zeros((missing, 3), np.uint8)])
-        palette[ignore_label] = voc_palette()[IGNORE_LABEL]
-        known = np.arange(len(palette)) < len(palette) - missing
-        known[ignore_label] = True
-    else:
-        known = np.ones(len(palette), bool)
-    inside = (labels >= 0) & (labels < len(palette))
-    bad = ~(inside & known[np.where(inside, labels, 0)])
+    if palette.ndim != 2 or palette.shape[1] != 3:
+        raise ValueError(
+            f"decode_labels: a palette of shape {palette.shape}; expected [L, 3], a "
+            f"colour a label."
+        )
+    void = labels == ignore_label
+    bad = ((labels < 0) | (labels >= len(palette))) & ~void
     if bad.any():
         raise ValueError(
             f"decode_labels: label {int(labels[bad][0])} has no colour; the palette "
-            f"has {int(known.sum())} (and {ignore_label} is void)."
+            f"has colours for 0 to {len(palette) - 1}, and {ignore_label} is void."
         )
-    return palette[labels]
+    colours = palette[np.where(void, 0, labels)]
+    listed = 0 <= ignore_label < len(palette)
+    colours[void] = palette[ignore_label] if listed else voc_palette()[IGNORE_LABEL]
+    return colours
 
 
 def overlay(
     image: np.ndarray,
     labels: np.ndarray,
-    alpha: float = 0.55,
+    alpha: float = 0.5,
     palette: np.ndarray | None = None,
+    ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
-    """The labels' colours over an image; background (0) and void let it through.
+    """The labels' colours over an image, their borders drawn; void is hatched.
+
+    Labels whose colour is black (VOC's background) let the image through.
 
     Args:
         image: uint8 RGB [H, W, 3].
         labels: Integer [H, W].
         alpha: Share of the colour, in [0, 1].
         palette: See `decode_labels`.
+        ignore_label: The label of void.
 
     Returns:
         uint8 RGB [H, W, 3].
+
+    Raises:
+        ValueError: If image and labels do not fit, or alpha is not in [0, 1].
     """
-    colours = decode_labels(labels, palette).astype(np.float32)
-    black = (colours == 0).all(axis=-1)
-    share = np.where(black | (labels == IGNORE_LABEL), 0, alpha)[..., None]
-    mixed = image * (1 - share) + colours * share
+    image, labels = np.asarray(image), np.asarray(labels)
+    _check_shapes("overlay", image, labels)
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"overlay: alpha={alpha} is not in [0, 1].")
+    colours = decode_labels(labels, palette, ignore_label).astype(np.float32)
+    void = labels == ignore_label
+    black = (colours == 0).all(axis=-1) & ~void
+    share = np.where(black | void, 0, alpha)
+    share[_borders(labels) & ~black & ~void] = (1 + alpha) / 2 if alpha else 0
+    row, column = np.indices(labels.shape)
+    share[void & ((row + column) % _HATCH < 2)] = alpha
+    mixed = image * (1 - share[..., None]) + colours * share[..., None]
     return np.round(mixed).astype(np.uint8)
 
 
 def error_map(
     labels: np.ndarray, pred: np.ndarray, ignore_label: int = IGNORE_LABEL
 ) -> np.ndarray:
-    """Right pixels light, wrong ones red, void blue-grey; uint8 RGB [H, W, 3]."""
+    """Where a prediction is right and where not.
+
+    Args:
+        labels: True classes, integer [H, W].
+        pred: Predicted classes, integer [H, W].
+        ignore_label: The label of void, where no prediction is wrong.
+
+    Returns:
+        uint8 RGB [H, W, 3]: right light grey, wrong red, void blue-grey.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    labels, pred = np.asarray(labels), np.asarray(pred)
+    if labels.shape != pred.shape:
+        raise ValueError(
+            f"error_map: labels {labels.shape} and prediction {pred.shape} differ in "
+            f"shape."
+        )
     errors = np.empty((*labels.shape, 3), np.uint8)
     errors[:] = _CORRECT
     errors[labels != pred] = _WRONG
@@ -100,13 +135,29 @@ def prediction_row(
     labels: np.ndarray,
     pred: np.ndarray,
     palette: np.ndarray | None = None,
+    ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
-    """Image, truth, prediction and errors side by side, uint8 RGB [H, 4 W, 3]."""
+    """Image, truth, prediction and errors side by side.
+
+    Args:
+        image: uint8 RGB [H, W, 3].
+        labels: True classes, integer [H, W].
+        pred: Predicted classes, integer [H, W].
+        palette: See `decode_labels`.
+        ignore_label: The label of void.
+
+    Returns:
+        uint8 RGB [H, 4 W, 3].
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    _check_shapes("prediction_row", np.asarray(image), np.asarray(labels))
     parts = (
         image,
-        decode_labels(labels, palette),
-        decode_labels(pred, palette),
-        error_map(labels, pred),
+        decode_labels(labels, palette, ignore_label),
+        decode_labels(pred, palette, ignore_label),
+        error_map(labels, pred, ignore_label),
     )
     return np.concatenate(parts, axis=1)
 
@@ -115,44 +166,62 @@ def contact_sheet(
     rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     classes: Sequence[str],
     palette: np.ndarray | None = None,
+    ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
     """A sheet with an image a row: image, truth, prediction, errors; a legend below.
 
+    Small images are enlarged by a whole number, without smoothing, so that the titles
+    have room.
+
     Args:
         rows: (name, image, labels, prediction) each; sizes may differ.
-        classes: Names for the legend.
+        classes: Names for the legend, in the order of the labels.
         palette: See `decode_labels`.
+        ignore_label: The label of void.
 
     Returns:
         uint8 RGB.
 
     Raises:
-        ValueError: If there are no rows.
+        ValueError: If there are no rows, or the shapes of one do not fit.
     """
     if not rows:
         raise ValueError("contact_sheet: no rows; give at least one image.")
-    cell_w = max(image.shape[1] for _, image, _, _ in rows)
+    enlarge = max(1, -(-_CELL // max(image.shape[1] for _, image, _, _ in rows)))
+    cell_w = enlarge * max(image.shape[1] for _, image, _, _ in rows)
     width = 4 * cell_w + 5 * _MARGIN
-    legend = _legend(classes, palette, width)
-    heights = [image.shape[0] + _TITLE + _MARGIN for _, image, _, _ in rows]
-    sheet = Image.new("RGB", (width, sum(heights) + legend.height + _MARGIN), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    heights = [enlarge * image.shape[0] + _TITLE + _MARGIN for _, image, _, _ in rows]
+    colours = decode_labels(np.arange(len(classes)), palette)
+    entries = list(zip(classes, colours, strict=True))
+    if any((labels == ignore_label).any() for _, _, labels, _ in rows):
+        void = decode_labels(np.array([ignore_label]), palette, ignore_label)[0]
+        entries.append(("void", void))
+    legend = _legend(entries, width)
+    sheet = Image.new("RGB", (width, sum(heights) + legend.height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
     top = 0
     for (name, image, labels, pred), height in zip(rows, heights, strict=True):
         titles = (name, "truth", "prediction", _ERROR_TITLE)
-        strip = prediction_row(image, labels, pred, palette)
+        strip = prediction_row(image, labels, pred, palette, ignore_label)
         for column, title in enumerate(titles):
             left = _MARGIN + column * (cell_w + _MARGIN)
-            pen.text((left, top + 3), _shorten(title, font, cell_w), "black", font)
+            title = _shorten(title, font, cell_w)
+            pen.text((left, top + _TITLE - 3), title, "black", font, anchor="ls")
             part = strip[:, column * image.shape[1] : (column + 1) * image.shape[1]]
+            part = np.kron(part, np.ones((enlarge, enlarge, 1), np.uint8))
             sheet.paste(Image.fromarray(part), (left, top + _TITLE))
         top += height
-    sheet.paste(legend, (0, top + _MARGIN))
+    sheet.paste(legend, (0, top))
     return np.asarray(sheet)
 
 
 def save_image(path: str | Path, image: np.ndarray) -> None:
-    """Write uint8 RGB as PNG (or what the ending says), whole or not at all."""
+    """Write a picture, whole or not at all.
+
+    Args:
+        path: The file; its ending says the format, PNG where it says nothing.
+        image: uint8 RGB [H, W, 3].
+    """
     _save(Image.fromarray(image), path)
 
 
@@ -167,9 +236,20 @@ def save_label_png(
         palette: uint8 [256, 3]; None: that of PASCAL VOC.
 
     Raises:
-        ValueError: If a label does not fit into 8 bits.
+        TypeError: If the labels are not integers.
+        ValueError: If the labels are not [H, W], or one does not fit into 8 bits.
     """
     labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(
+            f"save_label_png: labels are {labels.dtype}; expected integers (take the "
+            f"argmax of logits first)."
+        )
+    if labels.ndim != 2:
+        raise ValueError(
+            f"save_label_png: labels of shape {labels.shape}; expected those of one "
+            f"image, [H, W]."
+        )
     if labels.size and (labels.min() < 0 or labels.max() > 255):
         raise ValueError(
             f"save_label_png: labels from {labels.min()} to {labels.max()} do not fit "
@@ -184,9 +264,13 @@ def save_label_png(
 def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Plot loss and mean IU over the steps of a run.
 
+    The final and the lowest loss and the best mean IU are marked, and named with
+    their step.
+
     Args:
-        entries: The lines of a run's log; see `fcn_jax.logs`.
-        path: The PNG to write. The final and the lowest loss are marked.
+        entries: The lines of a run's log (`fcn_jax.logs`): `kind` "train" with
+            `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`.
+        path: The PNG to write.
     """
     figure, (left, right) = _figure(2)
     train = [e for e in entries if e["kind"] == "train"]
@@ -196,35 +280,54 @@ def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
         left.plot(steps, loss, color="0.75", lw=1, label="loss of the step")
         left.plot(steps, [e["mean_loss"] for e in train], label="mean since the last")
         low = int(np.argmin(loss))
-        left.plot(steps[low], loss[low], "v", color="C2")
-        left.plot(steps[-1], loss[-1], "o", color="C3")
-        left.set_title(
-            f"final {loss[-1]:.3f}, lowest {loss[low]:.3f} at step {steps[low]:,}"
-        )
+        _mark(left, steps[low], loss[low], "v", "C2", "lowest", ".4g")
+        _mark(left, steps[-1], loss[-1], "o", "C3", "final", ".4g")
         left.legend()
     left.set(xlabel="step", ylabel="loss")
     scored = [e for e in entries if e["kind"] == "eval" and e["mean_iu"] is not None]
     if scored:
         steps = [e["step"] for e in scored]
         values = [e["mean_iu"] for e in scored]
-        right.plot(steps, values, "o-", color="C2")
+        right.plot(steps, values, ".-", color="C0", label="validation")
         high = int(np.argmax(values))
-        right.set_title(f"best {values[high]:.4f} at step {steps[high]:,}")
+        _mark(right, steps[high], values[high], "^", "C2", "best", ".4f")
+        right.legend(loc="lower right")
     right.set(xlabel="step", ylabel="mean IU")
     _save_figure(figure, path)
 
 
-def plot_resolutions(results: Sequence[Mapping[str, float]], path: str | Path) -> None:
-    """Plot the metrics over the input resolution; `results` as `eval.py` has them."""
+def plot_resolutions(results: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Plot the metrics over the input resolution.
+
+    Args:
+        results: One mapping a resolution: `resolution`, relative to the image, and
+            the metrics by name; None leaves a gap.
+        path: The PNG to write.
+
+    Raises:
+        ValueError: If there are no results.
+    """
+    if not results:
+        raise ValueError("plot_resolutions: no results; give at least one resolution.")
     figure, (axes,) = _figure(1)
+    results = sorted(results, key=lambda result: result["resolution"])
     at = [result["resolution"] for result in results]
     for name in results[0]:
         if name != "resolution":
-            values = [result[name] for result in results]
-            axes.plot(at, values, "o-", label=name.replace("_", " "))
+            values = np.array([result[name] for result in results], float)
+            axes.plot(at, values, "o-", label=_readable(name))
     axes.set(xlabel="input resolution, relative to the image", ylabel="score")
     axes.legend()
     _save_figure(figure, path)
+
+
+def _readable(metric: str) -> str:
+    return metric.replace("_", " ").replace(" iu", " IU")
+
+
+def _mark(axes, step, value, marker, color, name, form):
+    label = f"{name} {value:{form}}, step {step:,}"
+    axes.plot([step], [value], marker, color=color, label=label, zorder=3)
 
 
 def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
@@ -238,38 +341,58 @@ def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
 
 
 def _save_figure(figure: Any, path: str | Path) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, format="png")
-    os.replace(part, path)
+    _write_whole(path, lambda part: figure.savefig(part, format="png"))
 
 
 def _save(image: Image.Image, path: str | Path) -> None:
+    form = Image.registered_extensions().get(Path(path).suffix.lower(), "PNG")
+    _write_whole(path, lambda part: image.save(part, form))
+
+
+def _write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, then give it that name."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    image.save(part, Image.registered_extensions().get(path.suffix.lower(), "PNG"))
-    os.replace(part, path)
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _legend(
-    classes: Sequence[str], palette: np.ndarray | None, width: int
-) -> Image.Image:
-    font, line = ImageFont.load_default(11), 18
-    colours = decode_labels(np.arange(len(classes)), palette)
-    places, left, top = [], _MARGIN, 0
-    for name in classes:
-        length = int(font.getlength(name)) + 28
+def _check_shapes(function: str, image: np.ndarray, labels: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape != (*labels.shape, 3):
+        raise ValueError(
+            f"{function}: image {image.shape} and labels {labels.shape} do not fit; "
+            f"expected [H, W, 3] and [H, W]."
+        )
+
+
+def _borders(labels: np.ndarray) -> np.ndarray:
+    """The pixels whose right or lower neighbour has another label, bool [H, W]."""
+    borders = np.zeros(labels.shape, bool)
+    borders[:-1] |= labels[:-1] != labels[1:]
+    borders[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return borders
+
+
+def _legend(entries: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
+    """Swatches and names, in as many lines as they take."""
+    font, line = ImageFont.load_default(_FONT_SIZE), 22
+    places, left, top = [], _MARGIN, 4
+    for name, _ in entries:
+        length = int(font.getlength(name)) + 36
         if left + length > width and left > _MARGIN:
             left, top = _MARGIN, top + line
         places.append((left, top))
         left += length
     legend = Image.new("RGB", (width, top + line + 4), "white")
     pen = ImageDraw.Draw(legend)
-    for name, colour, (x, y) in zip(classes, colours, places, strict=True):
-        pen.rectangle((x, y + 3, x + 12, y + 15), tuple(int(c) for c in colour), "grey")
-        pen.text((x + 17, y + 2), name, "black", font)
+    for (name, colour), (x, y) in zip(entries, places, strict=True):
+        fill = tuple(int(c) for c in colour)
+        pen.rectangle((x, y + 3, x + 14, y + 17), fill, "grey")
+        pen.text((x + 20, y + 15), name, "black", font, anchor="ls")
     return legend
 
 
