@@ -22,6 +22,7 @@ Batch = dict[str, Any]
 
 _PREFETCHED_IMAGES = 16
 _PREFETCHED_BATCHES = 2
+_MANY_IMAGES = 1 << 60
 
 
 def train_batches(
@@ -96,8 +97,11 @@ def train_batches(
     order = grain.MapDataset.range(len(source)).seed(seed)
     if not with_replacement:
         order = order.shuffle()
-    dataset = order.repeat(None)[process_index::process_count].random_map(draw)
-    dataset = dataset.batch(batch_size)[start_step:]
+    # Endless, for all purposes; what is truly endless has no length to be batched.
+    endless = order.repeat(_MANY_IMAGES // len(source))
+    # Drawn before it is shared out: no two processes draw alike.
+    drawn = endless.random_map(draw)[process_index::process_count]
+    dataset = drawn.batch(batch_size)[start_step:]
     options = grain.ReadOptions(
         num_threads=num_threads,
         prefetch_buffer_size=_PREFETCHED_IMAGES * (num_threads > 0),

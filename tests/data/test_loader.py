@@ -1,0 +1,266 @@
+"""Order, shards, padding, threads and errors of the pipeline."""
+
+import itertools
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from fcn_jax.data import checks, label_sets, loader, transforms
+from fcn_jax.data.loader import Augmentation
+
+ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
+
+
+class Source:
+    """Images of noise; all pixels of image i are labelled i % 3."""
+
+    name, split, classes, ignore_label = "noise", "train", ("a", "b", "c"), 255
+    palette = label_sets.VOC.palette
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+        rng = np.random.default_rng(0)
+        self.images = [rng.integers(1, 256, (*s, 3), dtype=np.uint8) for s in sizes]
+        self.labels = [np.full(s, i % 3, np.uint8) for i, s in enumerate(sizes)]
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def __getitem__(self, index):
+        return {
+            "image": self.images[index],
+            "labels": self.labels[index],
+            "id": f"n{index}",
+        }
+
+    def image_sizes(self):
+        return np.array(self.sizes, np.int32)
+
+
+@pytest.fixture
+def mixed():
+    """Seven images, four wide and three high."""
+    return Source([(6, 10), (10, 6), (7, 9), (9, 7), (6, 8), (5, 9), (8, 8)])
+
+
+def train(source, count, **options):
+    options = {"batch_size": 2, "seed": 3, "num_classes": 3, **options}
+    return list(itertools.islice(loader.train_batches(source, **options), count))
+
+
+def evaluate(source, **options):
+    options = {"batch_size": 2, "num_classes": 3, **options}
+    return list(loader.eval_batches(source, **options))
+
+
+def seen(batches):
+    return [int(index) for batch in batches for index in batch["index"]]
+
+
+def assert_same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert set(one) == set(other)
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize("with_replacement", (False, True))
+def test_a_batch_depends_on_seed_and_step_only(mixed, with_replacement):
+    options = {"augmentation": ALL, "with_replacement": with_replacement}
+    batches = train(mixed, 9, num_threads=0, **options)
+    assert_same(train(mixed, 9, num_threads=2, **options), batches)
+    for start in (1, 4, 7):
+        restarted = train(mixed, 2, start_step=start, **options)
+        assert_same(restarted, batches[start : start + 2])
+    other = train(mixed, 9, num_threads=0, seed=4, **options)
+    assert seen(other) != seen(batches)
+
+
+@pytest.mark.parametrize("with_replacement", (False, True))
+def test_processes_share_the_batches_of_one(mixed, with_replacement):
+    options = {"with_replacement": with_replacement, "augmentation": ALL}
+    alone = train(mixed, 6, batch_size=4, **options)
+    shards = [
+        train(mixed, 6, process_index=index, process_count=2, **options)
+        for index in range(2)
+    ]
+    for step, batch in enumerate(alone):
+        for row in range(4):
+            for name, value in batch.items():
+                theirs = shards[row % 2][step][name][row // 2]
+                np.testing.assert_array_equal(theirs, value[row])
+
+
+def test_epochs_hold_every_image_and_are_reshuffled(mixed):
+    order = seen(train(mixed, 21, batch_size=1))
+    epochs = [order[start : start + 7] for start in (0, 7, 14)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(7))] * 3
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+def test_with_replacement_images_repeat_within_an_epoch(mixed):
+    order = seen(train(mixed, 70, batch_size=1, with_replacement=True))
+    epochs = [order[start : start + 7] for start in range(0, 70, 7)]
+    assert set(order) == set(range(7))
+    assert any(len(set(epoch)) < 7 for epoch in epochs)
+
+
+def test_crops_are_of_one_size(mixed):
+    for batch in train(mixed, 5, augmentation=ALL):
+        assert set(batch) == {"image", "labels", "sizes", "index"}
+        assert (batch["image"].shape, batch["image"].dtype) == ((2, 9, 7, 3), np.uint8)
+        assert (batch["labels"].shape, batch["labels"].dtype) == ((2, 9, 7), np.uint8)
+        np.testing.assert_array_equal(batch["sizes"], [[9, 7]] * 2)
+
+
+def test_whole_images_are_padded_with_zeros_and_void(mixed):
+    for batch in train(mixed, 7):
+        assert batch["image"].shape == (2, 10, 10, 3)
+        assert batch["sizes"].dtype == batch["index"].dtype == np.int32
+        for row, index in enumerate(batch["index"]):
+            height, width = batch["sizes"][row]
+            assert (height, width) == mixed.sizes[index]
+            image, labels = batch["image"][row].copy(), batch["labels"][row].copy()
+            np.testing.assert_array_equal(image[:height, :width], mixed.images[index])
+            np.testing.assert_array_equal(labels[:height, :width], mixed.labels[index])
+            image[:height, :width], labels[:height, :width] = 0, 255
+            assert (image == 0).all()
+            assert (labels == 255).all()
+
+
+def test_the_canvas_can_be_given_and_has_room_for_the_largest_scale(mixed):
+    assert train(mixed, 1, canvas=(12, 16))[0]["image"].shape == (2, 12, 16, 3)
+    scaled = train(mixed, 6, augmentation=Augmentation(scale=(0.5, 1.5)))
+    assert {batch["image"].shape for batch in scaled} == {(2, 15, 15, 3)}
+    assert any((b["sizes"][0] != mixed.sizes[b["index"][0]]).any() for b in scaled)
+
+
+@pytest.mark.parametrize("num_threads", (0, 2))
+def test_a_wrong_label_is_named_from_within_threads(mixed, num_threads):
+    mixed.labels[4][2, 1] = 77
+    with pytest.raises(
+        ValueError, match="noise train: n4: label 77 at row 2, column 1 .1 such pixels"
+    ):
+        train(mixed, 7, num_threads=num_threads)
+
+
+@pytest.mark.parametrize("num_threads", (0, 2))
+def test_an_image_larger_than_the_canvas_is_named(mixed, num_threads):
+    with pytest.raises(
+        ValueError, match="noise train: n.: an image of .* the canvas of 4x4; set --con"
+    ):
+        train(mixed, 1, canvas=(4, 4), num_threads=num_threads)
+
+
+def test_evaluation_yields_every_image_once(mixed):
+    batches = evaluate(mixed, batch_size=3)
+    valid = np.concatenate([batch["example_valid"] for batch in batches])
+    index = np.array(seen(batches))
+    assert sorted(index[valid]) == list(range(7))
+    assert (index[~valid] == -1).all()
+    for batch in batches:
+        for row, place in enumerate(batch["index"]):
+            height, width = batch["sizes"][row]
+            labels = batch["labels"][row].copy()
+            if place < 0:
+                assert not batch["example_valid"][row]
+                assert (labels == 255).all()
+                assert (batch["image"][row] == 0).all()
+                assert batch["id"][row] == ""
+                continue
+            assert batch["id"][row] == f"n{place}"
+            assert (height, width) == mixed.sizes[place]
+            image = batch["image"][row, :height, :width]
+            np.testing.assert_array_equal(image, mixed.images[place])
+            assert (labels[:height, :width] == place % 3).all()
+            labels[:height, :width] = 255
+            assert (labels == 255).all()
+
+
+def test_mixed_images_take_two_canvases(mixed):
+    shapes = {batch["image"].shape for batch in evaluate(mixed)}
+    assert shapes == {(2, 7, 10, 3), (2, 10, 8, 3)}
+
+
+def test_images_much_alike_take_one_canvas():
+    source = Source([(6, 10), (6, 6), (5, 9)])
+    assert {b["image"].shape for b in evaluate(source)} == {(2, 6, 10, 3)}
+
+
+def test_an_image_goes_to_the_smallest_canvas_that_holds_it(mixed):
+    batches = evaluate(mixed, batch_size=1, canvases=[(10, 10), (8, 10)])
+    places = {b["index"].item(): b["image"].shape[1:3] for b in batches}
+    high = {1, 3}
+    assert places == {i: (10, 10) if i in high else (8, 10) for i in range(7)}
+
+
+def test_an_image_must_fit_a_canvas(mixed):
+    with pytest.raises(
+        ValueError, match="noise train: image 1 is 10x6 and fits none of the canvases"
+    ):
+        evaluate(mixed, canvases=[(8, 10)])
+
+
+def test_processes_share_the_evaluation_and_make_as_many_batches(mixed):
+    shards = [
+        evaluate(mixed, process_index=index, process_count=2) for index in range(2)
+    ]
+    assert len(shards[0]) == len(shards[1])
+    for one, other in zip(*shards, strict=True):  # They compile for the same shapes.
+        assert one["image"].shape == other["image"].shape
+    index = np.array(seen(shards[0]) + seen(shards[1]))
+    assert sorted(index[index >= 0]) == list(range(7))
+
+
+def test_other_scales_come_with_their_sizes(mixed):
+    for batch in evaluate(mixed, scales=(1.0, 0.5)):
+        height, width = batch["image"].shape[1:3]
+        half = batch["image@0.5"]
+        assert half.shape == (2, round(height / 2), round(width / 2), 3)
+        for row, place in enumerate(batch["index"]):
+            if place < 0:
+                assert (half[row] == 0).all()
+                continue
+            h, w = transforms.scaled_size(mixed.sizes[place], 0.5)
+            np.testing.assert_array_equal(batch["sizes@0.5"][row], [h, w])
+            resized = transforms.resize_image(mixed.images[place], (h, w))
+            np.testing.assert_array_equal(half[row, :h, :w], resized)
+            assert (half[row, h:] == 0).all()
+            assert (half[row, :, w:] == 0).all()
+
+
+def test_evaluation_names_a_wrong_label_and_keeps_the_batches_before(mixed):
+    mixed.labels[6][0, 0] = 9
+    batches = loader.eval_batches(mixed, batch_size=1, num_classes=3)
+    assert seen(itertools.islice(batches, 6)) == [0, 2, 4, 5, 1, 3]
+    with pytest.raises(ValueError, match="noise train: n6: label 9 at row 0, column 0"):
+        next(batches)
+
+
+def test_headers_that_lie_about_the_size_are_found(mixed):
+    mixed.image_sizes = lambda: np.full((7, 2), 6, np.int32)
+    with pytest.raises(ValueError, match="n0: an image of 6x10 is larger than the can"):
+        evaluate(mixed)
+
+
+@pytest.mark.parametrize("stream", (loader.train_batches, loader.eval_batches))
+def test_closing_early_leaves_no_thread(mixed, stream):
+    before = threading.active_count()
+    options = {"seed": 0} if stream is loader.train_batches else {}
+    batches = stream(mixed, batch_size=1, num_classes=3, **options)
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_the_classes_must_be_those_of_the_source(mixed):
+    checks.check_num_classes(mixed, 3)
+    with pytest.raises(ValueError, match="num_classes=2, but noise has 3 classes"):
+        checks.check_num_classes(mixed, 2)
