@@ -260,8 +260,7 @@ class Run:
     def finish(self):
         """Draw the curves and write the result."""
         self.store.close()
-        self.log.close()
-        self.progress.close()
+        self.close()
         entries = logs.read(self.log.path)
         viz.plot_curves(entries, self.workdir / "curves.png")
         losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
@@ -283,6 +282,11 @@ class Run:
             f"curves in {self.workdir / 'curves.png'}"
         )
 
+    def close(self):
+        """Let go of the log and the progress bar."""
+        self.log.close()
+        self.progress.close()
+
 
 def train(config, workdir):
     """Train as `config` says, in `workdir`; go on if a run of it is there."""
@@ -296,6 +300,7 @@ def train(config, workdir):
         run.run()
     finally:
         signal.signal(signal.SIGTERM, before)
+        run.close()
 
 
 def main(argv):

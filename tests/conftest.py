@@ -3,6 +3,11 @@
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# The tests compile much and run little: half the optimisation, half the time.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "")
+    + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
@@ -11,6 +16,14 @@ import pytest
 jax.config.update("jax_num_cpu_devices", 8)  # Virtual; most tests use the first.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once(tmp_path_factory):
+    """What two tests compile, they compile once; subprocesses share it too."""
+    cache = str(tmp_path_factory.getbasetemp().parent / "xla")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+    jax.config.update("jax_compilation_cache_dir", cache)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ VOID = 255
 
 _HEIGHTS = (80, 112)  # Pixels, both ends included.
 _WIDTHS = (96, 144)
-_OBJECTS = (3, 6)
-_RADII = (9.0, 36.0)  # Log-uniform: as many small objects as large ones.
+_OBJECTS = (3, 5)
+_RADII = (11.0, 40.0)  # Log-uniform: as many small objects as large ones.
 _TURN = np.pi / 8  # Largest rotation either way.
 _SUBPIXELS = 2  # Along each axis, for smooth outlines.
 _TEXTURES = ("checks", "stripes", "plain", "clouds", "speckles", "dots")  # By class.

@@ -1,0 +1,15 @@
+r"""FCN-32s-fixed: only the last layer learns (Long et al. 2015, table 2).
+
+python train.py --config=configs/voc_fcn32s_fixed.py --workdir=runs/voc_fcn32s_fixed \
+    --config.init_from=vgg16.npz
+Published: mean IU 45.4 on seg11valid.
+Ours: not run; needs ImageNet weights and the VOC and SBD archives.
+"""
+
+from configs import voc_fcn32s_light
+
+
+def get_config(mode="full"):
+    config = voc_fcn32s_light.get_config(mode)
+    config.optim.frozen = ("conv*", "fc*")
+    return config

@@ -1,0 +1,113 @@
+"""Every config opens, builds its model, and trains two steps in smoke mode."""
+
+import importlib
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import fcn_jax.models
+import train
+from fcn_jax import configuration, logs
+from fcn_jax.data import shapes
+
+CONFIGS = sorted(
+    path.stem
+    for path in (Path(__file__).parent.parent / "configs").glob("*.py")
+    if path.stem != "base"
+)
+
+
+@pytest.fixture(autouse=True)
+def _promotion_as_in_optax():
+    # Schedules and AdamW of optax mix integers and floats.
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def load(name, mode="full"):
+    return importlib.import_module(f"configs.{name}").get_config(mode)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_opens_with_the_command_and_the_published_number(name):
+    text = importlib.import_module(f"configs.{name}").__doc__
+    assert f"python train.py --config=configs/{name}.py --workdir=" in text
+    assert "Ours" in text
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_full_model_can_be_built(name):
+    config = load(name)
+    model = configuration.make_model(config)
+    image = np.zeros((1, 64, 64, 3), np.float32)
+    shapes_of = jax.eval_shape(model.init, jax.random.key(0), image)
+    assert config.model.name in fcn_jax.models.MODELS
+    configuration.make_optimizer(config, shapes_of["params"])
+    configuration.make_preprocessing(config)
+    configuration.loss_settings(config)
+
+
+def test_the_heavy_recipe_is_the_published_one():
+    config = load("voc_fcn32s")
+    assert (config.optim.learning_rate, config.optim.momentum) == (1e-10, 0.99)
+    assert (config.optim.weight_decay, config.optim.bias_lr) == (5e-4, 2.0)
+    assert (config.loss.reduction, config.batch_size) == ("sum", 1)
+    assert load("voc_fcn16s").optim.learning_rate == 1e-12
+    assert load("voc_fcn8s").optim.learning_rate == 1e-14
+    assert load("voc_fcn8s_atonce").num_steps == 300_000
+
+
+def test_the_practice_run_learns_three_deconvolutions():
+    config = load("voc2012_fcn8s_practice")
+    model = configuration.make_model(config)
+    image = np.zeros((1, 8, 8, 3), np.float32)
+    params = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    learned = {name: p["kernel"].shape for name, p in params.items() if "up" in name}
+    assert learned == {
+        "upscore2": (4, 4, 21, 21),
+        "upscore_pool4": (4, 4, 21, 21),
+        "upscore8": (16, 16, 21, 21),
+    }
+    assert model.skip_scales == (0.01, 0.0001)
+    assert (config.num_steps, config.log_every) == (20_000, 100)
+
+
+@pytest.mark.parametrize("name", [c for c in CONFIGS if not c.startswith("camvid")])
+def test_smoke(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(shapes, "SIZES", {"train": 4, "val": 2})
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    config = load(name, "smoke")
+    config.data.data_dir = str(tmp_path / "data")
+    train.train(config, tmp_path / "run")
+    entries = logs.read(tmp_path / "run" / "log.jsonl")
+    assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
+
+
+def test_an_unknown_key_in_a_config_is_refused():
+    config = load("shapes_fcn8s")
+    with pytest.raises(AttributeError, match='Did you mean "crop" instead of "crpo"'):
+        config.data.crpo = (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.name", "fcn9s", "fcn9s"),
+        ("model.dtype", "float17", "config.model.dtype='float17' is not known"),
+        ("preprocessing", "cafe", "config.preprocessing='cafe' is not known"),
+        ("loss.class_weights", (1.0,), "class_weights has 1 entries for 7 classes"),
+    ],
+)
+def test_wrong_values_are_named(key, value, message):
+    config = load("shapes_fcn8s")
+    config.update_from_flattened_dict({key: value})
+
+    def use():
+        configuration.make_model(config)
+        configuration.make_preprocessing(config)
+        configuration.loss_settings(config)
+
+    with pytest.raises(ValueError, match=message):
+        use()

@@ -1,0 +1,122 @@
+"""eval.py on a run of train.py: scores, pictures, resolutions, refusals."""
+
+import json
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import eval as eval_script
+import train
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_train_script import make_folder, tiny_config
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = make_folder(tmp_path_factory.mktemp("data"), images=7)
+    # A portrait among the landscapes: two canvases.
+    for kind in ("JPEGImages/im1.jpg", "SegmentationClass/im1.png"):
+        with Image.open(folder / kind) as image:
+            image.transpose(Image.Transpose.ROTATE_90).save(folder / kind)
+    workdir = tmp_path_factory.mktemp("run") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+        train.train(tiny_config(folder, num_steps=3), workdir)
+    return folder, workdir
+
+
+def open_run(trained, num_devices=1, **changes):
+    folder, workdir = trained
+    config = tiny_config(folder, **changes)
+    return eval_script.Evaluation(config, workdir, devices=jax.devices()[:num_devices])
+
+
+def test_scores_and_pictures(trained, tmp_path, capsys):
+    scores = eval_script.evaluate(open_run(trained), tmp_path)
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["mean_iu"] == scores["mean_iu"]
+    assert set(written["iu"]) == {"dark", "middle", "bright"}
+    assert np.sum(written["confusion"]) == 2 * (24 - 1) * 32  # A void row each.
+    assert written["num_images"] == 2
+    printed = capsys.readouterr().out
+    assert "mean IU" in printed
+    assert printed.splitlines()[0].startswith("class")
+    with Image.open(tmp_path / "labels" / "im1.png") as label:
+        assert (label.mode, label.size) == ("P", (24, 32))
+        assert set(np.unique(label)) <= {0, 1, 2}
+    assert (tmp_path / "overlays" / "im0.png").exists()
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert sheet.width > 4 * 32
+
+
+def test_the_score_is_that_of_the_training_run(trained, tmp_path):
+    result = json.loads((trained[1] / "result.json").read_text())
+    scores = eval_script.evaluate(open_run(trained), tmp_path, labels=False)
+    assert scores["mean_iu"] == pytest.approx(result["best"]["mean_iu"], abs=1e-12)
+    assert not (tmp_path / "labels").exists()
+
+
+def test_batches_and_devices_do_not_change_the_confusion(trained):
+    one = open_run(trained).score((1.0,), False)
+    other = open_run(trained, num_devices=2, eval_batch_size=4).score((1.0,), False)
+    assert one["confusion"] == other["confusion"]
+
+
+def test_scales_and_flip(trained):
+    run = open_run(trained)
+    plain, averaged = run.score((1.0,), False), run.score((0.5, 1.0), True)
+    assert np.sum(averaged["confusion"]) == np.sum(plain["confusion"])
+
+
+def test_resolutions_give_a_table_and_a_plot(trained, tmp_path, capsys):
+    results = eval_script.compare_resolutions(open_run(trained), tmp_path, (0.5, 1.0))
+    assert [r["resolution"] for r in results] == [0.5, 1.0]
+    assert json.loads((tmp_path / "resolutions.json").read_text()) == results
+    assert (tmp_path / "resolutions.png").stat().st_size > 1000
+    assert "resolution" in capsys.readouterr().out
+
+
+def test_a_run_without_checkpoints(trained, tmp_path):
+    config = tiny_config(trained[0])
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint; train first"):
+        eval_script.Evaluation(config, tmp_path, devices=jax.devices()[:1])
+
+
+def test_a_step_that_was_not_kept(trained):
+    config = tiny_config(trained[0])
+    with pytest.raises(
+        FileNotFoundError, match=r"no checkpoint of step 99 in .*\[2, 3"
+    ):
+        eval_script.Evaluation(config, trained[1], step=99, devices=jax.devices()[:1])
+
+
+def test_a_checkpoint_of_another_class_count(trained):
+    match = "score_fr/bias is 3 in the checkpoint and 4 in this config's model"
+    (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\nother\n")
+    config = tiny_config(trained[0])
+    config.model.num_classes = 4
+    with pytest.raises(ValueError, match=match):
+        eval_script.Evaluation(config, trained[1], devices=jax.devices()[:1])
+    (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\n")
+
+
+def test_classes_that_are_not_those_of_the_data(trained):
+    config = tiny_config(trained[0])
+    config.model.num_classes = 5
+    with pytest.raises(ValueError, match=r"num_classes=5, but folder has 3 classes"):
+        eval_script.Evaluation(config, trained[1], devices=jax.devices()[:1])
+
+
+@pytest.mark.parametrize("text", ("", "a", "0", "1,-2", "inf"))
+def test_resolutions_that_are_no_numbers(text):
+    with pytest.raises(ValueError, match=f"--resolutions={text} is not understood"):
+        eval_script.parse_numbers("resolutions", text)
+
+
+def test_numbers():
+    assert eval_script.parse_numbers("scales", "0.5,1,2") == (0.5, 1.0, 2.0)
