@@ -1,0 +1,151 @@
+"""Masks and photographs, in every way that a file stores them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_jax.data import label_sets, masks
+
+PALETTE = label_sets.voc_palette()
+LABELS = np.array([[0, 1, 2, 20], [15, 255, 255, 0]], np.uint8)
+
+
+def read(path):
+    return masks.read_mask(path, PALETTE)
+
+
+def test_a_palette_mask_holds_indices(tmp_path):
+    image = Image.fromarray(LABELS)
+    image.putpalette(np.full(768, 9, np.uint8).tolist())  # The colours do not count.
+    image.save(tmp_path / "m.png")
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, LABELS)
+    assert (labels.dtype, kind) == (np.uint8, "palette")
+
+
+@pytest.mark.parametrize("bits", (1, 2, 4))
+def test_palettes_of_few_bits_hold_indices_too(tmp_path, bits):
+    labels = np.array([[0, 1], [1, 0]], np.uint8)
+    image = Image.fromarray(labels)
+    image.putpalette([7, 7, 7, 200, 0, 0])
+    image.save(tmp_path / "m.png", bits=bits)
+    ours, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(ours, labels)
+    assert kind == "palette"
+
+
+def test_a_grey_mask_holds_values(tmp_path):
+    Image.fromarray(LABELS).save(tmp_path / "m.png")
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, LABELS)
+    assert (labels.dtype, kind) == (np.uint8, "grey")
+
+
+def test_a_mask_of_one_bit_holds_0_and_1(tmp_path):
+    Image.fromarray(np.array([[True, False, True]])).save(tmp_path / "m.png")
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, [[1, 0, 1]])
+    assert (labels.dtype, kind) == (np.uint8, "grey")
+
+
+def test_a_coloured_mask_is_looked_up(tmp_path):
+    Image.fromarray(PALETTE[LABELS]).save(tmp_path / "m.png")
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, LABELS)
+    assert (labels.dtype, kind) == (np.uint8, "rgb")
+
+
+def test_every_colour_of_voc_is_found():
+    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    ours = masks.colours_to_labels(PALETTE[labels], PALETTE, "m.png")
+    np.testing.assert_array_equal(ours, labels)
+
+
+def test_the_lowest_label_of_a_repeated_colour():
+    palette = np.zeros((256, 3), np.uint8)
+    palette[3:] = 5
+    colours = np.array([[[5, 5, 5], [0, 0, 0]]], np.uint8)
+    labels = masks.colours_to_labels(colours, palette, "m.png")
+    np.testing.assert_array_equal(labels, [[3, 0]])
+
+
+@pytest.mark.parametrize("colour", ((1, 2, 3), (255, 255, 255)))
+def test_a_colour_outside_the_palette_is_named(tmp_path, colour):
+    colours = PALETTE[LABELS]
+    colours[1, 2] = colour
+    Image.fromarray(colours).save(tmp_path / "m.png")
+    with pytest.raises(
+        ValueError, match="m.png: colour .* at row 1, column 2 is n"
+    ) as e:
+        read(tmp_path / "m.png")
+    assert str(colour) in str(e.value)
+
+
+@pytest.mark.parametrize("mode", ("RGBA", "LA", "I;16"))
+def test_other_modes_are_refused(tmp_path, mode):
+    Image.new(mode, (4, 3)).save(tmp_path / "m.png")
+    with pytest.raises(
+        ValueError, match=f"m.png: a mask of mode '{mode}'; .* without resampling"
+    ):
+        read(tmp_path / "m.png")
+
+
+def noise(path, **options):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return pixels
+
+
+def truncate(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def test_a_truncated_mask_is_named(tmp_path):
+    path = tmp_path / "m.png"
+    pixels = np.random.default_rng(0).integers(0, 9, (40, 50), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    truncate(path)
+    with pytest.raises(ValueError, match="m.png cannot be read whole .* truncated or"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ("a.jpg", "a.png"))
+def test_a_truncated_photo_is_named(tmp_path, name):
+    noise(tmp_path / name)
+    truncate(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name} cannot be read whole .*Replace it"):
+        masks.read_photo(tmp_path / name)
+
+
+def test_a_file_that_is_no_image(tmp_path):
+    (tmp_path / "a.jpg").write_text("<html>")
+    with pytest.raises(
+        ValueError, match="a.jpg is no readable image .*take its id off"
+    ):
+        masks.read_photo(tmp_path / "a.jpg")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    for reader in (read, masks.read_photo, masks.image_size):
+        with pytest.raises(FileNotFoundError, match="gone.png does not exist"):
+            reader(tmp_path / "gone.png")
+
+
+def test_photos_become_rgb(tmp_path):
+    pixels = noise(tmp_path / "a.png")
+    np.testing.assert_array_equal(masks.read_photo(tmp_path / "a.png"), pixels)
+    Image.fromarray(pixels[:, :, 0]).save(tmp_path / "grey.png")
+    grey = masks.read_photo(tmp_path / "grey.png")
+    np.testing.assert_array_equal(grey, np.repeat(pixels[:, :, :1], 3, axis=2))
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    cmyk = masks.read_photo(tmp_path / "cmyk.jpg")
+    assert (cmyk.shape, cmyk.dtype) == ((40, 50, 3), np.uint8)
+
+
+def test_a_photo_is_not_turned_by_its_exif(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: turn by 90 degrees to see it upright.
+    noise(tmp_path / "a.jpg", exif=exif)
+    assert masks.read_photo(tmp_path / "a.jpg").shape == (40, 50, 3)
+    assert masks.image_size(tmp_path / "a.jpg") == (40, 50)
