@@ -1,0 +1,48 @@
+"""Which data set a name opens."""
+
+import pytest
+
+import fcn_jax.data
+from fcn_jax.data import shapes, voc, voc_folder
+
+
+def test_an_unknown_name_gets_a_suggestion():
+    with pytest.raises(
+        ValueError, match="data set 'shape' is not known; did you mean 'shapes'. There"
+    ) as caught:
+        fcn_jax.data.open_source("shape", "train")
+    for name in fcn_jax.data.DATASETS:
+        assert name in str(caught.value)
+    with pytest.raises(ValueError, match="mean 'voc_segmentation/2012'"):
+        fcn_jax.data.open_source("voc2012", "train")
+
+
+def test_a_name_unlike_all_gets_the_list_alone():
+    with pytest.raises(ValueError, match="data set '!!' is not known; There are: fold"):
+        fcn_jax.data.open_source("!!", "train")
+
+
+@pytest.mark.parametrize("root", (None, ""))
+def test_a_folder_needs_its_root(root):
+    with pytest.raises(
+        ValueError, match="needs the path of its folder; set .*data.roo"
+    ):
+        fcn_jax.data.open_source("folder", "train", root=root)
+
+
+def test_every_name_opens_its_own(monkeypatch):
+    monkeypatch.setattr(voc_folder, "VocFolder", lambda *args: ("folder", *args))
+    monkeypatch.setattr(shapes, "open_shapes", lambda *args: ("shapes", *args))
+    monkeypatch.setattr(voc, "open_voc", lambda *args: ("voc", *args))
+    where = {"root": "R", "data_dir": "D", "manual_dir": "M"}
+    opened = {
+        name: fcn_jax.data.open_source(name, "val", **where)
+        for name in fcn_jax.data.DATASETS
+    }
+    assert opened == {
+        "folder": ("folder", "R", "val"),
+        "shapes": ("shapes", "val", "D"),
+        "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
+        "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
+        "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),
+    }
