@@ -1,0 +1,197 @@
+"""Generated shapes: repeatable, consistent, and not to be told by colour."""
+
+import io
+
+import numpy as np
+import pytest
+import scipy.optimize
+from PIL import Image
+
+import fcn_jax.data
+from fcn_jax.data import drawing, shapes
+
+
+def draw(seed):
+    return drawing.draw(np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    return [draw([1, number]) for number in range(90)]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Ten examples, prepared once."""
+    folder = tmp_path_factory.mktemp("tfds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "SIZES", {"train": 6, "val": 4})
+        shapes.open_shapes("train", str(folder))
+    return str(folder)
+
+
+def test_the_same_seed_draws_the_same_bytes():
+    for seed in range(3):
+        one, other = draw(seed), draw(seed)
+        assert one.image.tobytes() == other.image.tobytes()
+        assert one.labels.tobytes() == other.labels.tobytes()
+        assert one.objects.tobytes() == other.objects.tobytes()
+
+
+def test_drawings_differ(drawings):
+    assert len({drawn.image.tobytes() for drawn in drawings}) == len(drawings)
+    assert len({drawn.labels.shape for drawn in drawings}) > 20
+
+
+def test_sizes_types_and_labels_are_in_range(drawings):
+    for drawn in drawings:
+        height, width = drawn.labels.shape
+        assert 80 <= height <= 112
+        assert 96 <= width <= 144
+        assert drawn.image.shape == (height, width, 3)
+        assert (
+            drawn.image.dtype == drawn.labels.dtype == drawn.objects.dtype == np.uint8
+        )
+        assert set(np.unique(drawn.labels)) <= {*range(7), 255}
+
+
+def test_all_classes_occur(drawings):
+    count = sum(np.bincount(drawn.labels.ravel(), minlength=256) for drawn in drawings)
+    share = count / count.sum()
+    assert (share[:7] > 0.005).all()
+    assert share[0] < 0.85
+    assert 0.005 < share[255] < 0.15
+
+
+def test_objects_agree_with_labels(drawings):
+    for drawn in drawings:
+        void = drawn.labels == 255
+        np.testing.assert_array_equal(drawn.objects == 255, void)
+        np.testing.assert_array_equal(drawn.objects == 0, drawn.labels == 0)
+        for number in set(np.unique(drawn.objects)) - {255}:
+            assert len(np.unique(drawn.labels[drawn.objects == number])) == 1
+
+
+def test_void_lies_wherever_two_things_meet(drawings):
+    for drawn in drawings:
+        for things in (drawn.objects, drawn.objects.T):
+            one, other = things[:-1], things[1:]
+            assert ((one == other) | (one == 255) | (other == 255)).all()
+
+
+@pytest.mark.parametrize(
+    ("label", "area"),  # Of the plane, by hand; the circumcircle has 3.14.
+    [
+        ("disc", np.pi * 0.95**2),
+        ("square", (2 * 0.78) ** 2),
+        ("triangle", 3 * np.sqrt(3) / 4),
+        ("star", 5 * 0.42 * np.sin(np.pi / 5)),
+        ("ring", np.pi * (1 - 0.55**2)),
+        ("cross", 4 * 0.56 * 0.95 - 0.56**2),
+    ],
+)
+def test_shapes_have_their_area(label, area):
+    axis = np.linspace(-1.1, 1.1, 441)
+    inside = drawing.covers(drawing.CLASSES.index(label), *np.meshgrid(axis, axis))
+    # The outline is shorter than 12, and each of its cells (0.005) is half wrong.
+    np.testing.assert_allclose(inside.sum() * 0.005**2, area, atol=0.03)
+
+
+def test_the_background_has_no_form():
+    with pytest.raises(AssertionError, match="no shape is drawn for background"):
+        drawing.covers(0, np.zeros(1), np.zeros(1))
+
+
+def pixels(drawings, count):
+    rng = np.random.default_rng(0)
+    colours = np.concatenate([drawn.image.reshape(-1, 3) for drawn in drawings])
+    labels = np.concatenate([drawn.labels.ravel() for drawn in drawings])
+    chosen = rng.choice(np.flatnonzero(labels != 255), count, replace=False)
+    rgb = colours[chosen] / 127.5 - 1
+    squares = [rgb[:, i] * rgb[:, j] for i in range(3) for j in range(i, 3)]
+    return np.column_stack([np.ones(count), rgb, *squares]), labels[chosen].astype(int)
+
+
+def fit_logistic(features, labels, sample_weights):
+    """Multinomial logistic regression, slightly regularised."""
+    classes, width = 7, features.shape[1]
+    rows = np.arange(len(labels))
+    share = sample_weights / sample_weights.sum()
+
+    def loss(flat):
+        weights = flat.reshape(width, classes)
+        scores = features @ weights
+        scores -= scores.max(axis=1, keepdims=True)
+        log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        error = np.exp(log_p)
+        error[rows, labels] -= 1
+        gradient = features.T @ (error * share[:, None]) + 1e-5 * weights
+        value = -(share * log_p[rows, labels]).sum() + 5e-6 * (flat**2).sum()
+        return value, gradient.ravel()
+
+    start = np.zeros(width * classes)
+    done = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80}
+    )
+    return done.x.reshape(width, classes)
+
+
+def mean_iu(labels, predicted):
+    counts = np.bincount(7 * labels + predicted, minlength=49).reshape(7, 7)
+    right = counts.diagonal()
+    return float(np.mean(right / (counts.sum(0) + counts.sum(1) - right)))
+
+
+def test_colour_does_not_tell_the_class(drawings):
+    features, labels = pixels(drawings[:60], 20_000)
+    held_out, truth = pixels(drawings[60:], 20_000)
+    balanced = 1 / np.bincount(labels, minlength=7)[labels]
+    scores = []
+    for weights in (np.ones(len(labels)), balanced):
+        fitted = fit_logistic(features, labels, weights)
+        scores.append(mean_iu(truth, np.argmax(held_out @ fitted, axis=1)))
+    assert max(scores) < 0.5, scores
+    assert max(scores) > 0.1  # It did learn: background alone scores less.
+
+
+def test_examples_are_pngs_of_the_drawing():
+    (key, example), *_ = shapes.examples("val", count=2)
+    assert key == example["id"] == "val_00000"
+    labels = np.array(Image.open(io.BytesIO(example["labels"])))
+    assert labels.shape == (example["height"], example["width"])
+    drawn = draw([2015, 1, 0])
+    np.testing.assert_array_equal(labels, drawn.labels)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(example["image"])), drawn.image)
+    train = dict(shapes.examples("train", count=1))
+    assert train["train_00000"]["image"] != example["image"]
+    assert len(list(shapes.examples("val", count=2))) == 2
+
+
+def test_splits_as_they_are_prepared(data_dir):
+    for split, count in (("train", 6), ("val", 4)):
+        source = shapes.open_shapes(split, data_dir)
+        assert len(source) == count
+        assert (source.classes, source.ignore_label) == (drawing.CLASSES, 255)
+        items = [source[index] for index in range(count)]
+        assert {item["id"] for item in items} == {
+            f"{split}_{number:05}" for number in range(count)
+        }
+        sizes = source.image_sizes()
+        assert sizes.dtype == np.int32
+        for item, size in zip(items, sizes, strict=True):
+            number = int(item["id"].rpartition("_")[2])
+            drawn = draw([2015, ("train", "val").index(split), number])
+            assert item["labels"].shape == tuple(size)
+            for name in ("image", "labels", "objects"):
+                assert item[name].dtype == np.uint8
+                np.testing.assert_array_equal(item[name], getattr(drawn, name))
+
+
+def test_open_source_opens_them(data_dir):
+    source = fcn_jax.data.open_source("shapes", "val", data_dir=data_dir)
+    assert len(source) == 4
+
+
+def test_an_unknown_split_is_named(data_dir):
+    with pytest.raises(ValueError, match="shapes.* has no split 'test' .*train, val"):
+        shapes.open_shapes("test", data_dir)
