@@ -24,7 +24,8 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
-_HASH = "sha256"
+# What is added to the metadata of a checkpoint.
+_HASH, _SCORE = "sha256", "mean_iu"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Checkpoints:
         """
         step = int(state.step)
         arrays = to_arrays(state)
-        described = {**metadata, _HASH: content_hash(arrays)}
+        described = {**metadata, _HASH: content_hash(arrays), _SCORE: mean_iu}
         scores = None if mean_iu is None else {"mean_iu": float(mean_iu)}
         try:
             self._manager.wait_until_finished()
@@ -179,8 +180,9 @@ class Checkpoints:
         return self.read(max(steps, key=lambda step: (self._mean_iu(step), step)))
 
     def _mean_iu(self, step: int) -> float:
-        scores = self.directory / str(step) / "metrics" / "metrics"
-        return json.loads(scores.read_text())["mean_iu"] if scores.is_file() else -1.0
+        path = self.directory / str(step) / "metadata" / "metadata"
+        score = json.loads(path.read_text())[_SCORE] if path.is_file() else None
+        return -1.0 if score is None else score
 
     def read(self, step: int) -> Checkpoint:
         """Read one checkpoint as NumPy arrays, on any number of devices.
@@ -205,7 +207,7 @@ class Checkpoints:
                 path / "state", args=ocp.args.PyTreeRestore(restore_args=as_numpy)
             )
             metadata = json.loads((path / "metadata" / "metadata").read_text())
-            expected = metadata.pop(_HASH)
+            expected, _ = metadata.pop(_HASH), metadata.pop(_SCORE)
         except Exception as error:
             raise ValueError(
                 f"checkpoint {step} in {self.directory} cannot be read "

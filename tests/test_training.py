@@ -64,7 +64,9 @@ def train(model, num_devices, batches, accumulate=1, **settings):
 
 def distance(a, b):
     leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    return max(float(np.max(np.abs(x - y))) for x, y in leaves)
+    return max(
+        float(np.max(np.abs(x - y)) / max(1, np.max(np.abs(x)))) for x, y in leaves
+    )
 
 
 @pytest.mark.parametrize("reduction", ("mean", "sum"))
@@ -108,7 +110,7 @@ def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     state, values = training.train_step(
         state, batch, model=model, optimizer=optimizer, seed=0
     )
-    assert float(values["loss"]) == pytest.approx(np.log(NUM_CLASSES), rel=1e-5)
+    assert float(values["loss"]) == pytest.approx(np.log(NUM_CLASSES), rel=1e-4)
     assert int(state.step) == 1
     assert float(values["grad_norm"]) > 0
 
@@ -145,7 +147,7 @@ def test_a_batch_of_void_changes_nothing():
 def test_fcn32s_fixed_trains_the_last_layer_alone():
     model = models.create("fcn32s", NUM_CLASSES, width=1 / 16, fc_features=64)
     variables = training.init_variables(model, seed=0)
-    frozen = ("conv*", "fc*", "upscore*")
+    frozen = ("conv*", "fc*")
     optimizer = optim.make_optimizer(
         "sgd",
         optim.make_schedule("constant", learning_rate=0.1, num_steps=1),
