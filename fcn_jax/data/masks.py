@@ -14,8 +14,9 @@ def read_mask(path: str | Path, palette: np.ndarray) -> tuple[np.ndarray, str]:
     """Read a mask as labels.
 
     Args:
-        path: A PNG: with a palette (its indices are the labels), grey (its values
-            are), or RGB in the colours of `palette`.
+        path: A PNG: with a palette (its indices are the labels), grey of at most 8
+            bits (its values are), or RGB in the colours of `palette`. It is the file
+            that decides; masks of one data set may differ.
         palette: Colour of every label, uint8 [256, 3].
 
     Returns:
@@ -23,32 +24,43 @@ def read_mask(path: str | Path, palette: np.ndarray) -> tuple[np.ndarray, str]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, has more than 8 bits or transparency, or
-            holds a colour that is not in the palette.
+        ValueError: If it cannot be read, has 16 bits or transparency, or holds a
+            colour that is not in the palette.
     """
     with open_image(path) as image:
-        if image.mode in ("P", "L"):
-            return _array(image, path), PALETTE if image.mode == "P" else GREY
+        if image.mode == "P":
+            return _array(image, path), PALETTE
+        if image.mode == "L":
+            # Pillow spreads grey of 2 and 4 bits over 0 to 255.
+            return _array(image, path) // _grey_step(path), GREY
         if image.mode == "1":
             return _array(image, path).astype(np.uint8), GREY
         if image.mode == "RGB":
             return colours_to_labels(_array(image, path), palette, path), RGB
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
-            f"of 8 bits (L), or RGB in the palette of the data set. Convert it, "
-            f"without resampling."
+            f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
+            f"it, without resampling."
         )
 
 
 def read_photo(path: str | Path) -> np.ndarray:
-    """Read an image as uint8 RGB [H, W, 3]; an EXIF orientation is not applied.
+    """Read an image as uint8 RGB [H, W, 3].
+
+    Grey, palette and CMYK images are converted, transparency is dropped. An EXIF
+    orientation is not applied: masks are drawn over the pixels as they are stored.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read whole.
+        ValueError: If it cannot be read whole, or has more than 8 bits a channel.
     """
     with open_image(path) as image:
-        return _array(image.convert("RGB") if _loads(image, path) else image, path)
+        if image.mode == "F" or image.mode.startswith("I"):
+            raise ValueError(
+                f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
+                f"pixel; save it with 8, scaled as you mean it to be seen."
+            )
+        return np.array(_loaded(image, path).convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -95,7 +107,16 @@ def colours_to_labels(
     return first[at].astype(np.uint8)
 
 
-def _loads(image: Image.Image, path: str | Path) -> bool:
+def _grey_step(path: str | Path) -> int:
+    """What Pillow multiplies the values of a grey PNG by: 1, 17 or 85."""
+    with open(path, "rb") as file:
+        header = file.read(25)
+    is_png = header.startswith(b"\x89PNG")
+    bits = header[24] if is_png else 8  # IHDR: signature 8, length 4, type 4, sizes 8.
+    return 255 // (2**bits - 1)
+
+
+def _loaded(image: Image.Image, path: str | Path) -> Image.Image:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
@@ -103,9 +124,8 @@ def _loads(image: Image.Image, path: str | Path) -> bool:
             f"{path} cannot be read whole ({error}); it is truncated or corrupt. "
             f"Replace it or take its id off the list."
         ) from error
-    return True
+    return image
 
 
 def _array(image: Image.Image, path: str | Path) -> np.ndarray:
-    _loads(image, path)
-    return np.array(image)
+    return np.array(_loaded(image, path))

@@ -1,5 +1,8 @@
 """Masks and photographs, in every way that a file stores them."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,6 +41,35 @@ def test_a_grey_mask_holds_values(tmp_path):
     Image.fromarray(LABELS).save(tmp_path / "m.png")
     labels, kind = read(tmp_path / "m.png")
     np.testing.assert_array_equal(labels, LABELS)
+    assert (labels.dtype, kind) == (np.uint8, "grey")
+
+
+def save_grey(path, rows, bits):
+    """A grey PNG of less than 8 bits, which Pillow reads but does not write."""
+    per_byte = 8 // bits
+    packed = b""
+    for row in rows:
+        packed += b"\0"  # No filter.
+        for start in range(0, len(row), per_byte):
+            byte = 0
+            for value in row[start : start + per_byte]:
+                byte = byte << bits | value
+            packed += bytes([byte])
+    header = struct.pack(">2I5B", len(rows[0]), len(rows), bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(packed)), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        content += struct.pack(">I", len(data)) + kind + data + checksum
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("bits", (1, 2, 4))
+def test_grey_of_few_bits_holds_values_too(tmp_path, bits):
+    rows = np.arange(32).reshape(4, 8) % 2**bits
+    save_grey(tmp_path / "m.png", rows.tolist(), bits)
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, rows)
     assert (labels.dtype, kind) == (np.uint8, "grey")
 
 
@@ -141,6 +173,13 @@ def test_photos_become_rgb(tmp_path):
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
     cmyk = masks.read_photo(tmp_path / "cmyk.jpg")
     assert (cmyk.shape, cmyk.dtype) == ((40, 50, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("mode", "name"), (("I;16", "a.png"), ("F", "a.tiff")))
+def test_photos_of_more_than_8_bits_are_refused(tmp_path, mode, name):
+    Image.new(mode, (4, 3)).save(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name}: an image of mode '{mode}', with mo"):
+        masks.read_photo(tmp_path / name)
 
 
 def test_a_photo_is_not_turned_by_its_exif(tmp_path):
