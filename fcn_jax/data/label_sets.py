@@ -82,10 +82,10 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
         path: The file, such as ROOT/classes.txt.
 
     Raises:
-        ValueError: If there is no name, one stands twice, or there are more than 255.
+        ValueError: If there is no name, one stands twice, there are more than 255, or
+            the file is no text.
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+    names = read_lines(path)
     if not names:
         raise ValueError(f"{path} names no class; write one name a line.")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -99,3 +99,16 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
             f"so at most {MAX_CLASSES} are possible."
         )
     return tuple(names)
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file in UTF-8 that are not blank, stripped.
+
+    Raises:
+        ValueError: If the file is not in UTF-8.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")  # Some editors write a mark.
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error}); save it so.") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -44,6 +44,19 @@ def test_names_are_read_in_order(tmp_path):
     assert label_sets.read_classes(path) == ("sky", "dining table", "büro")
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("sky\r\nroad\r\n", encoding="utf-8-sig")
+    assert label_sets.read_classes(path) == ("sky", "road")
+
+
+def test_names_are_text(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_bytes("büro".encode("latin-1"))
+    with pytest.raises(ValueError, match="classes.txt is no text in UTF-8 .*; save it"):
+        label_sets.read_classes(path)
+
+
 def test_a_file_names_a_class(tmp_path):
     path = tmp_path / "classes.txt"
     path.write_text("\n \n")
