@@ -4,9 +4,12 @@ In JAX a label 255 that reaches the loss gives NaN, and a label -1 trains the la
 class.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from fcn_jax.data.label_sets import IGNORE_LABEL
 
 
 def check_labels(
@@ -26,18 +29,16 @@ def check_labels(
     """
     if labels.dtype != np.uint8:
         raise TypeError(f"{where}: labels are {labels.dtype}; expected uint8.")
-    allowed = np.zeros(256, bool)
-    allowed[:num_classes] = True
-    allowed[ignore_label] = True
-    right = allowed[labels]
-    if right.all():
+    wrong = (labels >= num_classes) & (labels != ignore_label)
+    if not wrong.any():
         return
-    row, column = np.argwhere(~right)[0]
+    row, column = np.argwhere(wrong)[0]
     raise ValueError(
         f"{where}: label {int(labels[row, column])} at row {row}, column {column} "
-        f"({np.count_nonzero(~right)} such pixels); with {num_classes} classes labels "
+        f"({np.count_nonzero(wrong)} such pixels); with {num_classes} classes labels "
         f"are 0 to {num_classes - 1}, or {ignore_label} for void. Map the masks to "
-        f"these, or set num_classes to the classes they hold."
+        f"these, or name all classes that they hold: in classes.txt of a folder, and "
+        f"as num_classes of the network."
     )
 
 
@@ -70,24 +71,29 @@ def check_num_classes(source: Any, num_classes: int) -> None:
         )
 
 
-def check_not_binary_as_void(masks: list[np.ndarray], where: str) -> None:
-    """Raise if masks of two classes are stored as {0, 255}.
+def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:
+    """Raise if the foreground of binary masks is stored as 255.
 
-    255 is void: such masks would train background alone, and score it.
+    255 is void: such masks would train background alone, and score it. One image may
+    well hold only 0 and 255; only all of them together tell.
 
     Args:
-        masks: Some masks of the data set, uint8 [H, W] each.
+        masks: All masks of the data set, uint8 [H, W] each; they are read up to the
+            first that holds another label, which in most data sets is the first.
         where: The data set, for the message.
 
     Raises:
-        ValueError: If no mask holds label 1 and at least one holds 255.
+        ValueError: If no label but 0 and 255 occurs, and 255 does.
     """
-    present = set()
+    void = False
     for mask in masks:
-        present.update(np.unique(mask).tolist())
-    if present == {0, 255} or present == {255}:
+        is_void = mask == IGNORE_LABEL
+        if ((mask != 0) & ~is_void).any():
+            return
+        void = void or is_void.any()
+    if void:
         raise ValueError(
-            f"{where}: the masks hold only 0 and 255, and there are two classes. 255 "
-            f"means void here, so that no pixel would belong to class 1: store the "
-            f"foreground as 1 (mask // 255) and keep 255 for pixels without a label."
+            f"{where}: the masks hold only 0 and 255. 255 means void here, so that "
+            f"all pixels that count would be background: store the foreground as 1 "
+            f"(mask // 255) and keep 255 for pixels without a label."
         )

@@ -3,11 +3,13 @@
 ROOT/JPEGImages/ID.jpg (.jpeg, .png), ROOT/SegmentationClass/ID.png and
 ROOT/ImageSets/Segmentation/SPLIT.txt (an id a line); optional:
 ROOT/SegmentationObject/ID.png (instance ids) and ROOT/classes.txt (a name a line; the
-21 classes of VOC without it).
+21 classes of VOC without it). Masks are palette, grey or RGB PNGs (`masks.read_mask`);
+those in RGB have the colours of VOC, label by label, or of the `palette` given.
 """
 
 import difflib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ import numpy as np
 from fcn_jax.data import checks, label_sets, masks
 
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-_BINARY_SAMPLE = 50  # Masks looked at to tell {0, 255} masks from {0, 1, 255} ones.
 
 
 class VocFolder:
@@ -29,30 +30,49 @@ class VocFolder:
     Args:
         root: The folder.
         split: Name of a list in ImageSets/Segmentation.
+        classes: Names of the classes; None: those of classes.txt, or of VOC.
+        palette: Colours of the labels in RGB masks and in pictures, uint8 [256, 3];
+            None: those of the first mask if it has a palette, else of VOC.
+
+    Attributes:
+        mask_format: How the first mask is stored: "palette", "grey" or "rgb".
 
     Raises:
         FileNotFoundError: If the folder, the list, or a file of a pair is missing.
-        ValueError: If the list is empty or repeats an id, or masks of two classes are
-            stored as {0, 255}.
+        ValueError: If the list is empty or repeats an id, or the foreground of binary
+            masks is stored as 255. `source[i]` raises it if a file cannot be read
+            whole, an image and its mask differ in size, or a label is no class.
     """
 
     name = "folder"
 
-    def __init__(self, root: str | Path, split: str):
-        self.root, self.split = Path(root), split
-        self.ids = _read_split(self.root, split)
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        classes: Sequence[str] | None = None,
+        palette: np.ndarray | None = None,
+    ):
+        self.root, self.split = Path(root).expanduser(), split
+        self.ids = self._read_split()
         self._images = [self._find_image(name) for name in self.ids]
-        self._masks = [self._find_mask(name) for name in self.ids]
-        objects = self.root / "SegmentationObject"
-        self._objects = objects if objects.is_dir() else None
+        self._masks = [self._find("SegmentationClass", name) for name in self.ids]
+        self._objects = None
+        if (self.root / "SegmentationObject").is_dir():
+            self._objects = [
+                self._find("SegmentationObject", name) for name in self.ids
+            ]
         path = self.root / "classes.txt"
-        if path.exists():
+        if classes is not None:
+            self.classes = tuple(classes)
+        elif path.exists():
             self.classes = label_sets.read_classes(path)
         else:
             self.classes = label_sets.VOC.classes
         self.ignore_label = label_sets.IGNORE_LABEL
-        self.palette = self._palette()
+        self.palette = self._own_palette() if palette is None else palette
         _, self.mask_format = masks.read_mask(self._masks[0], self.palette)
+        self._sizes: np.ndarray | None = None
         logging.getLogger(__name__).info(
             "%s: %d images of %s, masks stored as %s",
             self.root,
@@ -60,10 +80,9 @@ class VocFolder:
             split,
             self.mask_format,
         )
-        if len(self.classes) == 2:
-            some = self._masks[:: max(1, len(self) // _BINARY_SAMPLE)]
+        if len(self.classes) > 1:
             checks.check_not_binary_as_void(
-                [masks.read_mask(mask, self.palette)[0] for mask in some],
+                (masks.read_mask(mask, self.palette)[0] for mask in self._masks),
                 str(self.root / "SegmentationClass"),
             )
 
@@ -75,33 +94,72 @@ class VocFolder:
         image = masks.read_photo(self._images[index])
         labels, _ = masks.read_mask(path, self.palette)
         checks.check_pair(image, labels, f"{self._images[index]} and {path}")
+        checks.check_labels(labels, len(self.classes), self.ignore_label, str(path))
         item = {"image": image, "labels": labels, "id": self.ids[index]}
         if self._objects is not None:
-            objects = self._objects / f"{self.ids[index]}.png"
+            objects = self._objects[index]
             item["objects"], _ = masks.read_mask(objects, self.palette)
             checks.check_pair(
-                image, item["objects"], f"{self._images[index]}, {objects}"
+                image, item["objects"], f"{self._images[index]} and {objects}"
             )
         return item
 
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2], from the files' headers."""
-        return np.array([masks.image_size(path) for path in self._images], np.int32)
+        if self._sizes is None:
+            sizes = [masks.image_size(path) for path in self._images]
+            self._sizes = np.array(sizes, np.int32)
+        return self._sizes.copy()
+
+    def _read_split(self) -> tuple[str, ...]:
+        lists = self.root / "ImageSets" / "Segmentation"
+        if not lists.is_dir():
+            missing = lists if self.root.is_dir() else self.root
+            raise FileNotFoundError(
+                f"{missing} does not exist; a folder in VOC layout has JPEGImages/, "
+                f"SegmentationClass/ and ImageSets/Segmentation/SPLIT.txt. Set "
+                f"--config.data.root to the folder that holds these."
+            )
+        path = lists / f"{self.split}.txt"
+        if not path.exists():
+            known = sorted(p.stem for p in lists.glob("*.txt"))
+            raise FileNotFoundError(
+                f"{path} does not exist; {_suggestion(self.split, known)}There are: "
+                f"{', '.join(known) or 'no lists'}."
+            )
+        ids = tuple(self._id(line) for line in label_sets.read_lines(path))
+        if not ids:
+            raise ValueError(f"{path} lists no image; write an id a line.")
+        if len(set(ids)) < len(ids):
+            seen = set()
+            twice = next(name for name in ids if name in seen or seen.add(name))
+            raise ValueError(f"{path} lists {twice} more than once; list each id once.")
+        return ids
+
+    def _id(self, line: str) -> str:
+        """The id of a line: all of it, or its first word where a flag follows."""
+        words = line.split()
+        return line if len(words) == 1 or self._image(line) else words[0]
+
+    def _image(self, name: str) -> Path | None:
+        folder = self.root / "JPEGImages"
+        paths = (folder / (name + ending) for ending in _IMAGE_ENDINGS)
+        return next((path for path in paths if path.exists()), None)
 
     def _find_image(self, name: str) -> Path:
-        folder = self.root / "JPEGImages"
-        for ending in _IMAGE_ENDINGS:
-            path = folder / (name + ending)
-            if path.exists():
-                return path
-        raise FileNotFoundError(
-            f"{folder} holds no image {name} (.jpg, .jpeg or .png), which "
-            f"ImageSets/Segmentation/{self.split}.txt lists; add it or take the id off "
-            f"the list."
-        )
+        path = self._image(name)
+        if path is None:
+            folder = self.root / "JPEGImages"
+            known = [p.stem for p in folder.glob("*.*")]
+            raise FileNotFoundError(
+                f"{folder} holds no image {name} (.jpg, .jpeg or .png), which "
+                f"ImageSets/Segmentation/{self.split}.txt lists; "
+                f"{_suggestion(name, known)}Add it or take the id off the list."
+            )
+        return path
 
-    def _find_mask(self, name: str) -> Path:
-        path = self.root / "SegmentationClass" / f"{name}.png"
+    def _find(self, folder: str, name: str) -> Path:
+        path = self.root / folder / f"{name}.png"
         if not path.exists():
             raise FileNotFoundError(
                 f"{path} does not exist, but ImageSets/Segmentation/{self.split}.txt "
@@ -110,7 +168,7 @@ class VocFolder:
             )
         return path
 
-    def _palette(self) -> np.ndarray:
+    def _own_palette(self) -> np.ndarray:
         """VOC's colours, with those of the first mask's own palette in their place."""
         palette = label_sets.VOC.palette.copy()
         with masks.open_image(self._masks[0]) as image:
@@ -120,28 +178,6 @@ class VocFolder:
         return palette
 
 
-def _read_split(root: Path, split: str) -> tuple[str, ...]:
-    lists = root / "ImageSets" / "Segmentation"
-    if not lists.is_dir():
-        raise FileNotFoundError(
-            f"{lists} does not exist; a folder in VOC layout has JPEGImages/, "
-            f"SegmentationClass/ and ImageSets/Segmentation/SPLIT.txt. Set "
-            f"--config.data.root to the folder that holds these."
-        )
-    path = lists / f"{split}.txt"
-    if not path.exists():
-        known = sorted(p.stem for p in lists.glob("*.txt"))
-        close = difflib.get_close_matches(split, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise FileNotFoundError(
-            f"{path} does not exist; {hint}There are: {', '.join(known) or 'no lists'}."
-        )
-    ids = tuple(
-        line.split()[0] for line in path.read_text().splitlines() if line.split()
-    )
-    if not ids:
-        raise ValueError(f"{path} lists no image; write an id a line.")
-    if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise ValueError(f"{path} lists {twice} more than once; list each id once.")
-    return ids
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""

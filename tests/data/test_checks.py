@@ -23,6 +23,7 @@ def test_the_first_wrong_label_is_named():
     ) as caught:
         checks.check_labels(labels, 3, 255, "here")
     assert "labels are 0 to 2, or 255 for void" in str(caught.value)
+    assert "name all classes that they hold" in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", (np.int32, np.int8, np.float32, bool))
@@ -68,7 +69,16 @@ def test_binary_masks_stored_as_void(values):
         checks.check_not_binary_as_void(masks, "here")
 
 
-@pytest.mark.parametrize("values", ([0, 1, 255], [0, 1], [0, 0], [1, 255]))
+def test_masks_are_read_up_to_the_first_that_tells():
+    def masks():
+        yield np.array([[0, 255]], np.uint8)
+        yield np.array([[0, 7]], np.uint8)
+        raise AssertionError("read on")
+
+    checks.check_not_binary_as_void(masks(), "here")
+
+
+@pytest.mark.parametrize("values", ([0, 1, 255], [0, 1], [0, 0], [1, 255], []))
 def test_masks_with_a_foreground_or_no_void_pass(values):
     masks = [np.array([[value]], np.uint8) for value in values]
     checks.check_not_binary_as_void(masks, "here")

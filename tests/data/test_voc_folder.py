@@ -66,6 +66,33 @@ def test_a_source_can_be_pickled(root):
     np.testing.assert_array_equal(copy[1]["image"], source[1]["image"])
 
 
+def test_sizes_are_read_once_and_cannot_be_spoilt(root):
+    source = voc_folder.VocFolder(root, "train")
+    source.image_sizes()[:] = 0
+    (root / "JPEGImages/a.jpg").unlink()
+    np.testing.assert_array_equal(source.image_sizes(), list(SIZES.values()))
+
+
+def test_classes_and_palette_can_be_given(root):
+    palette = np.full((256, 3), 1, np.uint8)
+    palette[:3] = [[9, 9, 9], [10, 0, 0], [0, 0, 7]]
+    colours = np.full((*SIZES["a"], 3), 9, np.uint8)
+    colours[2:] = palette[2]
+    Image.fromarray(colours).save(root / "SegmentationClass/a.png")
+    source = voc_folder.VocFolder(root, "train", ("x", "y", "z"), palette)
+    assert (source.classes, source.mask_format) == (("x", "y", "z"), "rgb")
+    labels = source[0]["labels"]
+    assert (labels[:2] == 0).all()
+    assert (labels[2:] == 2).all()
+
+
+def test_ids_may_hold_spaces(root):
+    write_split(root, "train", "my photo\na  -1\n")
+    (root / "JPEGImages/b.jpg").rename(root / "JPEGImages/my photo.jpg")
+    (root / "SegmentationClass/b.png").rename(root / "SegmentationClass/my photo.png")
+    assert voc_folder.VocFolder(root, "train").ids == ("my photo", "a")
+
+
 def test_png_images_are_found(root):
     (root / "JPEGImages/a.jpg").unlink()
     photo = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
@@ -134,14 +161,19 @@ def test_objects_come_with_segmentation_object(root):
 def test_a_missing_object_mask_is_named(root):
     (root / "SegmentationObject").mkdir()
     with pytest.raises(FileNotFoundError, match="SegmentationObject.a.png does not"):
-        voc_folder.VocFolder(root, "train")[0]
+        voc_folder.VocFolder(root, "train")
 
 
 def test_a_root_must_have_the_layout(root):
     with pytest.raises(
-        FileNotFoundError, match="does not exist; a folder in VOC layout .* Set --conf"
+        FileNotFoundError, match="nowhere does not exist; a folder in VOC .* Set --conf"
     ):
         voc_folder.VocFolder(root / "nowhere", "train")
+    (root / "empty").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match="empty.ImageSets.Segmentation does not exist; a fold"
+    ):
+        voc_folder.VocFolder(root / "empty", "train")
 
 
 def test_a_split_must_exist(root):
@@ -178,6 +210,15 @@ def test_a_missing_image_is_found_when_opened(root):
         voc_folder.VocFolder(root, "train")
 
 
+def test_an_unknown_id_gets_a_suggestion(root):
+    (root / "JPEGImages/b.jpg").rename(root / "JPEGImages/street_0001.jpg")
+    write_split(root, "train", "a\nstreet_001\n")
+    with pytest.raises(
+        FileNotFoundError, match="no image street_001 .* mean 'street_0001'. Add it or"
+    ):
+        voc_folder.VocFolder(root, "train")
+
+
 def test_a_missing_mask_is_found_when_opened(root):
     (root / "SegmentationClass/b.png").unlink()
     with pytest.raises(
@@ -195,16 +236,29 @@ def test_image_and_mask_must_be_of_one_size(root):
         source[1]
 
 
+def test_a_label_beyond_the_classes_names_the_mask(root):
+    labels = np.zeros(SIZES["b"], np.uint8)
+    labels[5, 2:4] = 3
+    save_mask(root / "SegmentationClass/b.png", labels)
+    source = voc_folder.VocFolder(root, "train")
+    with pytest.raises(
+        ValueError, match="b.png: label 3 at row 5, column 2 .2 such pixels.; with 3 c"
+    ):
+        source[1]
+
+
 def test_binary_masks_are_not_void(root):
-    (root / "classes.txt").write_text("ground\nfigure\n")
     for name, size in SIZES.items():
         labels = np.zeros(size, np.uint8)
         labels[3:] = 255
         save_mask(root / f"SegmentationClass/{name}.png", labels)
-    with pytest.raises(
-        ValueError, match="SegmentationClass: the masks hold only 0 and 255.*foreground"
-    ):
-        voc_folder.VocFolder(root, "train")
+    for classes in ("ground\nfigure\n", "ground\nfigure\nother\n"):
+        (root / "classes.txt").write_text(classes)
+        with pytest.raises(
+            ValueError, match="SegmentationClass: the masks hold only 0 and 255.*foreg"
+        ):
+            voc_folder.VocFolder(root, "train")
+    (root / "classes.txt").write_text("ground\nfigure\n")
     labels[4, 4] = 1
     save_mask(root / "SegmentationClass/c.png", labels)
     assert voc_folder.VocFolder(root, "train").classes == ("ground", "figure")
