@@ -96,6 +96,15 @@ def test_a_crop_is_a_window_and_all_windows_occur():
     assert corners == {(top, left) for top in range(2) for left in range(3)}
 
 
+def test_all_windows_are_equally_likely():
+    rng = np.random.default_rng(0)
+    tops = [
+        int(transforms.random_crop(*pair(4, 1), 1.0, (2, 1), rng)[1][0, 0])
+        for _ in range(600)
+    ]
+    assert all(abs(tops.count(top) - 200) < 50 for top in range(3))
+
+
 def test_a_crop_larger_than_the_image_is_padded():
     image, labels = draw(Augmentation(crop=(5, 5)))
     assert (labels[4] == 255).all()
