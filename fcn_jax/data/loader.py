@@ -5,8 +5,6 @@ threads or on where a run began, so that the step number is all a resumed run ne
 """
 
 import contextlib
-import queue
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,8 +18,7 @@ __all__ = ["Augmentation", "eval_batches", "train_batches"]
 
 Batch = dict[str, Any]
 
-_PREFETCHED_IMAGES = 16
-_PREFETCHED_BATCHES = 2
+_PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
 _MANY_IMAGES = 1 << 60
 
 
@@ -54,27 +51,29 @@ def train_batches(
         start_step: Batches that were done before.
         process_index: Which of the processes this is.
         process_count: Processes that share the global batches, row by row.
-        num_threads: Threads that read ahead; 0: none.
+        num_threads: Threads that read ahead; 0: none. They make no difference to
+            the batches, and end when the iterator is closed.
 
-    Yields:
-        `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W], `sizes` int32 [B, 2]
-        (true heights and widths; what lies beyond is zero and void), `index` int32
-        [B] (place in the source).
+    Returns:
+        Iterator of dicts: `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W],
+        `sizes` int32 [B, 2] (true heights and widths; what lies beyond is zero and
+        void), `index` int32 [B] (place in the source).
 
     Raises:
-        ValueError: If a label is wrong or an image larger than the canvas; naming it.
+        ValueError: If an image is larger than the canvas; naming it. The iterator
+            raises it if a label is wrong.
     """
+    _check_share(batch_size, process_index, process_count)
     augmentation = augmentation or Augmentation()
-    if augmentation.crop is None and canvas is None:
-        largest = source.image_sizes().max(axis=0)
-        factor = augmentation.scale[1] if augmentation.scale else 1.0
-        canvas = transforms.scaled_size(tuple(int(n) for n in largest), factor)
+    if augmentation.crop is None:
+        canvas = _training_canvas(source, augmentation, canvas)
     ignore_label = source.ignore_label
 
     def load(index: int, rng: np.random.Generator) -> Batch:
         item = source[index]
         where = _where(source, item["id"])
         image, labels = item["image"], item["labels"]
+        checks.check_pair(image, labels, where)
         checks.check_labels(labels, num_classes, ignore_label, where)
         image, labels = transforms.augment(
             image, labels, augmentation, rng, ignore_label
@@ -101,12 +100,7 @@ def train_batches(
     endless = order.repeat(_MANY_IMAGES // len(source))
     # Drawn before it is shared out: no two processes draw alike.
     drawn = endless.random_map(draw)[process_index::process_count]
-    dataset = drawn.batch(batch_size)[start_step:]
-    options = grain.ReadOptions(
-        num_threads=num_threads,
-        prefetch_buffer_size=_PREFETCHED_IMAGES * (num_threads > 0),
-    )
-    yield from dataset.to_iter_dataset(options)
+    return _iterate(drawn.batch(batch_size)[start_step:], batch_size, num_threads)
 
 
 def eval_batches(
@@ -118,11 +112,13 @@ def eval_batches(
     scales: Sequence[float] = (1.0,),
     process_index: int = 0,
     process_count: int = 1,
+    num_threads: int = 2,
 ) -> Iterator[Batch]:
     """Every image of a source once, at its own resolution.
 
     Images of mixed sizes are padded to one of at most two canvases, so that a step is
-    compiled at most twice. A last batch that is not full is filled up with void.
+    compiled at most twice. A last batch that is not full is filled up with void. Few
+    batches are held at a time, however many images there are.
 
     Args:
         source: A source of `fcn_jax.data`.
@@ -133,30 +129,65 @@ def eval_batches(
         scales: Other scales at which the images are wanted too.
         process_index: Which of the processes this is.
         process_count: Processes that share the images.
+        num_threads: As for `train_batches`.
 
-    Yields:
+    Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
         filled up; `index` is -1) and, for scales S other than 1, `image@S`, `sizes@S`.
 
     Raises:
-        ValueError: If a label is wrong, or an image fits no canvas; naming it.
+        ValueError: If an image fits no canvas; naming it. The iterator raises it if a
+            label is wrong.
     """
+    _check_share(batch_size, process_index, process_count)
+    together = batch_size * process_count
+    # All processes have as many batches of each canvas, or they would not step alike.
+    plan = [
+        (canvas, members[start : start + together][process_index::process_count])
+        for canvas, members in _group(source.image_sizes(), canvases, source)
+        for start in range(0, len(members), together)
+    ]
+
+    def make(entry: tuple[tuple[int, int], list[int]]) -> Batch:
+        canvas, rows = entry
+        return _eval_batch(source, rows, canvas, batch_size, scales, num_classes)
+
+    return _iterate(grain.MapDataset.source(plan).map(make), batch_size, num_threads)
+
+
+def _iterate(dataset: Any, batch_size: int, num_threads: int) -> Iterator[Batch]:
+    """The batches in their order, made ahead by threads; closing it ends these."""
+    ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
+    )
+    with contextlib.closing(iter(dataset.to_iter_dataset(options))) as batches:
+        yield from batches
+
+
+def _check_share(batch_size: int, process_index: int, process_count: int) -> None:
+    if batch_size < 1 or not 0 <= process_index < process_count:
+        raise ValueError(
+            f"batch_size={batch_size}, process_index={process_index}, "
+            f"process_count={process_count}: a batch has at least one image, and "
+            f"processes are counted from 0 to process_count - 1."
+        )
+
+
+def _training_canvas(
+    source: Any, augmentation: Augmentation, canvas: tuple[int, int] | None
+) -> tuple[int, int]:
+    """The canvas, large enough for every image at the largest scale."""
+    factor = augmentation.scale[1] if augmentation.scale else 1.0
     sizes = source.image_sizes()
-    groups = _group(sizes, canvases, source)
-    count = {"batch_size": batch_size, "index": process_index, "of": process_count}
-
-    def produce() -> Iterator[Batch]:
-        for canvas, members in groups:
-            for rows in _rows(members, **count):
-                yield _eval_batch(source, rows, canvas, batch_size, scales, num_classes)
-
-    return _in_background(produce())
-
-
-def _rows(members: list[int], batch_size: int, index: int, of: int) -> Iterator[list]:
-    """The images of each batch of one process; all processes have as many batches."""
-    for start in range(0, len(members), batch_size * of):
-        yield members[start : start + batch_size * of][index::of]
+    if canvas is None:
+        height, width = sizes.max(axis=0)
+        return transforms.scaled_size((int(height), int(width)), factor)
+    for place, (height, width) in enumerate(sizes.tolist()):
+        size = transforms.scaled_size((height, width), factor)
+        if size[0] > canvas[0] or size[1] > canvas[1]:
+            _check_fits(size, canvas, _where(source, source[place]["id"]))
+    return canvas
 
 
 def _group(
@@ -210,6 +241,7 @@ def _eval_batch(
         item = source[int(place)]
         image, labels = item["image"], item["labels"]
         where = _where(source, item["id"])
+        checks.check_pair(image, labels, where)
         checks.check_labels(labels, num_classes, ignore_label, where)
         height, width = labels.shape
         _check_fits(labels.shape, canvas, where)
@@ -225,42 +257,6 @@ def _eval_batch(
             batch[f"image@{scale:g}"][row, :h, :w] = resized
             batch[f"sizes@{scale:g}"][row] = h, w
     return batch
-
-
-def _in_background(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Make the next batches while one is used; at most a few wait at a time."""
-    ready: queue.Queue = queue.Queue(maxsize=_PREFETCHED_BATCHES)
-    stopped = threading.Event()
-
-    def put(entry):
-        while not stopped.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(entry, timeout=0.1)
-                return
-
-    def work():
-        try:
-            for batch in batches:
-                put((batch, None))
-                if stopped.is_set():
-                    return
-            put((None, None))
-        except Exception as error:  # It is raised again where the batch is asked for.
-            put((None, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            batch, error = ready.get()
-            if error is not None:
-                raise error
-            if batch is None:
-                return
-            yield batch
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _on_canvas(image, labels, canvas, ignore_label, where):

@@ -1,6 +1,9 @@
 """Order, shards, padding, threads and errors of the pipeline."""
 
 import itertools
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -71,7 +74,8 @@ def assert_same(ours, theirs):
 def test_a_batch_depends_on_seed_and_step_only(mixed, with_replacement):
     options = {"augmentation": ALL, "with_replacement": with_replacement}
     batches = train(mixed, 9, num_threads=0, **options)
-    assert_same(train(mixed, 9, num_threads=2, **options), batches)
+    for num_threads in (1, 4):
+        assert_same(train(mixed, 9, num_threads=num_threads, **options), batches)
     for start in (1, 4, 7):
         restarted = train(mixed, 2, start_step=start, **options)
         assert_same(restarted, batches[start : start + 2])
@@ -153,6 +157,65 @@ def test_an_image_larger_than_the_canvas_is_named(mixed, num_threads):
         ValueError, match="noise train: n.: an image of .* the canvas of 4x4; set --con"
     ):
         train(mixed, 1, canvas=(4, 4), num_threads=num_threads)
+
+
+def test_a_canvas_is_compared_with_every_image_beforehand(mixed):
+    with pytest.raises(ValueError, match="train: n1: an image of 10x6 is larger than"):
+        loader.train_batches(mixed, batch_size=1, seed=0, num_classes=3, canvas=(9, 10))
+    mixed.sizes[1] = (1, 1)
+    augmentation = Augmentation(scale=(0.5, 2.0))
+    with pytest.raises(ValueError, match="train: n3: an image of 18x14 is larger than"):
+        train(mixed, 1, canvas=(16, 20), augmentation=augmentation)
+
+
+@pytest.mark.parametrize(
+    "options",
+    (
+        {"batch_size": 0},
+        {"process_index": 2, "process_count": 2},
+        {"process_index": -1},
+    ),
+)
+def test_processes_are_counted_from_0(mixed, options):
+    for make in (lambda **o: train(mixed, 1, **o), lambda **o: evaluate(mixed, **o)):
+        with pytest.raises(
+            ValueError, match="at least one image, and processes are counted from 0 to"
+        ):
+            make(**options)
+
+
+def test_image_and_labels_are_of_one_size(mixed):
+    mixed.labels[2] = mixed.labels[2][:-1]
+    for make in (lambda: train(mixed, 7), lambda: evaluate(mixed)):
+        with pytest.raises(
+            ValueError, match="n2: the image is 7x9 and its mask 6x9 .height x width."
+        ):
+            make()
+
+
+@pytest.mark.parametrize("num_threads", (0, 1, 4))
+def test_evaluation_does_not_depend_on_threads(mixed, num_threads):
+    assert_same(evaluate(mixed, num_threads=num_threads), evaluate(mixed))
+
+
+@pytest.mark.parametrize("stream", (loader.train_batches, loader.eval_batches))
+def test_few_images_are_read_ahead(stream):
+    """What is held at a time does not grow with the number of images."""
+
+    class Counting(Source):
+        read = 0
+
+        def __getitem__(self, index):
+            self.read += 1
+            return super().__getitem__(index)
+
+    source = Counting([(4, 4)] * 200)
+    options = {"seed": 0} if stream is loader.train_batches else {}
+    batches = stream(source, batch_size=2, num_classes=3, **options)
+    next(batches)
+    time.sleep(0.3)
+    assert source.read <= 2 + 16 + 2  # The batch, those ahead, and one for a thread.
+    batches.close()
 
 
 def test_evaluation_yields_every_image_once(mixed):
@@ -248,19 +311,56 @@ def test_headers_that_lie_about_the_size_are_found(mixed):
 
 @pytest.mark.parametrize("stream", (loader.train_batches, loader.eval_batches))
 def test_closing_early_leaves_no_thread(mixed, stream):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     options = {"seed": 0} if stream is loader.train_batches else {}
     batches = stream(mixed, batch_size=1, num_classes=3, **options)
     next(batches)
-    assert threading.active_count() > before
+    own = set(threading.enumerate()) - before
+    assert own
     batches.close()
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    for thread in own:
+        thread.join(timeout=5)
+    assert not [thread for thread in own if thread.is_alive()]
 
 
 def test_the_classes_must_be_those_of_the_source(mixed):
     checks.check_num_classes(mixed, 3)
     with pytest.raises(ValueError, match="num_classes=2, but noise has 3 classes"):
         checks.check_num_classes(mixed, 2)
+
+
+@pytest.mark.parametrize("stream", ("train_batches", "eval_batches"))
+def test_a_program_that_fails_between_batches_ends_at_once(stream):
+    code = """
+        import sys, time
+        import numpy as np
+        from fcn_jax.data import loader
+
+        class Source:
+            name, split, ignore_label = "zeros", "train", 255
+            def __len__(self):
+                return 1000
+            def __getitem__(self, index):
+                time.sleep(0.01)
+                labels = np.zeros((4, 4), np.uint8)
+                return {"image": np.zeros((4, 4, 3), np.uint8), "labels": labels,
+                        "id": str(index)}
+            def image_sizes(self):
+                return np.full((1000, 2), 4, np.int32)
+
+        options = {"seed": 0} if sys.argv[1] == "train_batches" else {}
+        make = getattr(loader, sys.argv[1])
+        batches = make(Source(), batch_size=2, num_classes=2, **options)
+        next(batches)
+        print(time.time(), flush=True)
+        raise SystemExit(3)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), stream],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert time.time() - float(done.stdout) < 5
