@@ -61,15 +61,16 @@ class TfdsSource:
         self.ignore_label = label_sets.IGNORE_LABEL
         self._builder = builder
         try:
-            self._items = builder.as_data_source(split=split)
+            count = builder.info.splits[split].num_examples
         except (ValueError, KeyError) as error:
             known = ", ".join(builder.info.splits)
             raise ValueError(
                 f"{self.name} has no split {split!r} ({error}); there are {known}, and "
                 f"slices of them such as train[:10%]."
             ) from error
-        if len(self._items) == 0:
+        if not count:
             raise ValueError(f"{self.name}: split {split!r} holds no image.")
+        self._items = builder.as_data_source(split=split)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -88,6 +89,10 @@ class TfdsSource:
             "id": item["id"].decode(),
         }
 
+    def __reduce__(self):
+        # Builders are not picklable everywhere; what they prepared can be opened.
+        return _reopen, (str(self._builder.data_dir), self.split, self.classes)
+
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2]; no picture is decoded for them."""
         with quiet_tfds() as tfds:
@@ -95,6 +100,11 @@ class TfdsSource:
             items = self._builder.as_data_source(split=self.split, decoders=skip)
         sizes = [(item["height"], item["width"]) for item in items]
         return np.array(sizes, np.int32)
+
+
+def _reopen(data_dir: str, split: str, classes: tuple[str, ...]) -> TfdsSource:
+    with quiet_tfds() as tfds:
+        return TfdsSource(tfds.builder_from_directory(data_dir), split, classes)
 
 
 def prepare(builder: Any, tfds: Any, what: str) -> None:

@@ -1,0 +1,154 @@
+"""Prepared data sets read at random, without TensorFlow and without a word."""
+
+import logging
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from fcn_jax.data import drawing, loader, shapes, tfds_source
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Ten examples, prepared once."""
+    folder = tmp_path_factory.mktemp("tfds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "SIZES", {"train": 6, "val": 4})
+        shapes.open_shapes("train", str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def source(data_dir):
+    return shapes.open_shapes("train", data_dir)
+
+
+def test_what_a_source_says_of_itself(source):
+    assert (source.name, source.split) == ("shapes/1.0.0", "train")
+    assert source.classes == drawing.CLASSES
+    assert (source.palette.shape, source.palette.dtype) == ((256, 3), np.uint8)
+
+
+def test_items_are_as_the_pipeline_takes_them(source):
+    item = source[np.int64(2)]
+    assert set(item) == {"image", "labels", "objects", "id"}
+    height, width = source.image_sizes()[2]
+    assert item["image"].shape == (height, width, 3)
+    assert item["labels"].shape == item["objects"].shape == (height, width)
+    assert type(item["id"]) is str
+
+
+@pytest.mark.parametrize("index", (-1, 6))
+def test_an_index_lies_in_the_split(source, index):
+    with pytest.raises(
+        IndexError, match=f"train: no image {index}; there are 6, from 0 on"
+    ):
+        source[index]
+
+
+def test_a_loop_over_a_source_ends(source):
+    assert len([item["id"] for item in source]) == 6
+
+
+def test_slices_of_splits(data_dir):
+    whole = shapes.open_shapes("train", data_dir)
+    half = shapes.open_shapes("train[3:]", data_dir)
+    assert (len(half), half.split) == (3, "train[3:]")
+    assert half[0]["id"] == whole[3]["id"]
+    np.testing.assert_array_equal(half.image_sizes(), whole.image_sizes()[3:])
+
+
+def test_an_empty_slice_is_refused(data_dir):
+    with pytest.raises(
+        ValueError, match="shapes/1.0.0: split 'train.*' holds no image"
+    ):
+        shapes.open_shapes("train[6:]", data_dir)
+
+
+@pytest.mark.parametrize("split", ("test", "train[oops]"))
+def test_an_unknown_split_is_named(data_dir, split):
+    with pytest.raises(
+        ValueError, match="(?s)no split '.*there are train, val, and slices"
+    ):
+        shapes.open_shapes(split, data_dir)
+
+
+def test_a_source_can_be_pickled(source):
+    copy = pickle.loads(pickle.dumps(source))
+    assert (copy.name, copy.split) == (source.name, source.split)
+    np.testing.assert_array_equal(copy[1]["image"], source[1]["image"])
+    np.testing.assert_array_equal(copy.image_sizes(), source.image_sizes())
+
+
+def test_sources_feed_the_pipeline_from_threads(source):
+    options = {"batch_size": 2, "num_classes": 7}
+    batches = loader.train_batches(source, seed=0, num_threads=2, **options)
+    batch = next(batches)
+    batches.close()
+    for row, index in enumerate(batch["index"]):
+        height, width = batch["sizes"][row]
+        labels = batch["labels"][row, :height, :width]
+        np.testing.assert_array_equal(labels, source[index]["labels"])
+    evaluated = list(loader.eval_batches(source, **options))
+    assert sorted(name for batch in evaluated for name in batch["id"] if name) == [
+        f"train_{number:05}" for number in range(6)
+    ]
+
+
+def test_what_is_prepared_is_not_prepared_again(tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(shapes, "SIZES", {"train": 1, "val": 1})
+    with caplog.at_level(logging.WARNING, logger="fcn_jax"):
+        shapes.open_shapes("val", str(tmp_path))
+    said = [r.getMessage() for r in caplog.records if r.name.startswith("fcn_jax")]
+    assert said[0].startswith("preparing the shapes data set (generated once) in ")
+    assert said[1:] == ["prepared the shapes data set (generated once)"]
+    caplog.clear()
+    monkeypatch.setattr(shapes, "examples", None)
+    shapes.open_shapes("val", str(tmp_path))
+    assert not [r for r in caplog.records if r.name.startswith("fcn_jax")]
+    assert capfd.readouterr().out == ""
+
+
+def test_interrupted_preparation_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
+    def broken(split):
+        yield from examples(split, 1)
+        raise RuntimeError("the disc is full")
+
+    examples = shapes.examples
+    monkeypatch.setattr(shapes, "examples", broken)
+    with pytest.raises(RuntimeError, match="the disc is full"):
+        shapes.open_shapes("train", str(tmp_path))
+    monkeypatch.setattr(shapes, "examples", examples)
+    monkeypatch.setattr(shapes, "SIZES", {"train": 2, "val": 1})
+    assert len(shapes.open_shapes("train", str(tmp_path))) == 2
+
+
+def test_prepared_data_are_read_without_tensorflow(data_dir):
+    code = """
+        import sys
+        from fcn_jax.data import shapes
+        source = shapes.open_shapes("val", sys.argv[1])
+        source[0], source.image_sizes()
+        print("tensorflow" in sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), data_dir],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
+def test_warnings_are_silenced_only_within():
+    import warnings
+
+    with tfds_source.quiet_tfds() as tfds:
+        warnings.warn("not heard", stacklevel=1)
+        assert tfds.__name__ == "tensorflow_datasets"
+    with pytest.raises(UserWarning, match="heard"):
+        warnings.warn("heard", stacklevel=1)
