@@ -90,10 +90,9 @@ def colours_to_labels(
     Raises:
         ValueError: Naming the first colour that is not in the palette.
     """
-    weights = np.array([1 << 16, 1 << 8, 1], np.int64)
-    codes = colours.astype(np.int64) @ weights
+    codes = _codes(colours)
     # The lowest label wins where a palette repeats a colour.
-    known, first = np.unique(palette.astype(np.int64) @ weights, return_index=True)
+    known, first = np.unique(_codes(palette), return_index=True)
     at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
     unknown = known[at] != codes
     if unknown.any():
@@ -104,7 +103,13 @@ def colours_to_labels(
             f"not in the palette of the data set; save masks "
             f"without smoothing or loss, or with class indices instead of colours."
         )
-    return first[at].astype(np.uint8)
+    return first.astype(np.uint8)[at]
+
+
+def _codes(colours: np.ndarray) -> np.ndarray:
+    """Colours as numbers, 0xRRGGBB."""
+    red, green, blue = (colours[..., i].astype(np.int32) for i in range(3))
+    return red << 16 | green << 8 | blue
 
 
 def _grey_step(path: str | Path) -> int:
