@@ -1,16 +1,22 @@
 """Folders in VOC layout, whole and broken."""
 
+import os
 import pickle
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_jax.data import label_sets, voc_folder
+from fcn_jax.data import label_sets, loader, voc_folder
 
+CAMVID = Path(
+    os.environ.get("FCN_JAX_CAMVID")
+    or Path(__file__).parents[2] / "../shared/data/camvid"
+)
 SIZES = {"a": (12, 16), "b": (16, 12), "c": (10, 10)}
 
 
@@ -273,6 +279,23 @@ def test_a_truncated_jpeg_is_named(root):
         ValueError, match="b.jpg cannot be read whole .*take its id off"
     ):
         source[1]
+
+
+@pytest.mark.skipif(
+    not CAMVID.is_dir(), reason=f"no CamVid in {CAMVID}; set FCN_JAX_CAMVID to it"
+)
+def test_camvid():
+    splits = [voc_folder.VocFolder(CAMVID, split) for split in ("train", "val")]
+    assert [len(source) for source in splits] == [367, 101]
+    for source in splits:
+        assert (source.classes[0], len(source.classes)) == ("sky", 11)
+        assert (source.image_sizes() == [360, 480]).all()
+    options = {"batch_size": 2, "num_classes": 11}
+    batches = loader.eval_batches(splits[1], **options)
+    batch = next(batches)
+    batches.close()
+    assert batch["id"] == list(splits[1].ids[:2])
+    assert set(np.unique(batch["labels"])) <= {*range(11), 255}
 
 
 def python(code, *args):
