@@ -1,0 +1,189 @@
+"""How many augmented 500x375 images a second the input pipeline delivers.
+
+python benchmarks/input_pipeline.py                 # 2 threads, batches of 8
+python benchmarks/input_pipeline.py --threads 4 --images 2000
+
+Makes a temporary folder in VOC layout (noise smoothed to JPEGs of about 70 KB, palette
+masks) and times `train_batches` on it. Prints JSON: for each kind of batch
+`images_per_second` by the clock, the cores it got, and `cpu_ms_per_image`, which says
+what an otherwise idle machine would do (`two_idle_cores`: 2 / the CPU time of an
+image); and the stages of one image alone, in ms. `limited_by` is the slowest of these,
+or other work on the machine where that kept the pipeline from its cores.
+"""
+
+import argparse
+import functools
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fcn_jax.data import checks, label_sets, loader, masks, transforms
+from fcn_jax.data.loader import Augmentation
+from fcn_jax.data.voc_folder import VocFolder
+
+SIZE = (375, 500)  # Height and width of most VOC images.
+CROP = (321, 321)
+GOAL = 150  # Images a second on two cores.
+CROPPED = Augmentation(flip=True, scale=(0.5, 2.0), crop=CROP)
+KINDS = {
+    "flip_scale_crop": CROPPED,
+    "all_cropped": Augmentation(True, (0.5, 2.0), CROP, jitter=32, brightness=0.2),
+    "flip_whole": Augmentation(flip=True),
+    "flip_scale_whole": Augmentation(flip=True, scale=(0.5, 2.0)),
+}
+
+
+def smoothed_noise(rng):
+    """Noise at five scales, each weaker than the coarser one: a photograph to JPEG."""
+    height, width = SIZE
+    total = np.full((*SIZE, 3), 120.0)
+    for columns in (4, 12, 36, 120, 500):
+        rows = max(2, columns * height // width)
+        noise = rng.normal(size=(rows, columns, 3)).astype(np.float32)
+        for channel in range(3):
+            layer = Image.fromarray(np.ascontiguousarray(noise[:, :, channel]))
+            layer = layer.resize((width, height), Image.Resampling.BICUBIC)
+            total[:, :, channel] += np.asarray(layer) * 80 / columns**0.3
+    return np.clip(total, 0, 255).astype(np.uint8)
+
+
+def regions(rng):
+    """A mask of VOC classes with round outlines and void between them."""
+    rows, columns = np.ogrid[: SIZE[0], : SIZE[1]]
+    labels = np.zeros(SIZE, np.uint8)
+    for _ in range(4):
+        row, column = rng.integers(SIZE)
+        radius = rng.integers(20, 150)
+        distance = np.hypot(rows - row, columns - column)
+        labels[distance < radius] = 255
+        labels[distance < radius - 5] = rng.integers(1, 21)
+    return labels
+
+
+def make_folder(root, count):
+    """A data set in VOC layout; returns the mean size of its JPEGs in KB."""
+    rng = np.random.default_rng(0)
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    names = [f"image_{number:03}" for number in range(count)]
+    (root / "ImageSets/Segmentation/train.txt").write_text("\n".join(names))
+    for name in names:
+        photo = Image.fromarray(smoothed_noise(rng))
+        photo.save(root / f"JPEGImages/{name}.jpg", quality=85)
+        mask = Image.fromarray(regions(rng))
+        mask.putpalette(label_sets.voc_palette().reshape(-1).tolist())
+        mask.save(root / f"SegmentationClass/{name}.png")
+    files = (root / "JPEGImages").glob("*.jpg")
+    return statistics.mean(path.stat().st_size for path in files) / 1e3
+
+
+def deliver(source, augmentation, arguments):
+    """Time batches after the first ones, which fill the buffer."""
+    batches = loader.train_batches(
+        source,
+        batch_size=arguments.batch,
+        seed=0,
+        num_classes=21,
+        augmentation=augmentation,
+        num_threads=arguments.threads,
+    )
+    steps = max(1, arguments.images // arguments.batch)
+    shape = next(batches)["image"].shape
+    for _ in itertools.islice(batches, 2 * arguments.threads):
+        pass  # Until as many are made ahead as always will be.
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in itertools.islice(batches, steps):
+        pass
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    batches.close()
+    images = steps * arguments.batch
+    return {
+        "batch": list(shape),
+        "images_per_second": round(images / wall, 1),
+        "cores": round(cpu / wall, 2),
+        "cpu_ms_per_image": round(1e3 * cpu / images, 2),
+        "two_idle_cores": round(2 * images / cpu, 1),
+    }
+
+
+def stages(source, root, arguments):
+    """Median ms of what is done to one image, each stage alone in one thread."""
+    rng = np.random.default_rng(0)
+    item = source[0]
+    image, labels = item["image"], item["labels"]
+    photo, mask = (
+        root / folder / f"image_000.{ending}"
+        for folder, ending in (("JPEGImages", "jpg"), ("SegmentationClass", "png"))
+    )
+    crop_image, crop_labels = transforms.random_crop(image, labels, 1.0, CROP, rng)
+    crop_image = np.ascontiguousarray(crop_image)
+
+    def scaled_crop():
+        factor = float(np.exp(rng.uniform(*np.log((0.5, 2.0)))))
+        transforms.random_crop(image, labels, factor, CROP, rng)
+
+    work = {
+        "decode_jpeg": lambda: masks.read_photo(photo),
+        "decode_mask": lambda: masks.read_mask(mask, source.palette),
+        "check_labels": lambda: checks.check_labels(labels, 21, 255, ""),
+        "scale_and_crop": scaled_crop,
+        "flip": lambda: np.ascontiguousarray(crop_image[:, ::-1]),
+        "jitter": lambda: transforms.translate(crop_image, crop_labels, (9, -9)),
+        "brightness": lambda: transforms.brighten(crop_image, 1.1),
+        "batch": functools.partial(np.stack, [crop_image] * arguments.batch),
+    }
+    times = {}
+    for name, call in work.items():
+        seconds = []
+        for _ in range(arguments.repeats):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+        times[name] = 1e3 * statistics.median(seconds)
+    times["batch"] /= arguments.batch
+    return {name: round(value, 3) for name, value in times.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--images", type=int, default=800, help="timed, of each kind")
+    parser.add_argument("--files", type=int, default=48, help="different ones")
+    parser.add_argument("--repeats", type=int, default=50, help="of each stage")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        jpeg_kb = make_folder(root, arguments.files)
+        source = VocFolder(root, "train")
+        kinds = {
+            name: deliver(source, augmentation, arguments)
+            for name, augmentation in KINDS.items()
+        }
+        alone = stages(source, root, arguments)
+    goal_kind = kinds["flip_scale_crop"]
+    starved = goal_kind["cores"] < 0.75 * min(arguments.threads, os.cpu_count())
+    result = {
+        "size": list(SIZE),
+        "jpeg_kb": round(jpeg_kb, 1),
+        "threads": arguments.threads,
+        "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "kinds": kinds,
+        "stages_ms": alone,
+        "limited_by": "other work" if starved else max(alone, key=alone.get),
+        "goal_images_per_second": GOAL,
+        "goal_met": goal_kind["images_per_second"] >= GOAL,
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
