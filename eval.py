@@ -44,6 +44,7 @@ class Evaluation:
         self.devices = devices or jax.local_devices()
         parallel.check_batch_size(config.eval_batch_size, len(self.devices))
         self.source = configuration.open_source(config, "eval")
+        print(configuration.describe_source(self.source))
         self.model = configuration.make_model(config)
         self.checkpoint = self._checkpoint(step)
         self.recipe = Preprocessing.from_dict(self.checkpoint.metadata["preprocessing"])

@@ -53,6 +53,8 @@ class Run:
         self.model = configuration.make_model(config, axis_name=parallel.AXIS)
         self.recipe = configuration.make_preprocessing(config)
         configuration.claim_workdir(config, self.workdir)
+        for source in (self.train_source, self.eval_source):
+            print(configuration.describe_source(source), flush=True)
         self.store = checkpoints.Checkpoints(
             self.workdir / "checkpoints", config.keep_checkpoints
         )

@@ -118,6 +118,15 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     return source
 
 
+def describe_source(source: Any) -> str:
+    """A line on what was opened, and how its masks are stored where that may vary."""
+    stored = getattr(source, "mask_format", None)
+    return (
+        f"{source.name} {source.split}: {len(source)} images, {len(source.classes)} "
+        f"classes" + (f", masks stored as {stored}" if stored else "")
+    )
+
+
 def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> Any:
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()

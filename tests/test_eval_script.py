@@ -45,7 +45,10 @@ def test_scores_and_pictures(trained, tmp_path, capsys):
     assert written["num_images"] == 2
     printed = capsys.readouterr().out
     assert "mean IU" in printed
-    assert printed.splitlines()[0].startswith("class")
+    assert printed.splitlines()[0] == (
+        "folder val: 2 images, 3 classes, masks stored as grey"
+    )
+    assert printed.splitlines()[1].startswith("class")
     with Image.open(tmp_path / "labels" / "im1.png") as label:
         assert (label.mode, label.size) == ("P", (24, 32))
         assert set(np.unique(label)) <= {0, 1, 2}
