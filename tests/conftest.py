@@ -18,6 +18,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """tests/parity imports PyTorch, which only `make parity` installs."""
+    if collection_path.name == "parity" and config.option.markexpr != "parity":
+        return True
+    return None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compile_once(tmp_path_factory):
     """What two tests compile, they compile once; subprocesses share it too."""
