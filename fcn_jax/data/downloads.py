@@ -6,8 +6,8 @@ Chainer port of FCN (SBD, decompressed), fcn.berkeleyvision.org (seg11valid).
 
 import dataclasses
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -25,15 +25,18 @@ class Archive:
         name: Of the file.
         md5: Checksums, any of which is right.
         addresses: Where to get it, tried in order.
+        other_names: That a file put there by hand may have too.
     """
 
     name: str
     md5: tuple[str, ...]
     addresses: tuple[str, ...]
+    other_names: tuple[str, ...] = ()
 
 
 _OXFORD = "http://host.robots.ox.ac.uk/pascal/VOC"
-_BERKELEY = "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours"
+_OXFORD_2 = "https://thor.robots.ox.ac.uk/pascal/VOC"
+_CONTOURS = "Research/Projects/CS/vision/grouping/semantic_contours"
 
 ARCHIVES = {
     "voc2012": Archive(
@@ -41,19 +44,27 @@ ARCHIVES = {
         ("6cd6e144f989b92b3379bac3b3de84fd",),
         (
             f"{_OXFORD}/voc2012/VOCtrainval_11-May-2012.tar",
+            f"{_OXFORD_2}/voc2012/VOCtrainval_11-May-2012.tar",
             "https://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
         ),
     ),
     "voc2011": Archive(
         "VOCtrainval_25-May-2011.tar",
         ("6c3384ef61512963050cb5d687e5bf1e",),
-        (f"{_OXFORD}/voc2011/VOCtrainval_25-May-2011.tar",),
+        (
+            f"{_OXFORD}/voc2011/VOCtrainval_25-May-2011.tar",
+            f"{_OXFORD_2}/voc2011/VOCtrainval_25-May-2011.tar",
+        ),
     ),
     # As it is served, and as some programs save it: decompressed on the way.
     "sbd": Archive(
         "benchmark.tgz",
         ("82b4d87ceb2ed10f6038a1cba92111cb", "2b2af8a6cff7365684e002c08be823a6"),
-        (f"{_BERKELEY}/benchmark.tgz",),
+        (
+            f"https://www2.eecs.berkeley.edu/{_CONTOURS}/benchmark.tgz",
+            f"http://www.eecs.berkeley.edu/{_CONTOURS}/benchmark.tgz",
+        ),
+        other_names=("benchmark.tar",),
     ),
 }
 
@@ -76,14 +87,17 @@ def find(archive: str, download_dir: str | Path, manual_dir: str | Path | None) 
     """
     wanted = ARCHIVES[archive]
     if manual_dir is not None:
-        path = Path(manual_dir) / wanted.name
-        if not path.exists():
+        folder = Path(manual_dir).expanduser()
+        names = (wanted.name, *wanted.other_names)
+        paths = [folder / name for name in names if (folder / name).exists()]
+        if not paths:
+            path = folder / wanted.name
             raise FileNotFoundError(
                 f"{path} does not exist; get it from {wanted.addresses[0]} and put it "
                 f"there, or leave manual_dir empty to have it downloaded."
             )
-        check(path, wanted.md5)
-        return path
+        check(paths[0], wanted.md5)
+        return paths[0]
     path = Path(download_dir) / wanted.name
     if not path.exists():
         fetch(wanted, path)
@@ -126,12 +140,13 @@ def fetch(archive: Archive, path: str | Path) -> None:
         try:
             _download(address, part)
             check(part, archive.md5)
-        except (OSError, ValueError) as error:
+            os.replace(part, path)
+        except (OSError, ValueError, http.client.HTTPException) as error:
             failures.append(f"{address}: {error}")
-            part.unlink(missing_ok=True)
-            continue
-        os.replace(part, path)
-        return
+        else:
+            return
+        finally:
+            part.unlink(missing_ok=True)  # Not left by an interruption either.
     raise OSError(
         f"{archive.name} could not be downloaded ({'; '.join(failures)}). Get it by "
         f"another way, put it into a directory and pass that as manual_dir "

@@ -18,6 +18,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        if self.path == "/chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ffff\r\n" + CONTENT[:1000])  # Much less than it says.
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
@@ -54,7 +60,8 @@ def test_a_file_comes_whole(server, tmp_path):
 
 
 def test_the_next_address_is_tried(server, tmp_path):
-    addresses = [f"{server}/{name}" for name in ("missing", "cut", "wrong", "good")]
+    names = ("missing", "cut", "chunks", "wrong", "good")
+    addresses = [f"{server}/{name}" for name in names]
     downloads.fetch(archive(*addresses), tmp_path / "a.tar")
     assert (tmp_path / "a.tar").read_bytes() == CONTENT
 
@@ -64,12 +71,23 @@ def test_the_next_address_is_tried(server, tmp_path):
     [
         ("missing", "404"),
         ("cut", "bytes of 256000 came|IncompleteRead"),
+        ("chunks", "IncompleteRead"),
         ("wrong", MD5),
     ],
 )
 def test_a_failure_says_what_came_and_leaves_nothing(server, tmp_path, name, message):
     with pytest.raises(OSError, match=rf"a.tar could not be downloaded .*({message})"):
         downloads.fetch(archive(f"{server}/{name}"), tmp_path / "a.tar")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_leaves_nothing(server, tmp_path, monkeypatch):
+    def interrupted(path, md5):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(downloads, "check", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        downloads.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
     assert not list(tmp_path.iterdir())
 
 
@@ -89,3 +107,14 @@ def test_a_file_put_there_by_hand(tmp_path, monkeypatch):
         downloads.find("x", tmp_path / "downloads", tmp_path)
     (tmp_path / "a.tar").write_bytes(CONTENT)
     assert downloads.find("x", tmp_path / "downloads", tmp_path) == tmp_path / "a.tar"
+
+
+def test_a_file_put_there_under_its_other_name(tmp_path, monkeypatch):
+    wanted = downloads.Archive("a.tgz", ("0" * 32, MD5), (), ("a.tar",))
+    monkeypatch.setitem(downloads.ARCHIVES, "x", wanted)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.tar").write_bytes(CONTENT)
+    assert downloads.find("x", tmp_path / "downloads", "~") == tmp_path / "a.tar"
+    (tmp_path / "a.tar").write_bytes(b"other")
+    with pytest.raises(ValueError, match=f"a.tar has the MD5 .*0 or {MD5}. It is"):
+        downloads.find("x", tmp_path / "downloads", tmp_path)
