@@ -10,14 +10,22 @@ seg11valid, on which FCN is scored, are the images of VOC 2011 val that are not 
 train; it is derived from the two lists, or read from manual_dir/seg11valid.txt. For
 config 2011 without SBD at hand the latter is needed. train_aug is SBD's train and val
 and VOC 2012's train, without VOC 2012's val; where VOC has a mask, VOC's is taken.
+
+SBD's archive is compressed; while it is read, a decompressed copy without a name takes
+another 1.5 GB or so.
 """
 
+import errno
 import functools
+import gzip
 import io
+import shutil
 import tarfile
+import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -32,32 +40,54 @@ _ROOTS = {
     "voc2011": "TrainVal/VOCdevkit/VOC2011",
     "sbd": "benchmark_RELEASE/dataset",
 }
+_NEEDED = {
+    "2012": ("voc2012",),
+    "2011": ("voc2011",),
+    "sbd": ("voc2012", "voc2011", "sbd"),
+}
 _LISTS = "ImageSets/Segmentation"
+_GZIP = b"\x1f\x8b"  # How a file starts that is compressed by it.
+_CHUNK = 1 << 20
+# What reading such a file raises where it is not whole, or another.
+_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
 class ArchiveReader:
     """Files of an archive by name, without unpacking it.
 
     Args:
-        path: A tar, compressed or not.
+        path: A tar, or one compressed by gzip.
         root: The folder inside it that names are relative to.
+        scratch: Where the latter is decompressed to, into a file without a name.
 
     Raises:
         ValueError: If it is no readable archive.
+        OSError: If there is no room to decompress it.
     """
 
-    def __init__(self, path: Path, root: str):
+    def __init__(self, path: Path, root: str, scratch: Path):
         self.path, self._root = path, root
         self._file = path.open("rb")
         try:
-            self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115
+            if self._file.read(len(_GZIP)) == _GZIP:
+                self._file = _decompressed(self._file, scratch)
+            self._file.seek(0)
+            self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115
             self._members = {m.name.removeprefix("./"): m for m in self._tar}
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except BaseException as error:
             self._file.close()
-            raise ValueError(
-                f"{path} cannot be read as an archive ({error}); it is truncated or "
-                f"corrupt. Delete it and get it again."
-            ) from error
+            if isinstance(error, _DAMAGE):
+                raise ValueError(
+                    f"{path} cannot be read as an archive ({error}); it is truncated "
+                    f"or corrupt. Delete it and get it again."
+                ) from error
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise OSError(
+                    errno.ENOSPC,
+                    f"no room in {scratch} to decompress {path}; make some, or use "
+                    f"another data_dir",
+                ) from error
+            raise
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -86,18 +116,66 @@ class ArchiveReader:
         self._file.close()
 
 
-class Archives:
-    """The archives of one preparation, opened when they are first needed."""
+def _decompressed(file: IO[bytes], scratch: Path) -> IO[bytes]:
+    """What a file holds that is compressed by gzip, as a file; closes the former.
 
-    def __init__(self, download_dir: Path, manual_dir: Path | None):
-        self._download_dir, self.manual_dir = download_dir, manual_dir
+    To go back in a compressed file is to decompress it again from its start: with three
+    files an image, which lie far apart in SBD's archive, that would take days.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    plain = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
+    try:
+        file.seek(0)
+        with file, gzip.open(file) as content:
+            shutil.copyfileobj(content, plain, _CHUNK)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+class Archives:
+    """The archives of one preparation, opened when they are first needed.
+
+    Args:
+        download_dir: Where downloads are kept.
+        manual_dir: Where archives are that were put there by hand; then nothing is
+            downloaded.
+    """
+
+    def __init__(self, download_dir: Path, manual_dir: str | Path | None):
+        self._download_dir = download_dir
+        self.manual_dir = None if manual_dir is None else Path(manual_dir).expanduser()
         self._readers: dict[str, ArchiveReader] = {}
 
     def __getitem__(self, name: str) -> ArchiveReader:
         if name not in self._readers:
             path = downloads.find(name, self._download_dir, self.manual_dir)
-            self._readers[name] = ArchiveReader(path, _ROOTS[name])
+            self._readers[name] = ArchiveReader(path, _ROOTS[name], self._download_dir)
         return self._readers[name]
+
+    @property
+    def given_seg11valid(self) -> Path | None:
+        """The list of seg11valid that was put into manual_dir, if it was."""
+        path = self.manual_dir and self.manual_dir / "seg11valid.txt"
+        return path if path and path.exists() else None
+
+    def open_all(self, config: str) -> None:
+        """Open what a config is made from, so that what is missing is found at once.
+
+        Raises:
+            FileNotFoundError: If an archive is not in `manual_dir`.
+        """
+        for name in _NEEDED[config]:
+            self[name]
+        if config == "2011" and not self.given_seg11valid:
+            try:
+                self["sbd"]
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f"{error} It is needed for the list of seg11valid only; to do "
+                    f"without it put that list there, as seg11valid.txt."
+                ) from error
 
     def close(self) -> None:
         """Close all that were opened."""
@@ -111,10 +189,20 @@ def voc_list(archives: Archives, year: str, split: str) -> list[str]:
 
 
 def seg11valid(archives: Archives) -> list[str]:
-    """The ids that FCN is scored on: VOC 2011 val without SBD train."""
-    given = archives.manual_dir and Path(archives.manual_dir) / "seg11valid.txt"
-    if given and given.exists():
-        return given.read_text().split()
+    """The ids that FCN is scored on: VOC 2011 val without SBD train.
+
+    Raises:
+        ValueError: If a list is given that is empty.
+    """
+    given = archives.given_seg11valid
+    if given:
+        ids = label_sets.read_lines(given)
+        if not ids:
+            raise ValueError(
+                f"{given} names no image; write one id a line, or delete it to have "
+                f"the list derived from the archives."
+            )
+        return ids
     held_out = set(archives["sbd"].read_list("train.txt"))
     return [i for i in voc_list(archives, "2011", "val") if i not in held_out]
 
@@ -205,6 +293,7 @@ def builder_class() -> Any:
 
             def _split_generators(self, dl_manager):
                 del dl_manager
+                self.archives.open_all(self.builder_config.name)
                 splits = SPLITS[self.builder_config.name]
                 return {split: self._generate_examples(split) for split in splits}
 
@@ -240,7 +329,7 @@ def open_voc(
     with tfds_source.quiet_tfds() as tfds:
         builder = make(config=config, data_dir=data_dir, file_format="array_record")
         kept = Path(builder.data_dir).parents[2] / "downloads"
-        builder.archives = Archives(kept, Path(manual_dir) if manual_dir else None)
+        builder.archives = Archives(kept, manual_dir or None)
         try:
             tfds_source.prepare(builder, tfds, f"PASCAL VOC, {config}")
         finally:

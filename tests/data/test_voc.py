@@ -1,7 +1,10 @@
 """Archives of the official layout, made small, through to a training batch."""
 
+import errno
+import gzip
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -64,19 +67,22 @@ def make_voc(path, root, leave_out=()):
                     add(tar, f"{root}/{file}", content)
 
 
-def make_sbd(path):
+def make_sbd(path, leave_out=()):
     rng = np.random.default_rng(1)
     root = "benchmark_RELEASE/dataset"
     with tarfile.open(path, "w:gz") as tar:
         for split, ids in (("train", SBD_TRAIN), ("val", SBD_VAL)):
             add(tar, f"{root}/{split}.txt", "\n".join(ids).encode())
         for name in SBD_TRAIN + SBD_VAL:
-            add(tar, f"{root}/img/{name}.jpg", jpeg(rng, (24, 30)))
+            files = {f"img/{name}.jpg": jpeg(rng, (24, 30))}
             for kind, struct, most in (("cls", "GTcls", 20), ("inst", "GTinst", 3)):
                 stream = io.BytesIO()
                 values = mask(rng, (24, 30), most, void=False)
                 scipy.io.savemat(stream, {struct: {"Segmentation": values}})
-                add(tar, f"{root}/{kind}/{name}.mat", stream.getvalue())
+                files[f"{kind}/{name}.mat"] = stream.getvalue()
+            for file, content in files.items():
+                if file not in leave_out:
+                    add(tar, f"{root}/{file}", content)
 
 
 def register(monkeypatch, name, path):
@@ -146,6 +152,24 @@ def test_sbd_splits(tmp_path, manual):
     assert not void["2008_000003"]
 
 
+def test_sbd_works_decompressed_too(tmp_path, manual, monkeypatch):
+    packed = manual / "benchmark.tgz"
+    packed.write_bytes(gzip.decompress(packed.read_bytes()))
+    register(monkeypatch, "sbd", packed)
+    assert ids("sbd", "train", tmp_path, manual) == SBD_TRAIN
+
+
+def test_a_compressed_archive_is_decompressed_once(tmp_path, manual):
+    path, scratch = manual / "benchmark.tgz", tmp_path / "scratch"
+    reader = voc.ArchiveReader(path, "benchmark_RELEASE/dataset", scratch)
+    path.write_bytes(b"")  # It is not looked at again,
+    first = reader.read("train.txt")
+    reader.read(f"img/{SBD_VAL[-1]}.jpg")
+    assert reader.read("train.txt") == first  # even to go back,
+    assert not list(scratch.iterdir())  # and nothing could stay behind.
+    reader.close()
+
+
 def test_it_works_without_tensorflow(tmp_path, manual):
     archives = repr(downloads.ARCHIVES).replace("Archive(", "downloads.Archive(")
     script = f"""
@@ -194,6 +218,67 @@ def test_a_truncated_archive_is_named(tmp_path, manual, monkeypatch):
     register(monkeypatch, "voc2012", path)
     with pytest.raises(ValueError, match="cannot be read as an archive|holds no VOC"):
         voc.open_voc("2012", "train", tmp_path / "data", manual)
+
+
+def test_a_truncated_compressed_archive_is_named(tmp_path, manual, monkeypatch):
+    path = manual / "benchmark.tgz"
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 0xFF
+    for content in (whole[:-500], whole[:4], bytes(damaged), b"<html>"):
+        path.write_bytes(content)
+        register(monkeypatch, "sbd", path)
+        with pytest.raises(ValueError, match="benchmark.tgz cannot be read as an arch"):
+            voc.open_voc("sbd", "train", tmp_path / "data", manual)
+
+
+def test_a_full_disk_is_no_damaged_archive(tmp_path, manual, monkeypatch):
+    def full(source, target, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="no room in .*downloads to decompress .*tgz"):
+        voc.open_voc("sbd", "train", tmp_path / "data", manual)
+
+
+def test_other_trouble_is_not_called_damage(tmp_path, manual):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "downloads").write_text("in the way")
+    with pytest.raises(FileExistsError, match="downloads"):
+        voc.open_voc("sbd", "train", tmp_path / "data", manual)
+
+
+@pytest.mark.parametrize("missing", ("benchmark.tgz", "VOCtrainval_25-May-2011.tar"))
+def test_a_missing_archive_is_noticed_before_the_work(
+    tmp_path, manual, monkeypatch, missing
+):
+    (manual / missing).unlink()
+    monkeypatch.setattr(voc, "examples", None)
+    with pytest.raises(FileNotFoundError, match=f"{missing} does not exist; get it"):
+        voc.open_voc("sbd", "train", tmp_path / "data", manual)
+
+
+def test_voc_2011_without_sbd(tmp_path, manual):
+    (manual / "benchmark.tgz").unlink()
+    match = "benchmark.tgz does not exist; .*list there, as seg11valid.txt"
+    with pytest.raises(FileNotFoundError, match=match):
+        voc.open_voc("2011", "train", tmp_path / "data", manual)
+    (manual / "seg11valid.txt").write_text("\n")
+    with pytest.raises(ValueError, match=r"seg11valid.txt names no image; write one"):
+        voc.open_voc("2011", "train", tmp_path / "data", manual)
+    (manual / "seg11valid.txt").write_text("2007_000042\n")
+    assert ids("2011", "train", tmp_path, manual) == TRAIN
+
+
+@pytest.mark.parametrize("kind", ("img/{}.jpg", "cls/{}.mat", "inst/{}.mat"))
+def test_an_id_of_sbd_without_its_file_is_named(tmp_path, manual, monkeypatch, kind):
+    path, missing = manual / "benchmark.tgz", kind.format(SBD_VAL[0])
+    make_sbd(path, leave_out=(missing,))
+    register(monkeypatch, "sbd", path)
+    with pytest.raises(ValueError, match=f"holds no .*{missing}, which its lists"):
+        voc.open_voc("sbd", "train", tmp_path / "data", manual)
+    prepared = tmp_path / "data" / "voc_segmentation" / "sbd"
+    assert not [p for p in prepared.rglob("*") if p.is_file()]
 
 
 @pytest.mark.parametrize("kind", ("JPEGImages/{}.jpg", "SegmentationClass/{}.png"))
