@@ -17,8 +17,17 @@ _PICTURES = ("image", "labels", "objects")
 
 @contextlib.contextmanager
 def quiet_tfds() -> Iterator[Any]:
-    """TensorFlow Datasets, kept from the network and from printing its own bars."""
-    with warnings.catch_warnings():
+    """TensorFlow Datasets, kept from the network, its own bars and mere warnings."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    with contextlib.ExitStack() as stack:
+        # It warns that a data set is not prepared, which is about to be.
+        log = logging.getLogger("absl")
+        log.addFilter(is_error)
+        stack.callback(log.removeFilter, is_error)
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         import tensorflow_datasets as tfds
         from tensorflow_datasets.core.utils import gcs_utils
