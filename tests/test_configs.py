@@ -1,6 +1,7 @@
 """Every config opens, builds its model, and trains two steps in smoke mode."""
 
 import importlib
+import sys
 from pathlib import Path
 
 import jax
@@ -11,6 +12,9 @@ import fcn_jax.models
 import train
 from fcn_jax import configuration, logs
 from fcn_jax.data import shapes
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_train_script import make_folder
 
 CONFIGS = sorted(
     path.stem
@@ -80,6 +84,17 @@ def test_smoke(name, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     config = load(name, "smoke")
     config.data.data_dir = str(tmp_path / "data")
+    train.train(config, tmp_path / "run")
+    entries = logs.read(tmp_path / "run" / "log.jsonl")
+    assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
+
+
+def test_smoke_of_camvid(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    names = [f"class{number}" for number in range(11)]
+    folder = make_folder(tmp_path / "data", size=(36, 48), names=names)
+    config = load("camvid_fcn8s", "smoke")
+    config.data.root = str(folder)
     train.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
