@@ -47,7 +47,8 @@ class TrainState(struct.PyTreeNode):
 
 def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
     """Fresh variables of a model, the same for the same seed on any machine size."""
-    image = jnp.zeros((1, 32, 32, 3), jnp.float32)
+    side = max(32, model.smallest_image)
+    image = jnp.zeros((1, side, side, 3), jnp.float32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
     return init(jax.random.key(seed))
 

@@ -19,6 +19,15 @@ class Case(NamedTuple):
         options = [v if isinstance(v, str) else k for k, v in self.options.items()]
         return "-".join([self.model, *options])
 
+    @property
+    def batch_norm(self):
+        return self.model == "deconvnet" or "batch_norm" in self.options
+
+    @property
+    def learned(self):
+        """Options that make a parameter of all that may be one."""
+        return {} if self.model == "deconvnet" else {"upsampling": "learned"}
+
     def create(self, **options):
         small = {"num_classes": 3, "width": 1 / 32, "fc_features": 256}
         return fcn_jax.models.create(self.model, **small | self.options | options)
@@ -38,6 +47,7 @@ CASES = tuple(
         ("fcn8s", "same", {"batch_norm": True}),
         ("fcn8s_atonce", "caffe", {}),
         ("fcn8s_atonce", "same", {"batch_norm": True}),
+        ("deconvnet", "same", {}),
     )
 )
 
@@ -50,7 +60,7 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-}
+} | {"deconvnet": ("deconvnet", {})}
 
 
 def quick_jit(fn):
@@ -61,7 +71,8 @@ def quick_jit(fn):
 @functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
-    image = jax.ShapeDtypeStruct((1, 1, 1, 3), jax.numpy.float32)
+    side = model.smallest_image
+    image = jax.ShapeDtypeStruct((1, side, side, 3), jax.numpy.float32)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 
 

@@ -5,13 +5,14 @@ import difflib
 
 import flax.linen as nn
 
-from fcn_jax.models import fcn
+from fcn_jax.models import deconvnet, fcn
 
 MODELS: dict[str, type[nn.Module]] = {
     "fcn32s": fcn.FCN32s,
     "fcn16s": fcn.FCN16s,
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
+    "deconvnet": deconvnet.DeconvNet,
 }
 
 

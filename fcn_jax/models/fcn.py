@@ -12,12 +12,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fcn_jax.models import layers, vgg
+from fcn_jax.models import inputs, layers, vgg
 from fcn_jax.ops import cropping, extents
 
 Array = jax.Array
 
 STRIDE = 32  # Image pixels per cell of score_fr.
+PADDINGS = ("caffe", "same")  # Of vgg.PADDINGS.
 
 
 class FCN(nn.Module):
@@ -36,6 +37,7 @@ class FCN(nn.Module):
     """
 
     skips: ClassVar[tuple[str, ...]] = ()  # Encoder layers, coarsest first.
+    smallest_image: ClassVar[int] = 1  # The least height and width, pixels.
 
     num_classes: int = 21
     padding: str = "caffe"  # Or "same": no 100 pixels around the image, fc6 padded.
@@ -104,11 +106,8 @@ class FCN(nn.Module):
             ValueError: If images are not [N, H, W, 3] with H, W >= 1, or sizes do not
                 fit them.
         """
-        _check_images(images)
-        if sizes is not None:
-            sizes = jnp.asarray(sizes)
-            extents.check(sizes, images.shape)
-            sizes = sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
+        inputs.check_images(images)
+        sizes = inputs.check_sizes(sizes, images)
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
         offsets = crop_offsets(self.skips, self.padding)
         scores = self._score(features, "fc7", "score_fr")
@@ -145,16 +144,17 @@ class FCN(nn.Module):
         return upscore(scores)
 
     def _check_options(self):
+        if self.padding not in PADDINGS:
+            raise ValueError(
+                f"padding={self.padding!r} is not known; choose one of "
+                f"{', '.join(PADDINGS)}."
+            )
         if self.upsampling not in layers.UPSAMPLINGS:
             raise ValueError(
                 f"upsampling={self.upsampling!r} is not known; choose one of "
                 f"{', '.join(layers.UPSAMPLINGS)}."
             )
-        if self.num_classes < 1:
-            raise ValueError(
-                f"num_classes={self.num_classes} is not positive; pass the number of "
-                f"classes, background included (21 for VOC)."
-            )
+        inputs.check_num_classes(self.num_classes)
         if len(self.skip_scales) < len(self.skips):
             raise ValueError(
                 f"skip_scales={tuple(self.skip_scales)} has {len(self.skip_scales)} "
@@ -183,20 +183,6 @@ class FCN8sAtOnce(FCN8s):
     """FCN-8s trained in one stage, its skips scaled down so that scores stay level."""
 
     skip_scales: tuple[float, float] = (1e-2, 1e-4)
-
-
-def _check_images(images):
-    if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape[1:3]:
-        raise ValueError(
-            f"images have shape {tuple(images.shape)}; expected [N, H, W, 3] with "
-            f"H, W >= 1 (for a single image pass image[None])."
-        )
-    if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise TypeError(
-            f"images have dtype {images.dtype}; the network does no preprocessing: "
-            f"pass floating point, such as fcn_jax.preprocess(images) makes of uint8 "
-            f"RGB."
-        )
 
 
 def crop_offsets(skips: tuple[str, ...], padding: str) -> dict[str, int]:

@@ -59,6 +59,41 @@ class Conv(nn.Module):
         return x + bias.astype(x.dtype)[None, None, None]
 
 
+class Deconv(nn.Module):
+    """Transposed convolution of stride 1 with bias, [N, h, w, I] -> [N, h', w', O].
+
+    Weights start as in the DeconvNet release: normal of standard deviation 0.01, biases
+    zero. Kernels are Caffe's [I, O, k, k] transposed by (2, 3, 0, 1), without a flip.
+    """
+
+    features: int  # Output channels.
+    kernel_size: int  # Side of the kernel.
+    pad: int = 0  # Rows and columns cut off the result on every side.
+    param_dtype: jnp.dtype = jnp.float32
+    kernel_init: Callable = nn.initializers.normal(0.01)
+
+    @nn.compact
+    def __call__(self, x: Array, *, train_bias: bool = True) -> Array:
+        """Deconvolve.
+
+        Args:
+            x: Maps, [N, h, w, I]; the computation is of its dtype.
+            train_bias: False holds the bias out of the gradient.
+
+        Returns:
+            Maps, [N, h + kernel_size - 1 - 2 pad, w + ..., O].
+        """
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
+        bias = self.param(
+            "bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype
+        )
+        if not train_bias:
+            bias = jax.lax.stop_gradient(bias)
+        x = convolution.deconvolution(x, kernel.astype(x.dtype), self.pad)
+        return x + bias.astype(x.dtype)[None, None, None]
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation whose statistics count true pixels only.
 
@@ -78,6 +113,7 @@ class BatchNorm(nn.Module):
     frozen: bool = False  # Use the running averages in training too; never update them.
     axis_name: str | None = None  # Mapped axis over which statistics are summed.
     param_dtype: jnp.dtype = jnp.float32
+    shift: float = 0.0  # At which the bias starts.
 
     @nn.compact
     def __call__(
@@ -96,9 +132,9 @@ class BatchNorm(nn.Module):
         """
         shape = (x.shape[-1],)
         wide = at_least_float32(x.dtype)
-        zeros, ones = nn.initializers.zeros_init(), nn.initializers.ones_init()
+        ones, start = nn.initializers.ones_init(), nn.initializers.constant(self.shift)
         scale = self.param("scale", ones, shape, self.param_dtype)
-        bias = self.param("bias", zeros, shape, self.param_dtype)
+        bias = self.param("bias", start, shape, self.param_dtype)
         running_mean = self.variable(
             "batch_stats", "mean", jnp.zeros, shape, at_least_float32(self.param_dtype)
         )
@@ -249,3 +285,8 @@ class Upscore(nn.Module):
 def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
     """float64 for float64, float32 for everything narrower."""
     return jnp.dtype(jnp.float64 if dtype == jnp.float64 else jnp.float32)
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count times the width of a net, at least 1."""
+    return max(1, round(channels * width))

@@ -22,8 +22,9 @@ FC_FEATURES = 4096
 
 # Padding of conv1_1 and of fc6. "caffe" pads the image by 100 pixels so that the 7x7
 # window of fc6 finds room in images of any size; "same" pads fc6 instead, and every
-# map is its input's size, rounded up.
-PADDINGS = {"caffe": (100, 0), "same": (1, 3)}
+# map is its input's size, rounded up; "valid" pads neither, as VGG-16 itself and
+# DeconvNet do, and needs images whose pool5 is at least as large as that window.
+PADDINGS = {"caffe": (100, 0), "same": (1, 3), "valid": (1, 0)}
 
 
 class Layer(NamedTuple):
@@ -50,7 +51,7 @@ def layer_list(
     """The layers from the image to fc7.
 
     Args:
-        padding: "caffe" or "same".
+        padding: A key of `PADDINGS`.
         width: Factor on all channel counts.
         fc_features: Channels of fc6 and fc7 before that factor.
 
@@ -70,18 +71,18 @@ def layer_list(
             f"fc_features={FC_FEATURES} make VGG-16."
         )
 
-    def scaled(channels):
-        return max(1, round(channels * width))
-
     first_pad, fc6_pad = PADDINGS[padding]
+    fc_channels = layers.scaled(fc_features, width)
     found = []
     for stage, channels in enumerate(STAGES, start=1):
         for i, features in enumerate(channels, start=1):
             pad = first_pad if (stage, i) == (1, 1) else 1
-            found.append(Layer(f"conv{stage}_{i}", 3, 1, pad, scaled(features)))
-        found.append(Layer(f"pool{stage}", 2, 2, 0, scaled(channels[-1])))
-    found.append(Layer("fc6", 7, 1, fc6_pad, scaled(fc_features)))
-    found.append(Layer("fc7", 1, 1, 0, scaled(fc_features)))
+            found.append(
+                Layer(f"conv{stage}_{i}", 3, 1, pad, layers.scaled(features, width))
+            )
+        found.append(Layer(f"pool{stage}", 2, 2, 0, layers.scaled(channels[-1], width)))
+    found.append(Layer("fc6", 7, 1, fc6_pad, fc_channels))
+    found.append(Layer("fc7", 1, 1, 0, fc_channels))
     return tuple(found)
 
 
@@ -89,7 +90,7 @@ def coordinate_maps(padding: str = "caffe") -> dict[str, cropping.CoordinateMap]
     """Where the pixels of the image lie in the map of every layer.
 
     Args:
-        padding: "caffe" or "same".
+        padding: A key of `PADDINGS`.
 
     Returns:
         The map from image coordinates to those of a layer, by layer name.
@@ -111,7 +112,7 @@ class VGG16(nn.Module):
     every window that counts holds a true one.
     """
 
-    padding: str = "caffe"  # Or "same".
+    padding: str = "caffe"  # A key of PADDINGS.
     batch_norm: bool = False  # After conv1_1 ... conv5_3.
     batch_norm_fc: bool = False  # After fc6 and fc7.
     width: float = 1.0
@@ -123,6 +124,7 @@ class VGG16(nn.Module):
     axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
     bn_momentum: float = 0.9
     bn_epsilon: float = 1e-5
+    bn_shift: float = 0.0  # At which the biases of BatchNorm start.
     freeze_batch_norm: bool = False
 
     @nn.compact
@@ -179,6 +181,7 @@ class VGG16(nn.Module):
                         frozen=self.freeze_batch_norm,
                         axis_name=self.axis_name,
                         param_dtype=self.param_dtype,
+                        shift=self.bn_shift,
                         name=f"bn{name.removeprefix('conv')}",
                     )(x, sizes, train=train)
                 x = extents.mask(nn.relu(x), sizes)

@@ -90,7 +90,12 @@ def _upsample_axis(x: Array, taps: np.ndarray, axis: int, length: int) -> Array:
     return jax.lax.slice_in_dim(total.reshape(shape), 0, length, axis=axis)
 
 
-def conv_transpose(x: Array, kernel: Array, stride: int) -> Array:
+def conv_transpose(
+    x: Array,
+    kernel: Array,
+    stride: int,
+    precision: jax.lax.Precision | None = jax.lax.Precision.HIGHEST,
+) -> Array:
     """Transposed convolution without padding: y[stride * i + a] += x[i] @ kernel[a].
 
     Args:
@@ -98,6 +103,8 @@ def conv_transpose(x: Array, kernel: Array, stride: int) -> Array:
         kernel: [kh, kw, I, O]; a Caffe or PyTorch kernel [I, O, kh, kw] transposed by
             (2, 3, 0, 1), without a flip.
         stride: In output pixels per input pixel.
+        precision: Of the products; the highest by default, as there are few of them
+            where scores are upsampled.
 
     Returns:
         [N, (h - 1) * stride + kh, (w - 1) * stride + kw, O] of x's dtype.
@@ -110,24 +117,28 @@ def conv_transpose(x: Array, kernel: Array, stride: int) -> Array:
             f"conv_transpose: kernel {kernel.shape} does not fit input {x.shape}; "
             f"expected [kh, kw, {x.shape[3]}, O]."
         )
-    kh, kw, _, features = kernel.shape
-    n, h, w, _ = x.shape
-    rows, columns = -(-kh // stride), -(-kw // stride)
-    kernel = jnp.pad(
-        kernel, ((0, rows * stride - kh), (0, columns * stride - kw), (0, 0), (0, 0))
-    )
+    kh, kw = kernel.shape[:2]
+    h, w = x.shape[1:3]
+    pads = ((0, -kh % stride), (0, -kw % stride), (0, 0), (0, 0))
     blocks = jnp.einsum(
-        "nhwi,abio->nhawbo", x, kernel, precision=jax.lax.Precision.HIGHEST
+        "nhwi,abio->nhawbo", x, jnp.pad(kernel, pads), precision=precision
     )
-    total = jnp.zeros(
-        (n, (h + rows - 1) * stride, (w + columns - 1) * stride, features), x.dtype
-    )
-    for i in range(rows):
-        for j in range(columns):
-            block = blocks[
-                :, :, i * stride : (i + 1) * stride, :, j * stride : (j + 1) * stride
-            ].reshape(n, h * stride, w * stride, features)
-            after_h, after_w = (rows - 1 - i) * stride, (columns - 1 - j) * stride
-            pads = ((0, 0), (i * stride, after_h), (j * stride, after_w), (0, 0))
-            total = total + jnp.pad(block, pads)
+    # First the rows that overlap, then the columns: kh + kw sums, not kh * kw.
+    total = _overlap_add(blocks, 1, stride)  # [N, H, w, kw, O]
+    total = _overlap_add(total, 2, stride)  # [N, H, W, O]
     return total[:, : (h - 1) * stride + kh, : (w - 1) * stride + kw]
+
+
+def _overlap_add(blocks: Array, axis: int, stride: int) -> Array:
+    """Sum blocks, [..., h, k, ...] at `axis`, that start `stride` after each other."""
+    length, size = blocks.shape[axis : axis + 2]
+    count = size // stride
+    shape = (*blocks.shape[:axis], length * stride, *blocks.shape[axis + 2 :])
+    total = None
+    for i in range(count):
+        part = jax.lax.slice_in_dim(blocks, i * stride, (i + 1) * stride, axis=axis + 1)
+        pads = [(0, 0)] * len(shape)
+        pads[axis] = (i * stride, (count - 1 - i) * stride)
+        part = jnp.pad(part.reshape(shape), pads)
+        total = part if total is None else total + part
+    return total

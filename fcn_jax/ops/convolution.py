@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from fcn_jax.ops import bilinear
+
 Array = jax.Array
 
 # The 3x3 windows of the trunk are fast as they are.
@@ -66,3 +68,37 @@ def _im2col_convolution(
     windows = jnp.concatenate(windows, axis=-1)  # [N, rows, columns, kh * kw * I]
     product = windows.reshape(-1, windows.shape[-1]) @ kernel.reshape(-1, features)
     return product.reshape(*windows.shape[:3], features)
+
+
+def deconvolution(
+    x: Array,
+    kernel: Array,
+    pad: int,
+    precision: jax.lax.Precision | None = None,
+) -> Array:
+    """Transposed convolution of stride 1: y[i + a - pad] += x[i] @ kernel[a].
+
+    Args:
+        x: Maps, [N, h, w, I].
+        kernel: [k, k, I, O]; a Caffe or PyTorch kernel [I, O, k, k] transposed by
+            (2, 3, 0, 1), without a flip.
+        pad: Rows and columns that are cut off the result on every side.
+        precision: Of the products.
+
+    Returns:
+        [N, h + k - 1 - 2 pad, w + k - 1 - 2 pad, O] of x's dtype.
+    """
+    reach = kernel.shape[0] - 1 - pad
+    if kernel.shape[0] * kernel.shape[1] > _LARGEST_NATIVE_WINDOW:
+        # fc6-deconv: a map of one cell becomes 7x7; a convolution would multiply 48
+        # zeros for every value that counts.
+        y = bilinear.conv_transpose(x, kernel, 1, precision)
+        return y[:, pad : y.shape[1] - pad, pad : y.shape[2] - pad]
+    return conv_general_dilated(
+        x,
+        kernel[::-1, ::-1],
+        window_strides=(1, 1),
+        padding=((reach, reach), (reach, reach)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=precision,
+    )
