@@ -47,7 +47,7 @@ class TrainState(struct.PyTreeNode):
 
 def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
     """Fresh variables of a model, the same for the same seed on any machine size."""
-    side = max(32, model.smallest_image)
+    side = max(32, getattr(model, "smallest_image", 1))
     image = jnp.zeros((1, side, side, 3), jnp.float32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
     return init(jax.random.key(seed))
