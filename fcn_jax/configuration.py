@@ -131,8 +131,8 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
-    if not options["skip_scales"]:
-        del options["skip_scales"]
+    if not options.get("skip_scales"):
+        options.pop("skip_scales", None)
     if options["dtype"] not in ("float32", "bfloat16"):
         raise ValueError(
             f"config.model.dtype={options['dtype']!r} is not known; use 'float32' or "
@@ -171,6 +171,7 @@ def make_optimizer(
         weight_decay=settings.weight_decay,
         bias_lr=settings.bias_lr,
         bias_decay=settings.bias_decay,
+        bn_decay=settings.bn_decay,
         frozen=tuple(settings.frozen),
         clip_norm=settings.clip_norm or None,
     )
