@@ -1,4 +1,4 @@
-"""Boxes (row0, col0, row1, col1), end excluded, in pixels: overlap, extension, crops."""
+"""Boxes (row0, col0, row1, col1), end excluded: overlap, extension, crops."""
 
 import numpy as np
 
