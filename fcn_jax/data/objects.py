@@ -22,7 +22,6 @@ from fcn_jax.data import array_cache, boxes, checks, transforms
 
 BACKGROUND = 0
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
-_COLUMNS = 7  # Of an index: image, object, class, row0, col0, row1, col1.
 
 
 def object_map(item: dict[str, Any], ignore_label: int = 255) -> np.ndarray:
@@ -73,11 +72,13 @@ def find_objects(
         int32 [K, 6]: number in `object_map`, class, row0, col0, row1, col1.
 
     Raises:
-        ValueError: If the object mask is of another size than the labels, or an object
-            is background, or several classes beyond the tolerance; naming it.
+        ValueError: If image and masks differ in size, a label is no class, or an
+            object is background, or several classes beyond the tolerance; naming it.
     """
     labels, objects = item["labels"], object_map(item, ignore_label)
-    checks.check_pair(labels, objects, where)
+    checks.check_labels(labels, len(classes), ignore_label, where)
+    checks.check_pair(item["image"], labels, where)
+    checks.check_pair(item["image"], objects, f"{where}, object mask")
     pairs = np.bincount((objects.astype(np.int64) * 256 + labels).ravel())
     counts = np.zeros((int(objects.max()) + 1, 256), np.int64)  # By object and label.
     counts.ravel()[: len(pairs)] = pairs
@@ -152,7 +153,7 @@ class _Crops:
                 f"images; {self.hint}."
             )
         times = repeats(entries[:, 2], balance)
-        self.index = np.repeat(entries, times, axis=0)  # [N, 7], see _COLUMNS.
+        self.index = np.repeat(entries, times, axis=0)  # [N, 7]
 
     def _index(self, cache_dir, key):
         """Every example once, int32 [N, 7]; searched for where it is not kept."""
