@@ -32,6 +32,18 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.data.crop = ()
     config.data.jitter = 0
     config.data.brightness = 0.0
+    # DeconvNet's examples instead of whole images: stage "objects", then "proposals"
+    # (fcn_jax.data.objects). Evaluation sees whole images.
+    config.data.objects = ml_collections.ConfigDict()
+    config.data.objects.stage = ""
+    config.data.objects.size = 250  # Of an example, pixels; data.crop cuts 224 of it.
+    config.data.objects.extension = 1.2  # Of boxes, for context.
+    config.data.objects.min_area = 100  # Of an object, pixels.
+    config.data.objects.min_iou = 0.5  # Of a proposal with an object.
+    config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
+    config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
+    config.data.objects.num_proposals = 2000  # An image.
+    config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # Or "imagenet".

@@ -20,8 +20,9 @@ from absl import flags
 from ml_collections import config_flags
 
 from fcn_jax import data, models, optim
-from fcn_jax.data import checks, loader
+from fcn_jax.data import checks, loader, objects
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+from fcn_jax.proposal_cache import ProposalCache
 
 HEADLINE_METRICS = (
     "pixel_accuracy",
@@ -44,24 +45,46 @@ _FREE_KEYS = (
     "data.manual_dir",
     "data.num_threads",
     "data.eval_split",
+    "data.objects.cache_dir",
 )
+
+# The flags that `train.py` and `eval.py` cannot do without.
+REQUIRED_FLAGS = {"config": "configs/NAME.py", "workdir": "DIR"}
 
 
 def define_flags() -> None:
     """Declare --config and --workdir."""
-    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+    define_config_flag()
     flags.DEFINE_string("workdir", None, "Directory of the run.")
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the command line; a mistake in it ends the process with one message."""
+def define_config_flag() -> None:
+    """Declare --config."""
+    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+
+
+def parse_flags(
+    argv: list[str], required: Mapping[str, str] = REQUIRED_FLAGS
+) -> list[str]:
+    """Parse the command line; a mistake in it ends the process with one message.
+
+    Args:
+        argv: The program, and its arguments.
+        required: Flags that must be given, and what stands for their values.
+
+    Returns:
+        The program alone.
+    """
     try:
         rest = flags.FLAGS(argv)
-        for name in ("config", "workdir"):
+        for name in required:
             if not flags.FLAGS[name].value:
+                usage = " ".join(
+                    f"--{flag}={value}" for flag, value in required.items()
+                )
                 raise flags.Error(
-                    f"--{name} is missing; usage: python {Path(argv[0]).name} "
-                    f"--config=configs/NAME.py --workdir=DIR [--config.key=value ...]"
+                    f"--{name} is missing; usage: python {Path(argv[0]).name} {usage} "
+                    f"[--config.key=value ...]"
                 )
         if len(rest) > 1:
             raise flags.Error(
@@ -70,7 +93,7 @@ def parse_flags(argv: list[str]) -> list[str]:
             )
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
         # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
-        sys.exit(f"{Path(argv[0]).name}: {_readable(e)}")
+        sys.exit(f"{Path(argv[0]).name.removeprefix('-m ')}: {_readable(e)}")
     return rest
 
 
@@ -98,15 +121,25 @@ def run_reporting_errors(work: Callable[[], Any]) -> None:
     """
     try:
         work()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get("FCN_JAX_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
 
 
 def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
-    """The source of `which`, "train" or "eval", checked against num_classes."""
-    split = config.data.train_split if which == "train" else config.data.eval_split
+    """The source of `which`, "train" or "eval", checked against num_classes.
+
+    That of "train" holds crops where config.data.objects asks for them.
+    """
+    if which == "eval":
+        return open_images(config, config.data.eval_split)
+    source = open_images(config, config.data.train_split)
+    return _crops(config, source) if config.data.objects.stage else source
+
+
+def open_images(config: ml_collections.ConfigDict, split: str) -> Any:
+    """A split of the config's data set, whole images, checked against num_classes."""
     source = data.open_source(
         config.data.name,
         split,
@@ -116,6 +149,54 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     )
     checks.check_num_classes(source, config.model.num_classes)
     return source
+
+
+def make_proposal_cache(
+    config: ml_collections.ConfigDict, directory: str | Path
+) -> ProposalCache:
+    """The proposals that stage 2 is trained on, kept in a directory."""
+    settings = config.data.objects
+    return ProposalCache(
+        directory, settings.proposal_method, num=settings.num_proposals
+    )
+
+
+def _crops(config: ml_collections.ConfigDict, source: Any) -> Any:
+    """The examples of a stage of DeconvNet."""
+    settings, crop = config.data.objects, config.data.crop
+    if settings.stage not in ("objects", "proposals"):
+        raise ValueError(
+            f"config.data.objects.stage={settings.stage!r} is not known; use "
+            f"'objects', 'proposals', or '' for whole images."
+        )
+    if crop and max(crop) > settings.size:
+        raise ValueError(
+            f"config.data.crop={tuple(crop)} is larger than the examples, "
+            f"config.data.objects.size={settings.size}; lower the one or raise the "
+            f"other."
+        )
+    options = {
+        name: settings[name] for name in ("size", "extension", "min_area", "balance")
+    }
+    if settings.stage == "objects":
+        return objects.ObjectCrops(
+            source, cache_dir=settings.cache_dir or None, **options
+        )
+    if not settings.cache_dir:
+        raise ValueError(
+            "config.data.objects.stage='proposals' needs a place for the proposals, "
+            "which take a second an image or so; set config.data.objects.cache_dir=DIR "
+            "(python -m fcn_jax proposals --out=DIR fills it on all cores)."
+        )
+    cache = make_proposal_cache(config, settings.cache_dir)
+    return objects.ProposalCrops(
+        source,
+        cache.boxes_of,
+        min_iou=settings.min_iou,
+        cache_dir=settings.cache_dir,
+        boxes_name=cache.key,
+        **options,
+    )
 
 
 def describe_source(source: Any) -> str:
