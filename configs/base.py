@@ -78,6 +78,18 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     # release of DeconvNet does; 0: the running averages of training.
     config.batch_stats_batches = 0
 
+    # How eval.py looks at an image: "whole", or by windows that the network sees at
+    # one size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
+    config.inference = ml_collections.ConfigDict()
+    config.inference.method = "whole"
+    config.inference.side = 224  # Of the windows as the network sees them, pixels.
+    config.inference.aggregation = "max"  # Or "mean", "sum".
+    config.inference.variant = "paper"  # Or "released".
+    config.inference.num_proposals = 50
+    config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
+    config.inference.overlap = 0.5  # Of tiles.
+    config.inference.boxes_at_once = 8
+
     config.lock()
     return config
 

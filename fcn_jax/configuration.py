@@ -1,4 +1,4 @@
-"""From a config to plain arguments: the one library file that sees a config.
+"""From a config to plain arguments; no library file but this and `predictors` sees one.
 
 `train.py` and `eval.py` share it, so that a run is evaluated as it was trained.
 """
@@ -32,7 +32,7 @@ HEADLINE_METRICS = (
 )
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
-# the end: they may differ when a run goes on.
+# the end: they may differ when a run goes on. So may all of config.inference.
 _FREE_KEYS = (
     "log_every",
     "eval_every",
@@ -40,6 +40,7 @@ _FREE_KEYS = (
     "keep_checkpoints",
     "num_pictures",
     "eval_batch_size",
+    "batch_stats_batches",
     "data.root",
     "data.data_dir",
     "data.manual_dir",
@@ -112,6 +113,21 @@ def _readable(error: Exception) -> str:
 def config_of_flags() -> ml_collections.ConfigDict:
     """The config of the command line, overrides applied."""
     return flags.FLAGS.config
+
+
+def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
+    """The config that a run was trained with.
+
+    Raises:
+        FileNotFoundError: If the directory is not that of a run.
+    """
+    path = Path(workdir) / "config.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist; {workdir} is not the directory of a run of "
+            f"train.py."
+        )
+    return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
 
 
 def run_reporting_errors(work: Callable[[], Any]) -> None:
@@ -323,7 +339,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
         differing = [
             f"{name}: {old!r} there, {new!r} now"
             for name, old, new in _differences(theirs, ours)
-            if name not in free
+            if name not in free and not name.startswith("inference.")
         ]
         if differing:
             raise ValueError(

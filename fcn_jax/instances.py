@@ -15,7 +15,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
 from fcn_jax.ops import boxes as box_ops
@@ -26,7 +25,6 @@ Array = jax.Array
 AGGREGATIONS = ("max", "mean", "sum")
 VARIANTS = ("paper", "released")
 SIDE = 224  # Of the windows as the network sees them, pixels.
-SMALLEST_BOX = 112  # The release skips boxes with a shorter side, pixels.
 
 
 def scores(
@@ -76,7 +74,7 @@ def scores(
     if boxes.shape[1] == 0:
         raise ValueError(
             "K = 0: there are no boxes to look at; ask for at least one proposal an "
-            "image, or take the whole image as one box (instances.whole_box)."
+            "image, or take the whole image as one box (windows.WholeImage)."
         )
     # Rows that fill up hold a box of one pixel: sound numbers that are not counted.
     boxes = jnp.pad(boxes, ((0, 0), (0, -boxes.shape[1] % boxes_at_once), (0, 0)))
@@ -146,75 +144,6 @@ def _scores_of_image(
     if aggregation == "mean":
         canvas = canvas / jnp.maximum(cover, 1).astype(canvas.dtype)
     return jnp.where(cover > 0, canvas, jnp.zeros((), canvas.dtype))
-
-
-def whole_box(height: int, width: int) -> np.ndarray:
-    """One box that holds all of an image, int32 [1, 4]."""
-    return np.array([(0, 0, height, width)], np.int32)
-
-
-def tiles(height: int, width: int, side: int = SIDE, overlap: float = 0.5):
-    """Sliding windows that cover an image evenly, in reading order.
-
-    Args:
-        height: Of the image, pixels.
-        width: Of the image, pixels.
-        side: Of the windows; shorter where the image is.
-        overlap: The least share of a window that lies in the next, in [0, 1).
-
-    Returns:
-        Boxes, int32 [M, 4], inside the image.
-
-    Raises:
-        ValueError: If the side is not positive or the overlap not in [0, 1).
-    """
-    if side < 1 or not 0 <= overlap < 1:
-        raise ValueError(
-            f"tiles: side={side}, overlap={overlap}; expected a side of at least 1 "
-            f"pixel and an overlap in [0, 1)."
-        )
-    rows, columns = (_starts(n, side, overlap) for n in (height, width))
-    return np.array(
-        [
-            (row, column, min(row + side, height), min(column + side, width))
-            for row in rows
-            for column in columns
-        ],
-        np.int32,
-    )
-
-
-def _starts(length, side, overlap):
-    if length <= side:
-        return [0]
-    step = max(1.0, side * (1 - overlap))
-    count = int(np.ceil((length - side) / step)) + 1
-    return np.round(np.linspace(0, length - side, count)).astype(int).tolist()
-
-
-def extend_boxes(boxes: np.ndarray, factor: float = 1.2) -> np.ndarray:
-    """Boxes about the same centres, `factor` times as high and wide.
-
-    Args:
-        boxes: [M, 4] integer.
-        factor: Positive.
-
-    Returns:
-        int32 [M, 4], perhaps beyond the image.
-
-    Raises:
-        ValueError: If the factor is not positive.
-
-    References:
-        Noh et al. 2015, sec. 4.1: 1.2 times, "to include local context".
-    """
-    if factor <= 0:
-        raise ValueError(f"extend_boxes: factor={factor} is not positive; pass 1.2.")
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * factor
-    low, high = np.floor(centre - half), np.ceil(centre + half)
-    return np.concatenate([low, high], axis=1).astype(np.int32)
 
 
 def _check_options(aggregation, variant, side, boxes_at_once):

@@ -158,37 +158,6 @@ def test_one_compilation_for_any_number_of_boxes():
     assert compiled._cache_size() == 1
 
 
-def test_whole_box_and_tiles_by_hand():
-    np.testing.assert_array_equal(instances.whole_box(3, 5), [(0, 0, 3, 5)])
-    np.testing.assert_array_equal(
-        instances.tiles(4, 10, side=4, overlap=0.5),
-        [(0, 0, 4, 4), (0, 2, 4, 6), (0, 4, 4, 8), (0, 6, 4, 10)],
-    )
-    np.testing.assert_array_equal(instances.tiles(3, 2, side=4), [(0, 0, 3, 2)])
-
-
-@pytest.mark.parametrize("size", ((375, 500), (224, 225), (500, 333)))
-def test_tiles_cover_the_image_and_overlap_enough(size):
-    boxes = instances.tiles(*size, side=224, overlap=0.25)
-    cover = np.zeros(size, int)
-    for row0, col0, row1, col1 in boxes:
-        assert 0 <= row0 < row1 <= size[0]
-        assert 0 <= col0 < col1 <= size[1]
-        cover[row0:row1, col0:col1] += 1
-    assert cover.min() >= 1
-    for axis in (0, 1):
-        starts = np.unique(boxes[:, axis])
-        assert (np.diff(starts) <= 168).all()
-
-
-def test_extended_boxes_by_hand():
-    found = instances.extend_boxes(np.array([(10, 20, 20, 40)]), 1.2)
-    np.testing.assert_array_equal(found, [(9, 18, 21, 42)])
-    assert found.dtype == np.int32
-    unchanged = instances.extend_boxes(np.array([(1, 2, 4, 9)]), 1)
-    np.testing.assert_array_equal(unchanged, [(1, 2, 4, 9)])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     (
@@ -209,12 +178,5 @@ def test_unknown_options(options, message):
 def test_boxes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"boxes have shape \(1, 4\).* \[1, K, 4\]"):
         run(flat(0)[None], [(0, 0, 8, 8)], [1])
-    with pytest.raises(ValueError, match="K = 0: there are no boxes .*whole_box"):
+    with pytest.raises(ValueError, match="K = 0: there are no boxes .*WholeImage"):
         run(flat(0)[None], np.zeros((1, 0, 4)), [0])
-
-
-def test_wrong_tiles_and_factors():
-    with pytest.raises(ValueError, match=r"side=224, overlap=1; .* in \[0, 1\)"):
-        instances.tiles(10, 10, overlap=1)
-    with pytest.raises(ValueError, match="factor=0 is not positive; pass 1.2"):
-        instances.extend_boxes(np.zeros((1, 4)), 0)
