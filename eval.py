@@ -26,6 +26,7 @@ from fcn_jax import (
     inference,
     metrics,
     parallel,
+    plots,
     runtime,
     training,
     viz,
@@ -173,7 +174,7 @@ def compare_resolutions(run, out, resolutions, flip=False):
         cells = (f"{values[name]:>{len(name)}.4f}" for name in values)
         print(f"{resolution:>10g}  " + "  ".join(cells), flush=True)
     configuration.write_json(out / "resolutions.json", results)
-    viz.plot_resolutions(results, out / "resolutions.png")
+    plots.plot_resolutions(results, out / "resolutions.png")
     print(f"in {out}: resolutions.json, resolutions.png")
     return results
 

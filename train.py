@@ -27,6 +27,7 @@ from fcn_jax import (
     logs,
     metrics,
     parallel,
+    plots,
     runtime,
     training,
     viz,
@@ -264,7 +265,7 @@ class Run:
         self.store.close()
         self.close()
         entries = logs.read(self.log.path)
-        viz.plot_curves(entries, self.workdir / "curves.png")
+        plots.plot_curves(entries, self.workdir / "curves.png")
         losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
         lowest = min(losses, key=losses.get)
         result = {

@@ -19,7 +19,7 @@ import optax
 from absl import flags
 from ml_collections import config_flags
 
-from fcn_jax import data, models, optim
+from fcn_jax import data, files, models, optim
 from fcn_jax.data import checks, loader
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 
@@ -270,11 +270,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all; makes its directory."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
+    files.write_whole(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def describe_cost(compiled: Any) -> str:
