@@ -184,6 +184,23 @@ def test_convolution(kernel_size, stride, padding):
     )
 
 
+# Kernels above 3x3, fc6-deconv's among them, are a product; the others a convolution.
+@pytest.mark.parametrize(
+    ("kernel_size", "pad"), ((1, 0), (3, 0), (3, 1), (3, 2), (7, 0), (7, 3))
+)
+def test_deconvolution(kernel_size, pad):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 5, 6, 3))
+    kernel = rng.normal(size=(kernel_size, kernel_size, 3, 4))
+    compare(
+        lambda x, k: convolution.deconvolution(x, k, pad),
+        lambda x, k: F.conv_transpose2d(x, k, padding=pad),
+        x,
+        kernel,
+        (2, 3, 0, 1),
+    )
+
+
 @pytest.mark.parametrize(("top", "left"), ((3, 0), (0, 2)))
 def test_convolution_with_padding_on_one_side(top, left):
     rng = np.random.default_rng(0)
