@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from fcn_jax.data import batches
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
@@ -27,8 +28,8 @@ def log_probs(
     Args:
         variables: What `model.apply` takes.
         batch: `image` uint8 RGB [N, H, W, 3] and `sizes` int32 [N, 2] (may be absent
-            when the images fill the array); for every scale S other than 1,
-            `image@S` and `sizes@S`, the same images resized.
+            when the images fill the array); for every scale other than 1 the same
+            images resized, under `fcn_jax.data.batches.scaled_key`.
         model: A network of `fcn_jax.models`.
         preprocessing: What turns uint8 RGB into the network's input.
         scales: Input resolutions, relative to the image.
@@ -47,8 +48,8 @@ def log_probs(
         scaled, scaled_sizes = image, sizes
         if scale != 1:
             scaled, scaled_sizes = (
-                batch[scaled_key("image", scale)],
-                batch[scaled_key("sizes", scale)],
+                batch[batches.scaled_key("image", scale)],
+                batch[batches.scaled_key("sizes", scale)],
             )
         for mirrored in (False, True) if flip else (False,):
             view = resizing.flip(scaled, scaled_sizes) if mirrored else scaled
@@ -66,8 +67,3 @@ def log_probs(
     for view in views[1:]:
         total = jnp.logaddexp(total, view)
     return total - jnp.log(float(len(views)))
-
-
-def scaled_key(name: str, scale: float) -> str:
-    """The batch entry that holds `image` or `sizes` at a scale other than 1."""
-    return f"{name}@{scale:g}"
