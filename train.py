@@ -95,6 +95,7 @@ class Run:
             optimizer=self.optimizer,
             seed=config.seed,
             preprocessing=self.recipe,
+            frozen=tuple(config.optim.frozen),
             accumulate=config.accumulate,
             axis_name=parallel.AXIS,
             **configuration.loss_settings(config),
