@@ -40,6 +40,7 @@ _FREE_KEYS = (
     "num_pictures",
     "eval_batch_size",
     "data.root",
+    "data.palette",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
@@ -111,6 +112,7 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
         config.data.name,
         split,
         root=config.data.root or None,
+        palette=config.data.palette or None,
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,
     )
