@@ -24,8 +24,10 @@ from absl import app, flags
 from fcn_jax import (
     configuration,
     ensembles,
+    files,
     metrics,
     object_sizes,
+    plots,
     runtime,
     viz,
 )
@@ -108,8 +110,8 @@ def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows
     )
     if len(run.members) > 1:
         scores["combine"] = run.combine
-    configuration.write_json(out / "metrics.json", scores)
-    configuration.write_text(out / "table.txt", table + "\n")
+    files.write_json(out / "metrics.json", scores)
+    files.write_text(out / "table.txt", table + "\n")
     pictures.write_sheet()
     written = ["metrics.json", "table.txt", "contact_sheet.png"]
     written += ["labels/"] * labels + ["overlays/"] * overlays
@@ -151,8 +153,8 @@ def compare(run, out):
         }
     table = format_comparison(results)
     print(table)
-    configuration.write_json(out / "comparison.json", results)
-    configuration.write_text(out / "comparison.txt", table + "\n")
+    files.write_json(out / "comparison.json", results)
+    files.write_text(out / "comparison.txt", table + "\n")
     print(f"in {out}: comparison.json, comparison.txt, and a contact sheet for each")
     return results
 
@@ -191,8 +193,8 @@ def compare_resolutions(run, out, resolutions, flip=False):
         results.append({"resolution": resolution, **values})
         cells = (f"{values[name]:>{len(name)}.4f}" for name in values)
         print(f"{resolution:>10g}  " + "  ".join(cells), flush=True)
-    configuration.write_json(out / "resolutions.json", results)
-    viz.plot_resolutions(results, out / "resolutions.png")
+    files.write_json(out / "resolutions.json", results)
+    plots.plot_resolutions(results, out / "resolutions.png")
     print(f"in {out}: resolutions.json, resolutions.png")
     return results
 

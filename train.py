@@ -22,9 +22,11 @@ from fcn_jax import (
     checkpoints,
     configuration,
     evaluation,
+    files,
     logs,
     metrics,
     parallel,
+    plots,
     predictors,
     runtime,
     training,
@@ -96,6 +98,7 @@ class Run:
             optimizer=self.optimizer,
             seed=config.seed,
             preprocessing=self.recipe,
+            frozen=tuple(config.optim.frozen),
             accumulate=config.accumulate,
             axis_name=parallel.AXIS,
             **configuration.loss_settings(config),
@@ -262,7 +265,7 @@ class Run:
         self.store.close()
         self.close()
         entries = logs.read(self.log.path)
-        viz.plot_curves(entries, self.workdir / "curves.png")
+        plots.plot_curves(entries, self.workdir / "curves.png")
         losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
         lowest = min(losses, key=losses.get)
         result = {
@@ -275,7 +278,7 @@ class Run:
             ),
             "scores": [e for e in entries if e["kind"] == "eval"][-1],
         }
-        configuration.write_json(self.workdir / "result.json", result)
+        files.write_json(self.workdir / "result.json", result)
         print(
             f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
             f"step {lowest}; best {json.dumps(self.memory['best'])}; "

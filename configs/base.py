@@ -20,6 +20,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.data.train_split = "train"
     config.data.eval_split = "val"
     config.data.root = ""  # "folder": the directory in VOC layout.
+    config.data.palette = ""  # "folder": text file of RGB masks' colours; "": VOC's.
     config.data.data_dir = ""  # Where prepared TFDS data are; "": TFDS's own default.
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.

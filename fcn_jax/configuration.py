@@ -19,7 +19,7 @@ import optax
 from absl import flags
 from ml_collections import config_flags
 
-from fcn_jax import data, models, optim
+from fcn_jax import data, files, models, optim
 from fcn_jax.data import checks, loader, objects
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposal_cache import ProposalCache
@@ -42,6 +42,7 @@ _FREE_KEYS = (
     "eval_batch_size",
     "batch_stats_batches",
     "data.root",
+    "data.palette",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
@@ -160,6 +161,7 @@ def open_images(config: ml_collections.ConfigDict, split: str) -> Any:
         config.data.name,
         split,
         root=config.data.root or None,
+        palette=config.data.palette or None,
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,
     )
@@ -347,7 +349,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
                 f"Give a fresh --workdir, or the config of that run."
             )
     workdir.mkdir(parents=True, exist_ok=True)
-    write_json(path, ours)
+    files.write_json(path, ours)
 
 
 def _differences(
@@ -359,20 +361,6 @@ def _differences(
             yield from _differences(a, b, f"{prefix}{name}.")
         elif a != b:
             yield f"{prefix}{name}", a, b
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all; makes its directory."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
 
 
 def describe_cost(compiled: Any) -> str:

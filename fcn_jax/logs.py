@@ -1,13 +1,14 @@
 """What a run writes down: one JSON object a line, and TensorBoard events beside it."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
+
+from fcn_jax import files
 
 
 class RunLog:
@@ -73,6 +74,5 @@ def _drop_lines_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [entry for entry in read(path) if entry["step"] <= step]
-    part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(entry) + "\n" for entry in kept), "utf-8")
-    os.replace(part, path)
+    text = "".join(json.dumps(entry) + "\n" for entry in kept)
+    files.write_whole(path, lambda part: part.write_text(text, "utf-8"))

@@ -139,6 +139,34 @@ def multipliers(
     Raises:
         ValueError: If a pattern matches no layer.
     """
+
+    def choose(path, _, learning):
+        layer, name = str(path[0].key), str(path[-1].key)
+        if not learning:
+            return (0.0, 0.0)
+        if is_batch_norm(layer):
+            return (1.0, bn_decay)
+        return (bias_lr, bias_decay) if name == "bias" else (1.0, 1.0)
+
+    pairs = jax.tree_util.tree_map_with_path(choose, params, learns(params, frozen))
+    leaf = {"is_leaf": lambda x: isinstance(x, tuple)}
+    lr = jax.tree.map(lambda pair: pair[0], pairs, **leaf)
+    return lr, jax.tree.map(lambda pair: pair[1], pairs, **leaf)
+
+
+def learns(params: Any, frozen: Sequence[str] = ()) -> Any:
+    """Which parameters learn.
+
+    Args:
+        params: Nested dicts, layer -> parameter; or their gradients.
+        frozen: Patterns of layer names, such as "conv*", that do not learn.
+
+    Returns:
+        A tree like the parameters, of bools.
+
+    Raises:
+        ValueError: If a pattern matches no layer.
+    """
     layers = {str(path[0].key) for path, _ in _with_paths(params)}
     for pattern in frozen:
         if not fnmatch.filter(layers, pattern):
@@ -147,17 +175,30 @@ def multipliers(
             )
 
     def choose(path, _):
-        layer, name = str(path[0].key), str(path[-1].key)
-        if any(fnmatch.fnmatchcase(layer, pattern) for pattern in frozen):
-            return (0.0, 0.0)
-        if is_batch_norm(layer):
-            return (1.0, bn_decay)
-        return (bias_lr, bias_decay) if name == "bias" else (1.0, 1.0)
+        layer = str(path[0].key)
+        return not any(fnmatch.fnmatchcase(layer, pattern) for pattern in frozen)
 
-    pairs = jax.tree_util.tree_map_with_path(choose, params)
-    leaf = {"is_leaf": lambda x: isinstance(x, tuple)}
-    lr = jax.tree.map(lambda pair: pair[0], pairs, **leaf)
-    return lr, jax.tree.map(lambda pair: pair[1], pairs, **leaf)
+    return jax.tree_util.tree_map_with_path(choose, params)
+
+
+def gradient_norm(grads: Any, frozen: Sequence[str] = ()) -> jax.Array:
+    """L2 norm of the gradient of all that learns.
+
+    Args:
+        grads: Nested dicts, layer -> gradient.
+        frozen: As of `learns`.
+
+    Returns:
+        A scalar of the gradients' dtype.
+
+    Raises:
+        ValueError: If a pattern matches no layer.
+    """
+    learning = learns(grads, frozen)
+    # None is no leaf: what does not learn is not there.
+    return optax.tree.norm(
+        jax.tree.map(lambda g, counts: g if counts else None, grads, learning)
+    )
 
 
 def is_batch_norm(layer: str) -> bool:
@@ -318,7 +359,10 @@ def make_optimizer(
         decays = jax.tree.map(lambda x: x.ndim > 1, params)
         core = optax.adamw(schedule, weight_decay=weight_decay, mask=decays)
         if frozen:
-            labels = jax.tree.map(lambda m: "learns" if m else "frozen", lr)
+            labels = jax.tree.map(
+                lambda learning: "learns" if learning else "frozen",
+                learns(params, frozen),
+            )
             core = optax.multi_transform(
                 {"learns": core, "frozen": optax.set_to_zero()}, labels
             )
@@ -331,7 +375,7 @@ def make_optimizer(
         )
     parts = [optax.clip_by_global_norm(clip_norm), core]
     if frozen:  # What does not learn has no part in the norm.
-        still = jax.tree.map(lambda m: m == 0, lr)
+        still = jax.tree.map(lambda learning: not learning, learns(params, frozen))
         parts.insert(0, optax.masked(optax.set_to_zero(), still))
     return optax.chain(*parts)
 

@@ -15,7 +15,7 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from fcn_jax import losses, metrics
+from fcn_jax import losses, metrics, optim
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
 Array = jax.Array
@@ -78,6 +78,7 @@ def train_step(
     ignore_label: int = 255,
     class_weights: tuple[float, ...] | None = None,
     pixel_probability: float = 1.0,
+    frozen: tuple[str, ...] = (),
     accumulate: int = 1,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
@@ -101,12 +102,14 @@ def train_step(
         class_weights: Weight of each class in the loss; None: all 1.
         pixel_probability: Probability with which a pixel takes part in the loss
             (Long et al. 2015, sec. 4.4, "patch sampling is loss sampling").
+        frozen: Patterns of the layers that `optimizer` keeps as they are; their
+            gradients count nowhere, and need not be computed.
         accumulate: Micro-batches whose gradients are averaged into one update.
         axis_name: Name of the mapped device axis.
 
     Returns:
         The state after the step, and float32 scalars, equal on all devices: `loss`
-        and `grad_norm` (L2 norm of the gradient).
+        and `grad_norm` (L2 norm of the gradient of all that learns).
     """
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
     weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
@@ -178,7 +181,7 @@ def train_step(
     )
     return new_state, {
         "loss": _sum_over_devices(loss, axis_name) / accumulate,
-        "grad_norm": optax.tree.norm(grads),
+        "grad_norm": optim.gradient_norm(grads, frozen),
     }
 
 

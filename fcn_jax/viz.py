@@ -1,16 +1,16 @@
-"""Pictures of labels, predictions and training runs.
+"""Pictures of labels and predictions.
 
 Arrays in, arrays or files out; a palette says which colour a label has.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fcn_jax import files
 from fcn_jax.data.label_sets import IGNORE_LABEL, voc_palette
 
 _CORRECT, _WRONG, _VOID = (235, 235, 235), (214, 39, 40), (170, 190, 210)
@@ -261,104 +261,9 @@ def save_label_png(
     _save(image, path)
 
 
-def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Plot loss and mean IU over the steps of a run.
-
-    The final and the lowest loss and the best mean IU are marked, and named with
-    their step.
-
-    Args:
-        entries: The lines of a run's log (`fcn_jax.logs`): `kind` "train" with
-            `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`.
-        path: The PNG to write.
-    """
-    figure, (left, right) = _figure(2)
-    train = [e for e in entries if e["kind"] == "train"]
-    if train:
-        steps = [e["step"] for e in train]
-        loss = [e["loss"] for e in train]
-        left.plot(steps, loss, color="0.75", lw=1, label="loss of the step")
-        left.plot(steps, [e["mean_loss"] for e in train], label="mean since the last")
-        low = int(np.argmin(loss))
-        _mark(left, steps[low], loss[low], "v", "C2", "lowest", ".4g")
-        _mark(left, steps[-1], loss[-1], "o", "C3", "final", ".4g")
-        left.legend()
-    left.set(xlabel="step", ylabel="loss")
-    scored = [e for e in entries if e["kind"] == "eval" and e["mean_iu"] is not None]
-    if scored:
-        steps = [e["step"] for e in scored]
-        values = [e["mean_iu"] for e in scored]
-        right.plot(steps, values, ".-", color="C0", label="validation")
-        high = int(np.argmax(values))
-        _mark(right, steps[high], values[high], "^", "C2", "best", ".4f")
-        right.legend(loc="lower right")
-    right.set(xlabel="step", ylabel="mean IU")
-    _save_figure(figure, path)
-
-
-def plot_resolutions(results: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Plot the metrics over the input resolution.
-
-    Args:
-        results: One mapping a resolution: `resolution`, relative to the image, and
-            the metrics by name; None leaves a gap.
-        path: The PNG to write.
-
-    Raises:
-        ValueError: If there are no results.
-    """
-    if not results:
-        raise ValueError("plot_resolutions: no results; give at least one resolution.")
-    figure, (axes,) = _figure(1)
-    results = sorted(results, key=lambda result: result["resolution"])
-    at = [result["resolution"] for result in results]
-    for name in results[0]:
-        if name != "resolution":
-            values = np.array([result[name] for result in results], float)
-            axes.plot(at, values, "o-", label=_readable(name))
-    axes.set(xlabel="input resolution, relative to the image", ylabel="score")
-    axes.legend()
-    _save_figure(figure, path)
-
-
-def _readable(metric: str) -> str:
-    return metric.replace("_", " ").replace(" iu", " IU")
-
-
-def _mark(axes, step, value, marker, color, name, form):
-    label = f"{name} {value:{form}}, step {step:,}"
-    axes.plot([step], [value], marker, color=color, label=label, zorder=3)
-
-
-def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
-    from matplotlib.figure import Figure  # Half a second, and seldom needed.
-
-    figure = Figure(figsize=(5.5 * columns, 3.6), layout="constrained", dpi=110)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    for one in axes:
-        one.grid(alpha=0.3)
-    return figure, axes
-
-
-def _save_figure(figure: Any, path: str | Path) -> None:
-    _write_whole(path, lambda part: figure.savefig(part, format="png"))
-
-
 def _save(image: Image.Image, path: str | Path) -> None:
     form = Image.registered_extensions().get(Path(path).suffix.lower(), "PNG")
-    _write_whole(path, lambda part: image.save(part, form))
-
-
-def _write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, then give it that name."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write_whole(path, lambda part: image.save(part, form))
 
 
 def _check_shapes(function: str, image: np.ndarray, labels: np.ndarray) -> None:

@@ -100,6 +100,18 @@ def test_smoke_of_camvid(tmp_path, monkeypatch):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
+def test_the_palette_of_a_config_reaches_the_folder(tmp_path):
+    names = [f"class{number}" for number in range(11)]
+    config = load("camvid_fcn8s")
+    config.data.root = str(make_folder(tmp_path / "data", names=names))
+    path = tmp_path / "colours.txt"
+    path.write_text("".join(f"{name} 1 2 {n}\n" for n, name in enumerate(names)))
+    config.data.palette = str(path)
+    for which in ("train", "eval"):
+        source = configuration.open_source(config, which)
+        np.testing.assert_array_equal(source.palette[:11, 2], range(11))
+
+
 def test_an_unknown_key_in_a_config_is_refused():
     config = load("shapes_fcn8s")
     with pytest.raises(AttributeError, match='Did you mean "crop" instead of "crpo"'):

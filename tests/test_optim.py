@@ -136,6 +136,19 @@ def test_the_clipped_norm_is_that_of_the_layers_that_learn():
     np.testing.assert_allclose(after["b"]["kernel"], [-5.0], rtol=1e-6)
 
 
+def test_the_gradient_norm_is_that_of_the_layers_that_learn():
+    grads = {
+        "conv1_1": {"kernel": jnp.full((2, 2), jnp.nan), "bias": jnp.full(2, 1e9)},
+        "score_fr": {"kernel": jnp.full((2, 2), 1.5), "bias": jnp.array([4.0])},
+    }
+    assert float(optim.gradient_norm(grads, frozen=("conv*",))) == 5.0
+    assert np.isnan(optim.gradient_norm(grads))
+    assert float(optim.gradient_norm(grads, frozen=("conv*", "score*"))) == 0.0
+    learning = optim.learns(grads, frozen=("conv*",))
+    assert learning["conv1_1"] == {"kernel": False, "bias": False}
+    assert learning["score_fr"] == {"kernel": True, "bias": True}
+
+
 def test_without_frozen_layers_everything_learns():
     params = {"conv1_1": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}
     grads = jax.tree.map(jnp.ones_like, params)

@@ -161,12 +161,28 @@ def test_fcn32s_fixed_trains_the_last_layer_alone():
     )
     state = training.create_state(variables, optimizer)
     batch = {name: jnp.asarray(x) for name, x in make_batch(1).items()}
-    after, _ = training.train_step(
-        state, batch, model=model, optimizer=optimizer, seed=0
-    )
+
+    def step(state, batch, frozen):
+        return training.train_step(
+            state, batch, model=model, optimizer=optimizer, seed=0, frozen=frozen
+        )
+
+    compiled = {
+        counted: jax.jit(step, static_argnums=2).lower(state, batch, counted).compile()
+        for counted in ((), frozen)
+    }
+    after, values = compiled[frozen](state, batch)
     for name in state.params:
         moved = distance(state.params[name], after.params[name])
         assert (moved > 0) == (name == "score_fr"), name
+    # From the update itself: Caffe's rule, v = rate * multiplier * (g + decay * w).
+    moved = jax.tree.map(jnp.subtract, state.params, after.params)["score_fr"]
+    kernel = moved["kernel"] / 0.1 - 5e-4 * state.params["score_fr"]["kernel"]
+    norm = np.sqrt(np.sum(kernel**2) + np.sum((moved["bias"] / 0.2) ** 2))
+    assert float(values["grad_norm"]) == pytest.approx(norm, rel=1e-4)
+    # Then nobody needs the gradients of the trunk, which are most of the work.
+    flops = {counted: c.cost_analysis()["flops"] for counted, c in compiled.items()}
+    assert flops[frozen] < flops[()] / 2
 
 
 @pytest.mark.parametrize("platform", ("cuda", "tpu"))

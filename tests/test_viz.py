@@ -10,32 +10,6 @@ from fcn_jax.data.label_sets import voc_palette
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 LABELS = np.array([[0, 1, 1, 2, 2, 2, 255, 255]] * 6, np.uint8)
-TRAIN = [
-    {"kind": "train", "step": step, "loss": loss, "mean_loss": loss + 0.1}
-    for step, loss in ((100, 2.0), (200, 0.507), (300, 0.527))
-]
-EVAL = [
-    {"kind": "eval", "step": 100, "mean_iu": None},
-    {"kind": "eval", "step": 200, "mean_iu": 0.25},
-    {"kind": "eval", "step": 300, "mean_iu": 0.4321},
-]
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are written, to look into."""
-    kept = []
-    save = viz._save_figure
-    monkeypatch.setattr(
-        viz,
-        "_save_figure",
-        lambda figure, path: kept.append(figure) or save(figure, path),
-    )
-    return kept
-
-
-def legend_of(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 @pytest.mark.parametrize("dtype", (np.uint8, np.int8, np.uint16, np.int32, np.int64))
@@ -232,42 +206,3 @@ def test_pictures_come_back_as_they_were(tmp_path):
     viz.save_image(tmp_path / "x.jpg", IMAGE)
     with Image.open(tmp_path / "x.jpg") as image:
         assert image.format == "JPEG"
-
-
-def test_curves_name_the_final_and_the_lowest_loss(tmp_path, figures):
-    viz.plot_curves(TRAIN + EVAL, tmp_path / "curves.png")
-    loss, mean_iu = figures[0].axes
-    assert "lowest 0.507, step 200" in legend_of(loss)
-    assert "final 0.527, step 300" in legend_of(loss)
-    assert "best 0.4321, step 300" in legend_of(mean_iu)
-    with Image.open(tmp_path / "curves.png") as image:
-        assert image.format == "PNG"
-        assert image.width > 1000
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize("entries", ([], TRAIN, TRAIN[:1], EVAL, EVAL[:1]))
-def test_curves_of_a_run_that_has_only_begun(tmp_path, entries):
-    viz.plot_curves(entries, tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").stat().st_size > 0
-
-
-def test_resolutions_are_plotted_in_order(tmp_path, figures):
-    results = [
-        {"resolution": 2.0, "mean_iu": None, "pixel_accuracy": 0.9},
-        {"resolution": 0.5, "mean_iu": 0.4, "pixel_accuracy": 0.8},
-    ]
-    viz.plot_resolutions(results, tmp_path / "resolutions.png")
-    (axes,) = figures[0].axes
-    assert legend_of(axes) == ["mean IU", "pixel accuracy"]
-    np.testing.assert_array_equal(axes.lines[0].get_xdata(), [0.5, 2.0])
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0.4, np.nan])
-    with pytest.raises(ValueError, match="no results; give at least one resolution"):
-        viz.plot_resolutions([], tmp_path / "resolutions.png")
-
-
-def test_plots_leave_the_global_state_of_matplotlib_alone(tmp_path):
-    import matplotlib.pyplot as plt
-
-    viz.plot_curves(TRAIN, tmp_path / "curves.png")
-    assert plt.get_fignums() == []

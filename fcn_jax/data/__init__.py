@@ -23,6 +23,7 @@ def open_source(
     split: str,
     *,
     root: str | None = None,
+    palette: str | None = None,
     data_dir: str | None = None,
     manual_dir: str | None = None,
 ) -> Any:
@@ -32,6 +33,8 @@ def open_source(
         name: One of DATASETS.
         split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
         root: "folder": where it is.
+        palette: "folder": text file of the colours of RGB masks, such as
+            `label_sets.read_palette` reads; None: VOC's.
         data_dir: Where prepared data sets are kept; None: the default of TFDS.
         manual_dir: Where archives are that were downloaded by hand.
 
@@ -39,13 +42,19 @@ def open_source(
         The source.
 
     Raises:
-        ValueError: If the name is unknown, or "folder" comes without `root`.
+        ValueError: If the name is unknown, "folder" comes without `root`, or another
+            with `palette`.
     """
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(
             f"data set {name!r} is not known; {hint}There are: {', '.join(DATASETS)}."
+        )
+    if palette and name != "folder":
+        raise ValueError(
+            f"data set {name!r} has colours of its own, but palette={palette!r} is "
+            f"given; leave --config.data.palette empty, or name the data set 'folder'."
         )
     if name == "folder":
         from fcn_jax.data.voc_folder import VocFolder
@@ -55,7 +64,7 @@ def open_source(
                 "data set 'folder' needs the path of its folder; set "
                 "--config.data.root=DIR (or root=DIR)."
             )
-        return VocFolder(root, split)
+        return VocFolder(root, split, palette=palette or None)
     if name == "shapes":
         from fcn_jax.data.shapes import open_shapes
 

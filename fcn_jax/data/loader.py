@@ -11,7 +11,7 @@ from typing import Any
 import grain
 import numpy as np
 
-from fcn_jax.data import checks, transforms
+from fcn_jax.data import batches, checks, transforms
 from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "eval_batches", "train_batches"]
@@ -137,8 +137,9 @@ def eval_batches(
 
     Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
-        filled up; `index` is -1) and, for scales S other than 1, `image@S`, `sizes@S`;
-        with windows `boxes` int32 [B, K, 4] and `num_boxes` int32 [B].
+        filled up; `index` is -1) and, for scales other than 1, `image` and `sizes` at
+        that scale, named by `batches.scaled_key`; with windows
+        `boxes` int32 [B, K, 4] and `num_boxes` int32 [B].
 
     Raises:
         ValueError: If an image fits no canvas; naming it. The iterator raises it if a
@@ -168,8 +169,8 @@ def _iterate(dataset: Any, batch_size: int, num_threads: int) -> Iterator[Batch]
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
     )
-    with contextlib.closing(iter(dataset.to_iter_dataset(options))) as batches:
-        yield from batches
+    with contextlib.closing(iter(dataset.to_iter_dataset(options))) as made:
+        yield from made
 
 
 def _check_share(batch_size: int, process_index: int, process_count: int) -> None:
@@ -243,11 +244,15 @@ def _eval_batch(
     if windows is not None:
         batch["boxes"] = np.zeros((batch_size, windows.most(canvas), 4), np.int32)
         batch["num_boxes"] = np.zeros(batch_size, np.int32)
-    others = [scale for scale in scales if scale != 1]
-    for scale in others:
+    others = {
+        scale: (batches.scaled_key("image", scale), batches.scaled_key("sizes", scale))
+        for scale in scales
+        if scale != 1
+    }
+    for scale, (image_key, sizes_key) in others.items():
         shape = transforms.scaled_size(canvas, scale)
-        batch[f"image@{scale:g}"] = np.zeros((batch_size, *shape, 3), np.uint8)
-        batch[f"sizes@{scale:g}"] = np.ones((batch_size, 2), np.int32)
+        batch[image_key] = np.zeros((batch_size, *shape, 3), np.uint8)
+        batch[sizes_key] = np.ones((batch_size, 2), np.int32)
     for row, place in enumerate(rows):
         item = source[int(place)]
         image, labels = item["image"], item["labels"]
@@ -266,11 +271,10 @@ def _eval_batch(
             found = windows(image, item["id"])
             batch["boxes"][row, : len(found)] = found
             batch["num_boxes"][row] = len(found)
-        for scale in others:
+        for scale, (image_key, sizes_key) in others.items():
             h, w = transforms.scaled_size((height, width), scale)
-            resized = transforms.resize_image(image, (h, w))
-            batch[f"image@{scale:g}"][row, :h, :w] = resized
-            batch[f"sizes@{scale:g}"][row] = h, w
+            batch[image_key][row, :h, :w] = transforms.resize_image(image, (h, w))
+            batch[sizes_key][row] = h, w
     return batch
 
 

@@ -31,17 +31,20 @@ class VocFolder:
         root: The folder.
         split: Name of a list in ImageSets/Segmentation.
         classes: Names of the classes; None: those of classes.txt, or of VOC.
-        palette: Colours of the labels in RGB masks and in pictures, uint8 [256, 3];
-            None: those of the first mask if it has a palette, else of VOC.
+        palette: Colours of the labels in RGB masks and in pictures, uint8 [256, 3], or
+            the path of a text file of them (`label_sets.read_palette`); None: those of
+            the first mask if it has a palette, else of VOC.
 
     Attributes:
         mask_format: How the first mask is stored: "palette", "grey" or "rgb".
 
     Raises:
-        FileNotFoundError: If the folder, the list, or a file of a pair is missing.
-        ValueError: If the list is empty or repeats an id, or the foreground of binary
-            masks is stored as 255. `source[i]` raises it if a file cannot be read
-            whole, an image and its mask differ in size, or a label is no class.
+        FileNotFoundError: If the folder, the list, the palette, or a file of a pair is
+            missing.
+        ValueError: If the list is empty or repeats an id, a line of the palette is
+            wrong, or the foreground of binary masks is stored as 255. `source[i]`
+            raises it if a file cannot be read whole, an image and its mask differ in
+            size, or a label is no class.
     """
 
     name = "folder"
@@ -51,7 +54,7 @@ class VocFolder:
         root: str | Path,
         split: str,
         classes: Sequence[str] | None = None,
-        palette: np.ndarray | None = None,
+        palette: np.ndarray | str | Path | None = None,
     ):
         self.root, self.split = Path(root).expanduser(), split
         self.ids = self._read_split()
@@ -70,7 +73,12 @@ class VocFolder:
         else:
             self.classes = label_sets.VOC.classes
         self.ignore_label = label_sets.IGNORE_LABEL
-        self.palette = self._own_palette() if palette is None else palette
+        if palette is None:
+            palette = self._own_palette()
+        elif isinstance(palette, str | Path):
+            path = Path(palette).expanduser()
+            palette = label_sets.read_palette(path, self.classes)
+        self.palette = palette
         _, self.mask_format = masks.read_mask(self._masks[0], self.palette)
         self._sizes: np.ndarray | None = None
         logging.getLogger(__name__).info(

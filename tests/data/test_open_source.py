@@ -31,7 +31,9 @@ def test_a_folder_needs_its_root(root):
 
 
 def test_every_name_opens_its_own(monkeypatch):
-    monkeypatch.setattr(voc_folder, "VocFolder", lambda *args: ("folder", *args))
+    monkeypatch.setattr(
+        voc_folder, "VocFolder", lambda *args, palette: ("folder", *args, palette)
+    )
     monkeypatch.setattr(shapes, "open_shapes", lambda *args: ("shapes", *args))
     monkeypatch.setattr(voc, "open_voc", lambda *args: ("voc", *args))
     where = {"root": "R", "data_dir": "D", "manual_dir": "M"}
@@ -40,9 +42,18 @@ def test_every_name_opens_its_own(monkeypatch):
         for name in fcn_jax.data.DATASETS
     }
     assert opened == {
-        "folder": ("folder", "R", "val"),
+        "folder": ("folder", "R", "val", None),
         "shapes": ("shapes", "val", "D"),
         "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
         "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
         "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),
     }
+    opened = fcn_jax.data.open_source("folder", "val", root="R", palette="P")
+    assert opened == ("folder", "R", "val", "P")
+
+
+def test_only_a_folder_takes_a_palette():
+    with pytest.raises(
+        ValueError, match="'shapes' has colours of its own, but palette='P' is given; l"
+    ):
+        fcn_jax.data.open_source("shapes", "val", palette="P")

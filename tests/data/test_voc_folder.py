@@ -92,6 +92,28 @@ def test_classes_and_palette_can_be_given(root):
     assert (labels[2:] == 2).all()
 
 
+def test_masks_in_the_colours_of_a_file(root):
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:3], palette[255] = [[9, 9, 9], [10, 0, 0], [0, 0, 7]], [1, 1, 1]
+    source = voc_folder.VocFolder(root, "train")
+    truth = [source[index]["labels"] for index in range(3)]
+    for name, labels in zip(SIZES, truth, strict=True):
+        mask = Image.fromarray(palette[labels])
+        mask.save(root / f"SegmentationClass/{name}.png")
+    path = root / "colours.txt"
+    path.write_text("ground 9 9 9\ncar 10 0 0\ntree 0 0 7\nvoid 1 1 1\n")
+    for given in (path, str(path)):
+        source = voc_folder.VocFolder(root, "train", palette=given)
+        assert source.mask_format == "rgb"
+        for index, labels in enumerate(truth):
+            np.testing.assert_array_equal(source[index]["labels"], labels)
+    path.write_text("ground 9 9 9\ntree 10 0 0\ncar 0 0 7\n")
+    with pytest.raises(
+        ValueError, match="line 2: 'tree' stands where class 1 is 'car'"
+    ):
+        voc_folder.VocFolder(root, "train", palette=path)
+
+
 def test_ids_may_hold_spaces(root):
     write_split(root, "train", "my photo\na  -1\n")
     (root / "JPEGImages/b.jpg").rename(root / "JPEGImages/my photo.jpg")

@@ -1,0 +1,36 @@
+import pytest
+
+from fcn_jax import files
+
+
+def test_a_file_appears_with_its_directory_and_alone(tmp_path):
+    path = tmp_path / "deeper" / "x.txt"
+    files.write_whole(str(path), lambda part: part.write_text("new"))
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+
+    def write(part):
+        part.write_text("new")
+        assert path.read_text() == "old"
+
+    files.write_whole(path, write)
+    assert path.read_text() == "new"
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+
+    def fail(part):
+        part.write_text("half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        files.write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
