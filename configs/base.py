@@ -19,6 +19,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.data.name = "shapes"  # A name of fcn_jax.data.DATASETS.
     config.data.train_split = "train"
     config.data.eval_split = "val"
+    config.data.eval_name = ""  # Where it is a split of; "": of data.name.
     config.data.root = ""  # "folder": the directory in VOC layout.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": VOC's.
     config.data.data_dir = ""  # Where prepared TFDS data are; "": TFDS's own default.

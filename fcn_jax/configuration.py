@@ -47,6 +47,7 @@ _FREE_KEYS = (
     "data.manual_dir",
     "data.num_threads",
     "data.eval_split",
+    "data.eval_name",
     "data.objects.cache_dir",
 )
 
@@ -150,15 +151,18 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     That of "train" holds crops where config.data.objects asks for them.
     """
     if which == "eval":
-        return open_images(config, config.data.eval_split)
+        return open_images(config, config.data.eval_split, config.data.eval_name)
     source = open_images(config, config.data.train_split)
     return _crops(config, source) if config.data.objects.stage else source
 
 
-def open_images(config: ml_collections.ConfigDict, split: str) -> Any:
-    """A split of the config's data set, whole images, checked against num_classes."""
+def open_images(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
+    """A split of the config's data set, or of another; whole images.
+
+    Checked against num_classes.
+    """
     source = data.open_source(
-        config.data.name,
+        name or config.data.name,
         split,
         root=config.data.root or None,
         palette=config.data.palette or None,
