@@ -133,7 +133,8 @@ def edge_boxes(
     if scores is None:  # Nothing was found.
         return np.zeros((0, 4), np.int32), np.zeros(0, np.float32)
     # It counts rows and columns from 1 (edgeboxes.cpp), as in MATLAB.
-    return _from_corners(found - np.array([1, 1, 0, 0])), scores.ravel()
+    found = np.maximum(found - np.array([1, 1, 0, 0]), 0)
+    return _from_corners(found), scores.ravel()
 
 
 def selective_search(
