@@ -177,13 +177,14 @@ def test_precompute_without_opencv(tmp_path, monkeypatch):
         next(proposal_cache.precompute(Pictures(), cache))
 
 
-def command(*arguments):
+def command(*arguments, path=""):
+    path = os.pathsep.join(filter(None, (str(path), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, "-m", "fcn_jax", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": path},
         timeout=120,
     )
     return done.returncode, done.stdout, done.stderr
@@ -244,3 +245,21 @@ def test_mistakes_are_one_message(arguments, message):
     assert (code, out) == (1, "")
     assert "Traceback" not in err
     assert re.search(message, err, re.MULTILINE), err
+
+
+def test_the_command_without_opencv(tmp_path):
+    (tmp_path / "cv2.py").write_text("raise ImportError('blocked')")
+    folder = make_folder(tmp_path / "data")
+    code, _, err = command(
+        "proposals",
+        "--config=configs/camvid_fcn8s.py",
+        f"--config.data.root={folder}",
+        "--config.model.num_classes=3",
+        f"--out={tmp_path / 'out'}",
+        path=tmp_path,
+    )
+    assert code == 1
+    assert re.search(
+        r"^error: .*\(blocked\); pip install fcn_jax\[proposals\]", err, re.M
+    )
+    assert "Traceback" not in err

@@ -249,9 +249,12 @@ def test_what_cannot_be_done_is_said(options, message):
 
 
 def test_an_unknown_mode():
-    need_opencv("selective_search")
     with pytest.raises(ValueError, match="mode='slow' is not known; use 'fast' or"):
         proposals.proposals(scene(), "selective_search", mode="slow")
+
+
+def test_the_mode_of_quality_finds_more():
+    need_opencv("selective_search")
     quality, _ = proposals.proposals(scene(), "selective_search", mode="quality")
     fast, _ = proposals.proposals(scene(), "selective_search")
     assert len(quality) > len(fast)

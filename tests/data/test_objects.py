@@ -375,8 +375,9 @@ class TestSource:
             self.crops(kind, **options)
 
     def test_the_pipeline_crops_and_flips(self, kind):
+        crops = self.crops(kind)
         batches = loader.train_batches(
-            self.crops(kind),
+            crops,
             batch_size=3,
             seed=0,
             num_classes=3,
@@ -387,6 +388,14 @@ class TestSource:
         assert batch["image"].shape == (3, 224, 224, 3)
         assert batch["labels"].shape == (3, 224, 224)
         assert (batch["sizes"] == 224).all()
+        # Whole pixels of the example, perhaps mirrored; nothing is resized again.
+        whole, part = crops[int(batch["index"][0])]["image"], batch["image"][0]
+        windows = np.lib.stride_tricks.sliding_window_view(whole, (224, 224), (0, 1))
+        found = [
+            (windows == np.moveaxis(view, -1, 0)).all(axis=(2, 3, 4)).sum()
+            for view in (part, part[:, ::-1])
+        ]
+        assert sum(found) == 1
 
 
 def test_other_proposals_have_another_index(tmp_path):
