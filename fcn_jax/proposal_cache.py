@@ -96,7 +96,7 @@ def precompute(
     """
     if cache.method != "sliding_windows":
         proposals.opencv()
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or _num_cores()
     if workers == 1:
         for index in range(len(source)):
             yield _fill(source, cache, index)
@@ -108,6 +108,13 @@ def precompute(
         initargs=(source, cache),
     ) as pool:
         yield from pool.map(_fill_of_worker, range(len(source)), chunksize=4)
+
+
+def _num_cores() -> int:
+    """Cores that this process may use; of the machine, where that is not known."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _fill(source: Any, cache: ProposalCache, index: int) -> int:

@@ -73,9 +73,7 @@ def proposals(
             f"min_side."
         )
     boxes, scores = find(image, min_side=min_side, seed=seed, **options)
-    large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=max(image.shape)) >= (
-        min_side
-    )
+    large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= min_side
     boxes, scores = boxes[large][:num], scores[large][:num]
     if not len(boxes):
         warnings.warn(
@@ -133,7 +131,8 @@ def edge_boxes(
     if scores is None:  # Nothing was found.
         return np.zeros((0, 4), np.int32), np.zeros(0, np.float32)
     # It counts rows and columns from 1 (edgeboxes.cpp), as in MATLAB.
-    return _from_corners(found - np.array([1, 1, 0, 0])), scores.ravel()
+    found = np.maximum(found - np.array([1, 1, 0, 0]), 0)
+    return _from_corners(found), scores.ravel()
 
 
 def selective_search(
@@ -158,13 +157,13 @@ def selective_search(
         ValueError: If the mode is not known.
     """
     del min_side
-    segmentation = opencv().ximgproc.segmentation
-    search = segmentation.createSelectiveSearchSegmentation()
-    search.setBaseImage(np.ascontiguousarray(image[:, :, ::-1]))  # It takes BGR.
     if mode not in ("fast", "quality"):
         raise ValueError(
             f"selective_search: mode={mode!r} is not known; use 'fast' or 'quality'."
         )
+    segmentation = opencv().ximgproc.segmentation
+    search = segmentation.createSelectiveSearchSegmentation()
+    search.setBaseImage(np.ascontiguousarray(image[:, :, ::-1]))  # It takes BGR.
     if mode == "fast":
         search.switchToSelectiveSearchFast()
     else:

@@ -46,8 +46,9 @@ def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        # NumPy leaves files open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
     except FileNotFoundError:
         pass
     except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:

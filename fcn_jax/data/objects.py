@@ -133,7 +133,8 @@ class _Crops:
     what their labels are (`_labels`).
     """
 
-    kind: str
+    kind: str  # "objects" or "proposals".
+    hint: str  # What to do if there are none.
 
     def __init__(self, base, *, extension, size, balance, cache_dir, key):
         if size < 1 or balance < 1:
@@ -160,9 +161,16 @@ class _Crops:
 
         def search():
             log, start = logging.getLogger(__name__), time.perf_counter()
-            log.warning("looking for the %s of %s ...", self.kind, self._described())
-            found = [self._entries_of(number) for number in range(len(self._base))]
-            entries = np.concatenate(found)
+            log.warning(
+                "looking for the %s of %s %s, %d images ...",
+                self.kind,
+                self._base.name,
+                self.split,
+                len(self._base),
+            )
+            entries = np.concatenate(
+                [self._entries_of(number) for number in range(len(self._base))]
+            )
             log.warning(
                 "found %d %s in %.0f s",
                 len(entries),
@@ -176,10 +184,6 @@ class _Crops:
         name = array_cache.digest(self.kind, *key, *_content(self._base))
         path = Path(cache_dir).expanduser() / f"{self.kind}-{name}.npz"
         return array_cache.cached(path, search)["entries"]
-
-    def _described(self):
-        base = self._base
-        return f"{base.name} {base.split}, {len(base)} images"
 
     def _entries_of(self, number):
         item = self._base[number]
