@@ -1,0 +1,59 @@
+"""What a measurement was made with: versions, hardware, and who else was at work."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
+
+
+def describe() -> dict[str, Any]:
+    """What belongs beside every number; None where this machine does not tell.
+
+    Starts JAX's backend, which takes a GPU's memory: where other processes are
+    measured, call it when these have ended.
+    """
+    import jax
+
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in _PACKAGES},
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.local_devices()],
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "xla_flags": os.environ.get("XLA_FLAGS"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the sources, with a + where they differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
+def _cpu() -> str | None:
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return platform.processor() or None
+    for line in path.read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return None
