@@ -8,6 +8,7 @@ from absl import app
 
 # Each is a file of fcn_jax/commands with define_flags, parse_flags(argv), main(argv).
 COMMANDS = {
+    "activations": "draw what the decoder of a trained DeconvNet sees in an image",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
 
