@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-_INSTALL = "pip install fcn_jax[proposals]"
+_INSTALL = "pip install opencv-contrib-python-headless (the extra [proposals])"
 
 
 def proposals(

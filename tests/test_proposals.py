@@ -18,7 +18,7 @@ METHODS = (*OPENCV, "sliding_windows")
 def need_opencv(*methods):
     if set(methods) & set(OPENCV):
         pytest.importorskip(
-            "cv2", reason="needs OpenCV: pip install fcn_jax[proposals]"
+            "cv2", reason="needs OpenCV, of the extra [proposals]"
         )
 
 
@@ -222,7 +222,7 @@ def test_nothing_found_needs_no_opencv(monkeypatch):
 @pytest.mark.parametrize("name", OPENCV)
 def test_without_opencv_the_extra_is_named(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "cv2", None)  # `import cv2` now fails.
-    with pytest.raises(ImportError, match=r"pip install fcn_jax\[proposals\], or take"):
+    with pytest.raises(ImportError, match=r"extra \[proposals\]\), or take"):
         proposals.proposals(scene(), name)
     assert len(proposals.proposals(scene(), "sliding_windows")[0]) > 10
 
