@@ -45,6 +45,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
     config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
     config.data.objects.num_proposals = 2000  # An image.
+    config.data.objects.proposal_options = ml_collections.ConfigDict()  # Of the method.
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
     config.model = FAMILIES[family]()

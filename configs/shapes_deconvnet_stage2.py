@@ -15,6 +15,9 @@ def get_config(mode="full"):
     config = shapes_deconvnet_stage1.get_config()
     config.data.objects.stage = "proposals"
     config.data.objects.num_proposals = 200
+    with config.unlocked():
+        # The smallest discs have 380 pixels.
+        config.data.objects.proposal_options.min_box_area = 300
     config.data.objects.balance = 1
     config.data.objects.cache_dir = "proposals"
     config.optim.learning_rate = 2e-3

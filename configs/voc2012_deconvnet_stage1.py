@@ -45,6 +45,8 @@ def smoke(config):
     voc_fcn32s.smoke(config)
     config.data.train_split, config.data.eval_name = "train", ""
     config.data.objects.proposal_method = "sliding_windows"
+    with config.unlocked():
+        config.data.objects.proposal_options.clear()
     config.data.objects.num_proposals = 100
     config.model.fc_features = 512
     config.batch_size, config.accumulate = 4, 2

@@ -179,7 +179,10 @@ def make_proposal_cache(
     """The proposals that stage 2 is trained on, kept in a directory."""
     settings = config.data.objects
     return ProposalCache(
-        directory, settings.proposal_method, num=settings.num_proposals
+        directory,
+        settings.proposal_method,
+        num=settings.num_proposals,
+        **settings.proposal_options.to_dict(),
     )
 
 

@@ -105,7 +105,10 @@ def make_windows(config: ml_collections.ConfigDict) -> Any:
         def propose(image, name):
             del name
             return proposals.proposals(
-                image, of_training.proposal_method, num=of_training.num_proposals
+                image,
+                of_training.proposal_method,
+                num=of_training.num_proposals,
+                **of_training.proposal_options.to_dict(),
             )
 
     return windows.Proposals(

@@ -17,9 +17,7 @@ METHODS = (*OPENCV, "sliding_windows")
 
 def need_opencv(*methods):
     if set(methods) & set(OPENCV):
-        pytest.importorskip(
-            "cv2", reason="needs OpenCV, of the extra [proposals]"
-        )
+        pytest.importorskip("cv2", reason="needs OpenCV, of the extra [proposals]")
 
 
 @pytest.fixture(params=METHODS)
