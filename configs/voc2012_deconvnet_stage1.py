@@ -6,6 +6,8 @@ Published after both stages: mean IU 69.6 on VOC 2012 test (trained on trainval_
 Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
+import ml_collections
+
 from configs import voc_fcn32s
 from configs.base import base_config
 
@@ -46,7 +48,7 @@ def smoke(config):
     config.data.train_split, config.data.eval_name = "train", ""
     config.data.objects.proposal_method = "sliding_windows"
     with config.unlocked():
-        config.data.objects.proposal_options.clear()
+        config.data.objects.proposal_options = ml_collections.ConfigDict()
     config.data.objects.num_proposals = 100
     config.model.fc_features = 512
     config.batch_size, config.accumulate = 4, 2
