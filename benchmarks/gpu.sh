@@ -61,6 +61,7 @@ step() {
   return "$status"
 }
 
+# shellcheck disable=SC2329  # Called by name, under a time limit.
 setup() {
   date
   nvidia-smi
