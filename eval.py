@@ -7,93 +7,32 @@ python eval.py --config=... --workdir=DIR --resolutions=0.5,1,2
 Takes the run's best checkpoint (or --step) and writes, into --out (by default
 DIR/eval/SPLIT): metrics.json, table.txt, contact_sheet.png, labels/ID.png in the
 palette of the data set (VOC's is what its server takes) and overlays/ID.png. With
---resolutions: resolutions.json and resolutions.png instead.
+--resolutions: resolutions.json and resolutions.png instead. With --compare:
+comparison.json and comparison.txt.
+
+python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=DIR \
+    --with_run=DIR_OF_FCN8S --compare
 """
 
-import functools
 import math
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 from absl import app, flags
 
 from fcn_jax import (
-    checkpoints,
     configuration,
-    evaluation,
-    inference,
+    ensembles,
+    files,
     metrics,
-    parallel,
+    object_sizes,
     plots,
     runtime,
-    training,
     viz,
 )
-from fcn_jax.data import loader
-from fcn_jax.preprocessing import Preprocessing
-
-
-class Evaluation:
-    """A trained network on a split, ready to be scored in one way or another."""
-
-    def __init__(self, config, workdir, split=None, step=None, devices=None):
-        self.config, self.workdir = config, Path(workdir)
-        if split:
-            config.data.eval_split = split
-        self.devices = devices or jax.local_devices()
-        parallel.check_batch_size(config.eval_batch_size, len(self.devices))
-        self.source = configuration.open_source(config, "eval")
-        print(configuration.describe_source(self.source))
-        self.model = configuration.make_model(config)
-        self.checkpoint = self._checkpoint(step)
-        self.recipe = Preprocessing.from_dict(self.checkpoint.metadata["preprocessing"])
-        template = training.init_variables(self.model, config.seed)
-        self.variables = parallel.replicate(
-            checkpoints.into_variables(self.checkpoint.arrays, template), self.devices
-        )
-
-    def _checkpoint(self, step):
-        store = checkpoints.Checkpoints(self.workdir / "checkpoints")
-        found = store.best() if step is None else store.read(step)
-        if found is None:
-            raise FileNotFoundError(
-                f"{self.workdir} holds no checkpoint; train first: python train.py "
-                f"--config=... --workdir={self.workdir}"
-            )
-        return found
-
-    def score(self, scales, flip, on_batch=None):
-        """The scores of the split, seen at `scales` and perhaps mirrored."""
-        config = self.config
-        step = parallel.data_parallel(
-            training.eval_step,
-            self.devices,
-            log_probs=functools.partial(
-                inference.log_probs,
-                model=self.model,
-                preprocessing=self.recipe,
-                scales=scales,
-                flip=flip,
-            ),
-            num_classes=config.model.num_classes,
-        )
-        batches = loader.eval_batches(
-            self.source,
-            batch_size=config.eval_batch_size,
-            num_classes=config.model.num_classes,
-            scales=scales,
-        )
-        confusion = evaluation.evaluate(
-            step,
-            self.variables,
-            batches,
-            self.devices,
-            config.model.num_classes,
-            on_batch,
-        )
-        return metrics.scores(confusion, self.source.classes)
+from fcn_jax.data import objects
+from fcn_jax.runs import Evaluation
 
 
 class Pictures:
@@ -135,7 +74,23 @@ class Pictures:
         viz.save_image(self.out / "contact_sheet.png", sheet)
 
 
-def evaluate(run, out, scales=(1.0,), flip=False, labels=True, overlays=True, rows=6):
+class ObjectSizes:
+    """Counts predictions by the size of the true objects, batch by batch."""
+
+    def __init__(self, source, num_classes):
+        self.source = source
+        self.counter = object_sizes.ObjectSizeIU(num_classes)
+
+    def __call__(self, batch, pred):
+        """Count one batch."""
+        for row in np.flatnonzero(batch["example_valid"]):
+            item = self.source[int(batch["index"][row])]
+            found = objects.object_map(item, self.source.ignore_label)
+            h, w = found.shape
+            self.counter.add(item["labels"], found, pred[row, :h, :w])
+
+
+def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows=6):
     """Score a run, print the table, write JSON and pictures; returns the scores."""
     pictures = Pictures(out, run.source, labels, overlays, rows)
     start = time.perf_counter()
@@ -147,12 +102,16 @@ def evaluate(run, out, scales=(1.0,), flip=False, labels=True, overlays=True, ro
         split=run.source.split,
         num_images=len(run.source),
         step=run.checkpoint.step,
-        scales=list(scales),
+        scales=list(run.members[0].predictor(scales, flip).scales),
         flip=flip,
+        inference=run.config.inference.to_dict(),
+        members=[str(member.workdir) for member in run.members],
         seconds=round(seconds, 2),
     )
-    configuration.write_json(out / "metrics.json", scores)
-    configuration.write_text(out / "table.txt", table + "\n")
+    if len(run.members) > 1:
+        scores["combine"] = run.combine
+    files.write_json(out / "metrics.json", scores)
+    files.write_text(out / "table.txt", table + "\n")
     pictures.write_sheet()
     written = ["metrics.json", "table.txt", "contact_sheet.png"]
     written += ["labels/"] * labels + ["overlays/"] * overlays
@@ -161,6 +120,67 @@ def evaluate(run, out, scales=(1.0,), flip=False, labels=True, overlays=True, ro
         f"in {seconds:.1f} s; in {out}: {', '.join(written)}"
     )
     return scores
+
+
+def compare(run, out):
+    """Score each network and their ensemble: the four metrics, and IU by object size.
+
+    Writes comparison.json and comparison.txt, and a sheet of pictures for each.
+    """
+    rows = {member.config.model.name: [member] for member in run.members}
+    if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
+        rows = {str(member.workdir): [member] for member in run.members}
+    if len(run.members) > 1:
+        rows["ensemble"] = run.members
+    results = {}
+    for name, members in rows.items():
+        pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
+        sizes = ObjectSizes(run.source, run.config.model.num_classes)
+
+        def on_batch(batch, pred, pictures=pictures, sizes=sizes):
+            pictures(batch, pred)
+            sizes(batch, pred)
+
+        start = time.perf_counter()
+        scores = run.score(on_batch=on_batch, members=members)
+        pictures.write_sheet()
+        results[name] = {
+            **{metric: scores[metric] for metric in configuration.HEADLINE_METRICS},
+            "iu": scores["iu"],
+            "by_object_size": sizes.counter.scores(),
+            "inference": [m.config.inference.method for m in members],
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+    table = format_comparison(results)
+    print(table)
+    files.write_json(out / "comparison.json", results)
+    files.write_text(out / "comparison.txt", table + "\n")
+    print(f"in {out}: comparison.json, comparison.txt, and a contact sheet for each")
+    return results
+
+
+def format_comparison(results):
+    """The results of `compare` as text: a line a network, percent."""
+    width = max(map(len, results))
+    sizes = list(next(iter(results.values()))["by_object_size"])
+    titles = ["pixel acc.", "mean acc.", "mean IU", "f.w. IU", *sizes, "seconds"]
+    lines = [" " * width + "".join(f"  {title:>10}" for title in titles)]
+    for name, result in results.items():
+        values = [result[metric] for metric in configuration.HEADLINE_METRICS]
+        values += [result["by_object_size"][size]["mean_iu"] for size in sizes]
+        cells = "".join(
+            f"  {'-' if value is None else f'{100 * value:.2f}':>10}"
+            for value in values
+        )
+        lines.append(f"{name:<{width}}{cells}  {result['seconds']:>10.1f}")
+    counts = next(iter(results.values()))["by_object_size"]
+    lines.append(
+        "mean IU by object size: "
+        + ", ".join(f"{counts[size]['objects']} {size}" for size in sizes)
+        + f" (from {object_sizes.BOUNDS[0]:.0%} and {object_sizes.BOUNDS[1]:.0%} of "
+        "the image)"
+    )
+    return "\n".join(lines)
 
 
 def compare_resolutions(run, out, resolutions, flip=False):
@@ -173,7 +193,7 @@ def compare_resolutions(run, out, resolutions, flip=False):
         results.append({"resolution": resolution, **values})
         cells = (f"{values[name]:>{len(name)}.4f}" for name in values)
         print(f"{resolution:>10g}  " + "  ".join(cells), flush=True)
-    configuration.write_json(out / "resolutions.json", results)
+    files.write_json(out / "resolutions.json", results)
     plots.plot_resolutions(results, out / "resolutions.png")
     print(f"in {out}: resolutions.json, resolutions.png")
     return results
@@ -202,6 +222,11 @@ def define_flags():
     flags.DEFINE_string("scales", None, "Input scales to average; the config's.")
     flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
     flags.DEFINE_string("resolutions", None, "Score at each of these resolutions.")
+    flags.DEFINE_string("with_run", None, "A second run: evaluate the ensemble.")
+    flags.DEFINE_enum(
+        "combine", "mean_prob", ensembles.COMBINATIONS, "How the two are combined."
+    )
+    flags.DEFINE_bool("compare", False, "Score each run and the ensemble side by side.")
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.")
@@ -210,16 +235,21 @@ def define_flags():
 def run_flags(values):
     """Evaluate as the command line says."""
     config = configuration.config_of_flags()
-    scales = (
-        parse_numbers("scales", values.scales)
-        if values.scales
-        else (config.eval_scale,)
+    scales = parse_numbers("scales", values.scales) if values.scales else None
+    run = Evaluation(
+        config,
+        values.workdir,
+        values.split,
+        values.step,
+        with_run=values.with_run,
+        combine=values.combine,
     )
-    run = Evaluation(config, values.workdir, values.split, values.step)
     out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
     if values.resolutions:
         resolutions = parse_numbers("resolutions", values.resolutions)
         compare_resolutions(run, out, resolutions, values.flip)
+    elif values.compare:
+        compare(run, out)
     else:
         evaluate(
             run, out, scales, values.flip, values.labels, values.overlays, values.rows

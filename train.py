@@ -8,7 +8,6 @@ The run's directory holds config.json, checkpoints/, log.jsonl, tensorboard/,
 curves.png and, after the last step, result.json.
 """
 
-import functools
 import json
 import signal
 import sys
@@ -23,11 +22,12 @@ from fcn_jax import (
     checkpoints,
     configuration,
     evaluation,
-    inference,
+    files,
     logs,
     metrics,
     parallel,
     plots,
+    predictors,
     runtime,
     training,
     viz,
@@ -53,6 +53,9 @@ class Run:
         self.eval_source = configuration.open_source(config, "eval")
         self.model = configuration.make_model(config, axis_name=parallel.AXIS)
         self.recipe = configuration.make_preprocessing(config)
+        self.predictor = predictors.make_predictor(
+            config, self.model, self.recipe, (config.eval_scale,)
+        )
         configuration.claim_workdir(config, self.workdir)
         for source in (self.train_source, self.eval_source):
             print(configuration.describe_source(source), flush=True)
@@ -118,12 +121,7 @@ class Run:
         self.eval_step = parallel.data_parallel(
             training.eval_step,
             self.devices,
-            log_probs=functools.partial(
-                inference.log_probs,
-                model=self.model,
-                preprocessing=self.recipe,
-                scales=(config.eval_scale,),
-            ),
+            log_probs=self.predictor.log_probs,
             num_classes=config.model.num_classes,
         )
         compiled = None
@@ -227,7 +225,8 @@ class Run:
                 source,
                 batch_size=config.eval_batch_size,
                 num_classes=config.model.num_classes,
-                scales=(config.eval_scale,),
+                scales=self.predictor.scales,
+                windows=self.predictor.windows,
             ),
             self.devices,
             config.model.num_classes,
@@ -279,7 +278,7 @@ class Run:
             ),
             "scores": [e for e in entries if e["kind"] == "eval"][-1],
         }
-        configuration.write_json(self.workdir / "result.json", result)
+        files.write_json(self.workdir / "result.json", result)
         print(
             f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
             f"step {lowest}; best {json.dumps(self.memory['best'])}; "

@@ -3,8 +3,12 @@
 import ml_collections
 
 
-def base_config() -> ml_collections.ConfigDict:
-    """A locked config: setting a key that does not stand here is an error."""
+def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
+    """A locked config: setting a key that does not stand here is an error.
+
+    Args:
+        family: "fcn" or "deconvnet", whose options are then those of `model`.
+    """
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.num_steps = 1000  # Optimiser updates.
@@ -15,6 +19,7 @@ def base_config() -> ml_collections.ConfigDict:
     config.data.name = "shapes"  # A name of fcn_jax.data.DATASETS.
     config.data.train_split = "train"
     config.data.eval_split = "val"
+    config.data.eval_name = ""  # Where it is a split of; "": of data.name.
     config.data.root = ""  # "folder": the directory in VOC layout.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": VOC's.
     config.data.data_dir = ""  # Where prepared TFDS data are; "": TFDS's own default.
@@ -29,21 +34,20 @@ def base_config() -> ml_collections.ConfigDict:
     config.data.crop = ()
     config.data.jitter = 0
     config.data.brightness = 0.0
+    # DeconvNet's examples instead of whole images: stage "objects", then "proposals"
+    # (fcn_jax.data.objects). Evaluation sees whole images.
+    config.data.objects = ml_collections.ConfigDict()
+    config.data.objects.stage = ""
+    config.data.objects.size = 250  # Of an example, pixels; data.crop cuts 224 of it.
+    config.data.objects.extension = 1.2  # Of boxes, for context.
+    config.data.objects.min_area = 100  # Of an object, pixels.
+    config.data.objects.min_iou = 0.5  # Of a proposal with an object.
+    config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
+    config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
+    config.data.objects.num_proposals = 2000  # An image.
+    config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
-    config.model = ml_collections.ConfigDict()
-    config.model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
-    config.model.num_classes = 21
-    config.model.width = 1.0
-    config.model.fc_features = 4096
-    config.model.padding = "caffe"
-    config.model.batch_norm = False
-    config.model.bn_momentum = 0.9
-    config.model.bn_epsilon = 1e-5
-    config.model.freeze_batch_norm = False
-    config.model.dropout_rate = 0.5
-    config.model.upsampling = "fixed"
-    config.model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
-    config.model.dtype = "float32"  # Or "bfloat16".
+    config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # Or "imagenet".
     config.init_from = ""  # A run's directory, or an .npz of VGG-16.
 
@@ -61,6 +65,7 @@ def base_config() -> ml_collections.ConfigDict:
     config.optim.weight_decay = 5e-4
     config.optim.bias_lr = 2.0  # SGD: multipliers of biases.
     config.optim.bias_decay = 0.0
+    config.optim.bn_decay = 0.0  # SGD: decay multiplier of BatchNorm.
     config.optim.frozen = ()  # Layer-name patterns that do not learn.
     config.optim.clip_norm = 0.0  # Of the whole gradient; 0: off.
 
@@ -71,6 +76,58 @@ def base_config() -> ml_collections.ConfigDict:
     config.num_pictures = 4  # Predictions drawn at each evaluation.
     config.eval_batch_size = 8
     config.eval_scale = 1.0  # Input resolution; scores are taken at the image's own.
+    # Training batches whose statistics BatchNorm uses in eval.py, averaged, as the
+    # release of DeconvNet does; 0: the running averages of training.
+    config.batch_stats_batches = 0
+
+    # How eval.py looks at an image: "whole", or by windows that the network sees at
+    # one size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
+    config.inference = ml_collections.ConfigDict()
+    config.inference.method = "whole"
+    config.inference.side = 224  # Of the windows as the network sees them, pixels.
+    config.inference.aggregation = "max"  # Or "mean", "sum".
+    config.inference.variant = "paper"  # Or "released".
+    config.inference.num_proposals = 50
+    config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
+    config.inference.overlap = 0.5  # Of tiles.
+    config.inference.boxes_at_once = 8
 
     config.lock()
     return config
+
+
+def _fcn():
+    model = ml_collections.ConfigDict()
+    model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
+    model.num_classes = 21
+    model.width = 1.0
+    model.fc_features = 4096
+    model.padding = "caffe"
+    model.batch_norm = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.upsampling = "fixed"
+    model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
+    model.dtype = "float32"  # Or "bfloat16".
+    return model
+
+
+def _deconvnet():
+    model = ml_collections.ConfigDict()
+    model.name = "deconvnet"
+    model.num_classes = 21
+    model.width = 1.0
+    model.fc_features = 4096
+    model.padding = "valid"
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-9
+    model.bn_shift = 1e-3
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.0
+    model.dtype = "float32"  # Or "bfloat16".
+    return model
+
+
+FAMILIES = {"fcn": _fcn, "deconvnet": _deconvnet}

@@ -1,4 +1,4 @@
-"""From a config to plain arguments: the one library file that sees a config.
+"""From a config to plain arguments; no library file but this and `predictors` sees one.
 
 `train.py` and `eval.py` share it, so that a run is evaluated as it was trained.
 """
@@ -20,8 +20,9 @@ from absl import flags
 from ml_collections import config_flags
 
 from fcn_jax import data, files, models, optim
-from fcn_jax.data import checks, loader
+from fcn_jax.data import checks, loader, objects
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+from fcn_jax.proposal_cache import ProposalCache
 
 HEADLINE_METRICS = (
     "pixel_accuracy",
@@ -31,7 +32,7 @@ HEADLINE_METRICS = (
 )
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
-# the end: they may differ when a run goes on.
+# the end: they may differ when a run goes on. So may all of config.inference.
 _FREE_KEYS = (
     "log_every",
     "eval_every",
@@ -39,30 +40,54 @@ _FREE_KEYS = (
     "keep_checkpoints",
     "num_pictures",
     "eval_batch_size",
+    "batch_stats_batches",
     "data.root",
     "data.palette",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
     "data.eval_split",
+    "data.eval_name",
+    "data.objects.cache_dir",
 )
+
+# The flags that `train.py` and `eval.py` cannot do without.
+REQUIRED_FLAGS = {"config": "configs/NAME.py", "workdir": "DIR"}
 
 
 def define_flags() -> None:
     """Declare --config and --workdir."""
-    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+    define_config_flag()
     flags.DEFINE_string("workdir", None, "Directory of the run.")
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the command line; a mistake in it ends the process with one message."""
+def define_config_flag() -> None:
+    """Declare --config."""
+    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+
+
+def parse_flags(
+    argv: list[str], required: Mapping[str, str] = REQUIRED_FLAGS
+) -> list[str]:
+    """Parse the command line; a mistake in it ends the process with one message.
+
+    Args:
+        argv: The program, and its arguments.
+        required: Flags that must be given, and what stands for their values.
+
+    Returns:
+        The program alone.
+    """
     try:
         rest = flags.FLAGS(argv)
-        for name in ("config", "workdir"):
+        for name in required:
             if not flags.FLAGS[name].value:
+                usage = " ".join(
+                    f"--{flag}={value}" for flag, value in required.items()
+                )
                 raise flags.Error(
-                    f"--{name} is missing; usage: python {Path(argv[0]).name} "
-                    f"--config=configs/NAME.py --workdir=DIR [--config.key=value ...]"
+                    f"--{name} is missing; usage: python {Path(argv[0]).name} {usage} "
+                    f"[--config.key=value ...]"
                 )
         if len(rest) > 1:
             raise flags.Error(
@@ -71,7 +96,7 @@ def parse_flags(argv: list[str]) -> list[str]:
             )
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
         # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
-        sys.exit(f"{Path(argv[0]).name}: {_readable(e)}")
+        sys.exit(f"{Path(argv[0]).name.removeprefix('-m ')}: {_readable(e)}")
     return rest
 
 
@@ -92,6 +117,21 @@ def config_of_flags() -> ml_collections.ConfigDict:
     return flags.FLAGS.config
 
 
+def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
+    """The config that a run was trained with.
+
+    Raises:
+        FileNotFoundError: If the directory is not that of a run.
+    """
+    path = Path(workdir) / "config.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist; {workdir} is not the directory of a run of "
+            f"train.py."
+        )
+    return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
+
+
 def run_reporting_errors(work: Callable[[], Any]) -> None:
     """Do `work`; an error a user can mend is one message, not a traceback.
 
@@ -99,17 +139,30 @@ def run_reporting_errors(work: Callable[[], Any]) -> None:
     """
     try:
         work()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get("FCN_JAX_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
 
 
 def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
-    """The source of `which`, "train" or "eval", checked against num_classes."""
-    split = config.data.train_split if which == "train" else config.data.eval_split
+    """The source of `which`, "train" or "eval", checked against num_classes.
+
+    That of "train" holds crops where config.data.objects asks for them.
+    """
+    if which == "eval":
+        return open_images(config, config.data.eval_split, config.data.eval_name)
+    source = open_images(config, config.data.train_split)
+    return _crops(config, source) if config.data.objects.stage else source
+
+
+def open_images(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
+    """A split of the config's data set, or of another; whole images.
+
+    Checked against num_classes.
+    """
     source = data.open_source(
-        config.data.name,
+        name or config.data.name,
         split,
         root=config.data.root or None,
         palette=config.data.palette or None,
@@ -118,6 +171,54 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     )
     checks.check_num_classes(source, config.model.num_classes)
     return source
+
+
+def make_proposal_cache(
+    config: ml_collections.ConfigDict, directory: str | Path
+) -> ProposalCache:
+    """The proposals that stage 2 is trained on, kept in a directory."""
+    settings = config.data.objects
+    return ProposalCache(
+        directory, settings.proposal_method, num=settings.num_proposals
+    )
+
+
+def _crops(config: ml_collections.ConfigDict, source: Any) -> Any:
+    """The examples of a stage of DeconvNet."""
+    settings, crop = config.data.objects, config.data.crop
+    if settings.stage not in ("objects", "proposals"):
+        raise ValueError(
+            f"config.data.objects.stage={settings.stage!r} is not known; use "
+            f"'objects', 'proposals', or '' for whole images."
+        )
+    if crop and max(crop) > settings.size:
+        raise ValueError(
+            f"config.data.crop={tuple(crop)} is larger than the examples, "
+            f"config.data.objects.size={settings.size}; lower the one or raise the "
+            f"other."
+        )
+    options = {
+        name: settings[name] for name in ("size", "extension", "min_area", "balance")
+    }
+    if settings.stage == "objects":
+        return objects.ObjectCrops(
+            source, cache_dir=settings.cache_dir or None, **options
+        )
+    if not settings.cache_dir:
+        raise ValueError(
+            "config.data.objects.stage='proposals' needs a place for the proposals, "
+            "which take a second an image or so; set config.data.objects.cache_dir=DIR "
+            "(python -m fcn_jax proposals --out=DIR fills it on all cores)."
+        )
+    cache = make_proposal_cache(config, settings.cache_dir)
+    return objects.ProposalCrops(
+        source,
+        cache.boxes_of,
+        min_iou=settings.min_iou,
+        cache_dir=settings.cache_dir,
+        boxes_name=cache.key,
+        **options,
+    )
 
 
 def describe_source(source: Any) -> str:
@@ -133,8 +234,8 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
-    if not options["skip_scales"]:
-        del options["skip_scales"]
+    if not options.get("skip_scales"):
+        options.pop("skip_scales", None)
     if options["dtype"] not in ("float32", "bfloat16"):
         raise ValueError(
             f"config.model.dtype={options['dtype']!r} is not known; use 'float32' or "
@@ -173,6 +274,7 @@ def make_optimizer(
         weight_decay=settings.weight_decay,
         bias_lr=settings.bias_lr,
         bias_decay=settings.bias_decay,
+        bn_decay=settings.bn_decay,
         frozen=tuple(settings.frozen),
         clip_norm=settings.clip_norm or None,
     )
@@ -243,7 +345,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
         differing = [
             f"{name}: {old!r} there, {new!r} now"
             for name, old, new in _differences(theirs, ours)
-            if name not in free
+            if name not in free and not name.startswith("inference.")
         ]
         if differing:
             raise ValueError(
@@ -251,7 +353,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
                 f"Give a fresh --workdir, or the config of that run."
             )
     workdir.mkdir(parents=True, exist_ok=True)
-    write_json(path, ours)
+    files.write_json(path, ours)
 
 
 def _differences(
@@ -263,16 +365,6 @@ def _differences(
             yield from _differences(a, b, f"{prefix}{name}.")
         elif a != b:
             yield f"{prefix}{name}", a, b
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all; makes its directory."""
-    files.write_whole(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def describe_cost(compiled: Any) -> str:

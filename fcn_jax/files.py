@@ -1,8 +1,10 @@
 """Files that appear under their name only when they are whole."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -23,3 +25,13 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file whole or not at all; makes its directory."""
+    write_whole(path, lambda part: part.write_text(text, "utf-8"))

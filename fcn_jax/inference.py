@@ -1,4 +1,4 @@
-"""From images to class probabilities: whole images, at one or more scales, mirrored."""
+"""From whole images to class scores: at one or more scales, mirrored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from fcn_jax import ensembles
 from fcn_jax.data import batches
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -14,7 +15,7 @@ from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 Array = jax.Array
 
 
-def log_probs(
+def scores(
     variables: Mapping[str, Any],
     batch: Mapping[str, Array],
     *,
@@ -23,7 +24,9 @@ def log_probs(
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
 ) -> Array:
-    """Class log-probabilities of every pixel, averaged over the views of an image.
+    """Class scores of every pixel, whose softmax are its probabilities.
+
+    Probabilities are averaged over the views of an image.
 
     Args:
         variables: What `model.apply` takes.
@@ -36,7 +39,8 @@ def log_probs(
         flip: Whether each view is also seen mirrored.
 
     Returns:
-        [N, H, W, C] float32: the log of the mean of the views' probabilities.
+        [N, H, W, C] float32: the network's own scores if there is one view, else the
+        log of the mean of the views' probabilities.
     """
     image = batch["image"]
     sizes = batch.get("sizes")
@@ -60,10 +64,14 @@ def log_probs(
                 logits = resizing.flip(logits, scaled_sizes)
             if scale != 1:
                 logits = resizing.resize(logits, scaled_sizes, sizes, image.shape[1:3])
-            views.append(jax.nn.log_softmax(logits))
+            views.append(logits)
     if len(views) == 1:
         return views[0]
-    total = views[0]
-    for view in views[1:]:
-        total = jnp.logaddexp(total, view)
-    return total - jnp.log(float(len(views)))
+    return ensembles.mean_log_prob([jax.nn.log_softmax(view) for view in views])
+
+
+def log_probs(
+    variables: Mapping[str, Any], batch: Mapping[str, Array], **settings: Any
+) -> Array:
+    """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes."""
+    return jax.nn.log_softmax(scores(variables, batch, **settings))

@@ -118,17 +118,19 @@ def multipliers(
     *,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
+    bn_decay: float = 0.0,
     frozen: Sequence[str] = (),
 ) -> tuple[Any, Any]:
-    """Learning-rate and decay multipliers of every parameter, as in the FCN nets.
+    """Learning-rate and decay multipliers of every parameter, as in the Caffe nets.
 
     Weights have 1 and 1, biases of convolutions `bias_lr` and `bias_decay`; scale and
-    bias of BatchNorm (layers bn*) 1 and 0.
+    bias of BatchNorm 1 and `bn_decay`.
 
     Args:
         params: Nested dicts, layer -> parameter.
         bias_lr: Learning-rate multiplier of biases.
         bias_decay: Decay multiplier of biases.
+        bn_decay: Decay multiplier of BatchNorm; the release of DeconvNet has 1.
         frozen: Patterns of layer names, such as "conv*", that do not learn.
 
     Returns:
@@ -143,7 +145,7 @@ def multipliers(
         if not learning:
             return (0.0, 0.0)
         if is_batch_norm(layer):
-            return (1.0, 0.0)
+            return (1.0, bn_decay)
         return (bias_lr, bias_decay) if name == "bias" else (1.0, 1.0)
 
     pairs = jax.tree_util.tree_map_with_path(choose, params, learns(params, frozen))
@@ -200,8 +202,8 @@ def gradient_norm(grads: Any, frozen: Sequence[str] = ()) -> jax.Array:
 
 
 def is_batch_norm(layer: str) -> bool:
-    """Whether a layer of that name normalises (bn1_1, bnfc6, debn5_1)."""
-    return layer.removeprefix("de").startswith("bn")
+    """Whether a layer of that name normalises (bn1_1, debn5_1, fc6-deconv-bn)."""
+    return layer.removeprefix("de").startswith("bn") or layer.endswith("-bn")
 
 
 def _constant(learning_rate, num_steps):
@@ -316,6 +318,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
+    bn_decay: float = 0.0,
     frozen: Sequence[str] = (),
     clip_norm: float | None = None,
 ) -> optax.GradientTransformation:
@@ -330,6 +333,7 @@ def make_optimizer(
         weight_decay: Of SGD (in the gradient) or AdamW (decoupled).
         bias_lr: SGD: learning-rate multiplier of biases.
         bias_decay: SGD: decay multiplier of biases.
+        bn_decay: SGD: decay multiplier of BatchNorm.
         frozen: Patterns of layer names that do not learn.
         clip_norm: Largest L2 norm of the gradient of all that learns; None: any.
 
@@ -343,7 +347,11 @@ def make_optimizer(
     if name not in OPTIMIZERS:
         raise ValueError(_unknown("optimiser", name, OPTIMIZERS))
     lr, decay = multipliers(
-        params, bias_lr=bias_lr, bias_decay=bias_decay, frozen=frozen
+        params,
+        bias_lr=bias_lr,
+        bias_decay=bias_decay,
+        bn_decay=bn_decay,
+        frozen=frozen,
     )
     if name == "sgd":
         core = caffe_sgd(schedule, momentum, weight_decay, lr, decay)

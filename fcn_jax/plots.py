@@ -69,6 +69,49 @@ def plot_resolutions(results: Sequence[Mapping[str, Any]], path: str | Path) -> 
     _save_figure(figure, path)
 
 
+def plot_activations(
+    image: np.ndarray, maps: Mapping[str, np.ndarray], path: str | Path
+) -> None:
+    """Draw what the layers of a network see in an image, a panel a layer.
+
+    Of every layer the channel of most energy is shown, from 0 (black) to its maximum
+    (white), as in figure 4 of Noh et al. 2015.
+
+    Args:
+        image: uint8 RGB [H, W, 3].
+        maps: By layer name, in the order of the panels, [h, w, C] floating point.
+        path: The PNG to write.
+
+    Raises:
+        ValueError: If there are no maps, or one is not [h, w, C].
+    """
+    if not maps:
+        raise ValueError("plot_activations: no maps; give at least one layer's.")
+    for name, values in maps.items():
+        if values.ndim != 3:
+            raise ValueError(
+                f"plot_activations: {name} has shape {values.shape}; expected "
+                f"[h, w, C], the maps of one image."
+            )
+    from matplotlib.figure import Figure  # Half a second, and seldom needed.
+
+    columns = 4
+    rows = -(-(len(maps) + 1) // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.8 * rows), layout="constrained", dpi=110)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for one in axes:
+        one.axis("off")
+    axes[0].imshow(image)
+    axes[0].set_title(f"image, {image.shape[0]}x{image.shape[1]}", fontsize=9)
+    for one, (name, values) in zip(axes[1:], maps.items(), strict=False):
+        values = np.asarray(values, np.float32)
+        channel = int(np.argmax((values**2).sum(axis=(0, 1))))
+        one.imshow(values[:, :, channel], cmap="gray", vmin=0)
+        size = f"{values.shape[0]}x{values.shape[1]}"
+        one.set_title(f"{name}, {size}, channel {channel}", fontsize=9)
+    _save_figure(figure, path)
+
+
 def _readable(metric: str) -> str:
     return metric.replace("_", " ").replace(" iu", " IU")
 

@@ -47,7 +47,7 @@ class TrainState(struct.PyTreeNode):
 
 def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
     """Fresh variables of a model, the same for the same seed on any machine size."""
-    side = max(32, model.smallest_image)
+    side = max(32, getattr(model, "smallest_image", 1))
     image = jnp.zeros((1, side, side, 3), jnp.float32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
     return init(jax.random.key(seed))
@@ -183,6 +183,50 @@ def train_step(
         "loss": _sum_over_devices(loss, axis_name) / accumulate,
         "grad_norm": optim.gradient_norm(grads, frozen),
     }
+
+
+def batch_statistics(
+    variables: Mapping[str, Any],
+    batch: Batch,
+    *,
+    model: nn.Module,
+    preprocessing: Preprocessing = CAFFE,
+    axis_name: str | None = None,
+) -> Any:
+    """The statistics that BatchNorm takes of one batch, at its current weights.
+
+    The release of DeconvNet averages them over 501 batches once training is done,
+    instead of keeping running averages (`evaluation.recompute_batch_stats`).
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: `image` uint8 RGB [B, H, W, 3] and, where the images are smaller than
+            the arrays, `sizes` int32 [B, 2]; this device's rows.
+        model: A network of `fcn_jax.models` with BatchNorm.
+        preprocessing: What turns uint8 RGB into the input of the network.
+        axis_name: Name of the mapped device axis.
+
+    Returns:
+        A tree like `variables["batch_stats"]`, equal on all devices.
+
+    References:
+        HyeonwooNoh/DeconvNet, BN_make_INFERENCE_script.py.
+    """
+    # The batch takes the place of the running averages; nothing is dropped.
+    model = model.clone(
+        bn_momentum=0.0,
+        dropout_rate=0.0,
+        freeze_batch_norm=False,
+        axis_name=axis_name,
+    )
+    _, updates = model.apply(
+        variables,
+        preprocess(batch["image"], preprocessing),
+        batch.get("sizes"),
+        train=True,
+        mutable=["batch_stats"],
+    )
+    return updates["batch_stats"]
 
 
 def eval_step(

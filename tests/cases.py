@@ -71,7 +71,7 @@ def quick_jit(fn):
 @functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
-    side = model.smallest_image
+    side = getattr(model, "smallest_image", 1)
     image = jax.ShapeDtypeStruct((1, side, side, 3), jax.numpy.float32)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 

@@ -45,7 +45,8 @@ def test_it_opens_with_the_command_and_the_published_number(name):
 def test_the_full_model_can_be_built(name):
     config = load(name)
     model = configuration.make_model(config)
-    image = np.zeros((1, 64, 64, 3), np.float32)
+    side = max(64, model.smallest_image)
+    image = np.zeros((1, side, side, 3), np.float32)
     shapes_of = jax.eval_shape(model.init, jax.random.key(0), image)
     assert config.model.name in fcn_jax.models.MODELS
     configuration.make_optimizer(config, shapes_of["params"])
@@ -78,22 +79,42 @@ def test_the_practice_run_learns_three_deconvolutions():
     assert (config.num_steps, config.log_every) == (20_000, 100)
 
 
+def test_the_stages_of_deconvnet_are_those_of_the_release():
+    first, second = (load(f"voc2012_deconvnet_stage{stage}") for stage in (1, 2))
+    for config, steps, boundaries in (
+        (first, 20_000, (9000, 18_000)),
+        (second, 40_000, (10_000, 20_000, 30_000)),
+    ):
+        assert config.num_steps == steps
+        assert config.optim.schedule_options.boundaries == boundaries
+        assert (config.optim.learning_rate, config.optim.momentum) == (0.01, 0.9)
+        assert (config.optim.bias_lr, config.optim.bn_decay) == (2.0, 1.0)
+        assert (config.batch_size, config.accumulate) == (64, 8)
+        assert (config.data.objects.size, config.data.crop) == (250, (224, 224))
+        assert (config.model.bn_epsilon, config.model.bn_shift) == (1e-9, 1e-3)
+    assert first.data.objects.stage == "objects"
+    assert second.data.objects.stage == "proposals"
+    assert second.init_from == "runs/stage1"
+
+
 @pytest.mark.parametrize("name", [c for c in CONFIGS if not c.startswith("camvid")])
 def test_smoke(name, tmp_path, monkeypatch):
     monkeypatch.setattr(shapes, "SIZES", {"train": 4, "val": 2})
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     config = load(name, "smoke")
     config.data.data_dir = str(tmp_path / "data")
+    config.data.objects.cache_dir = str(tmp_path / "proposals")
     train.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
-def test_smoke_of_camvid(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [c for c in CONFIGS if c.startswith("camvid")])
+def test_smoke_of_camvid(name, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     names = [f"class{number}" for number in range(11)]
     folder = make_folder(tmp_path / "data", size=(36, 48), names=names)
-    config = load("camvid_fcn8s", "smoke")
+    config = load(name, "smoke")
     config.data.root = str(folder)
     train.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")

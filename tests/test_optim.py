@@ -177,6 +177,17 @@ def test_multipliers_of_the_fcn_nets():
     }
 
 
+def test_multipliers_of_deconvnet():
+    """stage_2_train.prototxt: BatchNorm has none stated, hence 1 and 1."""
+    names = ("conv1_1", "bn1_1", "bnfc6", "fc6-deconv-bn", "debn5_1", "deconv5_1")
+    params = {name: {"bias": jnp.zeros(1)} for name in names}
+    lr, decay = optim.multipliers(params, bn_decay=1.0)
+    for name in names:
+        normalises = "bn" in name
+        assert lr[name]["bias"] == (1.0 if normalises else 2.0), name
+        assert decay[name]["bias"] == (1.0 if normalises else 0.0), name
+
+
 def test_adamw_does_not_decay_biases():
     params = {"conv1_1": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}
     grads = jax.tree.map(jnp.zeros_like, params)

@@ -110,6 +110,7 @@ def eval_batches(
     num_classes: int,
     canvases: Sequence[tuple[int, int]] | None = None,
     scales: Sequence[float] = (1.0,),
+    windows: Any = None,
     process_index: int = 0,
     process_count: int = 1,
     num_threads: int = 2,
@@ -127,6 +128,9 @@ def eval_batches(
         canvases: (H, W) to pad to; None: one for the images that are wider than high
             and one for the others, as large as these need.
         scales: Other scales at which the images are wanted too.
+        windows: Which boxes of an image are wanted, such as `fcn_jax.windows.Tiles`:
+            a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
+            M; None: none.
         process_index: Which of the processes this is.
         process_count: Processes that share the images.
         num_threads: As for `train_batches`.
@@ -134,7 +138,8 @@ def eval_batches(
     Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
         filled up; `index` is -1) and, for scales other than 1, `image` and `sizes` at
-        that scale, named by `batches.scaled_key`.
+        that scale, named by `batches.scaled_key`; with windows
+        `boxes` int32 [B, K, 4] and `num_boxes` int32 [B].
 
     Raises:
         ValueError: If an image fits no canvas; naming it. The iterator raises it if a
@@ -151,7 +156,9 @@ def eval_batches(
 
     def make(entry: tuple[tuple[int, int], list[int]]) -> Batch:
         canvas, rows = entry
-        return _eval_batch(source, rows, canvas, batch_size, scales, num_classes)
+        return _eval_batch(
+            source, rows, canvas, batch_size, scales, num_classes, windows
+        )
 
     return _iterate(grain.MapDataset.source(plan).map(make), batch_size, num_threads)
 
@@ -223,6 +230,7 @@ def _eval_batch(
     batch_size: int,
     scales: Sequence[float],
     num_classes: int,
+    windows: Any,
 ) -> Batch:
     ignore_label = source.ignore_label
     batch: Batch = {
@@ -233,6 +241,9 @@ def _eval_batch(
         "example_valid": np.zeros(batch_size, bool),
         "id": [""] * batch_size,
     }
+    if windows is not None:
+        batch["boxes"] = np.zeros((batch_size, windows.most(canvas), 4), np.int32)
+        batch["num_boxes"] = np.zeros(batch_size, np.int32)
     others = {
         scale: (batches.scaled_key("image", scale), batches.scaled_key("sizes", scale))
         for scale in scales
@@ -256,6 +267,10 @@ def _eval_batch(
         batch["index"][row] = place
         batch["example_valid"][row] = True
         batch["id"][row] = item["id"]
+        if windows is not None:
+            found = windows(image, item["id"])
+            batch["boxes"][row, : len(found)] = found
+            batch["num_boxes"][row] = len(found)
         for scale, (image_key, sizes_key) in others.items():
             h, w = transforms.scaled_size((height, width), scale)
             batch[image_key][row, :h, :w] = transforms.resize_image(image, (h, w))

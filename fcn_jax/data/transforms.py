@@ -117,7 +117,7 @@ def random_crop(
         out_h = min(crop_h, max(1, round(source_h * factor)))
         out_w = min(crop_w, max(1, round(source_w * factor)))
         box = (left, top, left + source_w, top + source_h)
-        window, window_labels = _resize(image, labels, (out_h, out_w), box)
+        window, window_labels = resize(image, labels, (out_h, out_w), box)
     if window_labels.shape == size:
         return window, window_labels
     return pad(window, window_labels, size, ignore_label)
@@ -128,7 +128,27 @@ def rescale(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resize both: the image bilinearly (smoothed when reduced), labels to nearest."""
     size = scaled_size(labels.shape, factor)
-    return _resize(image, labels, size, None)
+    return resize(image, labels, size)
+
+
+def resize(
+    image: np.ndarray,
+    labels: np.ndarray,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resize both to (height, width), whatever the aspect.
+
+    The image bilinearly (smoothed when reduced), labels to nearest; of `box` (left,
+    top, right, bottom; pixels), if there is one, alone.
+    """
+    resized = Image.fromarray(image).resize(
+        size[::-1], Image.Resampling.BILINEAR, box=box
+    )
+    nearest = Image.fromarray(labels).resize(
+        size[::-1], Image.Resampling.NEAREST, box=box
+    )
+    return np.asarray(resized), np.asarray(nearest)
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -184,16 +204,6 @@ def _mean_coloured(size: tuple[int, int]) -> np.ndarray:
     # A row at a time: ten times as quick as a pixel at a time.
     row = np.tile(np.array(MEAN_COLOUR, np.uint8), size[1])
     return np.tile(row, (size[0], 1)).reshape(*size, 3)
-
-
-def _resize(image, labels, size, box):
-    resized = Image.fromarray(image).resize(
-        size[::-1], Image.Resampling.BILINEAR, box=box
-    )
-    nearest = Image.fromarray(labels).resize(
-        size[::-1], Image.Resampling.NEAREST, box=box
-    )
-    return np.asarray(resized), np.asarray(nearest)
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:

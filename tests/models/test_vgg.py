@@ -136,9 +136,9 @@ def test_single_stream_offsets():
 
 def test_unknown_padding():
     with pytest.raises(
-        ValueError, match="padding='valid' is not known; .* caffe, same"
+        ValueError, match="padding='full' is not known; .* caffe, same, valid"
     ):
-        vgg.layer_list("valid")
+        vgg.layer_list("full")
 
 
 @pytest.mark.parametrize(("width", "fc_features"), ((0, 4096), (-1, 4096), (1, 0)))

@@ -1,0 +1,38 @@
+r"""DeconvNet on CamVid (367 training, 101 validation images, 11 classes), from scratch.
+
+python train.py --config=configs/camvid_deconvnet.py --workdir=runs/camvid_deconvnet \
+    --config.data.root=DIR
+Whole images, by the protocol of camvid_fcn8s.py. Modes: full (CPU: half width, half
+resolution), gpu (full width and resolution), smoke.
+Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
+(Badrinarayanan et al. 2017, SegNet).
+Ours, validation mean IU at the full 360x480: not run yet.
+"""
+
+from configs import camvid_fcn8s
+from configs.base import base_config
+
+_EPOCH = 367 / 8  # Steps.
+
+
+def get_config(mode="full"):
+    config = base_config("deconvnet")
+    protocol = camvid_fcn8s.get_config(mode)
+    for part in ("data", "loss", "optim"):
+        config[part] = protocol[part]
+    for key in (
+        "preprocessing", "batch_size", "eval_batch_size", "eval_scale", "log_every",
+        "eval_every", "checkpoint_every",
+    ):  # fmt: skip
+        config[key] = protocol[key]
+    config.model.num_classes = 11
+    config.model.padding = "same"
+    config.model.width = protocol.model.width
+    config.model.fc_features = protocol.model.fc_features
+    config.model.dtype = protocol.model.dtype
+    config.model.bn_epsilon = 1e-5
+    # Twice the epochs of FCN-8s: twice as deep, and nothing of it skips.
+    config.num_steps = 2 * protocol.num_steps
+    if mode == "smoke":
+        config.num_steps = 2
+    return config

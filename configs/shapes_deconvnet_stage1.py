@@ -1,0 +1,39 @@
+r"""DeconvNet on single objects of the built-in shapes, from scratch, on a CPU.
+
+python train.py --config=configs/shapes_deconvnet_stage1.py --workdir=runs/stage1
+Objects are seen at 64x64 instead of 224x224, by a net of a quarter of the width.
+Ours: see README.md, "Results".
+"""
+
+from configs import voc2012_deconvnet_stage1
+from configs.base import base_config
+
+
+def get_config(mode="full"):
+    config = base_config("deconvnet")
+    config.data.name = "shapes"
+    config.data.flip = True
+    config.data.objects.stage = "objects"
+    config.data.objects.size = 72
+    config.data.objects.min_area = 30
+    config.data.crop = (64, 64)
+    config.model.num_classes = 7
+    config.model.padding = "same"
+    config.model.width = 0.25
+    config.model.fc_features = 1024  # 256 at this width.
+    config.model.bn_epsilon = 1e-5
+    config.preprocessing = "imagenet"
+    config.optim.name = "adamw"
+    config.optim.learning_rate = 3e-3
+    config.optim.weight_decay = 1e-2
+    config.optim.schedule = "one_cycle"
+    config.batch_size = 32
+    config.num_steps = 600
+    config.log_every = 50
+    config.inference.method = "window"
+    config.inference.side = 64
+    config.inference.boxes_at_once = 25
+    config.eval_every = config.checkpoint_every = 300
+    if mode == "smoke":
+        voc2012_deconvnet_stage1.smoke(config)
+    return config

@@ -1,0 +1,25 @@
+r"""DeconvNet on proposals of the built-in shapes, on a CPU; starts from stage 1.
+
+python -m fcn_jax proposals --config=configs/shapes_deconvnet_stage2.py --out=proposals
+python train.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage2 \
+    --config.init_from=runs/stage1 --config.data.objects.cache_dir=proposals
+python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage2 \
+    --config.data.objects.cache_dir=proposals --config.inference.method=proposals
+Ours: see README.md, "Results".
+"""
+
+from configs import shapes_deconvnet_stage1, voc2012_deconvnet_stage1
+
+
+def get_config(mode="full"):
+    config = shapes_deconvnet_stage1.get_config()
+    config.data.objects.stage = "proposals"
+    config.data.objects.num_proposals = 200
+    config.data.objects.balance = 1
+    config.data.objects.cache_dir = "proposals"
+    config.optim.learning_rate = 2e-3
+    config.num_steps = 900
+    config.init_from = "runs/stage1"
+    if mode == "smoke":
+        voc2012_deconvnet_stage1.smoke(config)
+    return config

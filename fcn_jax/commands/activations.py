@@ -1,0 +1,81 @@
+r"""Draw what the decoder of a trained DeconvNet makes of an image, stage by stage.
+
+python -m fcn_jax activations --workdir=DIR --image=FILE [--out=FILE.png] [--step=N]
+
+As figure 4 of Noh et al. 2015: unpooled maps are sparse, deconvolved ones dense, from
+coarse to fine. The image is seen as the run's config.inference says: whole, or resized
+to the side of its windows.
+"""
+
+import functools
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl import flags
+
+from fcn_jax import configuration, plots, runs, runtime
+from fcn_jax.data import masks, transforms
+from fcn_jax.models import deconvnet
+from fcn_jax.preprocessing import preprocess
+
+_REQUIRED = {"workdir": "DIR", "image": "FILE"}
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    flags.DEFINE_string("workdir", None, "Directory of the run.")
+    flags.DEFINE_string("image", None, "The image.")
+    flags.DEFINE_string("out", None, "PNG; WORKDIR/activations/IMAGE.png by default.")
+    flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
+
+
+parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+
+
+def run_flags(values: flags.FlagValues) -> None:
+    """Draw as the command line says."""
+    config = configuration.config_of_run(values.workdir)
+    if config.model.name != "deconvnet":
+        raise ValueError(
+            f"{values.workdir} is a run of {config.model.name}; there are decoder "
+            f"activations of deconvnet only."
+        )
+    member = runs.Member(config, values.workdir, values.step, jax.local_devices()[:1])
+    with masks.open_image(values.image) as opened:
+        image = np.asarray(opened.convert("RGB"))
+    if config.inference.method != "whole":
+        side = config.inference.side
+        image = transforms.resize_image(image, (side, side))
+    maps = decoder_maps(member, image)
+    name = f"{Path(values.image).stem}.png"
+    out = Path(values.out or Path(values.workdir) / "activations" / name)
+    plots.plot_activations(image, maps, out)
+    print(f"{len(maps)} layers of step {member.checkpoint.step}: {out}")
+
+
+def decoder_maps(member: runs.Member, image: np.ndarray) -> dict[str, np.ndarray]:
+    """The maps after fc6-deconv, each unpooling and each stage, of one image.
+
+    Args:
+        member: A trained DeconvNet.
+        image: uint8 RGB [H, W, 3].
+
+    Returns:
+        By layer name, coarse to fine, [h, w, C].
+    """
+    variables = jax.tree.map(lambda x: x[0], member.variables)
+    _, found = jax.jit(
+        functools.partial(member.model.apply, mutable=["intermediates"])
+    )(variables, preprocess(image[None], member.recipe))
+    names = ["fc6-deconv-relu"]
+    for stage, channels in deconvnet.STAGES.items():
+        names += [f"unpool{stage}", f"derelu{stage}_{len(channels)}"]
+    return {name: np.asarray(found["intermediates"][name][0][0]) for name in names}
+
+
+def main(argv: list[str]) -> None:
+    """Read the flags and draw."""
+    del argv
+    runtime.prepare()
+    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))

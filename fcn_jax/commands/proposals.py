@@ -1,0 +1,56 @@
+r"""Compute the object proposals of a split, once, for DeconvNet's second stage.
+
+python -m fcn_jax proposals --config=configs/NAME.py --out=DIR [--split=train]
+    [--method=edge_boxes|selective_search|sliding_windows] [--workers=N]
+
+Train with --config.data.objects.cache_dir=DIR, and with the method. What is in DIR
+already is not computed again; a run that was stopped goes on.
+"""
+
+import functools
+
+from absl import flags
+from tqdm import tqdm
+
+from fcn_jax import configuration, proposal_cache, runtime
+
+_REQUIRED = {"config": "configs/NAME.py", "out": "DIR"}
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    configuration.define_config_flag()
+    flags.DEFINE_string("out", None, "Directory of the proposals, a file an image.")
+    flags.DEFINE_string("split", None, "Split; the config's train_split by default.")
+    flags.DEFINE_string("method", None, "The config's proposal_method by default.")
+    flags.DEFINE_integer("workers", None, "Processes; one a core by default.")
+
+
+parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+
+
+def run_flags(values: flags.FlagValues) -> None:
+    """Compute proposals as the command line says."""
+    config = configuration.config_of_flags()
+    if values.workers is not None and values.workers < 1:
+        raise ValueError(f"--workers={values.workers} is not positive.")
+    if values.method:
+        config.data.objects.proposal_method = values.method
+    cache = configuration.make_proposal_cache(config, values.out)
+    source = configuration.open_images(config, values.split or config.data.train_split)
+    print(configuration.describe_source(source))
+    counts = proposal_cache.precompute(source, cache, values.workers)
+    bar = tqdm(counts, total=len(source), unit="image", disable=None)
+    total = sum(bar)
+    print(
+        f"{total} proposals ({cache.method}) of {len(source)} images are in "
+        f"{values.out}; train with --config.data.objects.cache_dir={values.out} "
+        f"--config.data.objects.proposal_method={cache.method}"
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Read the flags and compute."""
+    del argv
+    runtime.prepare()
+    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))

@@ -1,0 +1,67 @@
+"""Arrays that take long to make, kept in files whose names say what they came from."""
+
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+def digest(*parts: Any) -> str:
+    """16 hexadecimal digits that differ where the parts do.
+
+    Args:
+        parts: Arrays (their dtype, shape and content count), or what JSON can hold.
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            total.update(f"{part.dtype}{part.shape}".encode())
+            total.update(np.ascontiguousarray(part))
+        else:
+            total.update(json.dumps(part, sort_keys=True).encode())
+        total.update(b"\0")
+    return total.hexdigest()[:16]
+
+
+def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays of an .npz file; where there is none, they are made and written.
+
+    The file appears whole or not at all, also when processes write it at once. One that
+    cannot be read is made anew.
+
+    Args:
+        path: The file; its directory is made.
+        make: Returns the arrays.
+
+    Returns:
+        Name -> array.
+    """
+    path = Path(path)
+    try:
+        # NumPy leaves files open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        pass
+    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:
+        logging.getLogger(__name__).warning(
+            "%s cannot be read (%s); it is made anew", path, error
+        )
+    arrays = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return arrays

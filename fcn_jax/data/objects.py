@@ -1,0 +1,367 @@
+"""The examples of DeconvNet's two training stages, cut from any source.
+
+Stage 1 sees single objects, stage 2 proposals: crops of one size, made when they are
+asked for; on disk there is at most an index of them.
+
+References:
+    Noh et al. 2015, sec. 4.2 and 5.1; the data layers of HyeonwooNoh/caffe
+    (image_seg_data_layer.cpp, window_seg_data_layer.cpp). How many copies the rarer
+    classes get, and the least overlap of a proposal, are not published.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from fcn_jax.data import array_cache, boxes, checks, transforms
+
+BACKGROUND = 0
+_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+def object_map(item: dict[str, Any], ignore_label: int = 255) -> np.ndarray:
+    """Which object every pixel belongs to.
+
+    Args:
+        item: Of a source. Where it has no `objects`, these are the connected parts (of
+            8 neighbours) of each class, numbered from the lowest class on.
+        ignore_label: Void, in both masks.
+
+    Returns:
+        int32 [H, W]; 0 is no object.
+    """
+    if "objects" in item:
+        found = item["objects"].astype(np.int32)
+        found[found == ignore_label] = 0
+        return found
+    labels = item["labels"]
+    found, count = np.zeros(labels.shape, np.int32), 0
+    for label in np.unique(labels):
+        if label not in (BACKGROUND, ignore_label):
+            parts, num = ndimage.label(labels == label, _EIGHT_NEIGHBOURS)
+            found[parts > 0] = parts[parts > 0] + count
+            count += num
+    return found
+
+
+def find_objects(
+    item: dict[str, Any],
+    classes: tuple[str, ...],
+    where: str,
+    *,
+    min_area: int = 100,
+    tolerance: float = 0.1,
+    ignore_label: int = 255,
+) -> np.ndarray:
+    """The objects of an item: number, class and tight box of each.
+
+    Args:
+        item: Of a source.
+        classes: Their names, for the message.
+        where: The image, for the message.
+        min_area: Pixels that are not void; smaller objects are passed over.
+        tolerance: Share of an object's pixels that may be of another class.
+        ignore_label: Void.
+
+    Returns:
+        int32 [K, 6]: number in `object_map`, class, row0, col0, row1, col1.
+
+    Raises:
+        ValueError: If image and masks differ in size, a label is no class, or an
+            object is background, or several classes beyond the tolerance; naming it.
+    """
+    labels, objects = item["labels"], object_map(item, ignore_label)
+    checks.check_labels(labels, len(classes), ignore_label, where)
+    checks.check_pair(item["image"], labels, where)
+    checks.check_pair(item["image"], objects, f"{where}, object mask")
+    pairs = np.bincount((objects.astype(np.int64) * 256 + labels).ravel())
+    counts = np.zeros((int(objects.max()) + 1, 256), np.int64)  # By object and label.
+    counts.ravel()[: len(pairs)] = pairs
+    counts[:, ignore_label] = 0
+    rows = []
+    for number, window in enumerate(ndimage.find_objects(objects), start=1):
+        total = int(counts[number].sum())
+        if window is None or total < min_area:
+            continue
+        label = int(counts[number].argmax())
+        others = total - counts[number, label]
+        if label == BACKGROUND or others > tolerance * total:
+            held = np.argsort(-counts[number], kind="stable")[:3]
+            shares = ", ".join(
+                f"{counts[number, c] / total:.0%} {classes[c]}"
+                for c in held
+                if counts[number, c]
+            )
+            raise ValueError(
+                f"{where}: object {number} is {shares} in the class mask; an object "
+                f"is of one class other than {classes[BACKGROUND]} (but for a share of "
+                f"tolerance={tolerance:g}). Correct the masks, or take the image off "
+                f"the list."
+            )
+        down, right = window
+        rows.append((number, label, down.start, right.start, down.stop, right.stop))
+    return np.array(rows, np.int32).reshape(-1, 6)
+
+
+def repeats(labels: np.ndarray, balance: int) -> np.ndarray:
+    """How often each example appears, so that rare classes are seen more often.
+
+    An example of class c appears round(n_max / n_c) times, at most `balance`; n_c are
+    the examples of the class, n_max those of the most frequent one. Halves round up.
+
+    Args:
+        labels: Class of each example, integer [N].
+        balance: The cap; 1: every example once.
+
+    Returns:
+        int64 [N].
+    """
+    counts = np.bincount(labels)
+    times = np.floor(counts.max() / np.maximum(counts, 1) + 0.5).astype(np.int64)
+    return np.minimum(times, balance)[labels]
+
+
+class _Crops:
+    """Crops of a source, all of one size; a source too.
+
+    What the two stages share: subclasses say which boxes there are (`_entries`) and
+    what their labels are (`_labels`).
+    """
+
+    kind: str  # "objects" or "proposals".
+    hint: str  # What to do if there are none.
+
+    def __init__(self, base, *, extension, size, balance, cache_dir, key):
+        if size < 1 or balance < 1:
+            raise ValueError(
+                f"size={size}, balance={balance}: crops have at least a pixel, and "
+                f"appear at least once."
+            )
+        self.name, self.split = f"{base.name} ({self.kind})", base.split
+        self.classes, self.palette = base.classes, base.palette
+        self.ignore_label = base.ignore_label
+        self._base, self._extension, self._size = base, extension, size
+        boxes.extend(np.zeros((0, 4), np.int32), extension)  # Raises on a wrong one.
+        entries = self._index(cache_dir, key)
+        if not len(entries):
+            raise ValueError(
+                f"{self.name} {self.split}: no {self.kind} found in {len(base)} "
+                f"images; {self.hint}."
+            )
+        times = repeats(entries[:, 2], balance)
+        self.index = np.repeat(entries, times, axis=0)  # [N, 7]
+
+    def _index(self, cache_dir, key):
+        """Every example once, int32 [N, 7]; searched for where it is not kept."""
+
+        def search():
+            log, start = logging.getLogger(__name__), time.perf_counter()
+            log.warning(
+                "looking for the %s of %s %s, %d images ...",
+                self.kind,
+                self._base.name,
+                self.split,
+                len(self._base),
+            )
+            entries = np.concatenate(
+                [self._entries_of(number) for number in range(len(self._base))]
+            )
+            log.warning(
+                "found %d %s in %.0f s",
+                len(entries),
+                self.kind,
+                time.perf_counter() - start,
+            )
+            return {"entries": entries}
+
+        if not cache_dir:
+            return search()["entries"]
+        name = array_cache.digest(self.kind, *key, *_content(self._base))
+        path = Path(cache_dir).expanduser() / f"{self.kind}-{name}.npz"
+        return array_cache.cached(path, search)["entries"]
+
+    def _entries_of(self, number):
+        item = self._base[number]
+        where = f"{self._base.name} {self._base.split}: {item['id']}"
+        entries = self._entries(item, where)
+        return np.insert(entries, 0, number, axis=1)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        if not 0 <= place < len(self):
+            raise IndexError(
+                f"{self.name} {self.split}: no example {place}; there are "
+                f"{len(self)}, from 0 on."
+            )
+        number, thing, label, *box = (int(n) for n in self.index[place])
+        item = self._base[number]
+        labels = self._labels(item, thing, label)
+        around = boxes.extend(np.array(box), self._extension)
+        image, labels = boxes.cut(item["image"], labels, around, self.ignore_label)
+        image, labels = transforms.resize(image, labels, (self._size, self._size))
+        corners = "_".join(str(n) for n in box)
+        return {"image": image, "labels": labels, "id": f"{item['id']}_{corners}"}
+
+    def image_sizes(self) -> np.ndarray:
+        """Heights and widths, int32 [len(self), 2]: all are `size`."""
+        return np.full((len(self), 2), self._size, np.int32)
+
+
+class ObjectCrops(_Crops):
+    """Stage 1: every annotated object by itself, all else background.
+
+    The object's tight box is extended about its centre and cut out (beyond the image:
+    black, void). Only this object keeps its class; other pixels are background, void
+    ones stay void.
+
+    Args:
+        base: A source; objects are those of its object masks or, where there are none,
+            connected parts of a class. Class 0 is background.
+        extension: Factor on the sides of the box.
+        size: Height and width of an example, pixels: the crop is resized, whatever its
+            aspect.
+        min_area: See `find_objects`.
+        tolerance: See `find_objects`.
+        balance: See `repeats`.
+        cache_dir: Where the index is kept, under a name that tells the source and what
+            it depends on; None: nowhere. Delete it after masks were edited.
+
+    Attributes:
+        index: int32 [N, 7]: image, object, class, and tight box of each example.
+
+    Raises:
+        ValueError: As `find_objects`; if a parameter is out of range, or no object is
+            found.
+    """
+
+    kind = "objects"
+    hint = "lower min_area, or check the masks"
+
+    def __init__(
+        self,
+        base: Any,
+        *,
+        extension: float = 1.2,
+        size: int = 250,
+        min_area: int = 100,
+        tolerance: float = 0.1,
+        balance: int = 10,
+        cache_dir: str | Path | None = None,
+    ):
+        self._options = {"min_area": min_area, "tolerance": tolerance}
+        super().__init__(
+            base,
+            extension=extension,
+            size=size,
+            balance=balance,
+            cache_dir=cache_dir,
+            key=(self._options,),
+        )
+
+    def _entries(self, item, where):
+        return find_objects(
+            item, self.classes, where, ignore_label=self.ignore_label, **self._options
+        )
+
+    def _labels(self, item, thing, label):
+        labels = item["labels"]
+        own = (object_map(item, self.ignore_label) == thing) & (labels == label)
+        kept = own | (labels == self.ignore_label)
+        return np.where(kept, labels, np.uint8(BACKGROUND))
+
+
+class ProposalCrops(_Crops):
+    """Stage 2: proposals that overlap an object; all classes keep their labels.
+
+    Args:
+        base: A source, as for `ObjectCrops`.
+        boxes_of: Item -> its proposals (row0, col0, row1, col1), integer [M, 4].
+        min_iou: Least intersection over union of a proposal with the tight box of an
+            object, in (0, 1]. The object of the greatest is its own, and gives the
+            example its class where classes are balanced.
+        extension: As for `ObjectCrops`; it comes after the overlap is measured.
+        size: As for `ObjectCrops`; 224 with a crop of 224 is what the released code
+            does, 250 what the paper says.
+        min_area: See `find_objects`.
+        tolerance: See `find_objects`.
+        balance: See `repeats`.
+        cache_dir: As for `ObjectCrops`.
+        boxes_name: What makes these proposals differ from others, such as the method;
+            the name of the kept index depends on it.
+
+    Attributes:
+        index: int32 [N, 7]: image, object, class, and the proposal of each example.
+
+    Raises:
+        TypeError: If proposals are not integers.
+        ValueError: As `ObjectCrops`; if a proposal leaves its image or has no area,
+            naming it; or if `cache_dir` comes without `boxes_name`.
+    """
+
+    kind = "proposals"
+    hint = "lower min_iou, or take more proposals"
+
+    def __init__(
+        self,
+        base: Any,
+        boxes_of: Callable[[dict[str, Any]], np.ndarray],
+        *,
+        min_iou: float = 0.5,
+        extension: float = 1.2,
+        size: int = 250,
+        min_area: int = 100,
+        tolerance: float = 0.1,
+        balance: int = 10,
+        cache_dir: str | Path | None = None,
+        boxes_name: str = "",
+    ):
+        if not 0 < min_iou <= 1:
+            raise ValueError(f"min_iou={min_iou} is not in (0, 1].")
+        if cache_dir and not boxes_name:
+            raise ValueError(
+                f"cache_dir={str(cache_dir)!r} without boxes_name: an index made from "
+                f"other proposals could not be told apart; name them."
+            )
+        self._boxes_of, self._min_iou = boxes_of, min_iou
+        self._options = {"min_area": min_area, "tolerance": tolerance}
+        super().__init__(
+            base,
+            extension=extension,
+            size=size,
+            balance=balance,
+            cache_dir=cache_dir,
+            key=(self._options, min_iou, boxes_name),
+        )
+
+    def _entries(self, item, where):
+        found = find_objects(
+            item, self.classes, where, ignore_label=self.ignore_label, **self._options
+        )
+        proposed = np.asarray(self._boxes_of(item))
+        boxes.check_boxes(proposed, item["labels"].shape, where)
+        if not len(found):
+            return np.zeros((0, 6), np.int32)
+        overlaps = boxes.iou(proposed, found[:, 2:])  # [M, K]
+        enough = overlaps.max(axis=1) >= self._min_iou
+        own = found[overlaps[enough].argmax(axis=1), :2]
+        return np.concatenate([own, proposed[enough]], axis=1).astype(np.int32)
+
+    def _labels(self, item, thing, label):
+        del thing, label
+        return item["labels"]
+
+
+def _content(base: Any) -> list[Any]:
+    """What tells a source from others, without reading all of it."""
+    parts = [base.name, base.split, len(base), base.image_sizes()]
+    for number in sorted({0, len(base) // 2, len(base) - 1}):
+        item = base[number]
+        parts += [item["id"], item["labels"], object_map(item, base.ignore_label)]
+    return parts

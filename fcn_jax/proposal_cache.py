@@ -1,0 +1,135 @@
+"""Proposals kept on disk, a file an image, and computed on all cores."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcn_jax import proposals
+from fcn_jax.data import array_cache
+
+_REVISION = 1  # Counted up when a method changes what it returns.
+
+
+class ProposalCache:
+    """Proposals kept in a directory, a file an image.
+
+    The name of a file tells the image's id and content, the method and all its
+    parameters: what was computed with others is never taken.
+
+    Args:
+        directory: Where the files are.
+        method: See `proposals`.
+        parameters: Further arguments of `proposals`.
+
+    Raises:
+        ValueError: If the method or a parameter is not known.
+    """
+
+    def __init__(
+        self, directory: str | Path, method: str = "edge_boxes", **parameters: Any
+    ):
+        own = {"num", "min_side", "seed"}
+        find = proposals.method_named(method, set(parameters) - own)
+        defaults = {
+            **proposals.defaults(find),
+            **proposals.defaults(proposals.proposals),
+            "method": method,
+        }
+        self.directory, self.method = Path(directory).expanduser(), method
+        self._parameters = parameters
+        self.key = array_cache.digest(_REVISION, {**defaults, **parameters})
+
+    def __call__(self, image: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The proposals of an image, computed when they are not there.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            name: Its id.
+
+        Returns:
+            As `proposals`.
+
+        Raises:
+            ValueError: As `proposals`, naming the image.
+        """
+
+        def make():
+            try:
+                boxes, scores = proposals.proposals(
+                    image, self.method, **self._parameters
+                )
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            return {"boxes": boxes, "scores": scores}
+
+        content = array_cache.digest(self.key, name, image)
+        readable = re.sub(r"[^\w.-]", "_", name)
+        found = array_cache.cached(self.directory / f"{readable}-{content}.npz", make)
+        return found["boxes"], found["scores"]
+
+    def boxes_of(self, item: dict[str, Any]) -> np.ndarray:
+        """The boxes of a source's item, int32 [M, 4]."""
+        return self(item["image"], item["id"])[0]
+
+
+def precompute(
+    source: Any, cache: ProposalCache, workers: int | None = None
+) -> Iterator[int]:
+    """Fill a cache with the proposals of all images of a source.
+
+    Args:
+        source: A source of `fcn_jax.data`; it must be picklable.
+        cache: What to fill.
+        workers: Processes; None: one a core; 1: this one.
+
+    Yields:
+        The number of boxes of each image, in order.
+
+    Raises:
+        ImportError: If the method needs OpenCV and it is not there.
+    """
+    if cache.method != "sliding_windows":
+        proposals.opencv()
+    workers = workers or _num_cores()
+    if workers == 1:
+        for index in range(len(source)):
+            yield _fill(source, cache, index)
+        return
+    with concurrent.futures.ProcessPoolExecutor(
+        workers,
+        multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(source, cache),
+    ) as pool:
+        yield from pool.map(_fill_of_worker, range(len(source)), chunksize=4)
+
+
+def _num_cores() -> int:
+    """Cores that this process may use; of the machine, where that is not known."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _fill(source: Any, cache: ProposalCache, index: int) -> int:
+    return len(cache.boxes_of(source[index]))
+
+
+_worker: tuple[Any, ProposalCache]  # In a worker process: what it works on.
+
+
+def _start_worker(source: Any, cache: ProposalCache) -> None:
+    global _worker
+    _worker = source, cache
+    if cache.method != "sliding_windows":
+        proposals.opencv().setNumThreads(1)  # There is a process a core already.
+
+
+def _fill_of_worker(index: int) -> int:
+    return _fill(*_worker, index)

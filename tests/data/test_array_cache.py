@@ -1,0 +1,64 @@
+"""Arrays kept in files: names that tell content apart, files whole or absent."""
+
+import numpy as np
+import pytest
+
+from fcn_jax.data import array_cache
+
+ZEROS = np.zeros(4, np.uint8)
+
+
+def test_equal_parts_have_equal_digests():
+    one = array_cache.digest("a", {"x": 1, "y": (2.5, None)}, ZEROS)
+    other = array_cache.digest("a", {"y": [2.5, None], "x": 1}, np.zeros(4, np.uint8))
+    assert one == other
+    assert len(one) == 16
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("b", ZEROS),
+        ("a", np.array([0, 0, 0, 1], np.uint8)),
+        ("a", ZEROS.reshape(2, 2)),
+        ("a", ZEROS.astype(np.int8)),
+        ("a", ZEROS, ""),
+        (ZEROS, "a"),
+    ],
+)
+def test_other_parts_have_another(parts):
+    assert array_cache.digest(*parts) != array_cache.digest("a", ZEROS)
+
+
+def test_parts_are_told_apart():
+    assert array_cache.digest("ab", "c") != array_cache.digest("a", "bc")
+    assert array_cache.digest(1, 2) != array_cache.digest(12)
+
+
+def test_strided_arrays_count_by_content():
+    array = np.arange(12).reshape(3, 4)
+    assert array_cache.digest(array[:, ::2]) == array_cache.digest(array[:, ::2].copy())
+
+
+def test_arrays_are_made_once(tmp_path):
+    path, made = tmp_path / "new" / "a.npz", []
+
+    def make():
+        made.append(1)
+        return {"x": np.arange(3, dtype=np.int32), "y": np.zeros((0, 4))}
+
+    for _ in range(2):
+        found = array_cache.cached(path, make)
+        np.testing.assert_array_equal(found["x"], [0, 1, 2])
+        assert (found["x"].dtype, found["y"].shape) == (np.int32, (0, 4))
+    assert made == [1]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_fails_leaves_no_file(tmp_path):
+    def fail():
+        raise ValueError("no arrays")
+
+    with pytest.raises(ValueError, match="no arrays"):
+        array_cache.cached(tmp_path / "a.npz", fail)
+    assert not list(tmp_path.iterdir())
