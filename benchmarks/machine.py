@@ -31,6 +31,13 @@ def describe() -> dict[str, Any]:
     }
 
 
+def on_gpu() -> bool:
+    """Whether JAX computes on a GPU when it is not told otherwise."""
+    import jax
+
+    return jax.default_backend() == "gpu"
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)

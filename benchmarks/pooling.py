@@ -17,9 +17,13 @@ import json
 import statistics
 import time
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import machine
+from fcn_jax import runtime
+from fcn_jax.ops import pooling
 
 # Height, width and channels of what DeconvNet pools, stage by stage.
 STAGES = (
@@ -34,10 +38,6 @@ LAYOUTS = {"contiguous": "contiguous_format", "channels_last": "channels_last"}
 
 def ours(x, g, dtype):
     """Functions that pool, unpool and differentiate once, and that copy once."""
-    import jax
-    import jax.numpy as jnp
-
-    from fcn_jax.ops import pooling
 
     def pool_and_unpool(x):
         maxima, switches = pooling.max_pool_with_switches(x)
@@ -62,7 +62,7 @@ def theirs(x, g, dtype, threads):
     from torch import nn
 
     torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() and on_gpu() else "cpu"
+    device = "cuda" if machine.on_gpu() and torch.cuda.is_available() else "cpu"
     pool, unpool = nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)
 
     def make(layout):
@@ -84,12 +84,6 @@ def theirs(x, g, dtype, threads):
         return both
 
     return {f"pytorch_{layout}": make(layout) for layout in LAYOUTS}
-
-
-def on_gpu():
-    import jax
-
-    return jax.default_backend() == "gpu"
 
 
 def seconds(call, calls):
@@ -135,8 +129,6 @@ def main():
     stages = STAGES
     if arguments.smoke:
         stages, arguments.batch, arguments.repeats = ((8, 8, 4), (4, 4, 8)), 2, 2
-    from fcn_jax import runtime
-
     runtime.prepare()
     report = {
         **vars(arguments),

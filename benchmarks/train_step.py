@@ -1,23 +1,31 @@
-"""A float32 training step of FCN-8s here and in PyTorch, timed in turns in one run.
+"""A training step of FCN-8s here and in PyTorch, timed in turns in one run.
 
 python benchmarks/train_step.py                        # VGG-16, one 320x320 image
 python benchmarks/train_step.py --width 0.5 --fc-features 2048 --batch-norm \
     --padding same --size 176 240 --batch 8            # the CamVid run's step
+python benchmarks/train_step.py --precision highest    # a GPU without TF32
+python benchmarks/train_step.py --dtype bfloat16       # encoder; autocast in PyTorch
 
-Forward, loss, backward and SGD with momentum on both sides; PyTorch runs eagerly,
-channels_last. Prints JSON: medians in seconds, their ratio (ours / PyTorch's, the
-median of the pairs) and the peak memory of the process. Needs `pip install torch`.
+Forward, loss, backward and SGD with momentum on both sides, on the default device of
+JAX; PyTorch runs eagerly, channels_last. Prints JSON: medians in seconds, their ratio
+(ours / PyTorch's, the median of the pairs) and the peak memory of the process. Where
+PyTorch is not installed (`pip install torch`), ours alone.
 """
 
 import argparse
+import functools
+import importlib.util
 import json
 import resource
 import statistics
 import time
 
+import jax
 import numpy as np
 
-from fcn_jax import runtime
+import fcn_jax
+import machine
+from fcn_jax import optim, runtime, training
 
 STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 
@@ -29,6 +37,10 @@ def torch_step(arguments, image, labels):
     from torch import nn
 
     torch.set_num_threads(arguments.threads)
+    tf32 = arguments.precision != "highest"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True
+    device = "cuda" if machine.on_gpu() and torch.cuda.is_available() else "cpu"
     caffe = arguments.padding == "caffe"
 
     class Net(nn.Module):
@@ -56,7 +68,8 @@ def torch_step(arguments, image, labels):
             self.score_pool3 = nn.Conv2d(three, arguments.classes, 1)
 
         def upscore(self, x, factor):
-            taps = 1 - (torch.arange(2 * factor) - (factor - 0.5)).abs() / factor
+            place = torch.arange(2 * factor, device=x.device)
+            taps = 1 - (place - (factor - 0.5)).abs() / factor
             kernel = torch.outer(taps, taps).expand(arguments.classes, 1, -1, -1)
             return F.conv_transpose2d(
                 x, kernel, stride=factor, groups=arguments.classes
@@ -82,29 +95,27 @@ def torch_step(arguments, image, labels):
             at = 31 if caffe else 4
             return self.upscore(x, 8)[:, :, at : at + height, at : at + width]
 
-    net = Net().to(memory_format=torch.channels_last).train()
+    net = Net().to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(net.parameters(), 1e-3, momentum=0.9)
     x = torch.tensor(image).permute(0, 3, 1, 2).float() - 116.0
-    x = x.contiguous(memory_format=torch.channels_last)
-    y = torch.tensor(labels.astype(np.int64))
+    x = x.to(device).contiguous(memory_format=torch.channels_last)
+    y = torch.tensor(labels.astype(np.int64)).to(device)
+    low = torch.autocast(device, torch.bfloat16, arguments.dtype == "bfloat16")
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(net(x), y, ignore_index=255).backward()
+        with low:
+            loss = F.cross_entropy(net(x), y, ignore_index=255)
+        loss.backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return step
 
 
 def jax_step(arguments, image, labels):
     """A function that does one step of ours."""
-    import functools
-
-    import jax
-
-    import fcn_jax
-    from fcn_jax import optim, training
-
     model = fcn_jax.create(
         "fcn8s",
         arguments.classes,
@@ -112,6 +123,7 @@ def jax_step(arguments, image, labels):
         fc_features=arguments.fc_features,
         padding=arguments.padding,
         batch_norm=arguments.batch_norm,
+        dtype=jax.numpy.dtype(arguments.dtype),
     )
     variables = training.init_variables(model, 0)
     optimizer = optim.caffe_sgd(1e-3, 0.9)
@@ -132,6 +144,13 @@ def jax_step(arguments, image, labels):
     return step
 
 
+def device_peak_mib():
+    """Peak of the memory that JAX took on its device; None where it does not count."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    peak = stats.get("peak_bytes_in_use")
+    return peak if peak is None else peak // 2**20
+
+
 def seconds(step):
     start = time.perf_counter()
     step()
@@ -147,31 +166,41 @@ def main():
     parser.add_argument("--classes", type=int, default=21)
     parser.add_argument("--padding", choices=("caffe", "same"), default="caffe")
     parser.add_argument("--batch-norm", action="store_true")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--precision", choices=("default", "highest"), default="default"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.size, arguments.width, arguments.repeats = (32, 32), 1 / 64, 2
     runtime.prepare()
+    if arguments.precision != "default":
+        jax.config.update("jax_default_matmul_precision", arguments.precision)
     rng = np.random.default_rng(0)
     shape = (arguments.batch, *arguments.size)
     image = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
     labels = rng.integers(0, arguments.classes, shape).astype(np.uint8)
-    steps = [make(arguments, image, labels) for make in (jax_step, torch_step)]
+    makers = [jax_step]
+    if importlib.util.find_spec("torch"):
+        makers.append(torch_step)
+    steps = [make(arguments, image, labels) for make in makers]
     for step in steps * 2:
         step()
-    pairs = [[seconds(step) for step in steps] for _ in range(arguments.repeats)]
-    import jax
-    import torch
-
+    rounds = [[seconds(step) for step in steps] for _ in range(arguments.repeats)]
     report = {
         **vars(arguments),
-        "seconds": statistics.median(pair[0] for pair in pairs),
-        "seconds_pytorch": statistics.median(pair[1] for pair in pairs),
-        "ratio": statistics.median(a / b for a, b in pairs),
-        "pairs": pairs,
+        "seconds": statistics.median(times[0] for times in rounds),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "jax": jax.__version__,
-        "torch": torch.__version__,
+        "device_peak_mib": device_peak_mib(),
     }
+    if len(steps) == 2:
+        report["seconds_pytorch"] = statistics.median(times[1] for times in rounds)
+        report["ratio"] = statistics.median(a / b for a, b in rounds)
+    report["rounds"] = rounds
+    report.update(machine.describe())
     print(json.dumps(report, indent=2))
 
 

@@ -35,7 +35,6 @@ class Archive:
 
 
 _OXFORD = "http://host.robots.ox.ac.uk/pascal/VOC"
-_OXFORD_2 = "https://thor.robots.ox.ac.uk/pascal/VOC"
 _CONTOURS = "Research/Projects/CS/vision/grouping/semantic_contours"
 
 ARCHIVES = {
@@ -44,17 +43,15 @@ ARCHIVES = {
         ("6cd6e144f989b92b3379bac3b3de84fd",),
         (
             f"{_OXFORD}/voc2012/VOCtrainval_11-May-2012.tar",
-            f"{_OXFORD_2}/voc2012/VOCtrainval_11-May-2012.tar",
+            "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
             "https://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
         ),
     ),
     "voc2011": Archive(
         "VOCtrainval_25-May-2011.tar",
         ("6c3384ef61512963050cb5d687e5bf1e",),
-        (
-            f"{_OXFORD}/voc2011/VOCtrainval_25-May-2011.tar",
-            f"{_OXFORD_2}/voc2011/VOCtrainval_25-May-2011.tar",
-        ),
+        # The host that has VOC 2012 too is not known to have this one.
+        (f"{_OXFORD}/voc2011/VOCtrainval_25-May-2011.tar",),
     ),
     # As it is served, and as some programs save it: decompressed on the way.
     "sbd": Archive(
