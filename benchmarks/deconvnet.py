@@ -82,7 +82,14 @@ def torch_net(width):
                 x = stage(F.max_unpool2d(x, found, 2))
             return self.score(x)
 
-    return Net().to(memory_format=torch.channels_last)
+    return Net().to(torch_device(), memory_format=torch.channels_last)
+
+
+def torch_device():
+    """That of JAX: both sides compute on one device."""
+    import torch
+
+    return "cuda" if machine.on_gpu() and torch.cuda.is_available() else "cpu"
 
 
 def torch_training(arguments, image, labels):
@@ -94,13 +101,15 @@ def torch_training(arguments, image, labels):
     net = torch_net(arguments.width).train()
     optimizer = torch.optim.SGD(net.parameters(), 1e-3, momentum=0.9)
     x = torch.tensor(image).permute(0, 3, 1, 2).float() - 116.0
-    x = x.contiguous(memory_format=torch.channels_last)
-    y = torch.tensor(labels.astype(np.int64))
+    x = x.to(torch_device()).contiguous(memory_format=torch.channels_last)
+    y = torch.tensor(labels.astype(np.int64)).to(torch_device())
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(net(x), y, ignore_index=255).backward()
         optimizer.step()
+        if torch_device() == "cuda":
+            torch.cuda.synchronize()
 
     return step
 
@@ -112,12 +121,12 @@ def torch_inference(arguments, image, boxes):
 
     torch.set_num_threads(arguments.threads)
     net = torch_net(arguments.width).eval()
-    x = torch.tensor(image).permute(2, 0, 1)[None].float()
+    x = torch.tensor(image).permute(2, 0, 1)[None].float().to(torch_device())
     resize = functools.partial(F.interpolate, mode="bilinear", antialias=True)
 
     @torch.no_grad()
     def run():
-        canvas = torch.zeros(CLASSES, *image.shape[:2])
+        canvas = torch.zeros(CLASSES, *image.shape[:2], device=torch_device())
         for first in range(0, len(boxes), arguments.boxes_at_once):
             these = boxes[first : first + arguments.boxes_at_once]
             crops = [resize(x[:, :, a:c, b:d], (SIDE, SIDE)) for a, b, c, d in these]
@@ -126,7 +135,7 @@ def torch_inference(arguments, image, boxes):
             for score, (a, b, c, d) in zip(scores, these, strict=True):
                 placed = resize(score[None], (c - a, d - b))[0]
                 canvas[:, a:c, b:d] = torch.maximum(canvas[:, a:c, b:d], placed)
-        return canvas.argmax(0)
+        return canvas.argmax(0).cpu()
 
     return run
 

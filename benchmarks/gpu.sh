@@ -26,10 +26,12 @@ FAILED=0
 
 SMOKE=()
 STEP=(--padding same --batch-norm --size 352 480 --batch 8 --repeats 20 --threads 8)
+DECONVNET=(--width 1 --batch 8 --boxes 10 50 --threads 8)
 MODE=gpu
 if [[ ${1:-} == --smoke ]]; then
   SMOKE=(--smoke)
   STEP=(--smoke)
+  DECONVNET=(--smoke)
   MODE=smoke
   rm -rf runs/camvid_smoke
 elif [[ $# -gt 0 ]]; then
@@ -96,6 +98,7 @@ step setup 90 bash -c setup || FAILED=$((FAILED + 1))
 measure pooling 45 pooling "${SMOKE[@]}"
 measure train_step_float32 60 train_step "${STEP[@]}" --precision highest
 measure train_step_bfloat16 60 train_step "${STEP[@]}" --dtype bfloat16
+measure deconvnet 80 deconvnet "${DECONVNET[@]}"
 measure device_parity 60 device_parity "${SMOKE[@]}"
 measure startup 90 startup "${SMOKE[@]}"
 if [[ -d data/camvid ]]; then

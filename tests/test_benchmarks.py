@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TINY = ("device_parity", "eval_memory", "pooling", "startup", "train_step")
+TINY = (
+    "deconvnet",
+    "device_parity",
+    "eval_memory",
+    "pooling",
+    "startup",
+    "train_step",
+)
 
 pytestmark = pytest.mark.slow
 
