@@ -19,7 +19,7 @@ import optax
 from absl import flags
 from ml_collections import config_flags
 
-from fcn_jax import data, files, models, optim
+from fcn_jax import data, files, models, optim, schedules
 from fcn_jax.data import checks, loader, objects
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposal_cache import ProposalCache
@@ -263,7 +263,7 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """The optimiser with its schedule and per-layer multipliers."""
     settings = config.optim
-    schedule = optim.make_schedule(
+    schedule = schedules.make_schedule(
         settings.schedule,
         learning_rate=settings.learning_rate,
         num_steps=config.num_steps,

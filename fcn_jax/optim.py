@@ -1,20 +1,19 @@
-"""Optimisers, schedules, and the multipliers that make layers learn at their own rate.
+"""Optimisers, and the multipliers that make layers learn at their own rate.
 
 References:
     BVLC/caffe, sgd_solver.cpp; fcn.berkeleyvision.org, voc-fcn*/solver.prototxt.
 """
 
-import difflib
 import fnmatch
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-Schedule = Callable[[jax.Array], jax.Array]
+from fcn_jax import schedules
+from fcn_jax.schedules import Schedule
 
 
 class CaffeSgdState(NamedTuple):
@@ -171,7 +170,8 @@ def learns(params: Any, frozen: Sequence[str] = ()) -> Any:
     for pattern in frozen:
         if not fnmatch.filter(layers, pattern):
             raise ValueError(
-                f"frozen: {pattern!r} matches no layer; there are {_names(layers)}."
+                f"frozen: {pattern!r} matches no layer; there are "
+                f"{schedules.listed(layers)}."
             )
 
     def choose(path, _):
@@ -206,107 +206,7 @@ def is_batch_norm(layer: str) -> bool:
     return layer.removeprefix("de").startswith("bn") or layer.endswith("-bn")
 
 
-def _constant(learning_rate, num_steps):
-    del num_steps
-    return optax.constant_schedule(learning_rate)
-
-
-def _step(learning_rate, num_steps, *, boundaries, factor=0.1):
-    del num_steps
-    boundaries = [int(boundary) for boundary in boundaries]
-    _require(
-        all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False)),
-        f"boundaries={boundaries} are not increasing numbers of updates above 0",
-    )
-    scales = dict.fromkeys(boundaries, factor)
-    return optax.piecewise_constant_schedule(learning_rate, scales)
-
-
-def _polynomial(learning_rate, num_steps, *, power=0.9, end=0.0):
-    _require(power > 0, f"power={power} is not positive")
-    return optax.polynomial_schedule(learning_rate, end, power, num_steps)
-
-
-def _cosine(learning_rate, num_steps, *, end_fraction=0.0):
-    _require(0 <= end_fraction <= 1, f"end_fraction={end_fraction} is not in [0, 1]")
-    return optax.cosine_decay_schedule(learning_rate, num_steps, end_fraction)
-
-
-def _warmup_cosine(learning_rate, num_steps, *, warmup_steps=500, end=0.0):
-    _require(
-        0 <= warmup_steps < num_steps,
-        f"warmup_steps={warmup_steps} are not fewer than the {num_steps} of the run",
-    )
-    return optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, warmup_steps, num_steps, end
-    )
-
-
-def _one_cycle(learning_rate, num_steps, *, warmup_fraction=0.3, start_divisor=25.0):
-    _require(
-        0 <= warmup_fraction <= 1, f"warmup_fraction={warmup_fraction} is not in [0, 1]"
-    )
-    _require(start_divisor > 0, f"start_divisor={start_divisor} is not positive")
-    return optax.cosine_onecycle_schedule(
-        num_steps, learning_rate, warmup_fraction, start_divisor
-    )
-
-
-SCHEDULES = {
-    "constant": _constant,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
-    "polynomial": _polynomial,
-    "step": _step,
-    "warmup_cosine": _warmup_cosine,
-}
 OPTIMIZERS = ("adamw", "sgd")
-
-
-def make_schedule(
-    name: str, *, learning_rate: float, num_steps: int, **options: Any
-) -> Schedule:
-    """A learning-rate schedule by name.
-
-    - constant: the same throughout.
-    - step: times `factor` (0.1) from each of the `boundaries` on.
-    - polynomial: down to `end` (0) as (1 - t) ** `power` (0.9).
-    - cosine: down to the share `end_fraction` (0), as half a cosine.
-    - warmup_cosine: up from 0 in `warmup_steps` (500), then as cosine to `end` (0).
-    - one_cycle: up from 1 / `start_divisor` (25) of it for `warmup_fraction` (0.3) of
-      the run, then down to nearly nothing, both as half a cosine.
-
-    Args:
-        name: One of SCHEDULES.
-        learning_rate: The largest rate.
-        num_steps: Optimiser updates of the whole run; after them the rate stays.
-        **options: As above; boundaries and warmup_steps are optimiser updates.
-
-    Returns:
-        Function of the updates done -> learning rate.
-
-    Raises:
-        ValueError: If the name or an option is unknown, one that is needed is
-            missing, or a value has no meaning.
-    """
-    if name not in SCHEDULES:
-        raise ValueError(_unknown("schedule", name, SCHEDULES))
-    parameters = inspect.signature(SCHEDULES[name]).parameters.values()
-    known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-    for option in options:
-        if option not in known:
-            raise ValueError(_unknown(f"option of schedule {name!r}", option, known))
-    for option, parameter in known.items():
-        if parameter.default is parameter.empty and option not in options:
-            raise ValueError(
-                f"schedule {name!r} needs {option!r}; its options are {_names(known)}."
-            )
-    _require(num_steps >= 1, f"num_steps={num_steps} is not positive")
-    _require(
-        0 <= learning_rate < float("inf"),
-        f"learning_rate={learning_rate} is not a finite number from 0 up",
-    )
-    return SCHEDULES[name](learning_rate, num_steps, **options)
 
 
 def make_optimizer(
@@ -327,7 +227,7 @@ def make_optimizer(
     Args:
         name: "sgd" (Caffe's, with its multipliers) or "adamw" (no decay of biases and
             BatchNorm).
-        schedule: See `make_schedule`.
+        schedule: See `schedules.make_schedule`.
         params: The parameters, for the names of their layers.
         momentum: Of SGD.
         weight_decay: Of SGD (in the gradient) or AdamW (decoupled).
@@ -345,7 +245,7 @@ def make_optimizer(
             has no meaning.
     """
     if name not in OPTIMIZERS:
-        raise ValueError(_unknown("optimiser", name, OPTIMIZERS))
+        raise ValueError(schedules.unknown("optimiser", name, OPTIMIZERS))
     lr, decay = multipliers(
         params,
         bias_lr=bias_lr,
@@ -382,18 +282,3 @@ def make_optimizer(
 
 def _with_paths(tree: Any) -> list[tuple[tuple, Any]]:
     return jax.tree_util.tree_flatten_with_path(tree)[0]
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(sorted(names))
-
-
-def _require(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise ValueError(f"make_schedule: {otherwise}.")
-
-
-def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{what} {name!r} is not known; {hint}There are: {_names(known) or 'none'}."

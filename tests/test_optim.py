@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from fcn_jax import optim
+from fcn_jax import optim, schedules
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_frozen_layers_neither_move_nor_decay():
     params = {"conv1_1": {"kernel": kernel}, "score_fr": {"kernel": kernel}}
     grads = jax.tree.map(jnp.ones_like, params)
     grads["conv1_1"]["kernel"] = kernel * jnp.nan  # Not even looked at.
-    schedule = optim.make_schedule("constant", learning_rate=0.1, num_steps=1)
+    schedule = schedules.make_schedule("constant", learning_rate=0.1, num_steps=1)
     for name in optim.OPTIMIZERS:
         for clip_norm in (None, 1.0):
             optimizer = optim.make_optimizer(
@@ -191,7 +191,7 @@ def test_multipliers_of_deconvnet():
 def test_adamw_does_not_decay_biases():
     params = {"conv1_1": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}
     grads = jax.tree.map(jnp.zeros_like, params)
-    schedule = optim.make_schedule("constant", learning_rate=0.1, num_steps=1)
+    schedule = schedules.make_schedule("constant", learning_rate=0.1, num_steps=1)
     after = run(
         optim.make_optimizer("adamw", schedule, params, weight_decay=0.5),
         params,
@@ -204,84 +204,11 @@ def test_adamw_does_not_decay_biases():
 def test_clipping_bounds_the_whole_gradient():
     params = {"conv1_1": {"kernel": jnp.zeros((1, 2))}}
     grads = {"conv1_1": {"kernel": jnp.array([[30.0, 40.0]])}}
-    schedule = optim.make_schedule("constant", learning_rate=1.0, num_steps=1)
+    schedule = schedules.make_schedule("constant", learning_rate=1.0, num_steps=1)
     after = run(
         optim.make_optimizer("sgd", schedule, params, clip_norm=5.0), params, [grads]
     )
     np.testing.assert_allclose(after["conv1_1"]["kernel"], [[-3, -4]], rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "expected"),
-    [
-        ("constant", {}, {0: 2.0, 100: 2.0}),
-        ("step", {"boundaries": (10, 50), "factor": 0.1}, {9: 2.0, 10: 0.2, 60: 0.02}),
-        ("polynomial", {"power": 1.0}, {0: 2.0, 50: 1.0, 100: 0.0}),
-        ("cosine", {}, {0: 2.0, 50: 1.0, 100: 0.0}),
-        ("warmup_cosine", {"warmup_steps": 10}, {0: 0.0, 5: 1.0, 10: 2.0, 100: 0.0}),
-        ("warmup_cosine", {"warmup_steps": 0, "end": 1.0}, {0: 2.0, 50: 1.5, 100: 1.0}),
-        ("one_cycle", {}, {0: 0.08, 30: 2.0, 65: 1.0, 100: 0.0}),
-        (
-            "one_cycle",
-            {"warmup_fraction": 0.5, "start_divisor": 10.0},
-            {0: 0.2, 25: 1.1, 50: 2.0},
-        ),
-        ("cosine", {"end_fraction": 0.5}, {0: 2.0, 50: 1.5, 100: 1.0, 150: 1.0}),
-        ("polynomial", {"power": 2.0, "end": 1.0}, {0: 2.0, 50: 1.25, 120: 1.0}),
-    ],
-)
-def test_schedules(name, options, expected):
-    schedule = optim.make_schedule(name, learning_rate=2.0, num_steps=100, **options)
-    for count, rate in expected.items():
-        # optax works in float32, and its one_cycle ends at 4e-6 of the largest rate.
-        assert float(schedule(jnp.int32(count))) == pytest.approx(rate, abs=1e-5)
-
-
-@pytest.mark.parametrize("name", sorted(optim.SCHEDULES))
-@pytest.mark.parametrize("num_steps", (1, 2, 3))
-def test_short_runs_have_finite_rates(name, num_steps):
-    options = {"step": {"boundaries": (1,)}, "warmup_cosine": {"warmup_steps": 0}}
-    schedule = optim.make_schedule(
-        name, learning_rate=2.0, num_steps=num_steps, **options.get(name, {})
-    )
-    rates = [float(schedule(jnp.int32(count))) for count in range(num_steps + 2)]
-    assert all(0 <= rate <= 2 for rate in rates)
-    assert rates[0] > 0
-
-
-def test_schedule_errors():
-    def make(name="constant", learning_rate=1.0, num_steps=10, **options):
-        optim.make_schedule(
-            name, learning_rate=learning_rate, num_steps=num_steps, **options
-        )
-
-    with pytest.raises(ValueError, match="schedule 'cosin' is not known; did you mean"):
-        make("cosin")
-    with pytest.raises(
-        ValueError,
-        match="option of schedule 'step' 'factr' is not known; did you mean 'factor'",
-    ):
-        make("step", factr=1)
-    with pytest.raises(ValueError, match="'constant' 'power' is not .* There are: non"):
-        make("constant", power=1)
-    with pytest.raises(
-        ValueError, match="'step' needs 'boundaries'; its options are boundaries, fact"
-    ):
-        make("step")
-    for options, match in (
-        ({"num_steps": 0}, "num_steps=0 is not positive"),
-        ({"learning_rate": -1.0}, "learning_rate=-1.0 is not a finite number from 0"),
-        ({"learning_rate": float("nan")}, "learning_rate=nan is not a finite number"),
-        ({"name": "step", "boundaries": (5, 5)}, r"boundaries=\[5, 5\] are not incr"),
-        ({"name": "step", "boundaries": (0, 5)}, r"boundaries=\[0, 5\] are not incr"),
-        ({"name": "polynomial", "power": 0}, "power=0 is not positive"),
-        ({"name": "cosine", "end_fraction": 2}, r"end_fraction=2 is not in \[0, 1\]"),
-        ({"name": "warmup_cosine"}, "warmup_steps=500 are not fewer than the 10 of"),
-        ({"name": "one_cycle", "warmup_fraction": -1}, "warmup_fraction=-1 is not in"),
-        ({"name": "one_cycle", "start_divisor": 0}, "start_divisor=0 is not positive"),
-    ):
-        with pytest.raises(ValueError, match=f"make_schedule: {match}"):
-            make(**options)
 
 
 def test_errors():

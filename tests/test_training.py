@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from fcn_jax import models, optim, parallel, training
+from fcn_jax import models, optim, parallel, schedules, training
 
 NUM_CLASSES = 3
 
@@ -150,7 +150,7 @@ def test_fcn32s_fixed_trains_the_last_layer_alone():
     frozen = ("conv*", "fc*")
     optimizer = optim.make_optimizer(
         "sgd",
-        optim.make_schedule("constant", learning_rate=0.1, num_steps=1),
+        schedules.make_schedule("constant", learning_rate=0.1, num_steps=1),
         variables["params"],
         momentum=0.9,
         weight_decay=5e-4,

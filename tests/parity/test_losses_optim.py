@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fcn_jax import losses, optim
+from fcn_jax import losses, optim, schedules
 
 pytestmark = pytest.mark.parity
 
@@ -91,7 +91,7 @@ def test_adamw():
     )
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         params = {"conv": {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}}
-        schedule = optim.make_schedule("constant", learning_rate=0.01, num_steps=20)
+        schedule = schedules.make_schedule("constant", learning_rate=0.01, num_steps=20)
         ours = optim.make_optimizer("adamw", schedule, params, weight_decay=0.1)
         state = ours.init(params)
         for grad_w, grad_b in zip(*grads, strict=True):

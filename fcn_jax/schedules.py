@@ -1,0 +1,130 @@
+"""Learning rates as functions of the update, by name."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import optax
+
+Schedule = Callable[[jax.Array], jax.Array]
+
+
+def _constant(learning_rate, num_steps):
+    del num_steps
+    return optax.constant_schedule(learning_rate)
+
+
+def _step(learning_rate, num_steps, *, boundaries, factor=0.1):
+    del num_steps
+    boundaries = [int(boundary) for boundary in boundaries]
+    _require(
+        all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False)),
+        f"boundaries={boundaries} are not increasing numbers of updates above 0",
+    )
+    scales = dict.fromkeys(boundaries, factor)
+    return optax.piecewise_constant_schedule(learning_rate, scales)
+
+
+def _polynomial(learning_rate, num_steps, *, power=0.9, end=0.0):
+    _require(power > 0, f"power={power} is not positive")
+    return optax.polynomial_schedule(learning_rate, end, power, num_steps)
+
+
+def _cosine(learning_rate, num_steps, *, end_fraction=0.0):
+    _require(0 <= end_fraction <= 1, f"end_fraction={end_fraction} is not in [0, 1]")
+    return optax.cosine_decay_schedule(learning_rate, num_steps, end_fraction)
+
+
+def _warmup_cosine(learning_rate, num_steps, *, warmup_steps=500, end=0.0):
+    _require(
+        0 <= warmup_steps < num_steps,
+        f"warmup_steps={warmup_steps} are not fewer than the {num_steps} of the run",
+    )
+    return optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, warmup_steps, num_steps, end
+    )
+
+
+def _one_cycle(learning_rate, num_steps, *, warmup_fraction=0.3, start_divisor=25.0):
+    _require(
+        0 <= warmup_fraction <= 1, f"warmup_fraction={warmup_fraction} is not in [0, 1]"
+    )
+    _require(start_divisor > 0, f"start_divisor={start_divisor} is not positive")
+    return optax.cosine_onecycle_schedule(
+        num_steps, learning_rate, warmup_fraction, start_divisor
+    )
+
+
+SCHEDULES = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+    "polynomial": _polynomial,
+    "step": _step,
+    "warmup_cosine": _warmup_cosine,
+}
+
+
+def make_schedule(
+    name: str, *, learning_rate: float, num_steps: int, **options: Any
+) -> Schedule:
+    """A learning-rate schedule by name.
+
+    - constant: the same throughout.
+    - step: times `factor` (0.1) from each of the `boundaries` on.
+    - polynomial: down to `end` (0) as (1 - t) ** `power` (0.9).
+    - cosine: down to the share `end_fraction` (0), as half a cosine.
+    - warmup_cosine: up from 0 in `warmup_steps` (500), then as cosine to `end` (0).
+    - one_cycle: up from 1 / `start_divisor` (25) of it for `warmup_fraction` (0.3) of
+      the run, then down to nearly nothing, both as half a cosine.
+
+    Args:
+        name: One of SCHEDULES.
+        learning_rate: The largest rate.
+        num_steps: Optimiser updates of the whole run; after them the rate stays.
+        **options: As above; boundaries and warmup_steps are optimiser updates.
+
+    Returns:
+        Function of the updates done -> learning rate.
+
+    Raises:
+        ValueError: If the name or an option is unknown, one that is needed is
+            missing, or a value has no meaning.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(unknown("schedule", name, SCHEDULES))
+    parameters = inspect.signature(SCHEDULES[name]).parameters.values()
+    known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+    for option in options:
+        if option not in known:
+            raise ValueError(unknown(f"option of schedule {name!r}", option, known))
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise ValueError(
+                f"schedule {name!r} needs {option!r}; its options are {listed(known)}."
+            )
+    _require(num_steps >= 1, f"num_steps={num_steps} is not positive")
+    _require(
+        0 <= learning_rate < float("inf"),
+        f"learning_rate={learning_rate} is not a finite number from 0 up",
+    )
+    return SCHEDULES[name](learning_rate, num_steps, **options)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(f"make_schedule: {otherwise}.")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in alphabetical order, as text."""
+    return ", ".join(sorted(names))
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> str:
+    """The message for a name that is none of those known."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{what} {name!r} is not known; {hint}There are: {listed(known) or 'none'}."
