@@ -27,6 +27,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "crf":
+        return importlib.import_module("fcn_jax.crf")
     if name not in _HOME:
         raise AttributeError(
             f"module 'fcn_jax' has no attribute {name!r}; it has {', '.join(__all__)} "

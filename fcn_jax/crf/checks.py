@@ -1,0 +1,93 @@
+"""What `mean_field` refuses, and what it says then."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcn_jax.ops import extents
+
+NORMALIZATIONS = ("no", "before", "after", "symmetric")
+METHODS = ("lattice", "exact")
+
+
+def check_arrays(unary, image):
+    """Shapes and dtypes, which are known under `jit` too."""
+    if unary.ndim not in (3, 4) or 0 in unary.shape:
+        raise ValueError(
+            f"mean_field: the unary has shape {unary.shape}; expected [H, W, C] or "
+            f"[N, H, W, C]."
+        )
+    if not jnp.issubdtype(unary.dtype, jnp.floating):
+        raise TypeError(
+            f"mean_field: the unary is {unary.dtype}; expected floating point, "
+            f"-log p(class), such as crf.unary_from_logits makes."
+        )
+    if image.shape != (*unary.shape[:-1], 3):
+        raise ValueError(
+            f"mean_field: an image of shape {image.shape} for a unary of shape "
+            f"{unary.shape}; expected {(*unary.shape[:-1], 3)}."
+        )
+    if image.dtype != jnp.uint8:
+        raise TypeError(
+            f"mean_field: the image is {image.dtype}; expected uint8 RGB in [0, 255], "
+            f"which the bandwidths of colour are made for."
+        )
+
+
+def check_options(
+    normalization, compatibility, method, iterations, capacity, num_classes
+):
+    """Names and numbers that are static."""
+    for name, value, known in (
+        ("normalization", normalization, NORMALIZATIONS),
+        ("method", method, METHODS),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"mean_field: {name}={value!r} is not known; choose one of "
+                f"{', '.join(known)}."
+            )
+    if isinstance(compatibility, str):
+        if compatibility != "potts":
+            raise ValueError(
+                f"mean_field: compatibility={compatibility!r} is not known; give "
+                f"'potts', or a matrix [C, C] of costs."
+            )
+    elif jnp.shape(compatibility) != (num_classes, num_classes):
+        raise ValueError(
+            f"mean_field: a compatibility of shape {jnp.shape(compatibility)} for "
+            f"{num_classes} classes; expected ({num_classes}, {num_classes})."
+        )
+    if iterations < 0:
+        raise ValueError(
+            f"mean_field: iterations={iterations} is negative; 0 gives the softmax."
+        )
+    if capacity is not None and capacity < 1:
+        raise ValueError(
+            f"mean_field: capacity={capacity} is not positive; give room for at least "
+            f"one vertex, or None."
+        )
+
+
+def check_bandwidths(bandwidths):
+    """Standard deviations, where their values are known."""
+    for name, value in bandwidths.items():
+        unit = "units of 255" if "rgb" in name else "pixels"
+        if not isinstance(value, jax.core.Tracer) and not float(value) > 0:
+            raise ValueError(
+                f"mean_field: {name}={float(value):g} is not positive; it is a "
+                f"standard deviation, in {unit}."
+            )
+
+
+def check_finite(unary, sizes):
+    """The values of a unary inside the true sizes, outside `jit`."""
+    inside = np.asarray(extents.valid(sizes, *unary.shape[1:3]))
+    wrong = ~np.isfinite(np.asarray(unary)) & inside
+    if wrong.any():
+        image, row, column, label = (int(i[0]) for i in np.nonzero(wrong))
+        raise ValueError(
+            f"mean_field: the unary of image {image} at pixel ({row}, {column}), class "
+            f"{label}, is {float(unary[image, row, column, label])}; expected finite "
+            f"nats (probabilities of 0 go through crf.unary_from_probs, which clips)."
+        )

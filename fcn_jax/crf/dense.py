@@ -1,0 +1,253 @@
+"""Mean-field inference, as pydensecrf iterates it.
+
+References:
+    Krähenbühl and Koltun 2011, arXiv:1210.5644; lucasb-eyer/pydensecrf, densecrf.cpp
+    (the update) and pairwise.cpp (the normalisations).
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from fcn_jax.crf import checks
+from fcn_jax.ops import extents, filtering, permutohedral
+
+Array = jax.Array
+
+_TINY = 1e-20  # Added to a kernel's sums, as in pydensecrf.
+
+
+def mean_field(
+    unary: Array,
+    image: Array,
+    *,
+    smooth_xy: float,
+    smooth_weight: float | Array,
+    bilateral_xy: float,
+    bilateral_rgb: float,
+    bilateral_weight: float | Array,
+    iterations: int,
+    normalization: str = "symmetric",
+    compatibility: str | Array = "potts",
+    method: str = "lattice",
+    sizes: Array | None = None,
+    capacity: int | None = None,
+) -> Array:
+    """Class probabilities after mean-field inference.
+
+    Every pixel is joined to every other by two Gaussian kernels: of position
+    (smoothness), and of position and colour (appearance).
+
+    Args:
+        unary: -log p(class at pixel), [H, W, C] or [N, H, W, C] floating, nats.
+        image: RGB, [H, W, 3] or [N, H, W, 3] uint8.
+        smooth_xy: Standard deviation of the smoothness kernel, pixels.
+        smooth_weight: Its weight, a scalar or one a class, [C].
+        bilateral_xy: Standard deviation of the appearance kernel, pixels.
+        bilateral_rgb: The same in colour, of 255.
+        bilateral_weight: Its weight, a scalar or one a class, [C].
+        iterations: Updates of all pixels at once; 0: the softmax of -unary.
+        normalization: Of both kernels K, by n = K 1: "no", "before" (K (q / n)),
+            "after" ((K q) / n) or "symmetric" (K (q / sqrt n) / sqrt n).
+        compatibility: "potts", or the cost of two labels side by side, [C, C].
+        method: "lattice" (linear in the pixels) or "exact" (for small images).
+        sizes: True (height, width) of every image of a batch, [N, 2] integer, where
+            they were padded at the bottom and right; None: they fill it. Inside,
+            probabilities are those of each image alone.
+        capacity: Room for vertices of the appearance kernel's lattice. None: outside
+            `jit` as much as the images turn out to need; inside, one a pixel.
+
+    Returns:
+        Probabilities, of the shape and dtype of `unary`. Under `jit` an image that
+        has a non-finite unary, or needs more than `capacity`, comes back as all NaN.
+
+    Raises:
+        TypeError: If the image is not uint8, or the unary not floating point.
+        ValueError: If shapes do not fit, or an option or a number has no meaning.
+            Outside `jit` also if a unary is not finite, or the capacity too small,
+            naming the one needed.
+    """
+    unary = jnp.asarray(unary)
+    image = jnp.asarray(image)
+    checks.check_arrays(unary, image)
+    checks.check_options(
+        normalization, compatibility, method, iterations, capacity, unary.shape[-1]
+    )
+    bandwidths = {
+        "smooth_xy": smooth_xy,
+        "bilateral_xy": bilateral_xy,
+        "bilateral_rgb": bilateral_rgb,
+    }
+    checks.check_bandwidths(bandwidths)
+    single = unary.ndim == 3
+    if single:
+        unary, image = unary[None], image[None]
+    if sizes is None:
+        whole = jnp.asarray(unary.shape[1:3], jnp.int32)
+        sizes = jnp.broadcast_to(whole[None], (unary.shape[0], 2))
+    else:
+        sizes = jnp.asarray(sizes)
+        extents.check(sizes, unary.shape)
+    num_pixels = unary.shape[1] * unary.shape[2]
+    traced = any(
+        isinstance(x, jax.core.Tracer)
+        for x in (unary, image, sizes, *bandwidths.values())
+    )
+    dtype = unary.dtype
+    run = functools.partial(
+        _mean_field,
+        unary,
+        image,
+        sizes.astype(jnp.int32),
+        {name: jnp.asarray(value, dtype) for name, value in bandwidths.items()},
+        (jnp.asarray(smooth_weight, dtype), jnp.asarray(bilateral_weight, dtype)),
+        None if isinstance(compatibility, str) else jnp.asarray(compatibility, dtype),
+        iterations=iterations,
+        normalization=normalization,
+        method=method,
+        smooth_capacity=_smooth_capacity(unary.shape[1:3], smooth_xy),
+    )
+    if traced:
+        probs, _ = run(capacity=capacity or num_pixels)
+        return probs[0] if single else probs
+    checks.check_finite(unary, sizes)
+    largest = num_pixels * 6
+    room = capacity or min(largest, _round_up(num_pixels // 8 + 64))
+    probs, needed = run(capacity=room)
+    most = int(needed.max())
+    if method == "lattice" and most > room:
+        if capacity is not None:
+            raise ValueError(
+                f"mean_field: capacity={capacity} is too small; image "
+                f"{int(needed.argmax())} needs {most} vertices: give capacity={most} "
+                f"or more, or None to have it found."
+            )
+        probs, _ = run(capacity=min(largest, _round_up(most)))
+    return probs[0] if single else probs
+
+
+@functools.partial(
+    jax.jit,
+    static_argnames=(
+        "iterations",
+        "normalization",
+        "method",
+        "smooth_capacity",
+        "capacity",
+    ),
+)
+def _mean_field(
+    unary,
+    image,
+    sizes,
+    bandwidths,
+    weights,
+    compatibility,
+    *,
+    iterations,
+    normalization,
+    method,
+    smooth_capacity,
+    capacity,
+):
+    """Probabilities of a batch, and the vertices that each image needs, [N]."""
+
+    def one(each):
+        unary, image, size = each
+        height, width, num_classes = unary.shape
+        inside = extents.valid(size[None], height, width)[0].reshape(-1)
+        flat = unary.reshape(-1, num_classes)
+        flat = jnp.where(inside[:, None], flat, jnp.zeros((), flat.dtype))
+        features = _features(image, bandwidths, flat.dtype)
+        rooms = (smooth_capacity, capacity)
+        filters, needed = [], jnp.zeros((), jnp.int32)
+        fine = jnp.all(jnp.isfinite(flat))
+        for feature, room in zip(features, rooms, strict=True):
+            if method == "exact":
+                filters.append(
+                    functools.partial(_exact, features=feature, valid=inside)
+                )
+                continue
+            lattice = permutohedral.build(feature, room, inside)
+            filters.append(functools.partial(permutohedral.filter_values, lattice))
+            fine = fine & lattice.fits
+            needed = lattice.num_vertices  # Of the last, the appearance kernel.
+        filters = [_normalized(f, inside, normalization, flat.dtype) for f in filters]
+        probs = _iterate(flat, filters, weights, compatibility, iterations)
+        probs = jnp.where(fine, probs, jnp.asarray(jnp.nan, probs.dtype))
+        return probs.reshape(unary.shape), needed
+
+    return jax.lax.map(one, (unary, image, sizes))
+
+
+def _iterate(unary, filters, weights, compatibility, iterations):
+    def update(probs, _):
+        support = jnp.zeros_like(unary)
+        for apply, weight in zip(filters, weights, strict=True):
+            if weight.ndim:
+                weight = weight[None]
+            support = support + weight * apply(probs)
+        if compatibility is not None:
+            # Potts costs 1 for all labels but the own: the same but for a constant.
+            support = -jnp.matmul(
+                support, compatibility.T, precision=jax.lax.Precision.HIGHEST
+            )
+        return jax.nn.softmax(support - unary), None
+
+    probs, _ = jax.lax.scan(update, jax.nn.softmax(-unary), length=iterations)
+    return probs
+
+
+def _features(image, bandwidths, dtype):
+    """Positions, and positions and colours, in standard deviations, [H W, 2 and 5]."""
+    height, width, _ = image.shape
+    row, column = jnp.meshgrid(
+        jnp.arange(height, dtype=dtype), jnp.arange(width, dtype=dtype), indexing="ij"
+    )
+    position = jnp.stack([column, row], axis=-1).reshape(-1, 2)
+    colour = image.reshape(-1, 3).astype(dtype)
+    return (
+        position / bandwidths["smooth_xy"],
+        jnp.concatenate(
+            [
+                position / bandwidths["bilateral_xy"],
+                colour / bandwidths["bilateral_rgb"],
+            ],
+            axis=1,
+        ),
+    )
+
+
+def _exact(values, *, features, valid):
+    return filtering.exact_filter(features, values, valid)
+
+
+def _normalized(apply, inside, normalization, dtype):
+    """A filter divided by what it makes of ones."""
+    if normalization == "no":
+        return apply
+    sums = apply(jnp.ones((inside.shape[0], 1), dtype)) + _TINY
+    sums = jnp.where(inside[:, None], sums, jnp.ones((), dtype))
+    if normalization == "before":
+        return lambda values: apply(values / sums)
+    if normalization == "after":
+        return lambda values: apply(values) / sums
+    root = jnp.sqrt(sums)
+    return lambda values: apply(values / root) / root
+
+
+def _smooth_capacity(shape, smooth_xy):
+    """Room for the vertices of the smoothness kernel: 1.18 a square deviation."""
+    height, width = shape
+    most = 3 * height * width
+    if isinstance(smooth_xy, jax.core.Tracer):
+        return min(most, height * width + 64)
+    deviations = (height / float(smooth_xy) + 4) * (width / float(smooth_xy) + 4)
+    return min(most, int(1.3 * deviations) + 64)
+
+
+def _round_up(count):
+    """To a power of two, or to three quarters of one: few compilations."""
+    power = 1 << max(0, int(count) - 1).bit_length()
+    return 3 * power // 4 if count <= 3 * power // 4 else power

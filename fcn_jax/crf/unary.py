@@ -1,0 +1,68 @@
+"""Unaries: what each label costs each pixel by itself, -log p, in nats."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+
+def unary_from_logits(logits: Array) -> Array:
+    """-log softmax, [..., C] floating; what a network's scores cost, in nats."""
+    return -jax.nn.log_softmax(logits)
+
+
+def unary_from_probs(probs: Array, clip: float = 1e-5) -> Array:
+    """-log of probabilities, none of which is taken for less than `clip`.
+
+    Args:
+        probs: [..., C] floating, summing to 1.
+        clip: The least probability.
+
+    Returns:
+        [..., C], in nats.
+
+    Raises:
+        ValueError: Outside `jit`, if they do not sum to 1.
+    """
+    probs = jnp.asarray(probs)
+    if not isinstance(probs, jax.core.Tracer):
+        off = np.abs(np.asarray(probs.sum(axis=-1), np.float64) - 1)
+        if not (off <= 1e-3).all():
+            worst = np.unravel_index(np.nanargmax(off), off.shape)
+            raise ValueError(
+                f"unary_from_probs: probabilities at {tuple(map(int, worst))} sum to "
+                f"{float(np.asarray(probs).sum(-1)[worst]):g}; expected 1 over the "
+                f"last axis (logits go through unary_from_logits)."
+            )
+    return -jnp.log(jnp.clip(probs, clip, 1))
+
+
+def unary_from_labels(
+    labels: Array, num_classes: int, confidence: float = 0.7, unknown: int = 255
+) -> Array:
+    """Costs of labels that are right with some probability.
+
+    Args:
+        labels: [H, W] or [N, H, W] integer, in [0, num_classes) or `unknown`.
+        num_classes: C, at least 2.
+        confidence: Probability of the given label; the others share the rest.
+        unknown: The label of pixels of which nothing is known.
+
+    Returns:
+        [..., C] float32, in nats.
+
+    Raises:
+        ValueError: If the confidence is not in (0, 1) or there are not two classes.
+    """
+    if not 0 < confidence < 1 or num_classes < 2:
+        raise ValueError(
+            f"unary_from_labels: confidence={confidence}, num_classes={num_classes}; "
+            f"expected a probability in (0, 1), and at least 2 classes."
+        )
+    labels = jnp.asarray(labels)
+    own = jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
+    rest = (1 - confidence) / (num_classes - 1)
+    probs = rest + own * (confidence - rest)
+    known = (labels != unknown)[..., None]
+    return -jnp.log(jnp.where(known, probs, 1 / num_classes))
