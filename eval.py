@@ -14,7 +14,6 @@ python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=DIR \
     --with_run=DIR_OF_FCN8S --compare
 """
 
-import math
 import time
 from pathlib import Path
 
@@ -105,6 +104,7 @@ def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows
         scales=list(run.members[0].predictor(scales, flip).scales),
         flip=flip,
         inference=run.config.inference.to_dict(),
+        crf=run.config.crf.parameters or None,
         members=[str(member.workdir) for member in run.members],
         seconds=round(seconds, 2),
     )
@@ -125,15 +125,19 @@ def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows
 def compare(run, out):
     """Score each network and their ensemble: the four metrics, and IU by object size.
 
-    Writes comparison.json and comparison.txt, and a sheet of pictures for each.
+    Before and after the CRF, if the config has one. Writes comparison.json and
+    comparison.txt, and a sheet of pictures for each.
     """
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
         rows = {str(member.workdir): [member] for member in run.members}
     if len(run.members) > 1:
         rows["ensemble"] = run.members
+    rows = {name: (members, False) for name, members in rows.items()}
+    if run.config.crf.parameters:
+        rows |= {f"{name}+CRF": (members, True) for name, (members, _) in rows.items()}
     results = {}
-    for name, members in rows.items():
+    for name, (members, crf) in rows.items():
         pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
         sizes = ObjectSizes(run.source, run.config.model.num_classes)
 
@@ -142,7 +146,7 @@ def compare(run, out):
             sizes(batch, pred)
 
         start = time.perf_counter()
-        scores = run.score(on_batch=on_batch, members=members)
+        scores = run.score(on_batch=on_batch, members=members, crf=crf)
         pictures.write_sheet()
         results[name] = {
             **{metric: scores[metric] for metric in configuration.HEADLINE_METRICS},
@@ -199,20 +203,6 @@ def compare_resolutions(run, out, resolutions, flip=False):
     return results
 
 
-def parse_numbers(name, text):
-    """Positive numbers separated by commas."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or not all(n > 0 and math.isfinite(n) for n in numbers):
-        raise ValueError(
-            f"--{name}={text} is not understood; give positive numbers separated by "
-            f"commas, such as --{name}=0.5,1,2."
-        )
-    return numbers
-
-
 def define_flags():
     """Declare the flags of this script."""
     configuration.define_flags()
@@ -235,7 +225,9 @@ def define_flags():
 def run_flags(values):
     """Evaluate as the command line says."""
     config = configuration.config_of_flags()
-    scales = parse_numbers("scales", values.scales) if values.scales else None
+    scales = (
+        configuration.parse_numbers("scales", values.scales) if values.scales else None
+    )
     run = Evaluation(
         config,
         values.workdir,
@@ -246,7 +238,7 @@ def run_flags(values):
     )
     out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
     if values.resolutions:
-        resolutions = parse_numbers("resolutions", values.resolutions)
+        resolutions = configuration.parse_numbers("resolutions", values.resolutions)
         compare_resolutions(run, out, resolutions, values.flip)
     elif values.compare:
         compare(run, out)

@@ -70,6 +70,12 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.optim.frozen = ()  # Layer-name patterns that do not learn.
     config.optim.clip_norm = 0.0  # Of the whole gradient; 0: off.
 
+    # Dense CRF after the network, in eval.py: a name of fcn_jax.crf.PARAMETERS, or the
+    # JSON file of a search (python -m fcn_jax crf_search); "": none.
+    config.crf = ml_collections.ConfigDict()
+    config.crf.parameters = ""
+    config.crf.capacity = 0  # Vertices of the lattice; 0: one a pixel.
+
     config.log_every = 100
     config.eval_every = 1000
     config.checkpoint_every = 1000

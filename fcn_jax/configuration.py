@@ -5,6 +5,7 @@
 
 import ast
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,8 @@ HEADLINE_METRICS = (
 )
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
-# the end: they may differ when a run goes on. So may all of config.inference.
+# the end: they may differ when a run goes on. So may all of config.inference and of
+# config.crf.
 _FREE_KEYS = (
     "log_every",
     "eval_every",
@@ -115,6 +117,20 @@ def _readable(error: Exception) -> str:
 def config_of_flags() -> ml_collections.ConfigDict:
     """The config of the command line, overrides applied."""
     return flags.FLAGS.config
+
+
+def parse_numbers(name: str, text: str) -> tuple[float, ...]:
+    """Positive numbers separated by commas."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(n > 0 and math.isfinite(n) for n in numbers):
+        raise ValueError(
+            f"--{name}={text} is not understood; give positive numbers separated by "
+            f"commas, such as --{name}=0.5,1,2."
+        )
+    return numbers
 
 
 def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
@@ -348,7 +364,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
         differing = [
             f"{name}: {old!r} there, {new!r} now"
             for name, old, new in _differences(theirs, ours)
-            if name not in free and not name.startswith("inference.")
+            if name not in free and not name.startswith(("inference.", "crf."))
         ]
         if differing:
             raise ValueError(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax import metrics, parallel
+from fcn_jax import metrics, parallel, training
 
 # Entries of a batch that only the host needs; the rest goes to the devices.
 _HOST_KEYS = ("id", "index", "example_valid")
@@ -39,21 +39,43 @@ def evaluate(
 
     Returns:
         The confusion matrix, int64 [C, C]: row = truth, column = prediction.
+
+    Raises:
+        FloatingPointError: If an image has scores that are NaN, naming it.
     """
     confusion = parallel.replicate(metrics.Confusion.zero(num_classes), devices)
     for batch in batches:
-        sent = {name: x for name, x in batch.items() if name not in _HOST_KEYS}
-        confusion, pred = step(
-            variables, confusion, parallel.shard_batch(sent, devices)
-        )
+        confusion, pred = step(variables, confusion, to_devices(batch, devices))
+        pred = np.asarray(pred)
+        pred = pred.reshape(-1, *pred.shape[2:])
+        _check_classes(batch, pred)
         if on_batch is not None:
-            pred = np.asarray(pred)
-            on_batch(batch, pred.reshape(-1, *pred.shape[2:]))
+            on_batch(batch, pred)
     # One matrix a device; int64 on the host, where their sum cannot overflow.
     return sum(
         jax.tree.map(lambda x, d=d: np.asarray(x)[d], confusion).to_int64()
         for d in range(len(devices))
     )
+
+
+def to_devices(
+    batch: Mapping[str, np.ndarray], devices: Sequence[jax.Device]
+) -> dict[str, jax.Array]:
+    """The entries of a batch that networks see, split between devices."""
+    sent = {name: x for name, x in batch.items() if name not in _HOST_KEYS}
+    return parallel.shard_batch(sent, devices)
+
+
+def _check_classes(batch, pred):
+    for row in np.flatnonzero(batch["example_valid"]):
+        height, width = batch["sizes"][row]
+        if (pred[row, :height, :width] == training.NOT_A_CLASS).any():
+            raise FloatingPointError(
+                f"{batch['id'][row]}: the scores are NaN. With a CRF its lattice may "
+                f"be too small for this image: raise config.crf.capacity (6 a pixel "
+                f"is the most that it can need). Otherwise the parameters of the "
+                f"network are broken."
+            )
 
 
 def recompute_batch_stats(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from fcn_jax import (
     checkpoints,
@@ -109,7 +110,7 @@ class Evaluation:
         """That of the first network."""
         return self.members[0].checkpoint
 
-    def score(self, scales=None, flip=False, on_batch=None, members=None):
+    def score(self, scales=None, flip=False, on_batch=None, members=None, crf=True):
         """The scores of the split.
 
         Args:
@@ -117,16 +118,14 @@ class Evaluation:
             flip: Whether whole images are seen mirrored too.
             on_batch: See `evaluation.evaluate`.
             members: Networks that take part; None: all.
+            crf: Whether the CRF of the config, if there is one, comes after them.
 
         Returns:
             See `metrics.scores`.
         """
-        members = members or self.members
-        asked = [member.predictor(scales, flip) for member in members]
-        predictor, variables = asked[0], members[0].variables
-        if len(members) > 1:
-            predictor = predictors.combine(asked, self.combine)
-            variables = tuple(member.variables for member in members)
+        predictor, variables = self._asked(members, scales, flip)
+        if crf and self.config.crf.parameters:
+            predictor = predictors.with_crf(predictor, self.config)
         num_classes = self.config.model.num_classes
         step = parallel.data_parallel(
             training.eval_step,
@@ -134,17 +133,54 @@ class Evaluation:
             log_probs=predictor.log_probs,
             num_classes=num_classes,
         )
-        batches = loader.eval_batches(
+        confusion = evaluation.evaluate(
+            step,
+            variables,
+            self._batches(predictor),
+            self.devices,
+            num_classes,
+            on_batch,
+        )
+        return metrics.scores(confusion, self.source.classes)
+
+    def log_probs(self):
+        """Image by image what the networks say, before any CRF.
+
+        Yields:
+            Image uint8 RGB [H, W, 3], labels uint8 [H, W], and class log-probabilities
+            float32 [H, W, C].
+        """
+        predictor, variables = self._asked()
+        step = parallel.data_parallel(predictor.log_probs, self.devices)
+        for batch in self._batches(predictor):
+            sent = evaluation.to_devices(batch, self.devices)
+            found = np.asarray(step(variables, sent))
+            found = found.reshape(-1, *found.shape[2:])
+            for row in np.flatnonzero(batch["example_valid"]):
+                h, w = batch["sizes"][row]
+                yield (
+                    batch["image"][row, :h, :w],
+                    batch["labels"][row, :h, :w],
+                    found[row, :h, :w],
+                )
+
+    def _asked(self, members=None, scales=None, flip=False):
+        """How networks are asked together, and their variables."""
+        members = members or self.members
+        asked = [member.predictor(scales, flip) for member in members]
+        if len(members) == 1:
+            return asked[0], members[0].variables
+        variables = tuple(member.variables for member in members)
+        return predictors.combine(asked, self.combine), variables
+
+    def _batches(self, predictor):
+        return loader.eval_batches(
             self.source,
             batch_size=self.config.eval_batch_size,
-            num_classes=num_classes,
+            num_classes=self.config.model.num_classes,
             scales=predictor.scales,
             windows=predictor.windows,
         )
-        confusion = evaluation.evaluate(
-            step, variables, batches, self.devices, num_classes, on_batch
-        )
-        return metrics.scores(confusion, self.source.classes)
 
 
 def _check_same_classes(config, second, with_run):

@@ -21,6 +21,8 @@ from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 Array = jax.Array
 Batch = Mapping[str, Array]
 
+NOT_A_CLASS = 255  # Predicted where scores are NaN.
+
 
 class TrainState(struct.PyTreeNode):
     """All that a run carries from one step to the next.
@@ -251,9 +253,13 @@ def eval_step(
         ignore_label: The label that counts nowhere.
 
     Returns:
-        The counts with this batch, and the predicted classes, uint8 [B, H, W].
+        The counts with this batch, and the predicted classes, uint8 [B, H, W]; where
+        a score is NaN, `NOT_A_CLASS`, which is counted nowhere.
     """
-    pred = jnp.argmax(log_probs(variables, batch), axis=-1).astype(jnp.int32)
+    scores = log_probs(variables, batch)
+    pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
+    broken = jnp.any(jnp.isnan(scores), axis=-1)
+    pred = jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
     labels = batch["labels"].astype(jnp.int32)
     counts = metrics.confusion_matrix(labels, pred, num_classes, ignore_label)
     return confusion.add(counts), pred.astype(jnp.uint8)

@@ -1,0 +1,111 @@
+r"""Search the dense CRF's parameters that give a run the best mean IU on a split.
+
+python -m fcn_jax crf_search --config=configs/NAME.py --workdir=DIR --out=crf.json
+    [--split=val] [--images=100] [--start=deeplab] [--with_run=DIR2]
+    [--bilateral_xy=50,60,80,100] [--bilateral_rgb=3,5,8,13] [--bilateral_weight=4,5,10]
+
+All combinations are tried on the first images of the split, with smoothness,
+iterations and normalisation of --start. The networks run once. What is best goes to
+--out; evaluate with --config.crf.parameters=crf.json, on another split.
+"""
+
+import functools
+import itertools
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from fcn_jax import configuration, crf, files, metrics, runs, runtime
+
+_REQUIRED = {"config": "configs/NAME.py", "workdir": "DIR", "out": "FILE.json"}
+# Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
+_GRID = {
+    "bilateral_xy": "50,60,80,100",
+    "bilateral_rgb": "3,5,8,13",
+    "bilateral_weight": "4,5,10",
+}
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    configuration.define_flags()
+    flags.DEFINE_string("out", None, "JSON file of the best parameters.")
+    flags.DEFINE_string("split", None, "Split; the config's eval_split by default.")
+    flags.DEFINE_integer("images", 100, "Images of the split, from the first on.")
+    flags.DEFINE_string("with_run", None, "A second run: search for the ensemble.")
+    flags.DEFINE_enum("start", "deeplab", list(crf.PARAMETERS), "All that is fixed.")
+    for name, values in _GRID.items():
+        flags.DEFINE_string(name, values, "Values to try.")
+
+
+parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+
+
+def run_flags(values: flags.FlagValues) -> None:
+    """Search as the command line says."""
+    grid = {
+        name: configuration.parse_numbers(name, values[name].value) for name in _GRID
+    }
+    if values.images < 1:
+        raise ValueError(f"--images={values.images} is not positive.")
+    run = runs.Evaluation(
+        configuration.config_of_flags(),
+        values.workdir,
+        values.split,
+        with_run=values.with_run,
+    )
+    results = search(run, grid, crf.PARAMETERS[values.start], values.images)
+    files.write_json(
+        Path(values.out),
+        {
+            "parameters": results[0]["parameters"],
+            "mean_iu": results[0]["mean_iu"],
+            "split": run.source.split,
+            "images": min(values.images, len(run.source)),
+            "tried": results,
+        },
+    )
+    print(f"best: {results[0]}; in {values.out}, with all that were tried")
+
+
+def search(run, grid, start, num_images):
+    """Mean IU of every combination, the best first.
+
+    Args:
+        run: A `runs.Evaluation`.
+        grid: Values to try, by name of a keyword of `crf.mean_field`.
+        start: The other keywords.
+        num_images: Images of the split to look at.
+
+    Returns:
+        Dicts of `mean_iu` and `parameters`; the first of all is best, and the network
+        without a CRF is among them, with parameters of 0 iterations.
+    """
+    items = list(itertools.islice(run.log_probs(), num_images))
+    tried = [start | {"iterations": 0}] + [
+        start | dict(zip(grid, values, strict=True))
+        for values in itertools.product(*grid.values())
+    ]
+    num_classes = len(run.source.classes)
+    results = []
+    for parameters in tqdm(tried, unit="combination", disable=None):
+        confusion = np.zeros((num_classes, num_classes), np.int64)
+        for image, labels, log_probs in items:
+            probs = crf.mean_field(-log_probs, image, **parameters)
+            pred = np.asarray(probs.argmax(-1))
+            counts = labels < num_classes
+            pairs = labels[counts].astype(np.int64) * num_classes + pred[counts]
+            found = np.bincount(pairs, minlength=num_classes**2)
+            confusion += found.reshape(num_classes, num_classes)
+        mean_iu = metrics.scores(confusion)["mean_iu"]
+        results.append({"mean_iu": mean_iu, "parameters": parameters})
+    return sorted(results, key=lambda result: -(result["mean_iu"] or 0))
+
+
+def main(argv: list[str]) -> None:
+    """Read the flags and search."""
+    del argv
+    runtime.prepare()
+    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
