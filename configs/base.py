@@ -71,7 +71,8 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.optim.clip_norm = 0.0  # Of the whole gradient; 0: off.
 
     # Dense CRF after the network, in eval.py: a name of fcn_jax.crf.PARAMETERS, or the
-    # JSON file of a search (python -m fcn_jax crf_search); "": none.
+    # JSON file of a search (python -m fcn_jax crf_search); "": none. (model.crf is one
+    # that is trained.)
     config.crf = ml_collections.ConfigDict()
     config.crf.parameters = ""
     config.crf.capacity = 0  # Vertices of the lattice; 0: one a pixel.
@@ -118,6 +119,7 @@ def _fcn():
     model.upsampling = "fixed"
     model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
     model.dtype = "float32"  # Or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
     return model
 
 
@@ -134,6 +136,7 @@ def _deconvnet():
     model.freeze_batch_norm = False
     model.dropout_rate = 0.0
     model.dtype = "float32"  # Or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
     return model
 
 

@@ -20,7 +20,7 @@ import optax
 from absl import flags
 from ml_collections import config_flags
 
-from fcn_jax import data, files, models, optim, schedules
+from fcn_jax import crf, data, files, models, optim, schedules
 from fcn_jax.data import checks, loader, objects
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposal_cache import ProposalCache
@@ -253,6 +253,7 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
+    crf_parameters = options.pop("crf")
     if not options.get("skip_scales"):
         options.pop("skip_scales", None)
     if options["dtype"] not in ("float32", "bfloat16"):
@@ -261,7 +262,15 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
             f"'bfloat16'."
         )
     options["dtype"] = jnp.dtype(options["dtype"])
-    return models.create(name, num_classes, axis_name=axis_name, **options)
+    network = models.create(name, num_classes, axis_name=axis_name, **options)
+    if not crf_parameters:
+        return network
+    layer = crf.CRF(
+        num_classes,
+        capacity=config.crf.capacity or None,
+        **crf.parameters_named(crf_parameters),
+    )
+    return crf.WithCRF(network, layer, make_preprocessing(config))
 
 
 def make_preprocessing(config: ml_collections.ConfigDict) -> Preprocessing:

@@ -4,13 +4,10 @@
 """
 
 import functools
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 from flax import linen as nn
 
@@ -155,34 +152,16 @@ def with_crf(predictor: Predictor, config: ml_collections.ConfigDict) -> Predict
     Raises:
         ValueError: If its parameters are neither published ones nor a JSON file.
     """
-    parameters = crf_parameters(config.crf.parameters)
+    parameters = crf.parameters_named(config.crf.parameters)
 
     def scores(variables, batch):
-        probs = crf.mean_field(
+        return crf.mean_field(
             -predictor.log_probs(variables, batch),
             batch["image"],
             sizes=batch.get("sizes"),
             capacity=config.crf.capacity or None,
+            logits=True,
             **parameters,
         )
-        return jnp.log(jnp.maximum(probs, jnp.finfo(probs.dtype).tiny))
 
     return predictor._replace(scores=scores)
-
-
-def crf_parameters(name: str) -> dict[str, Any]:
-    """Parameters by the name of who published them, or from a JSON file.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    if name in crf.PARAMETERS:
-        return crf.PARAMETERS[name]
-    path = Path(name)
-    if path.suffix == ".json" and path.exists():
-        found = json.loads(path.read_text("utf-8"))
-        return found["parameters"]
-    raise ValueError(
-        f"config.crf.parameters={name!r} is not known; give the JSON file of a search, "
-        f"or one of {', '.join(crf.PARAMETERS)}."
-    )

@@ -214,8 +214,9 @@ def batch_statistics(
     References:
         HyeonwooNoh/DeconvNet, BN_make_INFERENCE_script.py.
     """
-    # The batch takes the place of the running averages; nothing is dropped.
-    model = model.clone(
+    # The batch takes the place of the running averages; nothing is dropped. A CRF
+    # behind the network has no statistics.
+    model = getattr(model, "network", model).clone(
         bn_momentum=0.0,
         dropout_rate=0.0,
         freeze_batch_norm=False,

@@ -33,6 +33,7 @@ def mean_field(
     method: str = "lattice",
     sizes: Array | None = None,
     capacity: int | None = None,
+    logits: bool = False,
 ) -> Array:
     """Class probabilities after mean-field inference.
 
@@ -57,6 +58,8 @@ def mean_field(
             probabilities are those of each image alone.
         capacity: Room for vertices of the appearance kernel's lattice. None: outside
             `jit` as much as the images turn out to need; inside, one a pixel.
+        logits: Whether to return scores whose softmax are the probabilities, which do
+            not round to 0 and 1.
 
     Returns:
         Probabilities, of the shape and dtype of `unary`. Under `jit` an image that
@@ -90,9 +93,10 @@ def mean_field(
         sizes = jnp.asarray(sizes)
         extents.check(sizes, unary.shape)
     num_pixels = unary.shape[1] * unary.shape[2]
+    weights = smooth_weight, bilateral_weight
     traced = any(
         isinstance(x, jax.core.Tracer)
-        for x in (unary, image, sizes, *bandwidths.values())
+        for x in (unary, image, sizes, *bandwidths.values(), *weights, compatibility)
     )
     dtype = unary.dtype
     run = functools.partial(
@@ -101,20 +105,24 @@ def mean_field(
         image,
         sizes.astype(jnp.int32),
         {name: jnp.asarray(value, dtype) for name, value in bandwidths.items()},
-        (jnp.asarray(smooth_weight, dtype), jnp.asarray(bilateral_weight, dtype)),
+        tuple(jnp.asarray(weight, dtype) for weight in weights),
         None if isinstance(compatibility, str) else jnp.asarray(compatibility, dtype),
         iterations=iterations,
         normalization=normalization,
         method=method,
         smooth_capacity=_smooth_capacity(unary.shape[1:3], smooth_xy),
     )
+
+    def result(scores):
+        scores = scores[0] if single else scores
+        return scores if logits else jax.nn.softmax(scores)
+
     if traced:
-        probs, _ = run(capacity=capacity or num_pixels)
-        return probs[0] if single else probs
+        return result(run(capacity=capacity or num_pixels)[0])
     checks.check_finite(unary, sizes)
     largest = num_pixels * 6
     room = capacity or min(largest, _round_up(num_pixels // 8 + 64))
-    probs, needed = run(capacity=room)
+    scores, needed = run(capacity=room)
     most = int(needed.max())
     if method == "lattice" and most > room:
         if capacity is not None:
@@ -123,8 +131,8 @@ def mean_field(
                 f"{int(needed.argmax())} needs {most} vertices: give capacity={most} "
                 f"or more, or None to have it found."
             )
-        probs, _ = run(capacity=min(largest, _round_up(most)))
-    return probs[0] if single else probs
+        scores, _ = run(capacity=min(largest, _round_up(most)))
+    return result(scores)
 
 
 @functools.partial(
@@ -151,7 +159,7 @@ def _mean_field(
     smooth_capacity,
     capacity,
 ):
-    """Probabilities of a batch, and the vertices that each image needs, [N]."""
+    """Scores of a batch, and the vertices that each image needs, [N]."""
 
     def one(each):
         unary, image, size = each
@@ -174,15 +182,17 @@ def _mean_field(
             fine = fine & lattice.fits
             needed = lattice.num_vertices  # Of the last, the appearance kernel.
         filters = [_normalized(f, inside, normalization, flat.dtype) for f in filters]
-        probs = _iterate(flat, filters, weights, compatibility, iterations)
-        probs = jnp.where(fine, probs, jnp.asarray(jnp.nan, probs.dtype))
-        return probs.reshape(unary.shape), needed
+        scores = _iterate(flat, filters, weights, compatibility, iterations)
+        # A product, so that gradients are NaN too.
+        scores = scores * jnp.where(fine, 1, jnp.nan).astype(scores.dtype)
+        return scores.reshape(unary.shape), needed
 
     return jax.lax.map(one, (unary, image, sizes))
 
 
 def _iterate(unary, filters, weights, compatibility, iterations):
-    def update(probs, _):
+    def update(scores, _):
+        probs = jax.nn.softmax(scores)
         support = jnp.zeros_like(unary)
         for apply, weight in zip(filters, weights, strict=True):
             if weight.ndim:
@@ -193,10 +203,10 @@ def _iterate(unary, filters, weights, compatibility, iterations):
             support = -jnp.matmul(
                 support, compatibility.T, precision=jax.lax.Precision.HIGHEST
             )
-        return jax.nn.softmax(support - unary), None
+        return support - unary, None
 
-    probs, _ = jax.lax.scan(update, jax.nn.softmax(-unary), length=iterations)
-    return probs
+    scores, _ = jax.lax.scan(update, -unary, length=iterations)
+    return scores
 
 
 def _features(image, bandwidths, dtype):

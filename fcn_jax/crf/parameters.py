@@ -1,5 +1,10 @@
-"""Published parameters of the dense CRF, by whom; keyword arguments of `mean_field`."""
+"""Parameters of the dense CRF, published ones and found ones.
 
+All are keyword arguments of `mean_field`.
+"""
+
+import json
+from pathlib import Path
 from typing import Any
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -44,3 +49,30 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "normalization": "after",
     },
 }
+
+
+def parameters_named(name: str) -> dict[str, Any]:
+    """Parameters by the name of who published them, or from the JSON file of a search.
+
+    Args:
+        name: A key of `PARAMETERS`, or the path of a file that ends in .json and holds
+            them under "parameters" (python -m fcn_jax crf_search).
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if name in PARAMETERS:
+        return PARAMETERS[name]
+    path = Path(name)
+    if path.suffix == ".json" and path.exists():
+        found = json.loads(path.read_text("utf-8"))
+        if isinstance(found, dict) and isinstance(found.get("parameters"), dict):
+            return found["parameters"]
+        raise ValueError(
+            f"{path} holds no CRF parameters; expected a JSON object with an entry "
+            f"'parameters', as python -m fcn_jax crf_search writes it."
+        )
+    raise ValueError(
+        f"CRF parameters {name!r} are not known; give the JSON file of a search, or "
+        f"one of {', '.join(PARAMETERS)}."
+    )
