@@ -120,17 +120,20 @@ def test_labels_recipe_and_what_is_told(tmp_path, small):
 
 # Imports nothing but the standard library, and what JAX itself needs.
 LONELY = """
+import importlib.machinery
 import sys
 allowed = {"jax", "jaxlib", "numpy", "ml_dtypes", "opt_einsum", "scipy", "flatbuffers"}
 allowed |= {"exported", *sys.stdlib_module_names}
 
-class Nothing:
-    def find_spec(name, path=None, target=None):
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in allowed and not top.startswith("_sysconfigdata"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if top in allowed or top.startswith("_sysconfigdata"):
+            return super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Nothing)
+machinery = importlib.machinery
+sys.meta_path[:] = [machinery.BuiltinImporter, machinery.FrozenImporter, Finder]
 for name in ("flax", "optax", "orbax", "tensorflow_datasets", "grain", "fcn_jax"):
     try:
         __import__(name)
