@@ -10,18 +10,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fcn_jax.exported import load_exported
     from fcn_jax.models import create
     from fcn_jax.preprocessing import deprocess, preprocess
     from fcn_jax.viz import decode_labels
 
 __version__ = "0.1.0"
-__all__ = ["create", "decode_labels", "deprocess", "preprocess"]
+__all__ = ["create", "decode_labels", "deprocess", "load_exported", "preprocess"]
 
 # Loaded on first use, so that importing the package stays quick.
 _HOME = {
     "create": "fcn_jax.models",
     "decode_labels": "fcn_jax.viz",
     "deprocess": "fcn_jax.preprocessing",
+    "load_exported": "fcn_jax.exported",
     "preprocess": "fcn_jax.preprocessing",
 }
 

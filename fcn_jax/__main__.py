@@ -10,6 +10,7 @@ from absl import app
 COMMANDS = {
     "activations": "draw what the decoder of a trained DeconvNet sees in an image",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
+    "export": "write the network of a run into one file that needs only JAX",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
 

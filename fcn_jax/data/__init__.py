@@ -8,6 +8,8 @@ A source is a sequence: `source[i]` is a dict of `image` (uint8 RGB [H, W, 3]), 
 import difflib
 from typing import Any
 
+from fcn_jax.data import drawing, label_sets
+
 # What can be opened, and where its images come from.
 DATASETS = {
     "folder": "any folder in VOC layout, at root",
@@ -72,3 +74,29 @@ def open_source(
     from fcn_jax.data.voc import open_voc
 
     return open_voc(name.partition("/")[2], split, data_dir, manual_dir)
+
+
+def label_set(
+    name: str, split: str, *, root: str | None = None, palette: str | None = None
+) -> label_sets.LabelSet:
+    """Names and colours of the classes of a data set; none is prepared for it.
+
+    Args:
+        name: One of DATASETS.
+        split: "folder": a split that it has.
+        root: "folder": where it is.
+        palette: "folder": as of `open_source`.
+
+    Returns:
+        The label set.
+
+    Raises:
+        FileNotFoundError: If the folder is not there.
+        ValueError: As `open_source`.
+    """
+    if name.startswith("voc_segmentation/"):
+        return label_sets.VOC
+    if name == "shapes":
+        return label_sets.LabelSet(name, drawing.CLASSES, label_sets.VOC.palette)
+    source = open_source(name, split, root=root, palette=palette)
+    return label_sets.LabelSet(source.name, source.classes, source.palette)

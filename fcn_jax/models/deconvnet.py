@@ -191,7 +191,7 @@ class DeconvNet(nn.Module):
         return x
 
     def _check_not_too_small(self, size, what):
-        if min(size) < self.smallest_image:
+        if any(side < self.smallest_image for side in size):
             raise ValueError(
                 f"DeconvNet: {what} {size[0]}x{size[1]} pixels, but with "
                 f"padding='valid' pool5 of an image below {SMALLEST_VALID}x"

@@ -66,8 +66,7 @@ def _im2col_convolution(
         x[:, i : i + rows, j : j + columns] for i in range(kh) for j in range(kw)
     ]
     windows = jnp.concatenate(windows, axis=-1)  # [N, rows, columns, kh * kw * I]
-    product = windows.reshape(-1, windows.shape[-1]) @ kernel.reshape(-1, features)
-    return product.reshape(*windows.shape[:3], features)
+    return windows @ kernel.reshape(-1, features)
 
 
 def deconvolution(

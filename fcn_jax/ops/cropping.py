@@ -8,6 +8,8 @@ import dataclasses
 from fractions import Fraction
 
 import jax
+import jax.numpy as jnp
+from jax import export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +91,24 @@ def crop(x: jax.Array, offset: int, size: tuple[int, int]) -> jax.Array:
         [N, size[0], size[1], C].
 
     Raises:
-        ValueError: If the cut reaches outside.
+        ValueError: If the cut reaches outside; with symbolic sizes (`jax.export`), for
+            all of which that cannot be answered, it is not asked.
     """
     height, width = size
+    if any(map(export.is_symbolic_dim, (*x.shape[1:3], height, width))):
+        return _crop_by_padding(x, offset, size)
     if offset < 0 or offset + height > x.shape[1] or offset + width > x.shape[2]:
         raise ValueError(
             f"crop: {height}x{width} at offset {offset} does not lie in a map of "
             f"{x.shape[1]}x{x.shape[2]}; check the padding and rounding of the layers."
         )
     return x[:, offset : offset + height, offset : offset + width]
+
+
+def _crop_by_padding(x: jax.Array, offset: int, size: tuple[int, int]) -> jax.Array:
+    """The cut as padding by less than nothing: its size follows without a proof."""
+    ends = [
+        (-offset, offset + wanted - there, 0)
+        for wanted, there in zip(size, x.shape[1:3], strict=True)
+    ]
+    return jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcn_jax.ops import cropping
+
 Array = jax.Array
 
 
@@ -183,11 +185,11 @@ def _pool(x: Array, window: int) -> tuple[Array, Array]:
 def _in_windows(x: Array, window: int, fill: float) -> list[Array]:
     """The values at each position of the windows, row by row, [N, h, w, C] each."""
     n, height, width, channels = x.shape
-    over_h, over_w = -height % window, -width % window
-    if over_h or over_w:
+    h, w = -(-height // window), -(-width // window)
+    over_h, over_w = h * window - height, w * window - width
+    if over_h != 0 or over_w != 0:
         pads = ((0, 0), (0, over_h), (0, over_w), (0, 0))
         x = jnp.pad(x, pads, constant_values=fill)
-    h, w = (height + over_h) // window, (width + over_w) // window
     x = x.reshape(n, h, window, w, window, channels)
     return [x[:, :, i, :, j] for i in range(window) for j in range(window)]
 
@@ -202,7 +204,7 @@ def _unpool(
     here = switches[:, :, None, :, None] == position
     spread = jnp.where(here, x[:, :, None, :, None], jnp.zeros((), x.dtype))
     spread = spread.reshape(n, h * window, w * window, channels)
-    return spread[:, : output_size[0], : output_size[1]]
+    return cropping.crop(spread, 0, output_size)
 
 
 def _select(g: Array, switches: Array, window: int) -> Array:

@@ -1,8 +1,10 @@
 from fractions import Fraction
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from fcn_jax.ops import cropping
 from fcn_jax.ops.cropping import CoordinateMap, upsample_map, window_map
@@ -102,3 +104,19 @@ def test_a_crop_outside_is_refused(offset, size):
     match = f"{size[0]}x{size[1]} at offset {offset} does not lie in a map of 4x5"
     with pytest.raises(ValueError, match=match):
         cropping.crop(jnp.zeros((1, 4, 5, 1)), offset, size)
+
+
+def test_a_crop_of_symbolic_size():
+    """Sizes as nets have them, of which no bound can be proven."""
+
+    def of_halves(x):
+        h, w = (-(-size // 2) for size in x.shape[1:3])
+        return cropping.crop(x, 1, (h // 2 + h // 3, w // 2 + w // 3))
+
+    shape = export.symbolic_shape("n, h, w, 2", constraints=("h >= 3", "w >= 3"))
+    exported = export.export(jax.jit(of_halves))(
+        jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    for height, width in ((7, 12), (3, 8), (20, 5)):
+        x = jnp.arange(2.0 * height * width * 2).reshape(2, height, width, 2)
+        np.testing.assert_array_equal(exported.call(x), of_halves(x))

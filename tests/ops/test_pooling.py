@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 from jax.test_util import check_grads
 
 from fcn_jax.ops import pooling
@@ -123,6 +124,24 @@ def test_no_direction_gathers_or_scatters(size):
     text = jax.jit(both).lower(x, x).compile().as_text()
     assert re.search(r" = \S+ fusion\(| = \S+ select\(", text)  # It is HLO.
     assert not re.findall(r" = .*\b(?:scatter|gather)\(", text)
+
+
+@pytest.mark.parametrize("window", (2, 3))
+def test_symbolic_sizes(key, window):
+    def there_and_back(x):
+        pooled, switches = pooling.max_pool_with_switches(x, window)
+        again, switches2 = pooling.max_pool_with_switches(pooled, window)
+        size = pooled.shape[1:3]
+        again = pooling.max_unpool(again, switches2, window, output_size=size)
+        return pooling.max_unpool(again, switches, window, output_size=x.shape[1:3])
+
+    shape = export.symbolic_shape("n, h, w, 3")
+    exported = export.export(jax.jit(there_and_back))(
+        jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    for size in ((8, 4), (7, 13), (1, 2)):
+        x = jax.random.normal(key, (2, *size, 3))
+        np.testing.assert_array_equal(exported.call(x), there_and_back(x))
 
 
 def test_errors():

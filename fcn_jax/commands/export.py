@@ -1,0 +1,100 @@
+r"""Write the network of a run into one file that is used with JAX alone.
+
+python -m fcn_jax export --workdir=DIR --out=FILE [--output=labels] [--step=N]
+    [--classes=FILE [--palette=FILE]]
+
+The file takes uint8 RGB images of any number and size; see docs/export.md. Names and
+colours of the classes are those of the run's data set; where its folder is not at hand,
+--classes names a text file of them, a name a line.
+"""
+
+import functools
+from pathlib import Path
+
+import jax
+from absl import flags
+
+from fcn_jax import configuration, data, export, exported, runs, runtime
+from fcn_jax.data import label_sets
+
+_REQUIRED = {"workdir": "DIR", "out": "FILE"}
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    flags.DEFINE_string("workdir", None, "Directory of the run.")
+    flags.DEFINE_string("out", None, "The file to write.")
+    flags.DEFINE_enum("output", "logits", exported.OUTPUTS, "What the network gives.")
+    flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
+    flags.DEFINE_string("classes", None, "Text file of the classes' names.")
+    flags.DEFINE_string("palette", None, "Text file of their colours; VOC's without.")
+
+
+parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+
+
+def run_flags(values: flags.FlagValues) -> None:
+    """Export as the command line says."""
+    out = Path(values.out)
+    if out.is_dir():
+        raise ValueError(f"--out={out} is a directory; give the name of a file.")
+    export.require_flatbuffers()
+    config = configuration.config_of_run(values.workdir)
+    labels = label_set(config, values.classes, values.palette)
+    member = runs.Member(config, values.workdir, values.step, jax.local_devices()[:1])
+    export.export_network(
+        out,
+        member.model,
+        jax.tree.map(lambda x: x[0], member.variables),
+        classes=labels.classes,
+        palette=labels.palette,
+        preprocessing=member.recipe,
+        output=values.output,
+        about={"step": member.checkpoint.step, "config": config.model.to_dict()},
+    )
+    print(
+        f"{config.model.name} of step {member.checkpoint.step}, "
+        f"{len(labels.classes)} classes, {out.stat().st_size / 2**20:,.1f} MiB: {out}\n"
+        f"in Python: {values.output} = fcn_jax.load_exported({str(out)!r})(images)"
+    )
+
+
+def label_set(config, classes=None, palette=None) -> label_sets.LabelSet:
+    """Names and colours from text files, else those of the run's data set.
+
+    Args:
+        config: Of the run.
+        classes: Text file of names; None: those of the data set.
+        palette: Text file of colours, with `classes`; None: VOC's.
+
+    Raises:
+        FileNotFoundError: If a file, or the folder of the data set, is not there.
+        ValueError: If a file makes no sense, or `palette` comes without `classes`.
+    """
+    if classes:
+        names = label_sets.read_classes(classes)
+        colours = label_sets.VOC.palette
+        if palette:
+            colours = label_sets.read_palette(palette, names)
+        return label_sets.LabelSet(str(classes), names, colours)
+    if palette:
+        raise ValueError("--palette gives colours to --classes=FILE; give that too.")
+    try:
+        return data.label_set(
+            config.data.name,
+            config.data.train_split,
+            root=config.data.root or None,
+            palette=config.data.palette or None,
+        )
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the names of the classes are in the data set of the run, but {error} "
+            f"Give them with --classes=FILE, a name a line."
+        ) from error
+
+
+def main(argv: list[str]) -> None:
+    """Read the flags and export."""
+    del argv
+    runtime.prepare()
+    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))

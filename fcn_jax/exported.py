@@ -1,0 +1,169 @@
+"""A network out of one file: `python -m fcn_jax export` writes it, this loads it.
+
+This module needs jax, numpy and flatbuffers, and nothing else of fcn_jax: copy it to
+where the network is used, or call `fcn_jax.load_exported`. The file is a ZIP archive
+that stores, uncompressed:
+
+    metadata.json       format, version, class names, colours, kind of output, ...
+    network.jax_export  what `jax.export` serialised: StableHLO with the weights inside
+
+It is a program: load those of people whose programs you would run.
+"""
+
+import dataclasses
+import json
+import os
+import zipfile
+from typing import Any
+
+import jax
+import numpy as np
+from jax import export
+
+FORMAT, VERSION = "fcn_jax network", 1
+METADATA, NETWORK = "metadata.json", "network.jax_export"
+OUTPUTS = ("logits", "labels")
+_INSTALL = "pip install flatbuffers (the extra [export])"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExportedNetwork:
+    """A network that is called with photographs.
+
+    Attributes:
+        classes: Names of the classes, in the order of the labels.
+        palette: Their colours, uint8 RGB [C, 3]: `palette[labels]` is a picture.
+        output: "logits" or "labels".
+        smallest_image: The least height and width, pixels.
+        metadata: All that the file says of the network.
+        exported: What `jax.export` made of it; `exported.mlir_module_serialized` is the
+            StableHLO program, for other runtimes.
+    """
+
+    classes: tuple[str, ...]
+    palette: np.ndarray
+    output: str
+    smallest_image: int
+    metadata: dict[str, Any]
+    exported: export.Exported
+
+    def __post_init__(self):
+        """Compile once for every shape."""
+        object.__setattr__(self, "_call", jax.jit(self.exported.call))
+
+    def __call__(self, images: Any) -> jax.Array:
+        """Score every pixel, or name its class.
+
+        Args:
+            images: uint8 RGB [N, H, W, 3], NumPy or JAX; no preprocessing.
+
+        Returns:
+            Logits [N, H, W, C] float32, or labels [N, H, W] int32, as `output` says.
+
+        Raises:
+            TypeError: If the images are not uint8.
+            ValueError: If they are not [N, H, W, 3], or too small.
+        """
+        shape, least = np.shape(images), self.smallest_image
+        dtype = getattr(images, "dtype", type(images).__name__)
+        if dtype != np.uint8:
+            raise TypeError(
+                f"images are {dtype}; expected an array of uint8 RGB in [0, 255] (the "
+                f"network does its own preprocessing)."
+            )
+        if len(shape) != 4 or shape[-1] != 3 or 0 in shape:
+            raise ValueError(
+                f"images have shape {shape}; expected [N, H, W, 3] (for a single image "
+                f"pass image[None])."
+            )
+        if min(shape[1:3]) < least:
+            raise ValueError(
+                f"images have {shape[1]}x{shape[2]} pixels; this network takes "
+                f"{least}x{least} and more: resize them."
+            )
+        return self._call(images)
+
+
+def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
+    """Load a network that `python -m fcn_jax export` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The network: `load_exported(path)(images)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If flatbuffers is not installed.
+        ValueError: If the file is no such network, is damaged, or was written by a
+            version that this one does not know.
+    """
+    try:
+        import flatbuffers  # noqa: F401  jax.export reads with it.
+    except ImportError as error:
+        raise ImportError(
+            f"an exported network needs flatbuffers: {_INSTALL}"
+        ) from error
+    try:
+        with zipfile.ZipFile(path) as archive:
+            metadata = json.loads(_read(archive, METADATA))
+            if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+                raise ValueError(f"{METADATA} does not say {FORMAT!r}")
+            if metadata["version"] != VERSION:
+                raise _WrongVersionError(
+                    f"{path} is of version {metadata['version']!r} of its format; "
+                    f"this loader reads version {VERSION}. Export the network again, "
+                    f"or load it with the fcn_jax that wrote it "
+                    f"({metadata.get('fcn_jax')})."
+                )
+            program = _read(archive, NETWORK)
+        described = _described(metadata)
+    except (FileNotFoundError, IsADirectoryError, PermissionError, _WrongVersionError):
+        raise
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"{path} is not a network of `python -m fcn_jax export`, or is damaged "
+            f"({reason}); export it again."
+        ) from error
+    try:
+        exported = export.deserialize(bytearray(program))
+    except Exception as error:
+        raise ValueError(
+            f"{path} was written with jax {metadata.get('jax')} and cannot be read by "
+            f"jax {jax.__version__} ({type(error).__name__}: {error}); a newer jax "
+            f"reads what an older one wrote, but not the other way round."
+        ) from error
+    return ExportedNetwork(exported=exported, metadata=metadata, **described)
+
+
+class _WrongVersionError(ValueError):
+    """Of the format; told apart from damage."""
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member as it is stored: memory is bounded by the size of the file."""
+    found = archive.getinfo(name)
+    if found.compress_type != zipfile.ZIP_STORED or found.flag_bits & 1:
+        raise ValueError(f"{name} is compressed or encrypted, not stored")
+    return archive.read(found)
+
+
+def _described(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `ExportedNetwork` that its metadata tell, checked."""
+    classes = tuple(metadata["classes"])
+    palette = np.asarray(metadata["palette"], np.uint8)
+    output, least = metadata["output"], metadata["smallest_image"]
+    if palette.shape != (len(classes), 3):
+        raise ValueError(
+            f"{len(classes)} classes have colours of shape {palette.shape}"
+        )
+    if output not in OUTPUTS:
+        raise ValueError(f"output {output!r} is none of {', '.join(OUTPUTS)}")
+    return {
+        "classes": classes,
+        "palette": palette,
+        "output": output,
+        "smallest_image": int(least),
+    }

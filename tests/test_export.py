@@ -1,0 +1,367 @@
+"""A network in one file: all nets against `apply`, JAX alone, the command, errors."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcn_jax
+from fcn_jax import checkpoints, export, exported
+from fcn_jax.commands import export as command
+from fcn_jax.data import label_sets
+from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
+
+sys.path.insert(0, str(Path(__file__).parent))
+import cases
+from test_train_script import make_folder, tiny_config
+
+ROOT = Path(__file__).resolve().parent.parent
+PALETTE = label_sets.VOC.palette
+SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
+NETWORKS = [
+    pytest.param(name, padding, marks=() if quick else pytest.mark.slow)
+    for name, padding, quick in (
+        ("fcn32s", "caffe", False),
+        ("fcn32s", "same", True),
+        ("fcn16s", "caffe", False),
+        ("fcn16s", "same", False),
+        ("fcn8s", "caffe", True),
+        ("fcn8s", "same", False),
+        ("fcn8s_atonce", "caffe", False),
+        ("fcn8s_atonce", "same", False),
+        ("deconvnet", "valid", True),
+        ("deconvnet", "same", True),
+    )
+]
+
+
+def photos(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+def apply(model, variables, images, recipe=CAFFE):
+    @cases.quick_jit
+    def run(variables, images):
+        return model.apply(variables, preprocess(images, recipe))
+
+    return run(variables, jnp.asarray(images))
+
+
+def write(path, model, variables, **options):
+    settings = {"classes": ("a", "b", "c"), "palette": PALETTE} | options
+    export.export_network(path, model, variables, **settings)
+    return fcn_jax.load_exported(path)
+
+
+@pytest.fixture(scope="module")
+def small():
+    model = fcn_jax.create("fcn32s", padding="same", **SMALL)
+    return model, cases.random_variables(model, seed=3)  # It sees two classes.
+
+
+@pytest.fixture(scope="module")
+def file(small, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "net.zip"
+    write(path, *small)
+    return path
+
+
+@pytest.mark.parametrize(("name", "padding"), NETWORKS)
+def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
+    # Learned kernels go another way than fixed ones; both are among the nets.
+    learned = {"upsampling": "learned"} if name in ("fcn16s", "fcn8s") else {}
+    model = fcn_jax.create(name, padding=padding, **SMALL, **learned)
+    variables = cases.random_variables(model)
+    net = write(tmp_path / "net.zip", model, variables)
+    assert net.exported.platforms == ("cpu", "cuda", "tpu")
+    least = model.smallest_image
+    assert net.smallest_image == least
+    # Odd, even, and the least there is; one image, two, three.
+    for shape in (
+        (1, least + 32, least + 65),
+        (2, least + 7, least),
+        (3, least, least),
+    ):
+        images = photos(shape)
+        ours, theirs = net(images), apply(model, variables, images)
+        assert (ours.shape, ours.dtype) == ((*shape, 3), jnp.float32)
+        scale = np.abs(theirs).max()
+        assert scale > 1e-3
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_labels_recipe_and_what_is_told(tmp_path, small):
+    about = {"step": 7}
+    options = {"preprocessing": IMAGENET, "output": "labels", "about": about}
+    net = write(tmp_path / "deep" / "net.zip", *small, **options)
+    assert (net.classes, net.output) == (("a", "b", "c"), "labels")
+    np.testing.assert_array_equal(net.palette, [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
+    assert net.metadata["preprocessing"]["name"] == "imagenet"
+    assert net.metadata["step"] == 7
+    assert net.metadata["jax"] == jax.__version__
+    images = photos((2, 40, 33))
+    labels = net(jnp.asarray(images))
+    logits = apply(*small, images, IMAGENET)
+    assert labels.dtype == jnp.int32
+    np.testing.assert_array_equal(labels, logits.argmax(-1))
+    assert len(np.unique(labels)) > 1
+    assert net.palette[labels].shape == (2, 40, 33, 3)
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["net.zip"]
+
+
+# Imports nothing but the standard library, and what JAX itself needs.
+LONELY = """
+import importlib.machinery
+import sys
+allowed = {"jax", "jaxlib", "numpy", "ml_dtypes", "opt_einsum", "scipy", "flatbuffers"}
+allowed |= {"exported", *sys.stdlib_module_names}
+
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in allowed or top.startswith("_sysconfigdata"):
+            return super().find_spec(name, path, target)
+
+machinery = importlib.machinery
+sys.meta_path[:] = [machinery.BuiltinImporter, machinery.FrozenImporter, Finder]
+for name in ("flax", "optax", "orbax", "tensorflow_datasets", "grain", "fcn_jax"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    sys.exit(f"{name} is there")
+import numpy as np
+import exported  # The copied file.
+path, images, out = sys.argv[1:]
+net = exported.load_exported(path)
+np.save(out, net(np.load(images)))
+allowed.add("fcn_jax")
+import fcn_jax
+assert fcn_jax.load_exported(path).classes == net.classes
+assert "flax" not in sys.modules
+"""
+
+
+def test_loading_needs_jax_alone(tmp_path, small, file):
+    images = photos((1, 33, 50))
+    np.save(tmp_path / "images.npy", images)
+    copy = Path(exported.__file__).read_bytes()
+    (tmp_path / "exported.py").write_bytes(copy)
+    (tmp_path / "use.py").write_text(LONELY)
+    arguments = [file, tmp_path / "images.npy", tmp_path / "out.npy"]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "use.py", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    ours, theirs = np.load(tmp_path / "out.npy"), apply(*small, images)
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_images_that_do_not_fit_are_refused(file, tmp_path):
+    net = fcn_jax.load_exported(file)
+    with pytest.raises(TypeError, match=r"images are float32; expected an array of ui"):
+        net(np.zeros((1, 40, 40, 3), np.float32))
+    with pytest.raises(TypeError, match="images are list; expected an array of uint8"):
+        net([[1, 2, 3]])
+    for shape in ((40, 40, 3), (1, 40, 40, 4), (1, 0, 40, 3)):
+        with pytest.raises(ValueError, match=r"have shape .*; expected \[N, H, W, 3\]"):
+            net(np.zeros(shape, np.uint8))
+    model = fcn_jax.create("deconvnet", **SMALL)
+    net = write(tmp_path / "net.zip", model, cases.random_variables(model))
+    with pytest.raises(ValueError, match=r"have 224x192 pixels; .* takes 193x193 and"):
+        net(photos((1, 224, 192)))
+
+
+def altered(file, path, change):
+    """A copy of an exported network whose members went through `change`."""
+    with zipfile.ZipFile(file) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    kind = change(members) or zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", kind) as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    return path
+
+
+def describe(**changes):
+    def change(members):
+        metadata = json.loads(members[exported.METADATA]) | changes
+        members[exported.METADATA] = json.dumps(metadata).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (describe(format="else"), r"is not a network .* not say 'fcn_jax network'"),
+        (describe(version=2), r"version 2 of its format; this loader reads version 1"),
+        (describe(classes=["a"]), r"1 classes have colours of shape \(3, 3\)"),
+        (describe(palette=[[1, 2]]), r"3 classes have colours of shape \(1, 2\)"),
+        (describe(palette=[["x"]]), r"is not a network .* or is damaged"),
+        (describe(output="boxes"), r"output 'boxes' is none of logits, labels"),
+        (describe(smallest_image=None), r"is not a network .* or is damaged"),
+        (lambda m: m.update({exported.METADATA: b"[]"}), r"does not say"),
+        (lambda m: m.update({exported.METADATA: b"{"}), r"is not a network"),
+        (lambda m: m.pop(exported.METADATA) and None, r"\(no .*metadata.json"),
+        (lambda m: m.pop(exported.NETWORK) and None, r"\(no .*network.jax_export"),
+        (lambda m: zipfile.ZIP_DEFLATED, r"metadata.json is compressed or encrypted"),
+        (
+            lambda m: m.update({exported.NETWORK: b"x" * 64}),
+            rf"with jax {jax.__version__} and cannot be read by jax .*; a newer jax",
+        ),
+    ],
+)
+def test_what_is_no_network_is_refused(file, tmp_path, change, message):
+    with pytest.raises(ValueError, match=rf"net.zip .*{message}"):
+        fcn_jax.load_exported(altered(file, tmp_path / "net.zip", change))
+
+
+def test_damaged_files_are_refused(file, tmp_path):
+    path = tmp_path / "net.zip"
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    flipped = []
+    for place in rng.integers(len(whole) // 4, 3 * len(whole) // 4, 20):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        flipped.append(bytes(changed))
+    torn = [whole[:size] for size in (0, 1, 100, len(whole) // 2, len(whole) - 1)]
+    for content in (*flipped, *torn, rng.bytes(1000)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="net.zip is not a network .*; export it"):
+            fcn_jax.load_exported(path)
+    with pytest.raises(FileNotFoundError, match="nowhere.zip"):
+        fcn_jax.load_exported(tmp_path / "nowhere.zip")
+
+
+def test_without_flatbuffers(monkeypatch, file, small, tmp_path):
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    with pytest.raises(ImportError, match=r"exporting needs .* \(the extra \[export\]"):
+        write(tmp_path / "net.zip", *small)
+    with pytest.raises(ImportError, match=r"needs flatbuffers: pip install flatbuf"):
+        fcn_jax.load_exported(file)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path, small):
+    path = tmp_path / "net.zip"
+    with pytest.raises(ValueError, match=r"output='boxes' is not known; .* logits, la"):
+        write(path, *small, output="boxes")
+    with pytest.raises(ValueError, match=r"scores 3 classes, but there are 2 names an"):
+        write(path, *small, classes=("a", "b"))
+    with pytest.raises(ValueError, match=r"scores 3 classes, .* 3 names and 2 colours"):
+        write(path, *small, palette=PALETTE[:2])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, small):
+    path = tmp_path / "net.zip"
+    path.write_text("old")
+    (tmp_path / ".net.zip.part").symlink_to("/dev/full")
+    with pytest.raises(
+        OSError, match=r"net.zip could not be written \(.*No space left"
+    ):
+        write(path, *small)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder, and a run on it, of which only the checkpoint is real."""
+    folder = make_folder(tmp_path_factory.mktemp("data"))
+    workdir = tmp_path_factory.mktemp("run") / "run"
+    config = tiny_config(folder)
+    workdir.mkdir()
+    (workdir / "config.json").write_text(config.to_json())
+    model = command.configuration.make_model(config)
+    variables = cases.random_variables(model)
+    store = checkpoints.Checkpoints(workdir / "checkpoints")
+    state = types.SimpleNamespace(step=5, opt_state={}, **variables)
+    store.save(state, metadata=command.configuration.describe(config))
+    store.close()
+    return folder, workdir, model, variables
+
+
+def arguments(workdir, out, **changes):
+    given = dict.fromkeys(("step", "classes", "palette"))
+    given |= {"workdir": str(workdir), "out": str(out), "output": "logits"}
+    return types.SimpleNamespace(**given | changes)
+
+
+def test_the_command(run, tmp_path):
+    _, workdir, model, variables = run
+    path = tmp_path / "net.zip"
+    flags = [f"--workdir={workdir}", f"--out={path}", "--output=logits"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fcn_jax", "export", *flags],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fcn8s of step 5, 3 classes" in done.stdout
+    assert f"fcn_jax.load_exported('{path}')(images)" in done.stdout
+    net = fcn_jax.load_exported(path)
+    assert net.classes == ("dark", "middle", "bright")
+    assert (net.metadata["step"], net.metadata["config"]["name"]) == (5, "fcn8s")
+    images = photos((1, 24, 32))
+    theirs = apply(model, variables, images)
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(net(images), theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_where_names_and_colours_come_from(run, tmp_path):
+    folder, _, _, _ = run
+    config = tiny_config(folder)
+    assert command.label_set(config).classes == ("dark", "middle", "bright")
+    config.data.name = "shapes"
+    assert command.label_set(config).classes[:2] == ("background", "disc")
+    config.data.name = "voc_segmentation/2012"
+    assert command.label_set(config) is label_sets.VOC
+    names, colours = tmp_path / "names.txt", tmp_path / "colours.txt"
+    names.write_text("x\ny\nz\n")
+    colours.write_text("1 2 3\n4 5 6\n7 8 9\n")
+    found = command.label_set(config, names, colours)
+    assert found.classes == ("x", "y", "z")
+    np.testing.assert_array_equal(found.palette[:2], [(1, 2, 3), (4, 5, 6)])
+    np.testing.assert_array_equal(command.label_set(config, names).palette, PALETTE)
+    with pytest.raises(ValueError, match="--palette gives colours to --classes=FILE"):
+        command.label_set(config, palette=colours)
+    config = tiny_config(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"names .*/gone does.* Give them with"):
+        command.label_set(config)
+
+
+def test_a_wrong_command_leaves_nothing(run, tmp_path):
+    _, workdir, _, _ = run
+    out = tmp_path / "out" / "net.zip"
+    with pytest.raises(ValueError, match=r"--out=.* is a directory; give the name of"):
+        command.run_flags(arguments(workdir, tmp_path))
+    with pytest.raises(FileNotFoundError, match="is not the directory of a run"):
+        command.run_flags(arguments(tmp_path, out))
+    with pytest.raises(FileNotFoundError, match="no checkpoint of step 3"):
+        command.run_flags(arguments(workdir, out, step=3))
+    names = tmp_path / "names.txt"
+    names.write_text("x\ny\n")
+    with pytest.raises(ValueError, match="scores 3 classes, but there are 2 names"):
+        command.run_flags(arguments(workdir, out, classes=str(names)))
+    assert not out.parent.exists()
