@@ -223,6 +223,18 @@ def draw_weights(net, seed=0):
     return net
 
 
+@torch.no_grad()
+def take_statistics(net, images):
+    """Give BatchNorm the statistics of a batch, so that no signal dies on its way."""
+    normalising = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    for module in normalising:
+        module.momentum = 1.0
+    net.train()(images)
+    for module in normalising:
+        module.momentum = 0.1
+    net.eval()
+
+
 def in_our_layout(module, weight):
     """A weight, or its gradient, as fcn_jax holds it: a NumPy copy."""
     order = {nn.Conv2d: (2, 3, 1, 0), nn.ConvTranspose2d: (2, 3, 0, 1)}

@@ -13,9 +13,9 @@ TINY = (
     "deconvnet",
     "device_parity",
     "eval_memory",
+    "networks",
     "pooling",
     "startup",
-    "train_step",
 )
 
 pytestmark = pytest.mark.slow
