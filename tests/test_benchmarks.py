@@ -13,8 +13,11 @@ TINY = (
     "deconvnet",
     "device_parity",
     "eval_memory",
+    "input_pipeline",
+    "mixed_sizes",
     "networks",
     "pooling",
+    "stages",
     "startup",
 )
 
