@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TINY = (
+    "convolutions",
     "deconvnet",
     "device_parity",
     "eval_memory",
