@@ -63,19 +63,16 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def evaluate(arguments):
-    """In a fresh process: one evaluation; print its time and memory."""
+def make_evaluation(width, padding="same"):
+    """An evaluation as eval.py does it: function of (source, batch size, on_batch)."""
     import jax
 
     import fcn_jax
-    from fcn_jax import evaluation, inference, parallel, runtime, training
+    from fcn_jax import evaluation, inference, parallel, training
     from fcn_jax.data import loader
 
-    runtime.prepare(arguments.cache)
-    (count,) = arguments.images
-    source = DrawnImages(count, tuple(arguments.size))
     devices = jax.local_devices()[:1]
-    model = fcn_jax.create("fcn8s", NUM_CLASSES, width=arguments.width, padding="same")
+    model = fcn_jax.create("fcn8s", NUM_CLASSES, width=width, padding=padding)
     variables = parallel.replicate(training.init_variables(model, 0), devices)
     step = parallel.data_parallel(
         training.eval_step,
@@ -83,9 +80,26 @@ def evaluate(arguments):
         log_probs=functools.partial(inference.log_probs, model=model),
         num_classes=NUM_CLASSES,
     )
-    batches = loader.eval_batches(
-        source, batch_size=arguments.batch, num_classes=NUM_CLASSES
-    )
+
+    def run(source, batch_size, on_batch=None):
+        batches = loader.eval_batches(
+            source, batch_size=batch_size, num_classes=NUM_CLASSES
+        )
+        return evaluation.evaluate(
+            step, variables, batches, devices, NUM_CLASSES, on_batch
+        )
+
+    return run
+
+
+def evaluate(arguments):
+    """In a fresh process: one evaluation; print its time and memory."""
+    from fcn_jax import runtime
+
+    runtime.prepare(arguments.cache)
+    (count,) = arguments.images
+    source = DrawnImages(count, tuple(arguments.size))
+    run = make_evaluation(arguments.width)
     predicted = 0
 
     def on_batch(batch, pred):
@@ -93,9 +107,7 @@ def evaluate(arguments):
         predicted += len(pred[batch["example_valid"]])
 
     before, start = peak_mib(), time.perf_counter()
-    confusion = evaluation.evaluate(
-        step, variables, batches, devices, NUM_CLASSES, on_batch
-    )
+    confusion = run(source, arguments.batch, on_batch)
     seconds = time.perf_counter() - start
     pixels = count * arguments.size[0] * arguments.size[1]
     if predicted != count or confusion.sum() != pixels:

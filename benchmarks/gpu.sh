@@ -26,12 +26,14 @@ FAILED=0
 
 SMOKE=()
 STEP=(--padding same --batch-norm --size 352 480 --batch 8 --repeats 20 --threads 8)
-DECONVNET=(--width 1 --batch 8 --boxes 10 50 --threads 8)
+DECONVNET=(--model deconvnet --size 224 224 --batch 8 --repeats 20 --threads 8)
+PROPOSALS=(--width 1 --boxes 10 50 --threads 8)
 MODE=gpu
 if [[ ${1:-} == --smoke ]]; then
   SMOKE=(--smoke)
   STEP=(--smoke)
-  DECONVNET=(--smoke)
+  DECONVNET=(--model deconvnet --smoke)
+  PROPOSALS=(--smoke)
   MODE=smoke
   rm -rf runs/camvid_smoke
 elif [[ $# -gt 0 ]]; then
@@ -96,9 +98,10 @@ export -f setup
 export PYTHON VENV
 step setup 90 bash -c setup || FAILED=$((FAILED + 1))
 measure pooling 45 pooling "${SMOKE[@]}"
-measure train_step_float32 60 train_step "${STEP[@]}" --precision highest
-measure train_step_bfloat16 60 train_step "${STEP[@]}" --dtype bfloat16
-measure deconvnet 80 deconvnet "${DECONVNET[@]}"
+measure train_step_float32 60 networks "${STEP[@]}" --precision highest
+measure train_step_bfloat16 60 networks "${STEP[@]}" --dtype bfloat16
+measure deconvnet_step 60 networks "${DECONVNET[@]}" --dtype bfloat16
+measure deconvnet 60 deconvnet "${PROPOSALS[@]}"
 measure device_parity 60 device_parity "${SMOKE[@]}"
 measure startup 90 startup "${SMOKE[@]}"
 if [[ -d data/camvid ]]; then

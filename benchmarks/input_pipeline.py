@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import machine
 from fcn_jax.data import checks, label_sets, loader, masks, transforms
 from fcn_jax.data.loader import Augmentation
 from fcn_jax.data.voc_folder import VocFolder
@@ -158,7 +159,11 @@ def main():
     parser.add_argument("--images", type=int, default=800, help="timed, of each kind")
     parser.add_argument("--files", type=int, default=48, help="different ones")
     parser.add_argument("--repeats", type=int, default=50, help="of each stage")
+    parser.add_argument("--smoke", action="store_true", help="a few images")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.batch, arguments.images = 2, 4
+        arguments.files, arguments.repeats = 3, 1
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         jpeg_kb = make_folder(root, arguments.files)
@@ -174,13 +179,12 @@ def main():
         "size": list(SIZE),
         "jpeg_kb": round(jpeg_kb, 1),
         "threads": arguments.threads,
-        "cores": os.cpu_count(),
-        "load_average": round(os.getloadavg()[0], 2),
         "kinds": kinds,
         "stages_ms": alone,
         "limited_by": "other work" if starved else max(alone, key=alone.get),
         "goal_images_per_second": GOAL,
         "goal_met": goal_kind["images_per_second"] >= GOAL,
+        **machine.describe(),
     }
     print(json.dumps(result, indent=2))
 

@@ -38,6 +38,21 @@ def on_gpu() -> bool:
     return jax.default_backend() == "gpu"
 
 
+def torch_device() -> str:
+    """Where PyTorch computes: on the device of JAX."""
+    import torch
+
+    return "cuda" if on_gpu() and torch.cuda.is_available() else "cpu"
+
+
+def torch_synchronize() -> None:
+    """Wait until PyTorch's device is done."""
+    import torch
+
+    if torch_device() == "cuda":
+        torch.cuda.synchronize()
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from fcn_jax.models import create
     from fcn_jax.preprocessing import deprocess, preprocess
     from fcn_jax.viz import decode_labels
+    from fcn_jax.weights import load_weights
 
 __version__ = "0.1.0"
-__all__ = ["create", "decode_labels", "deprocess", "load_exported", "preprocess"]
+__all__ = [
+    "create",
+    "decode_labels",
+    "deprocess",
+    "load_exported",
+    "load_weights",
+    "preprocess",
+]
 
 # Loaded on first use, so that importing the package stays quick.
 _HOME = {
@@ -24,6 +32,7 @@ _HOME = {
     "decode_labels": "fcn_jax.viz",
     "deprocess": "fcn_jax.preprocessing",
     "load_exported": "fcn_jax.exported",
+    "load_weights": "fcn_jax.weights",
     "preprocess": "fcn_jax.preprocessing",
 }
 

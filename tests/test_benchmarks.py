@@ -10,12 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TINY = (
+    "convolutions",
     "deconvnet",
     "device_parity",
     "eval_memory",
+    "input_pipeline",
+    "mixed_sizes",
+    "networks",
     "pooling",
+    "stages",
     "startup",
-    "train_step",
 )
 
 pytestmark = pytest.mark.slow

@@ -3,9 +3,15 @@
 On the CPU, XLA computes a convolution with a large window (fc6: 7x7) over a small map
 by its slowest path: 1 GFLOP/s was measured for 256 -> 1024 channels on 6x8 cells where
 the same product as a matrix multiplication reaches 80. There such a convolution is
-written as that multiplication (Caffe's im2col). Models do not see the difference.
+written as that multiplication (Caffe's im2col).
+
+Also on the CPU, XLA computes the gradient of a 3x3 kernel at a third of the speed of
+the convolution itself (`benchmarks/convolutions.py`). There it is a sum over blocks of
+rows: the product of the block's output gradient and of its windows. Models do not see
+the difference.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +24,13 @@ Array = jax.Array
 
 # The 3x3 windows of the trunk are fast as they are.
 _LARGEST_NATIVE_WINDOW = 9
+
+# Rows of a map whose windows are laid out at a time for the gradient of a kernel: 4 was
+# as fast as 8 and 16 or faster for maps of 20x20x512 to 320x320x64, 1 to 2 megabytes
+# being what the cache of a core holds.
+_ROWS_AT_ONCE = 4
+# With the 3 channels of an image the windows cost as much as their product.
+_FEWEST_CHANNELS = 16
 
 
 def conv_general_dilated(
@@ -45,14 +58,108 @@ def conv_general_dilated(
             lhs, rhs, window_strides, padding, **options
         )
 
-    kh, kw = rhs.shape[:2]
-    if kh * kw <= _LARGEST_NATIVE_WINDOW or tuple(window_strides) != (1, 1):
+    kh, kw, channels, _ = rhs.shape
+    if tuple(window_strides) != (1, 1):
         return native(lhs, rhs)
+    if kh * kw <= _LARGEST_NATIVE_WINDOW:
+        padding = tuple(map(tuple, padding))
+        cuts = min(min(sides) for sides in padding) < 0
+        if kh * kw == 1 or channels < _FEWEST_CHANNELS or cuts:
+            return native(lhs, rhs)
+        return _convolution(lhs, rhs, padding, tuple(sorted(options.items())))
 
     def as_product(lhs, rhs):
         return _im2col_convolution(lhs, rhs, padding)
 
     return jax.lax.platform_dependent(lhs, rhs, cpu=as_product, default=native)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolution(x: Array, kernel: Array, padding: tuple, options: tuple) -> Array:
+    """A stride-1 convolution whose kernel has its gradient by blocks on the CPU."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
+
+
+def _convolution_forward(x, kernel, padding, options):
+    return _convolution(x, kernel, padding, options), (x, kernel)
+
+
+def _convolution_backward(padding, options, residual, g):
+    x, kernel = residual
+
+    def native(x, kernel):
+        return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
+
+    def by_blocks(x, g):
+        precision = dict(options).get("precision")
+        return _kernel_gradient_by_blocks(x, g, kernel.shape, padding, precision)
+
+    def by_convolution(x, g):
+        return jax.vjp(functools.partial(native, x), kernel)[1](g)[0]
+
+    (of_x,) = jax.vjp(lambda x: native(x, kernel), x)[1](g)
+    of_kernel = jax.lax.platform_dependent(x, g, cpu=by_blocks, default=by_convolution)
+    return of_x, of_kernel
+
+
+_convolution.defvjp(_convolution_forward, _convolution_backward)
+
+
+def _kernel_gradient_by_blocks(
+    x: Array,
+    g: Array,
+    shape: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    precision: jax.lax.Precision | None,
+) -> Array:
+    """The gradient of a stride-1 convolution with respect to its kernel.
+
+    Args:
+        x: Maps, [N, H, W, I].
+        g: Gradient of the output, [N, H', W', O].
+        shape: Of the kernel, (kh, kw, I, O).
+        padding: ((top, bottom), (left, right)).
+        precision: Of the products.
+
+    Returns:
+        [kh, kw, I, O] of x's dtype.
+    """
+    kh, kw, channels, features = shape
+    n, height, width = g.shape[:3]
+    rows = min(_ROWS_AT_ONCE, height)
+    blocks = -(-height // rows)
+    missing = blocks * rows - height  # Rows of the last block that have no gradient.
+    (top, bottom), columns = padding
+    x = jnp.pad(x, ((0, 0), (top, bottom + missing), columns, (0, 0)))
+    g = jnp.pad(g, ((0, 0), (0, missing), (0, 0), (0, 0)))
+
+    def add_block(total, index):
+        example, row = index // blocks, index % blocks * rows
+        start = (example, row, jnp.int32(0), jnp.int32(0))
+        size = (1, rows + kh - 1, width + kw - 1, channels)
+        block = jax.lax.dynamic_slice(x, start, size)[0]
+        windows = [
+            block[i : i + rows, j : j + width] for i in range(kh) for j in range(kw)
+        ]
+        windows = jnp.concatenate(windows, axis=-1).reshape(rows * width, -1)
+        of_block = jax.lax.dynamic_slice(g, start, (1, rows, width, features))
+        of_block = of_block.reshape(rows * width, features)
+        product = jax.lax.dot_general(
+            of_block,
+            windows,
+            (((0,), (0,)), ((), ())),
+            precision=precision,
+            preferred_element_type=wide,
+        )
+        return total + product, None
+
+    # A sum of thousands of bfloat16 would soon stand still.
+    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+    total = jnp.zeros((features, kh * kw * channels), wide)
+    indices = jnp.arange(n * blocks, dtype=jnp.int32)
+    total, _ = jax.lax.scan(add_block, total, indices)
+    total = total.reshape(features, kh, kw, channels).transpose(1, 2, 3, 0)
+    return total.astype(x.dtype)
 
 
 def _im2col_convolution(

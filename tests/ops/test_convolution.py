@@ -21,13 +21,29 @@ def both(pad):
     return ours, native
 
 
+# 16 channels are enough for the gradient of a 3x3 kernel to be taken by blocks of rows;
+# 6 and 11 rows leave some of the last block empty, 3 are less than one.
 @pytest.mark.parametrize(
-    ("kernel_size", "pad"), ((1, 0), (3, 1), (5, 4), (7, 0), (7, 3))
+    ("kernel_size", "pad", "rows", "channels"),
+    (
+        (1, 0, 8, 16),
+        (3, 1, 8, 3),
+        (3, 1, 8, 16),
+        (3, 1, 6, 16),
+        (3, 0, 13, 16),
+        (3, 1, 3, 16),
+        (5, 4, 8, 3),
+        (7, 0, 8, 3),
+        (7, 3, 8, 3),
+    ),
 )
-def test_values_and_gradients_are_those_of_the_native_form(key, kernel_size, pad):
+def test_values_and_gradients_are_those_of_the_native_form(
+    key, kernel_size, pad, rows, channels
+):
     ours, native = both(pad)
-    x = jax.random.normal(key, (2, 8, 7, 3))
-    kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 3, 4))
+    x = jax.random.normal(key, (2, rows, 7, channels))
+    shape = (kernel_size, kernel_size, channels, 4)
+    kernel = jax.random.normal(jax.random.key(1), shape)
     for fn in (
         lambda f: f(x, kernel),
         lambda f: jax.vjp(f, x, kernel)[1](native(x, kernel)),
@@ -47,6 +63,37 @@ def test_large_windows_are_products_on_the_cpu_and_convolutions_elsewhere():
     for platform in ("cuda", "tpu"):
         exported = jax.export.export(jax.jit(ours), platforms=[platform])(x, kernel)
         assert "stablehlo.convolution" in exported.mlir_module()
+
+
+def test_gradients_of_3x3_kernels_are_products_on_the_cpu_and_convolutions_elsewhere():
+    ours, _ = both(1)
+    x, kernel = jnp.zeros((1, 4, 4, 16)), jnp.zeros((3, 3, 16, 3))
+
+    def of_kernel(x, kernel):
+        return jax.grad(lambda kernel: ours(x, kernel).sum())(kernel)
+
+    def text(platform):
+        exported = jax.export.export(jax.jit(of_kernel), platforms=[platform])
+        return exported(x, kernel).mlir_module()
+
+    def of_image(x):
+        return jax.vjp(ours, x, kernel[:, :, :3])[1](jnp.zeros((1, 4, 4, 3)))[1]
+
+    assert "stablehlo.while" in text("cpu")
+    for platform in ("cuda", "tpu"):
+        assert "stablehlo.while" not in text(platform)
+    # Three channels, those of an image, are left to XLA.
+    assert "stablehlo.while" not in jax.jit(of_image).lower(x[..., :3]).as_text()
+
+
+def test_a_kernel_gradient_in_bfloat16_is_summed_in_float32():
+    ours, _ = both(0)
+    x = jnp.ones((1, 66, 66, 16), jnp.bfloat16)
+    kernel = jnp.zeros((3, 3, 16, 1), jnp.bfloat16)
+    (gradient,) = jax.grad(lambda k: ours(x, k[0]).sum().astype(jnp.float32))((kernel,))
+    assert gradient.dtype == jnp.bfloat16
+    # 64 x 64 ones: a bfloat16 sum of them ends at 256.
+    np.testing.assert_array_equal(np.asarray(gradient, np.float32), 64.0 * 64.0)
 
 
 def test_bfloat16_stays_bfloat16():

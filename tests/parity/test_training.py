@@ -1,7 +1,6 @@
 """Gradients and updates against the same net, loss and rule in PyTorch, float64."""
 
-import sys
-from pathlib import Path
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -12,31 +11,27 @@ import torch
 import torch.nn.functional as F
 
 import fcn_jax.models
+from benchmarks import pytorch_nets
 from fcn_jax import losses, optim
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_models import FC_FEATURES, NUM_CLASSES, WIDTH, TorchFCN, variables_of
 
 pytestmark = pytest.mark.parity
 
+NUM_CLASSES = 5
 MOMENTUM, DECAY, RATE = 0.9, 5e-4, 0.01
 
 
 def make(padding, batch_norm):
-    torch.manual_seed(1)
-    net = TorchFCN("fcn8s", padding, batch_norm).double().train()
-    for module in net.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    options = {
+        "width": 1 / 16,
+        "fc_features": 128,
+        "padding": padding,
+        "batch_norm": batch_norm,
+        "dropout_rate": 0.0,
+    }
+    net = pytorch_nets.create("fcn8s", NUM_CLASSES, **options).double().train()
+    pytorch_nets.draw_weights(net, seed=1)
     model = fcn_jax.models.create(
-        "fcn8s",
-        NUM_CLASSES,
-        width=WIDTH,
-        fc_features=FC_FEATURES,
-        padding=padding,
-        batch_norm=batch_norm,
-        dropout_rate=0.0,
-        param_dtype="float64",
+        "fcn8s", NUM_CLASSES, param_dtype="float64", **options
     )
     return net, model
 
@@ -49,32 +44,26 @@ def example(rows=8, size=(33, 65)):
     return image, labels
 
 
-def gradients(net):
-    grads = {}
-    for name, module in net.named_children():
-        weight = module.weight.grad
-        if weight.ndim == 4:
-            weight = weight.permute(2, 3, 1, 0)
-        kind = "kernel" if weight.ndim == 4 else "scale"
-        bias = module.bias.grad.numpy().copy()
-        grads[name] = {kind: weight.numpy().copy(), "bias": bias}
-    return grads
-
-
 @pytest.mark.parametrize("batch_norm", (False, True), ids=("plain", "bn"))
 @pytest.mark.parametrize("padding", ("caffe", "same"))
 def test_gradients_and_ten_updates_match_pytorch(padding, batch_norm):
     with jax.enable_x64(True):
         net, model = make(padding, batch_norm)
         image, labels = example()
-        # Copies: the parameters of the PyTorch net are about to be updated in place.
-        variables = jax.tree.map(lambda x: jnp.asarray(np.array(x)), variables_of(net))
+        variables = jax.tree.map(jnp.asarray, pytorch_nets.variables_of(net))
         params, stats = variables["params"], variables["batch_stats"]
         lr, decay = optim.multipliers(params)
         optimizer = optim.caffe_sgd(RATE, MOMENTUM, DECAY, lr, decay)
         state = optimizer.init(params)
 
-        @jax.jit
+        # Ten steps pay for the compilation that other tests save.
+        @functools.partial(
+            jax.jit,
+            compiler_options={
+                "xla_backend_optimization_level": 3,
+                "xla_llvm_disable_expensive_passes": False,
+            },
+        )
         def step(params, stats, state):
             def loss_fn(params):
                 variables = {"params": params, "batch_stats": stats}
@@ -91,7 +80,7 @@ def test_gradients_and_ten_updates_match_pytorch(padding, batch_norm):
 
         x = torch.tensor(image).permute(0, 3, 1, 2)
         y = torch.tensor(labels)
-        velocity = {}
+        their_optimizer = pytorch_nets.CaffeSGD(net, RATE, MOMENTUM, DECAY)
         for number in range(10):
             params, stats, state, loss, grads = step(params, stats, state)
             net.zero_grad()
@@ -99,7 +88,7 @@ def test_gradients_and_ten_updates_match_pytorch(padding, batch_norm):
             expected.backward()
             assert float(loss) == pytest.approx(expected.item(), rel=1e-9)
             if number == 0:
-                for name, layer in gradients(net).items():
+                for name, layer in pytorch_nets.params_of(net, gradients=True).items():
                     for kind, theirs in layer.items():
                         # Biases before BatchNorm have no gradient but rounding.
                         scale = max(np.abs(theirs).max(), 1e-3)
@@ -110,16 +99,8 @@ def test_gradients_and_ten_updates_match_pytorch(padding, batch_norm):
                             atol=1e-8 * scale,
                             err_msg=f"{name}/{kind}",
                         )
-            with torch.no_grad():
-                for name, parameter in net.named_parameters():
-                    layer, kind = name.rsplit(".", 1)
-                    normalises = layer.startswith("bn")
-                    rate = RATE * (2 if kind == "bias" and not normalises else 1)
-                    decays = DECAY * (kind == "weight" and not normalises)
-                    g = parameter.grad + decays * parameter
-                    velocity[name] = MOMENTUM * velocity.get(name, 0) + rate * g
-                    parameter -= velocity[name]
-        for name, layer in variables_of(net)["params"].items():
+            their_optimizer.step()
+        for name, layer in pytorch_nets.params_of(net).items():
             for kind, theirs in layer.items():
                 np.testing.assert_allclose(
                     params[name][kind], theirs, rtol=0, atol=1e-8, err_msg=name

@@ -1,0 +1,141 @@
+"""Which format a file of weights has, told by its content."""
+
+import dataclasses
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcn_jax.weights import caffemodel, keras, npz, orbax, pytorch, safetensors
+from fcn_jax.weights.errors import WeightsError
+
+KNOWN = (
+    "a run's directory, .npz, .safetensors, .pth of PyTorch, .caffemodel or .h5 of "
+    "Keras"
+)
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_HEAD = 512  # Bytes that are looked at.
+# What is often found where weights should be.
+_OTHERS = {
+    b"<!DOCTYPE": "an HTML page, so the download went wrong",
+    b"<html": "an HTML page, so the download went wrong",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself",
+    b"\x1f\x8b": "a gzip archive; unpack it",
+    b"BZh": "a bzip2 archive; unpack it",
+    b"\x93NUMPY": "a single .npy array; a net is an .npz",
+    b"name:": "a net definition of Caffe; the weights are in the .caffemodel",
+    b"layer": "a net definition of Caffe; the weights are in the .caffemodel",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class File:
+    """A file of weights that has been read.
+
+    Attributes:
+        format: "caffemodel", "pytorch", "safetensors", "keras", "npz" or "orbax".
+        arrays: As the reader of the format returns them, by the file's own names.
+        metadata: What the file says of itself, where the format has a place for it.
+        bn_inference: Of a `.caffemodel`: whether its BN layers have their statistics
+            folded in; None if there are no BN layers.
+    """
+
+    format: str
+    arrays: Mapping[str, np.ndarray]
+    metadata: Mapping[str, Any]
+    bn_inference: bool | None = None
+
+
+def detect(path: str | Path) -> str:
+    """The format of what is at `path`, by its content; its name says nothing.
+
+    Args:
+        path: A file, or the directory of a run.
+
+    Returns:
+        The name of the module that reads it.
+
+    Raises:
+        FileNotFoundError: If there is nothing.
+        WeightsError: If it is of no format that is known.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return "orbax"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; expected {KNOWN}.")
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(pytorch.ZIP_MAGIC):
+        return _detect_zip(path)
+    if head.startswith(_HDF5_MAGIC):
+        return "keras"
+    if pytorch.looks_like(head):
+        return "pytorch"
+    if safetensors.looks_like(head):
+        return "safetensors"
+    text = head.lstrip()
+    other = next(
+        (what for magic, what in _OTHERS.items() if text.startswith(magic)), None
+    )
+    if other is None and caffemodel.looks_like(head):
+        return "caffemodel"
+    found = f"it is {other}" if other else f"it begins with {head[:8]!r}"
+    raise WeightsError(path, found if head else "it is empty", f"expected {KNOWN}")
+
+
+def read(path: str | Path) -> File:
+    """Read weights of any format.
+
+    Args:
+        path: A file, or the directory of a run.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        FileNotFoundError: If there is nothing.
+        WeightsError: If it cannot be read.
+        ImportError: If a package that reads the format is not installed.
+    """
+    found = detect(path)
+    if found == "caffemodel":
+        layers = caffemodel.read_layers(path)
+        normalised = [layer.bn_inference for layer in layers if layer.type == "BN"]
+        arrays = caffemodel.by_name(layers)
+        return File(found, arrays, {}, all(normalised) if normalised else None)
+    if found == "orbax":
+        return File(found, *orbax.read_with_metadata(path))
+    if found == "safetensors":
+        return File(found, safetensors.read(path), safetensors.read_metadata(path))
+    reader = {"pytorch": pytorch, "keras": keras, "npz": npz}[found]
+    return File(found, reader.read(path), {})
+
+
+def _detect_zip(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError) as error:
+        raise WeightsError(
+            path,
+            f"a torn zip archive ({error})",
+            "download or copy it again",
+        ) from error
+    if any(name.endswith("data.pkl") for name in names):
+        return "pytorch"
+    if any(name.endswith(".npy") for name in names):
+        return "npz"
+    if "model.weights.h5" in names:
+        raise WeightsError(
+            path,
+            "a .keras archive",
+            "expected the weights alone: model.save_weights('vgg16.weights.h5')",
+        )
+    listed = ", ".join(repr(name) for name in names[:3]) or "nothing"
+    raise WeightsError(
+        path, f"a zip archive with {listed}", "expected an .npz or a .pth of PyTorch"
+    )

@@ -1,0 +1,145 @@
+"""Keras' `.h5`: the weights of Keras 1 and 2, and `.weights.h5` of Keras 3.
+
+HDF5 is read by `pyfive`, in Python alone: a damaged file cannot crash the process.
+What it may read is counted, so that a file that points back at itself ends too.
+"""
+
+import math
+import mmap
+from pathlib import Path
+
+import numpy as np
+
+from fcn_jax.weights import extras
+from fcn_jax.weights.errors import WeightsError
+
+_AGAIN = "expected weights that Keras saved: download or copy them again"
+_CONTIGUOUS = 1  # HDF5's layout class of arrays in one piece.
+_DEEPEST, _MOST_NODES = 32, 20_000  # A net has tens of layers; optimisers have more.
+# How often a file may be read, and its bytes; a whole one needs each about once.
+_READS_A_BYTE, _SPARE_READS, _TIMES, _SPARE = 1 / 8, 50_000, 4, 1 << 22
+
+
+class _TooMuch(Exception):
+    """A file was read more often than any that is whole."""
+
+
+class _Counted:
+    """A file in memory that lets itself be read only so often."""
+
+    closed = False
+
+    def __init__(self, data):
+        self._data, self._at = data, 0
+        self._reads = int(len(data) * _READS_A_BYTE) + _SPARE_READS
+        self._bytes = len(data) * _TIMES + _SPARE
+
+    def read(self, size=-1):
+        start = min(self._at, len(self._data))
+        end = len(self._data) if size is None or size < 0 else start + size
+        found = bytes(self._data[start : min(end, len(self._data))])
+        self._at = start + len(found)
+        self._reads -= 1
+        self._bytes -= len(found)
+        if self._reads < 0 or self._bytes < 0:
+            raise _TooMuch
+        return found
+
+    def seek(self, offset, whence=0):
+        base = {0: 0, 1: self._at, 2: len(self._data)}[whence]
+        self._at = base + offset
+        if self._at < 0:
+            raise ValueError("a position before the file")
+        self._reads -= 1
+        if self._reads < 0:
+            raise _TooMuch
+        return self._at
+
+    def tell(self):
+        return self._at
+
+    def close(self):
+        """Nothing is open."""
+
+    def seekable(self):
+        return True
+
+    def readable(self):
+        return True
+
+
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """The floating-point arrays of a file.
+
+    Args:
+        path: The `.h5`.
+
+    Returns:
+        Arrays by the path of their data set, such as
+        "block1_conv1/block1_conv1/kernel:0", as stored; integers and text are left
+        out.
+
+    Raises:
+        WeightsError: If it is torn or holds no weights, or if they are compressed.
+        ImportError: If the package `pyfive` is missing.
+    """
+    path = Path(path)
+    pyfive = extras.require("pyfive", path)
+    with open(path, "rb") as file:
+        size = path.stat().st_size
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    found = {}
+    try:
+        root = pyfive.File(_Counted(data))
+        _collect(pyfive, path, root, "", 0, found, data)
+    except WeightsError:
+        raise
+    except _TooMuch as error:
+        raise WeightsError(path, "it points back at itself", _AGAIN) from error
+    except Exception as error:  # Whatever a damaged file makes pyfive stumble over.
+        what = str(error) or "no more is known"
+        raise WeightsError(
+            path, f"no HDF5 ({type(error).__name__}: {what[:200]})", _AGAIN
+        ) from error
+    if not found:
+        raise WeightsError(path, "it holds no array of numbers", _AGAIN)
+    return found
+
+
+def _collect(pyfive, path, group, prefix, depth, found, data):
+    """Add the arrays below a group."""
+    if depth > _DEEPEST or len(found) > _MOST_NODES:
+        raise _TooMuch
+    for name in group:
+        node = group[name]
+        if isinstance(node, pyfive.Dataset):
+            array = _array(path, node, f"{prefix}{name}", data)
+            if array is not None:
+                found[f"{prefix}{name}"] = array
+        elif isinstance(node, pyfive.Group):
+            _collect(pyfive, path, node, f"{prefix}{name}/", depth + 1, found, data)
+
+
+def _array(path, dataset, name, data):
+    """A view of a data set's values; None for what is no floating point."""
+    dtype = np.dtype(dataset.dtype)
+    if dtype.kind != "f":
+        return None
+    if dataset.id.layout_class != _CONTIGUOUS:
+        raise WeightsError(
+            path,
+            f"array {name!r} is stored in pieces, perhaps compressed",
+            "expected it in one piece, as Keras saves it (h5repack -l CONTI -f NONE "
+            "IN OUT rewrites it)",
+        )
+    start = dataset.id.data_offset
+    size = math.prod(dataset.shape) * dtype.itemsize
+    if start is None or start < 0 or start + size > len(data) or not size:
+        raise WeightsError(
+            path,
+            f"array {name!r} of shape {dataset.shape} does not lie within the file",
+            _AGAIN,
+        )
+    return np.frombuffer(data, dtype, size // dtype.itemsize, start).reshape(
+        dataset.shape
+    )

@@ -1,0 +1,452 @@
+"""From a file of weights to the variables of a net, with an account of every name."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcn_jax.models import vgg
+from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
+from fcn_jax.weights import formats, names, surgery
+from fcn_jax.weights.errors import WeightsError
+
+# Layers that VGG-16 trained on ImageNet has in common with every net here.
+_TRUNK = frozenset(layer.name for layer in vgg.layer_list() if layer.stride == 1)
+_SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
+BN_FORMS = ("training", "inference")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of every name.
+
+    Attributes:
+        matched: Parameters of the net that the file gave.
+        missing: Parameters of the net that the file lacks; they keep their initial
+            values: scores zero, upsampling bilinear, all else as the net starts it.
+        unused: Names of the file that the net has no place for.
+        mismatched: (name, shape in the file, shape in the net); not taken.
+        notes: What else was done, a sentence each.
+    """
+
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = []
+        for title in ("matched", "missing", "unused"):
+            found = getattr(self, title)
+            lines.append(f"{title} ({len(found)}): {', '.join(found) or '-'}")
+        shapes = ", ".join(f"{n}: {a} -> {b}" for n, a, b in self.mismatched)
+        lines.append(f"mismatched ({len(self.mismatched)}): {shapes or '-'}")
+        return "\n".join((*lines, *(f"note: {note}" for note in self.notes)))
+
+
+def load_weights(
+    path: str | Path,
+    model: nn.Module,
+    *,
+    strict: bool = True,
+    preprocessing: Preprocessing = CAFFE,
+    inputs: Preprocessing | str | None = None,
+    skip_scales: tuple[float, float] | None = None,
+    bn_form: str | None = None,
+    initial: Mapping[str, Any] | None = None,
+    say: Callable[[str], object] = print,
+) -> dict[str, Any]:
+    """Read weights of any known format into the variables of a net.
+
+    The format is told by the content: `.caffemodel`, PyTorch `.pth`, `.safetensors`,
+    Keras `.h5`, `.npz` or the directory of a run. So are the names: those of the Caffe
+    nets, wkentaro's, torchvision's vgg16 and vgg16_bn, Keras', Chainer's, and ours.
+
+    Strictly, every parameter of the net must come from the file, and every array of
+    the file go into the net. There is one exception, the start that the papers
+    describe: a file without any score or upsampling layer is VGG-16 trained on
+    ImageNet; its classifier fc8 is left out, and all that VGG-16 lacks starts as the
+    net starts it (scores of FCN zero, its upsampling bilinear). With `strict=False`
+    whatever fits is taken, as to go from FCN-32s to FCN-16s to FCN-8s.
+
+    Args:
+        path: The file, or the directory of a run.
+        model: The net, such as `fcn_jax.create("fcn8s")`.
+        strict: Whether to refuse a file that is not exactly this net.
+        preprocessing: What the net will be given; the first layer is rewritten for it
+            where the file's net was given something else.
+        inputs: What the file's net was given: a recipe, or the name of one ("caffe",
+            "imagenet"). None: what the file records; "imagenet" for torchvision's
+            names (pass "caffe" for vgg16_from_caffe.pth, which has them too); RGB for
+            archives of TensorFlow's layout; else the same as `preprocessing`.
+        skip_scales: The factors on pool4 and pool3 that the file's scores were trained
+            with. None: what the file records (a `.caffemodel` holds them), else those
+            of the net.
+        bn_form: Of a `.caffemodel` of DeconvNet: "training", whose BatchNorm takes
+            statistics of the batch and stores none, or "inference", which has them
+            folded into scale and shift. None: told by its layers.
+        initial: Variables from which parameters that the file lacks are taken; None:
+            a fresh start of the net.
+        say: Called with the account of all names.
+
+    Returns:
+        Variables as `model.init` returns them.
+
+    Raises:
+        FileNotFoundError: If there is nothing at `path`.
+        WeightsError: If the file cannot be read, or is not this net.
+        ImportError: If a package that reads the format is missing.
+        ValueError: If an argument is not one of those above.
+    """
+    inputs = _recipe(inputs)
+    if bn_form not in (None, *BN_FORMS):
+        raise ValueError(
+            f"load_weights: bn_form={bn_form!r} is not known; choose one of "
+            f"{', '.join(BN_FORMS)}, or None to tell by the file."
+        )
+    file = formats.read(path)
+    source = names.understand(file.arrays, file.format)
+    loader = _Loader(path, model, file, source)
+    loader.match()
+    loader.check_upsampling()
+    loader.fold_skips(skip_scales)
+    loader.set_statistics(bn_form)
+    report = loader.report()
+    if strict:
+        loader.check_strictly(report)
+    loader.fold_inputs(inputs, preprocessing)
+    report = loader.report()
+    say(f"weights from {path} ({file.format}, {source.style} names)\n{report}")
+    if not report.matched:
+        raise WeightsError(
+            path, f"none of its arrays is one of the net's\n{report}", loader.advice()
+        )
+    return loader.variables(initial)
+
+
+def _recipe(inputs):
+    if inputs is None or isinstance(inputs, Preprocessing):
+        return inputs
+    if inputs not in PREPROCESSING:
+        raise ValueError(
+            f"load_weights: inputs={inputs!r} is not known; choose one of "
+            f"{', '.join(PREPROCESSING)}, or pass a Preprocessing."
+        )
+    return PREPROCESSING[inputs]
+
+
+def variable_shapes(model: nn.Module) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of a net's variables by name; nothing is computed."""
+    shapes = jax.eval_shape(*_init(model))
+    return {_name(path): x for path, x in jax.tree_util.tree_leaves_with_path(shapes)}
+
+
+def _init(model):
+    """`model.init` as a function of a key, and a key."""
+    side = getattr(model, "smallest_image", 1)
+    image = np.zeros((1, side, side, 3), np.float32)
+    return lambda key: model.init(key, image, train=False), jax.random.key(0)
+
+
+def _name(path):
+    return "/".join(str(entry.key) for entry in path)
+
+
+class _Loader:
+    """One file on its way into one net."""
+
+    def __init__(self, path, model, file, source):
+        self.path, self.model, self.file, self.source = path, model, file, source
+        self.shapes = variable_shapes(model)
+        self.values: dict[str, np.ndarray] = {}
+        self.mismatched, self.notes = [], []
+        self.unplaced = list(source.unknown)  # Not taken, and not known as needless.
+        self.fixed = []  # Upsampling kernels of a net that has none as parameters.
+
+    def match(self):
+        """Take every array that has a place and the shape for it."""
+        taken = {}
+        for entry in self.source.entries:
+            if entry.target in taken:
+                raise WeightsError(
+                    self.path,
+                    f"{taken[entry.target]!r} and {entry.source!r} are both "
+                    f"{entry.target}",
+                    "expected every layer once",
+                )
+            taken[entry.target] = entry.source
+            wanted = self.shapes.get(entry.target)
+            if wanted is None:
+                fixed = "/up" in entry.target and entry.target.endswith("/kernel")
+                (self.fixed if fixed else self.unplaced).append(entry)
+                continue
+            value = surgery.fit(entry, wanted.shape)
+            if value is None:
+                self.mismatched.append(
+                    (entry.target, tuple(entry.array.shape), wanted.shape)
+                )
+            else:
+                self.values[entry.target] = value
+        self.unplaced = [getattr(x, "source", x) for x in self.unplaced]
+
+    def check_upsampling(self):
+        """Kernels of a net whose upsampling is fixed must be bilinear."""
+        for entry in self.fixed:
+            layer = entry.target.split("/")[1]
+            kernel = entry.array
+            if kernel.ndim == 4 and entry.layout != names.HWIO:
+                kernel = kernel.transpose(2, 3, 0, 1)
+            if self._upsamples(layer) and kernel.ndim == 4:
+                if surgery.is_bilinear(kernel):
+                    self.notes.append(
+                        f"{entry.source} is bilinear, as the net's fixed {layer}"
+                    )
+                    continue
+                self.notes.append(
+                    f"{entry.source} is not the bilinear kernel of {layer}, which the "
+                    f'net has fixed: create it with upsampling="learned"'
+                )
+            self.unplaced.append(entry.source)
+
+    def _upsamples(self, layer):
+        skips = getattr(type(self.model), "skips", None)
+        if skips is None:
+            return False
+        last = f"upscore{32 >> len(skips)}" if skips else "upscore"
+        return layer in ("upscore2", "upscore_pool4")[: len(skips)] or layer == last
+
+    def fold_skips(self, skip_scales):
+        """Bring score kernels to the net's factors on skips; fold upscore2's bias."""
+        ours = getattr(self.model, "skip_scales", (1.0, 1.0))
+        recorded = self.file.metadata.get("skip_scales")
+        theirs = skip_scales or _numbers(self.path, recorded)
+        for i, layer in enumerate(_SKIP_SCORES):
+            target = f"params/{layer}/kernel"
+            stored = self.source.extra.get(layer.replace("score", "scale"))
+            scale = stored if stored is not None else theirs and theirs[i]
+            if scale is None or target not in self.values:
+                continue
+            scale = np.asarray(scale, np.float64).reshape(-1)
+            if scale.size not in (1, self.values[target].shape[2]):
+                raise WeightsError(
+                    self.path,
+                    f"scale_{layer.removeprefix('score_')} has {scale.size} values",
+                    f"expected {self.values[target].shape[2]}, one for each channel",
+                )
+            if not np.allclose(scale, ours[i], rtol=1e-6, atol=0):
+                self.values[target] = surgery.fold_scale(
+                    self.values[target], scale, ours[i]
+                )
+                self.notes.append(f"{layer} rescaled for the net's factor {ours[i]:g}")
+        bias, target = self.source.extra.get("upscore2/bias"), "params/score_pool4/bias"
+        if bias is not None and target in self.values:
+            # What upscore2 adds to its scores meets those of pool4 in their sum.
+            if bias.size != self.values[target].size:
+                self.mismatched.append(
+                    ("upscore2/bias", bias.shape, self.values[target].shape)
+                )
+            else:
+                self.values[target] = self.values[target] + bias.reshape(-1)
+                self.notes.append(
+                    "the bias of upscore2 is added to that of score_pool4"
+                )
+
+    def set_statistics(self, bn_form):
+        """Statistics for the BatchNorm of Caffe's DeconvNet, which stores none."""
+        inference = self.file.bn_inference if bn_form is None else bn_form != "training"
+        wanted = [name for name in self.shapes if name.startswith("batch_stats/")]
+        given = any(name in self.values for name in wanted)
+        if self.file.bn_inference is None or given or not wanted:
+            return
+        if not inference:
+            self.notes.append(
+                "BatchNorm is in its training form, without statistics: take them "
+                "over training batches (config.batch_stats_batches=501) before use"
+            )
+            return
+        for name in wanted:
+            value = 0.0 if name.endswith("/mean") else 1.0 - self.model.bn_epsilon
+            self.values[name] = np.full(self.shapes[name].shape, value)
+        self.notes.append(
+            "the statistics of BatchNorm are folded into its scale and shift; to train "
+            "on, start from the training form"
+        )
+
+    def fold_inputs(self, inputs, preprocessing):
+        """Rewrite the first layer for images preprocessed as the net's will be."""
+        source = inputs or self._recorded_inputs(preprocessing)
+        kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
+        if kernel not in self.values or _same(source, preprocessing):
+            return
+        old = self.values.get(bias)
+        zero = np.zeros(self.values[kernel].shape[-1])
+        new_kernel, new_bias = surgery.fold_input(
+            self.values[kernel], zero if old is None else old, source, preprocessing
+        )
+        self.values[kernel] = new_kernel
+        if old is not None or new_bias.any():
+            self.values[bias] = new_bias
+        self.notes.append(
+            f"conv1_1 rewritten from {source.name} to {preprocessing.name} images "
+            f'(pass inputs="{preprocessing.name}" if it was trained on those)'
+        )
+
+    def _recorded_inputs(self, preprocessing):
+        recorded = self.file.metadata.get("preprocessing")
+        if isinstance(recorded, Mapping):
+            return Preprocessing.from_dict(recorded)
+        if recorded in PREPROCESSING:
+            return PREPROCESSING[recorded]
+        if self.source.style == names.TORCHVISION:
+            return IMAGENET
+        if self.source.style == names.TENSORFLOW and preprocessing.channels == "bgr":
+            mean, std = preprocessing.mean[::-1], preprocessing.std[::-1]
+            return Preprocessing("RGB", "rgb", mean, std)
+        return preprocessing
+
+    def report(self):
+        """The account as it stands."""
+        bad = {name for name, _, _ in self.mismatched}
+        return Report(
+            matched=tuple(sorted(self.values)),
+            missing=tuple(sorted(self.shapes.keys() - self.values.keys() - bad)),
+            unused=tuple(sorted((*self.unplaced, *self.source.unused))),
+            mismatched=tuple(self.mismatched),
+            notes=tuple(self.notes),
+        )
+
+    def check_strictly(self, report):
+        """Refuse a file that is not this net.
+
+        Raises:
+            WeightsError: If a parameter is missing or misshapen, or one of the file is
+                left over.
+        """
+        missing = [name for name in report.missing if not self._may_start(name)]
+        problems = []
+        if missing:
+            problems.append(f"it lacks {_some(missing)}")
+        if self.unplaced:
+            problems.append(f"the net has no place for {_some(self.unplaced)}")
+        for name, theirs, ours in self.mismatched[:3]:
+            problems.append(f"{name} is {_shape(theirs)}, in the net {_shape(ours)}")
+        if len(self.mismatched) > 3:
+            problems.append(f"{len(self.mismatched) - 3} more shapes differ")
+        if problems:
+            raise WeightsError(
+                self.path,
+                f"it is not this {type(self.model).__name__}: {'; '.join(problems)}",
+                f"{self.advice()}\n{report}\nAsked for was a net that is exactly the "
+                f"file's",
+            )
+
+    def _may_start(self, name):
+        """Whether a parameter may be absent: statistics to be taken, or VGG-16."""
+        collection, layer, _ = name.split("/")
+        if collection == "batch_stats" and self.file.bn_inference is False:
+            return True
+        return layer not in _TRUNK and self.is_trunk()
+
+    def is_trunk(self):
+        """Whether the file is VGG-16 alone, trained on ImageNet."""
+        layers = {entry.target.split("/")[1] for entry in self.source.entries}
+        return bool(layers) and all(
+            layer in _TRUNK or layer.startswith("bn") for layer in layers
+        )
+
+    def advice(self):
+        """What to do about a net that does not fit."""
+        classes = [
+            theirs
+            for name, theirs, ours in self.mismatched
+            if name.split("/")[1] in ("score_fr", "seg-score") and len(ours) == 1
+        ]
+        if classes:
+            return (
+                f"create the net with num_classes={classes[0][-1]}, or pass "
+                f"strict=False to start its scores anew"
+            )
+        return (
+            "create the net that the file holds, or pass strict=False to take what "
+            "fits and start the rest anew"
+        )
+
+    def variables(self, initial):
+        """The net's variables: what was taken, the rest as it starts."""
+        absent = sorted(self.shapes.keys() - self.values.keys())
+        if initial is not None:
+            flat = {
+                _name(path): x
+                for path, x in jax.tree_util.tree_leaves_with_path(dict(initial))
+            }
+            started = {name: flat[name] for name in absent}
+        else:
+            started = _start(self.model, tuple(absent)) if absent else {}
+        variables: dict[str, Any] = {}
+        for name, wanted in self.shapes.items():
+            *parents, last = name.split("/")
+            at = variables
+            for parent in parents:
+                at = at.setdefault(parent, {})
+            if name in started:
+                at[last] = started[name]
+            else:
+                at[last] = jnp.asarray(self._cast(name, wanted.dtype))
+        return variables
+
+    def _cast(self, name, dtype):
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = np.ascontiguousarray(self.values[name].astype(dtype))
+        if not np.isfinite(value.astype(np.float32, copy=False)).all():
+            raise WeightsError(
+                self.path,
+                f"{name} holds NaN or numbers beyond {np.dtype(dtype).name}",
+                "expected the weights of a net that was trained with success",
+            )
+        return value
+
+
+def _start(model, absent):
+    """The initial values of some variables; XLA leaves the others uncomputed."""
+    init, key = _init(model)
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def pick(key, names):
+        leaves = jax.tree_util.tree_leaves_with_path(init(key))
+        flat = {_name(path): x for path, x in leaves}
+        return {name: flat[name] for name in names}
+
+    return pick(key, absent)
+
+
+def _same(a, b):
+    return (a.channels, a.mean, a.std) == (b.channels, b.mean, b.std)
+
+
+def _numbers(path, text):
+    """Factors that a file records, "0.01,0.0001"; None if it does not."""
+    if text is None:
+        return None
+    try:
+        first, second = (float(part) for part in str(text).split(","))
+    except ValueError as error:
+        raise WeightsError(
+            path, f"it records skip_scales={text!r}", "expected two numbers"
+        ) from error
+    return first, second
+
+
+def _some(found):
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return ", ".join(found[:4]) + more
+
+
+def _shape(shape):
+    return "x".join(map(str, shape))

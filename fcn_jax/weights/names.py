@@ -1,0 +1,232 @@
+"""Whose layer is whose: the names of Caffe, PyTorch, torchvision and Keras as ours.
+
+Our names are those of the Caffe nets. What a file calls a layer is told apart by its
+names alone, so one function maps them all; the values stay as they are, and
+`fcn_jax.weights.surgery` brings them into shape.
+
+References:
+    fcn.berkeleyvision.org; wkentaro/pytorch-fcn, torchfcn/models; torchvision,
+    models/vgg.py; keras.applications.vgg16; HyeonwooNoh/DeconvNet, model.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from fcn_jax.models import vgg
+
+# Whose names a file has.
+CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
+KERAS, TENSORFLOW, CHAINER, FLAX = "Keras", "TensorFlow", "Chainer", "fcn_jax"
+_HWIO_STYLES = (KERAS, TENSORFLOW, FLAX)
+
+# Axes of the kernels in a file: out, in, rows, columns; "IOHW" is that of transposed
+# convolutions in Caffe and PyTorch, "HWIO" ours and that of TensorFlow.
+OIHW, IOHW, HWIO = "OIHW", "IOHW", "HWIO"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entry:
+    """An array of a file, and what it is of a net of ours.
+
+    Attributes:
+        source: Its name in the file.
+        target: Such as "params/conv1_1/kernel".
+        array: As stored.
+        layout: Axes of a kernel: OIHW, IOHW or HWIO.
+    """
+
+    source: str
+    target: str
+    array: np.ndarray
+    layout: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """A file, its names understood.
+
+    Attributes:
+        style: Whose names they are.
+        entries: What a net may take.
+        unused: Names of which no net of ours has a use, and of which that is known:
+            the ImageNet classifier, counters.
+        unknown: Names that mean nothing here.
+        extra: Arrays that change others: "scale_pool4", "scale_pool3" (the frozen
+            factors of the at-once net), "upscore2/bias" (of the CVPR net).
+    """
+
+    style: str
+    entries: tuple[Entry, ...]
+    unused: tuple[str, ...]
+    unknown: tuple[str, ...]
+    extra: Mapping[str, np.ndarray]
+
+
+def _trunk() -> list[str]:
+    """conv1_1 ... conv5_3, as VGG-16 has them."""
+    return [
+        layer.name
+        for layer in vgg.layer_list()
+        if layer.stride == 1 and layer.name.startswith("conv")
+    ]
+
+
+def _torchvision(batch_norm: bool) -> dict[str, str]:
+    """Names of torchvision's vgg16 or vgg16_bn: "features.0" -> "conv1_1"."""
+    found, index = {}, 0
+    for stage, channels in enumerate(vgg.STAGES, start=1):
+        for i in range(1, len(channels) + 1):
+            found[f"features.{index}"] = f"conv{stage}_{i}"
+            if batch_norm:
+                found[f"features.{index + 1}"] = f"bn{stage}_{i}"
+            index += 3 if batch_norm else 2  # Convolution, (BatchNorm,) ReLU.
+        index += 1  # Pooling.
+    return found | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+
+
+_VGG16, _VGG16_BN = _torchvision(False), _torchvision(True)
+
+_KERAS = {
+    f"block{stage}_conv{i}": f"conv{stage}_{i}"
+    for stage, channels in enumerate(vgg.STAGES, start=1)
+    for i in range(1, len(channels) + 1)
+} | {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
+# Keras 3 numbers the layers of a class instead: conv2d, conv2d_1, ..., dense_2.
+_KERAS_NUMBERED = {
+    f"conv2d_{i}" if i else "conv2d": name for i, name in enumerate(_trunk())
+} | {"dense": "fc6", "dense_1": "fc7", "dense_2": "fc8"}
+
+# Other names of ours: the CVPR nets, RGB-D, the layer of DeconvNet's release.
+_ALIASES = {
+    "score-fr": "score_fr",
+    "score-pool4": "score_pool4",
+    "score-pool3": "score_pool3",
+    "score2": "upscore2",
+    "score4": "upscore_pool4",
+    "upsample": "upscore8",
+    "conv1_1_bgrd": "conv1_1",
+    "seg-score-voc": "seg-score",
+}
+_CLASSIFIER = "fc8"
+_SCALES = ("scale_pool4", "scale_pool3")
+_BATCH_NORM = re.compile(r"^(de)?bn|-bn$")
+_TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
+
+# The last part of a name, by who writes it; for BatchNorm and for all else.
+_PARTS = {
+    "weight": "kernel",
+    "bias": "bias",
+    "kernel": "kernel",
+    "gamma": "scale",
+    "beta": "bias",
+    "scale": "scale",
+    "running_mean": "mean",
+    "running_var": "var",
+    "moving_mean": "mean",
+    "moving_variance": "var",
+    "mean": "mean",
+    "var": "var",
+    "W": "kernel",
+    "b": "bias",
+    "0": "kernel",
+    "1": "bias",
+}
+_STATISTICS = ("mean", "var")
+
+
+def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
+    """Find out whose names these are, and what they are of our nets.
+
+    Args:
+        arrays: What a reader returned.
+        file_format: Its module's name, such as "caffemodel".
+
+    Returns:
+        The arrays under our names.
+    """
+    style = _style(arrays, file_format)
+    split = {name: _split(name, style) for name in arrays}
+    table = _table(style, {layer for layer, _ in split.values()})
+    entries, unused, unknown, extra = [], [], [], {}
+    for name, (theirs, part) in split.items():
+        layer = table.get(theirs, theirs)
+        layer = _ALIASES.get(layer, layer)
+        if part == "num_batches_tracked" or layer == _CLASSIFIER:
+            unused.append(name)
+            continue
+        if layer in _SCALES and part in ("0", "weight", "kernel", "scale"):
+            extra[layer] = arrays[name]
+            continue
+        kind = _PARTS.get(part)
+        if kind is None or not layer:
+            unknown.append(name)
+            continue
+        if _BATCH_NORM.search(layer) and kind == "kernel":
+            kind = "scale"
+        if layer == "upscore2" and kind == "bias":
+            extra["upscore2/bias"] = arrays[name]
+            continue
+        collection = "batch_stats" if kind in _STATISTICS else "params"
+        layout = HWIO
+        if style not in _HWIO_STYLES:
+            layout = IOHW if _TRANSPOSED.search(layer) else OIHW
+        target = f"{collection}/{layer}/{kind}"
+        entries.append(Entry(name, target, arrays[name], layout))
+    return Source(style, tuple(entries), tuple(unused), tuple(unknown), extra)
+
+
+# VGG-16 as an archive of TensorFlow's layout: conv1_1_W, fc6_b.
+_TENSORFLOW_NAME = re.compile(r"^(conv\d_\d|fc\d)_(W|b)$")
+_KERAS_1_NAME = re.compile(r"^(.*)_([Wb])(_\d+)?$")
+
+
+def _style(arrays: Iterable[str], file_format: str) -> str:
+    """Whose names these are."""
+    if file_format == "caffemodel":
+        return CAFFE
+    if file_format == "keras":
+        return KERAS
+    if file_format in ("npz", "orbax"):
+        if any(_TENSORFLOW_NAME.match(name) for name in arrays):
+            return TENSORFLOW
+        return CHAINER if any(name.endswith("/W") for name in arrays) else FLAX
+    return TORCHVISION if "features.0.weight" in arrays else PYTORCH
+
+
+def _table(style: str, layers: set[str]) -> Mapping[str, str]:
+    """From the names of a file's layers to ours, where they differ."""
+    if style == TORCHVISION:
+        return _VGG16_BN if "features.1" in layers else _VGG16
+    if style == KERAS:
+        return _KERAS_NUMBERED if "conv2d" in layers else _KERAS
+    return {}
+
+
+def _split(name: str, style: str) -> tuple[str, str]:
+    """A layer's name and which of its parameters, as they stand in the file."""
+    if style == KERAS:
+        return _split_keras(name)
+    if style == TENSORFLOW:
+        match = _TENSORFLOW_NAME.match(name)
+        return match.groups() if match else ("", name)
+    if style in (PYTORCH, TORCHVISION):
+        layer, _, part = name.removeprefix("module.").rpartition(".")
+    else:
+        layer, _, part = name.rpartition("/")
+    if style == FLAX:
+        layer = layer.removeprefix("params/").removeprefix("batch_stats/")
+    return layer, part
+
+
+def _split_keras(name: str) -> tuple[str, str]:
+    """Keras 1: g/block1_conv1_W_1:0; 2: g/block1_conv1/kernel:0; 3: .../vars/0."""
+    *groups, last = name.split("/")
+    last = last.partition(":")[0]
+    if groups and groups[-1] == "vars":
+        return groups[-2] if len(groups) > 1 else "", last
+    if match := _KERAS_1_NAME.match(last):
+        return match.group(1), match.group(2)
+    return (groups[-1] if groups else ""), last

@@ -1,0 +1,78 @@
+"""The checkpoints of a run of `train.py`, and a run made of converted weights."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcn_jax import checkpoints
+from fcn_jax.training import TrainState
+from fcn_jax.weights.errors import WeightsError
+
+_COLLECTIONS = ("params", "batch_stats")
+
+
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """The parameters and statistics of a run's best checkpoint.
+
+    Args:
+        path: The directory of the run.
+
+    Returns:
+        Arrays by "params/..." and "batch_stats/...".
+
+    Raises:
+        FileNotFoundError: If it is no run with a checkpoint.
+        WeightsError: If the checkpoint is damaged.
+    """
+    return read_with_metadata(path)[0]
+
+
+def read_with_metadata(
+    path: str | Path,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The same, and what was recorded with it; errors as of `read`."""
+    path = Path(path)
+    directory = path / "checkpoints"
+    try:
+        found = checkpoints.Checkpoints(directory).best()
+    except ValueError as error:
+        raise WeightsError(
+            path, str(error).rstrip("."), "expected a whole one"
+        ) from error
+    if found is None:
+        raise FileNotFoundError(
+            f"{path} is no run with a checkpoint ({directory} is empty or absent); "
+            f"train it first, or give a file of weights."
+        )
+    kept = {name: found.arrays.get(name, {}) for name in _COLLECTIONS}
+    return checkpoints.flatten(kept), found.metadata
+
+
+def write(
+    path: Path, variables: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> None:
+    """Write a run with one checkpoint, of step 0, that holds the variables.
+
+    Args:
+        path: Directory of the run; there is none yet.
+        variables: `params`, and perhaps `batch_stats`.
+        metadata: Recorded with the checkpoint.
+
+    Raises:
+        OSError: If it cannot be written; nothing is left behind then.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        store = checkpoints.Checkpoints(part / "checkpoints")
+        state = TrainState(
+            np.int32(0), variables["params"], variables.get("batch_stats", {}), ()
+        )
+        store.save(state, metadata=metadata)
+        store.close()
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

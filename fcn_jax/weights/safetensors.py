@@ -1,0 +1,115 @@
+"""`.safetensors`: a JSON header, then the arrays."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from fcn_jax.weights import extras
+from fcn_jax.weights.errors import WeightsError
+
+_LONGEST_HEADER = 100_000_000  # Bytes; as the package allows.
+_AGAIN = "expected a whole .safetensors: download or copy it again"
+_FLOATS = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+}
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether a file that begins so may be a `.safetensors`."""
+    size = int.from_bytes(head[:8], "little")
+    return head[8:9] == b"{" and 2 <= size <= _LONGEST_HEADER
+
+
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """The floating-point arrays of a file.
+
+    Args:
+        path: The `.safetensors`.
+
+    Returns:
+        Arrays by name, as stored; integers are left out.
+
+    Raises:
+        WeightsError: If it is torn, two arrays have one name, or arrays overlap or
+            reach beyond the file.
+        ImportError: If the package `safetensors` is missing.
+    """
+    path = Path(path)
+    header = _header(path)
+    package = extras.require("safetensors", path)
+    try:
+        # It checks that the arrays fill the file, each byte once.
+        tensors = package.deserialize(path.read_bytes())
+    except package.SafetensorError as error:
+        raise WeightsError(path, f"no .safetensors ({error})", _AGAIN) from error
+    found = {}
+    for name, tensor in tensors:
+        dtype = _FLOATS.get(header[name]["dtype"])
+        if dtype is not None and len(tensor["data"]):
+            flat = np.frombuffer(tensor["data"], dtype)
+            found[name] = flat.reshape(tensor["shape"])
+    if not found:
+        raise WeightsError(path, "it holds no floating-point array", _AGAIN)
+    return found
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """What a file says of itself; errors as of `read`."""
+    return _header(Path(path)).get("__metadata__", {})
+
+
+def _header(path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > min(_LONGEST_HEADER, path.stat().st_size):
+            raise WeightsError(path, f"its header claims {size} bytes", _AGAIN)
+        text = file.read(size)
+
+    def once(pairs):
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise WeightsError(
+                path, f"two arrays are named {twice!r}", "expected each once"
+            )
+        return dict(pairs)
+
+    try:
+        header = json.loads(text, object_pairs_hook=once)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise WeightsError(path, f"its header is damaged ({error})", _AGAIN) from error
+    if not isinstance(header, dict) or not all(
+        isinstance(entry, dict) for entry in header.values()
+    ):
+        raise WeightsError(path, "its header is no list of arrays", _AGAIN)
+    return header
+
+
+def write(
+    path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays under their names.
+
+    Args:
+        path: The file.
+        arrays: In the layouts that they are to have.
+        metadata: Text about them.
+
+    Raises:
+        OSError: If it cannot be written.
+        ImportError: If the package `safetensors` is missing.
+    """
+    extras.require("safetensors", path)
+    from safetensors import numpy as package
+
+    data = package.save(
+        {name: np.ascontiguousarray(x) for name, x in arrays.items()}, dict(metadata)
+    )
+    path.write_bytes(data)

@@ -1,0 +1,136 @@
+"""Making the arrays of a file those of a net.
+
+Everything here is a pure function of NumPy arrays.
+
+References:
+    Long et al. 2015, arXiv:1411.4038, sec. 3.1 and 4.2;
+    fcn.berkeleyvision.org, surgery.py, and the nets nyud-* and voc-fcn8s-atonce.
+"""
+
+import numpy as np
+
+from fcn_jax.ops import bilinear
+from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.weights.names import HWIO, IOHW, Entry
+
+
+def fit(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Bring an array of a file into the shape that the net has for it.
+
+    Kernels get the axes [rows, columns, in, out]. A fully connected layer becomes the
+    convolution with a window of its input's size: its input was flattened channel by
+    channel in Caffe and PyTorch, pixel by pixel in TensorFlow and Keras. A net with
+    more input channels than the file (RGB-D) gets the mean of its filters for the
+    rest.
+
+    Args:
+        entry: The array.
+        shape: Of the net's parameter.
+
+    Returns:
+        A view or copy of that shape, in the dtype of the file; None if it does not fit.
+    """
+    array = entry.array
+    if len(shape) == 1:
+        return array.reshape(shape) if _is_vector(array, shape[0]) else None
+    if len(shape) != 4:
+        return None
+    rows, columns, in_, out = shape
+    if entry.layout == HWIO:
+        if array.ndim == 2 and array.shape == (rows * columns * in_, out):
+            array = array.reshape(shape)
+    else:
+        if array.ndim == 4 and array.shape[:2] == (1, 1) != (out, in_):
+            array = array[0, 0]  # An InnerProduct of V1: [1, 1, out, in].
+        if array.ndim == 2 and array.shape == (out, in_ * rows * columns):
+            array = array.reshape(out, in_, rows, columns)
+        if array.ndim != 4:
+            return None
+        array = array.transpose((2, 3, 0, 1) if entry.layout == IOHW else (2, 3, 1, 0))
+    if array.shape == shape:
+        return array
+    first = entry.target.endswith("/conv1_1/kernel")
+    if first and array.ndim == 4 and array.shape[2] < in_:
+        array = add_input_channels(array, in_)
+        return array if array.shape == shape else None
+    return None
+
+
+def _is_vector(array, size):
+    return array.size == size and max(array.shape, default=1) == size
+
+
+def add_input_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Filters for more input channels: the mean of those that there are.
+
+    As nyud-fcn32s-color-d starts its conv1_1_bgrd, whose fourth channel is depth.
+
+    Args:
+        kernel: [rows, columns, in, out].
+        channels: Of the new input, more than `in`.
+
+    Returns:
+        [rows, columns, channels, out]; the first `in` as they were.
+    """
+    mean = kernel.mean(axis=2, keepdims=True)
+    return np.concatenate(
+        [kernel, np.repeat(mean, channels - kernel.shape[2], axis=2)], axis=2
+    )
+
+
+def fold_input(
+    kernel: np.ndarray, bias: np.ndarray, source: Preprocessing, target: Preprocessing
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first layer for images preprocessed another way.
+
+    Exact but within reach of the zero padding: zero is another colour there.
+
+    Args:
+        kernel: [rows, columns, 3 or more, out], for images as `source` makes them;
+            channels beyond the third stay.
+        bias: [out].
+        source: What the weights were trained with.
+        target: What the net will be given.
+
+    Returns:
+        Kernel and bias that give images made by `target` the same activations,
+        float64.
+    """
+    kernel, bias = np.array(kernel, np.float64), np.array(bias, np.float64)
+    colours = kernel[:, :, :3]
+    if source.channels != target.channels:
+        colours = colours[:, :, ::-1]
+    mean, std = _in_order(source, target.channels)
+    their_mean, their_std = np.array(target.mean), np.array(target.std)
+    shift = np.einsum("hwio,i->o", colours, (their_mean - mean) / std)
+    scaled = colours * (their_std / std)[:, None]
+    return np.concatenate([scaled, kernel[:, :, 3:]], axis=2), bias + shift
+
+
+def _in_order(recipe, channels):
+    step = 1 if recipe.channels == channels else -1
+    return np.array(recipe.mean[::step]), np.array(recipe.std[::step])
+
+
+def fold_scale(kernel: np.ndarray, theirs: np.ndarray, ours: float) -> np.ndarray:
+    """A score kernel for a skip that is scaled by `ours` instead of `theirs`.
+
+    Args:
+        kernel: [1, 1, in, out].
+        theirs: The factor of every input channel in the file, [in] or one number.
+        ours: The net's factor.
+
+    Returns:
+        [1, 1, in, out] float64; the bias stays as it is.
+    """
+    factor = np.asarray(theirs, np.float64).reshape(-1)[:, None] / ours
+    return np.asarray(kernel, np.float64) * factor
+
+
+def is_bilinear(kernel: np.ndarray) -> bool:
+    """Whether a kernel [k, k, C, C] is the fixed one, to float16's precision."""
+    size, _, channels, out = kernel.shape
+    if size != kernel.shape[1] or channels != out:
+        return False
+    expected = bilinear.bilinear_kernel(size, channels)
+    return bool(np.allclose(kernel, expected, rtol=0, atol=1e-3))
