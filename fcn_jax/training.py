@@ -16,6 +16,7 @@ from flax import linen as nn
 from flax import struct
 
 from fcn_jax import losses, metrics, optim
+from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
 Array = jax.Array
@@ -152,9 +153,10 @@ def train_step(
         grads_so_far, batch_stats, loss_so_far = carry
         index, micro = numbered
         rows = _global_rows(index, micro["labels"].shape[0], axis_name)
-        (loss, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, batch_stats, micro, rows
-        )
+        with convolution.fast_kernel_gradients():
+            (loss, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+                state.params, batch_stats, micro, rows
+            )
         grads = jax.tree.map(jnp.add, grads_so_far, grads)
         return (grads, batch_stats, loss_so_far + loss), None
 

@@ -6,13 +6,16 @@ the same product as a matrix multiplication reaches 80. There such a convolution
 written as that multiplication (Caffe's im2col).
 
 Also on the CPU, XLA computes the gradient of a 3x3 kernel at a third of the speed of
-the convolution itself (`benchmarks/convolutions.py`). There it is a sum over blocks of
-rows: the product of the block's output gradient and of its windows. Models do not see
-the difference.
+the convolution itself (`benchmarks/convolutions.py`). Within `fast_kernel_gradients`,
+as in `training.train_step`, it is a sum over blocks of rows: the product of the block's
+output gradient and of its windows. Models do not see the difference. Elsewhere it is
+left to JAX, which then differentiates forward too (`jax.jvp`, Hessians).
 """
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -21,6 +24,8 @@ import jax.numpy as jnp
 from fcn_jax.ops import bilinear
 
 Array = jax.Array
+
+_FAST = contextvars.ContextVar("fast_kernel_gradients", default=False)
 
 # The 3x3 windows of the trunk are fast as they are.
 _LARGEST_NATIVE_WINDOW = 9
@@ -31,6 +36,19 @@ _LARGEST_NATIVE_WINDOW = 9
 _ROWS_AT_ONCE = 4
 # With the 3 channels of an image the windows cost as much as their product.
 _FEWEST_CHANNELS = 16
+
+
+@contextlib.contextmanager
+def fast_kernel_gradients() -> Iterator[None]:
+    """Within it, convolutions that are traced have faster gradients on a CPU.
+
+    They can be differentiated in reverse only, as training does.
+    """
+    token = _FAST.set(True)
+    try:
+        yield
+    finally:
+        _FAST.reset(token)
 
 
 def conv_general_dilated(
@@ -64,7 +82,8 @@ def conv_general_dilated(
     if kh * kw <= _LARGEST_NATIVE_WINDOW:
         padding = tuple(map(tuple, padding))
         cuts = min(min(sides) for sides in padding) < 0
-        if kh * kw == 1 or channels < _FEWEST_CHANNELS or cuts:
+        few = kh * kw == 1 or channels < _FEWEST_CHANNELS
+        if few or cuts or not _FAST.get():
             return native(lhs, rhs)
         return _convolution(lhs, rhs, padding, tuple(sorted(options.items())))
 

@@ -7,7 +7,15 @@ import pytest
 
 from fcn_jax.ops import convolution
 
+pytestmark = pytest.mark.usefixtures("fast_gradients")
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+@pytest.fixture
+def fast_gradients():
+    with convolution.fast_kernel_gradients():
+        yield
 
 
 def both(pad):
@@ -84,6 +92,25 @@ def test_gradients_of_3x3_kernels_are_products_on_the_cpu_and_convolutions_elsew
         assert "stablehlo.while" not in text(platform)
     # Three channels, those of an image, are left to XLA.
     assert "stablehlo.while" not in jax.jit(of_image).lower(x[..., :3]).as_text()
+
+
+def test_without_fast_gradients_all_is_left_to_jax():
+    """Elsewhere than in training, forward differentiation works."""
+    ours, native = both(1)
+    x = jax.random.normal(jax.random.key(0), (1, 4, 4, 16))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 3))
+
+    def hessian_times(f):
+        def loss(kernel):
+            return jnp.sum(jnp.sin(f(x, kernel)))
+
+        return jax.jvp(jax.grad(loss), (kernel,), (kernel,))[1]
+
+    with pytest.raises(TypeError, match="forward-mode"):
+        hessian_times(ours)
+    token = convolution._FAST.set(False)
+    np.testing.assert_allclose(hessian_times(ours), hessian_times(native), rtol=1e-5)
+    convolution._FAST.reset(token)
 
 
 def test_a_kernel_gradient_in_bfloat16_is_summed_in_float32():
