@@ -102,6 +102,7 @@ measure train_step_float32 60 networks "${STEP[@]}" --precision highest
 measure train_step_bfloat16 60 networks "${STEP[@]}" --dtype bfloat16
 measure deconvnet_step 60 networks "${DECONVNET[@]}" --dtype bfloat16
 measure deconvnet 60 deconvnet "${PROPOSALS[@]}"
+measure crf 60 crf "${SMOKE[@]}"
 measure device_parity 60 device_parity "${SMOKE[@]}"
 measure startup 90 startup "${SMOKE[@]}"
 if [[ -d data/camvid ]]; then

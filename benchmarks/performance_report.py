@@ -207,14 +207,17 @@ def _memory(report):
 
 
 def _crf(report):
-    numbers = {
-        key: value
-        for key, value in report.items()
-        if isinstance(value, float) and key.endswith(("seconds", "_ms", "_s"))
-    }
-    return ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()) or (
-        "see the JSON"
-    )
+    parts = []
+    for bandwidths, times in report["by_bandwidths"].items():
+        text = (
+            f"{bandwidths}: {times['build_s']:.2f} s to build, "
+            f"{times['iterate_s']:.2f} s for {report['iterations']} iterations, "
+            f"{times['total_s']:.2f} s in all"
+        )
+        if peer := times.get("pydensecrf"):
+            text += f", {peer['ratio_total']:.2f} times pydensecrf's time"
+        parts.append(text)
+    return "; ".join(parts)
 
 
 def _products(measured):

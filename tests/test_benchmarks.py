@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TINY = (
     "convolutions",
+    "crf",
     "deconvnet",
     "device_parity",
     "eval_memory",
