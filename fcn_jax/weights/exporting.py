@@ -117,6 +117,11 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
     return found
 
 
+def _axes(layer):
+    """From [rows, columns, in, out] to PyTorch's order of axes."""
+    return (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
+
+
 def fixed_upsampling(model: nn.Module) -> dict[str, int]:
     """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
     skips = getattr(type(model), "skips", None)
