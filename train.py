@@ -31,7 +31,7 @@ from fcn_jax import (
     runtime,
     training,
     viz,
-    warm_start,
+    weights,
 )
 from fcn_jax.data import loader
 from fcn_jax.progress import Progress, duration
@@ -76,9 +76,13 @@ class Run:
         variables = training.init_variables(self.model, config.seed)
         saved = self.store.newest()
         if saved is None and config.init_from:
-            source = warm_start.read_source(config.init_from, self.recipe.channels)
-            variables, report = warm_start.merge(variables, source)
-            print(f"starting from {config.init_from}\n{report}", flush=True)
+            variables = weights.load_weights(
+                config.init_from,
+                self.model,
+                strict=False,
+                preprocessing=self.recipe,
+                initial=variables,
+            )
         self.optimizer = configuration.make_optimizer(config, variables["params"])
         state = training.create_state(variables, self.optimizer)
         if saved is None:

@@ -50,7 +50,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
 
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # Or "imagenet".
-    config.init_from = ""  # A run's directory, or an .npz of VGG-16.
+    config.init_from = ""  # A run, or weights of any format.
 
     config.loss = ml_collections.ConfigDict()
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.

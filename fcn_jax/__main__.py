@@ -9,6 +9,7 @@ from absl import app
 # Each is a file of fcn_jax/commands with define_flags, parse_flags(argv), main(argv).
 COMMANDS = {
     "activations": "draw what the decoder of a trained DeconvNet sees in an image",
+    "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
     "export": "write the network of a run into one file that needs only JAX",
     "proposals": "compute object proposals of a split into a directory, on all cores",

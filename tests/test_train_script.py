@@ -254,12 +254,12 @@ def test_staged_training_starts_from_a_run(
     account = {
         line.split(" (")[0]: line
         for line in printed.splitlines()
-        if line.startswith(("copied (", "created (", "skipped (", "mismatched ("))
+        if line.startswith(("matched (", "missing (", "unused (", "mismatched ("))
     }
     # 13 + 2 layers of the encoder and 3 of scores, kernel and bias each.
-    assert account["copied"].startswith("copied (36): params/conv1_1/bias")
-    assert account["created"] == "created (0): -"
-    assert "params/bn1_1/scale" in account["skipped"]
+    assert account["matched"].startswith("matched (36): params/conv1_1/bias")
+    assert account["missing"] == "missing (0): -"
+    assert "params/bn1_1/scale" in account["unused"]
     assert account["mismatched"] == "mismatched (0): -"
 
 

@@ -137,6 +137,11 @@ _PARTS = {
 _STATISTICS = ("mean", "var")
 
 
+def is_transposed(layer: str) -> bool:
+    """Whether a layer of that name is a transposed convolution."""
+    return bool(_TRANSPOSED.search(layer))
+
+
 def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
     """Find out whose names these are, and what they are of our nets.
 
@@ -172,7 +177,7 @@ def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
         collection = "batch_stats" if kind in _STATISTICS else "params"
         layout = HWIO
         if style not in _HWIO_STYLES:
-            layout = IOHW if _TRANSPOSED.search(layer) else OIHW
+            layout = IOHW if is_transposed(layer) else OIHW
         target = f"{collection}/{layer}/{kind}"
         entries.append(Entry(name, target, arrays[name], layout))
     return Source(style, tuple(entries), tuple(unused), tuple(unknown), extra)

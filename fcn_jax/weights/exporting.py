@@ -1,0 +1,166 @@
+"""From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+
+from fcn_jax import checkpoints, files
+from fcn_jax.models import MODELS
+from fcn_jax.ops import bilinear
+from fcn_jax.preprocessing import CAFFE, Preprocessing
+from fcn_jax.weights import names, npz, orbax, safetensors
+
+_PARTS = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+
+
+def save_weights(
+    path: str | Path,
+    variables: Mapping[str, Any],
+    model: nn.Module,
+    *,
+    preprocessing: Preprocessing = CAFFE,
+) -> None:
+    """Write a net's variables, whole or not at all.
+
+    The name of `path` chooses the form: `.safetensors` has PyTorch's names and layouts
+    (see `to_pytorch`), `.npz` ours ("params/conv1_1/kernel", [rows, columns, in, out]);
+    a name without a suffix becomes a run's directory, from which `train.py` starts
+    (config.init_from) and which `eval.py` evaluates.
+
+    Args:
+        path: What to write. A directory must not exist yet.
+        variables: What `load_weights` or `model.init` returned.
+        model: The net.
+        preprocessing: What it is given; recorded.
+
+    Raises:
+        ValueError: If the name has another suffix.
+        FileExistsError: If the directory is there.
+        OSError: If it cannot be written; what was at `path` is still there then.
+        ImportError: If the package that writes the format is missing.
+    """
+    path = Path(path)
+    check_out(path)
+    if path.suffix == ".safetensors":
+        arrays = to_pytorch(variables, model)
+        metadata = describe(model, preprocessing)
+        files.write_whole(path, lambda part: safetensors.write(part, arrays, metadata))
+    elif path.suffix == ".npz":
+        arrays = checkpoints.flatten(variables)
+        files.write_whole(path, lambda part: npz.write(part, arrays))
+    else:
+        orbax.write(path, variables, _run_metadata(model, preprocessing))
+
+
+def check_out(path: Path) -> None:
+    """Refuse a name that cannot be written, before any work is done.
+
+    Raises:
+        ValueError: If the suffix is of no form.
+        FileExistsError: If it is to be a directory, and is there.
+    """
+    if path.suffix not in (".safetensors", ".npz", ""):
+        raise ValueError(
+            f"{path}: weights are written as .safetensors (names and layouts of "
+            f"PyTorch), .npz (ours) or, without a suffix, a run's directory; "
+            f"{path.suffix!r} is none of these."
+        )
+    if path.suffix == "" and path.exists():
+        raise FileExistsError(
+            f"{path} exists; give the directory of the new run another name."
+        )
+
+
+def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.ndarray]:
+    """The state dict of the same net in PyTorch.
+
+    Layers have the names of the Caffe nets (and of wkentaro/pytorch-fcn). Kernels of
+    convolutions become [out, in, rows, columns], those of transposed ones [in, out,
+    rows, columns], without a flip; BatchNorm has weight, bias, running_mean and
+    running_var. Fixed upsampling is written out as its bilinear kernels, `upscore*`.
+
+    The at-once net multiplies pool4 and pool3 by `skip_scales` before their scores, as
+    its PyTorch counterpart must. To run one in a plain FCN-8s, load it into
+    `fcn_jax.create("fcn8s")` first, which folds the factors into the scores.
+
+    Args:
+        variables: `params`, and perhaps `batch_stats`.
+        model: The net.
+
+    Returns:
+        Arrays by name, in the dtype of the variables.
+    """
+    found = {}
+    for name, x in checkpoints.flatten(variables).items():
+        _, layer, part = name.split("/")
+        if part == "kernel":
+            x = x.transpose(
+                (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
+            )
+        found[f"{layer}.{_PARTS[part]}"] = np.ascontiguousarray(x)
+    for layer, size in fixed_upsampling(model).items():
+        kernel = bilinear.bilinear_kernel(size, model.num_classes)
+        dtype = found["score_fr.weight"].dtype
+        found[f"{layer}.weight"] = np.ascontiguousarray(
+            kernel.transpose(2, 3, 0, 1), dtype
+        )
+    return found
+
+
+def _axes(layer):
+    """From [rows, columns, in, out] to PyTorch's order of axes."""
+    return (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
+
+
+def fixed_upsampling(model: nn.Module) -> dict[str, int]:
+    """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
+    skips = getattr(type(model), "skips", None)
+    if skips is None or model.upsampling == "learned":
+        return {}
+    factor = 32 >> len(skips)
+    found = {"upscore" if not skips else f"upscore{factor}": 2 * factor}
+    if model.upsampling == "fixed":
+        found |= dict.fromkeys(("upscore2", "upscore_pool4")[: len(skips)], 4)
+    return found
+
+
+def model_name(model: nn.Module) -> str:
+    """The name under which `fcn_jax.create` knows a net."""
+    return next(name for name, cls in MODELS.items() if cls is type(model))
+
+
+def describe(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
+    """What must be known to use the weights, as text."""
+    known = {
+        "model": model_name(model),
+        "num_classes": str(model.num_classes),
+        "padding": model.padding,
+        "preprocessing": preprocessing.name,
+    }
+    if hasattr(model, "skip_scales"):
+        known["skip_scales"] = ",".join(f"{x:g}" for x in model.skip_scales)
+    return known
+
+
+_RUN_OPTIONS = re.compile("^(padding|width|fc_features|upsampling|skip_scales)$")
+
+
+def _run_metadata(model, preprocessing):
+    options = {
+        name: value for name, value in vars(model).items() if _RUN_OPTIONS.match(name)
+    }
+    return {
+        "preprocessing": preprocessing.to_dict(),
+        "model": {"name": model_name(model), "num_classes": model.num_classes}
+        | options,
+    }
