@@ -30,7 +30,9 @@ _TRAINING = """## Gradients and steps of SGD
 float64, 1/16 of the width. The gradients of the mean cross-entropy with a tenth of the
 pixels void, and the parameters after {steps} steps of SGD as Caffe takes them (momentum
 0.9, decay 5e-4, biases at twice the rate). For each the parameter that is furthest off,
-as a fraction of its largest value. Goal: {goal:g}."""
+as a fraction of its largest value; of biases before BatchNorm, whose gradient is zero
+but for rounding, of the largest value of all. Goal: {goal:g}. DeconvNet has a tenth of
+the learning rate: at 0.01 its random weights diverge, and rounding with them."""
 
 _LAYERS = """## Layer by layer
 
@@ -42,20 +44,24 @@ def render(report: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     width = "full width" if report["width"] == 1 else f"width {report['width']:g}"
     goals = report["goals"]
-    parts = [
-        _INTRODUCTION,
-        _made_with(report),
-        _FORWARD.format(width=width, goal=goals["logits"]),
-        _forward_table(report["forward"]),
-    ]
-    if any("other_switches" in r for r in report["forward"]):
-        parts.append(_SWITCHES)
-    if report["training"]:
+    parts, made_with = [_INTRODUCTION], report["made_with"]
+    if "forward" in report:
+        parts += [
+            _FORWARD.format(width=width, goal=goals["logits"]),
+            _made_with(made_with["forward"]),
+            _forward_table(report["forward"]),
+        ]
+        if any("other_switches" in r for r in report["forward"]):
+            parts.append(_SWITCHES)
+    if report.get("training"):
         steps = report["training"][0]["steps"]
         parts += [
             _TRAINING.format(steps=steps, goal=goals["training"]),
+            _made_with(made_with["training"]),
             _training_table(report["training"]),
         ]
+    if "forward" not in report:
+        return "\n\n".join(parts) + "\n"
     parts.append(_LAYERS)
     for name in dict.fromkeys(r["net"] for r in report["forward"]):
         parts += [f"### {name}", _layer_table(report["forward"], name)]
@@ -121,6 +127,7 @@ def _training_table(reports):
     head = (
         "net",
         "batch",
+        "rate",
         "loss",
         "gradients",
         "furthest off",
@@ -140,6 +147,7 @@ def _training_table(reports):
             (
                 " ".join((r["net"], *options)),
                 f"{r['batch']} of {_size(r['size'])}",
+                f"{r['rate']:g}",
                 f"{r['loss_relative']:.1e}",
                 f"{gradients['relative']:.1e}",
                 gradients["parameter"],

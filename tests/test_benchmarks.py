@@ -39,3 +39,30 @@ def test_it_prints_json(name):
     assert report["jax"]
     assert report["devices"]
     assert report["cores"] > 0
+
+
+def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):
+    def run(*options):
+        command = [sys.executable, ROOT / "benchmarks/speed.py", "--out", tmp_path]
+        answer = subprocess.run(
+            [*command, *options],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(answer.stdout)
+
+    smoke = ("--smoke", "--device", "cpu", "--only")
+    first = run(*smoke, "pooling", "memory_fcn8s_training_ours")
+    memory = first["cpu"]["memory_fcn8s_training_ours"]
+    assert memory["sides"] == ["ours"]
+    assert memory["task"] == "training"
+    second = run(*smoke, "convolutions")
+    assert second["cpu"]["pooling"] == first["cpu"]["pooling"]
+    assert second["cpu"]["convolutions"]["layers"]
+    page = (tmp_path / "performance.md").read_text()
+    assert "peak memory, fcn8s training ours" in page
+    assert (tmp_path / "speed.png").exists()
+    run("--render")
+    assert (tmp_path / "performance.md").read_text() == page

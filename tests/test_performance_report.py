@@ -1,0 +1,83 @@
+"""The page of measurements, from canned ones, and the timing behind it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import performance_report
+import timing
+
+MADE_WITH = {
+    "jax": "1",
+    "torch": "2",
+    "commit": "abc",
+    "devices": ["cpu"],
+    "cpu": "a cpu",
+    "cores": 2,
+    "load_average": 1.0,
+}
+
+
+def networks(ours, pytorch, unmeasured=None):
+    return MADE_WITH | {
+        "seconds": {"ours": ours, "pytorch": pytorch},
+        "ratio": {"pytorch": ours / pytorch},
+        "unmeasured": unmeasured or {},
+    }
+
+
+def test_times_as_fast_and_goals():
+    measured = {
+        "fcn8s_inference": networks(1.0, 0.5),
+        "fcn8s_training": networks(1.0, 0.9, {"pytorch_compiled": "no compiler"}),
+    }
+    page = performance_report.render({"cpu": measured})
+    assert "| FCN-8s, inference | eager | 1 s | 500 ms | 0.50 | 1, **missed** |" in page
+    assert "| FCN-8s, training step | eager | 1 s | 900 ms | 0.90 | 0.8, met |" in page
+    assert "| FCN-8s, training step, torch.compile | unmeasured: no compiler |" in page
+    assert "| DeconvNet, inference | unmeasured: not run |" in page
+    assert "Other work" not in page
+
+
+def test_pooling_is_the_sum_of_its_maps():
+    stages = [
+        {"shape": [1], "ours_ms": 1.0, "copy_ms": 1.0, "pytorch_contiguous_ms": 6.0},
+        {"shape": [1], "ours_ms": 3.0, "copy_ms": 1.0, "pytorch_contiguous_ms": 2.0},
+    ]
+    sides = performance_report.comparison({"stages": stages})
+    assert sides["ours"] == (pytest.approx(0.004), None)
+    assert sides["pytorch_contiguous"] == (pytest.approx(0.008), pytest.approx(2))
+
+
+def test_what_nobody_measured_is_called_so():
+    page = performance_report.render({"cpu": {}, "gpu": {}})
+    assert page.count("Unmeasured: no run on one yet.") == 2
+    assert "Unmeasured: not run." in page
+    busy = {"fcn8s_inference": networks(1.0, 1.0) | {"load_average": 9.0}}
+    page = performance_report.render({"cpu": busy})
+    assert "load average up to 9.0" in page
+
+
+def test_a_plot_is_written(tmp_path):
+    path = tmp_path / "speed.png"
+    performance_report.plot({"cpu": {"fcn8s_inference": networks(1.0, 0.5)}}, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_side_that_fails_is_recorded_unless_it_is_ours():
+    calls = []
+
+    def make():
+        return lambda: calls.append(1)
+
+    def broken():
+        raise RuntimeError("no compiler\nand more")
+
+    report = timing.in_turns({"ours": make, "pytorch": broken}, 3, warm_up=2)
+    assert len(calls) == 5
+    assert report["unmeasured"] == {"pytorch": "RuntimeError: no compiler"}
+    assert list(report["seconds"]) == ["ours"]
+    with pytest.raises(RuntimeError, match="no compiler"):
+        timing.in_turns({"ours": broken}, 1)
