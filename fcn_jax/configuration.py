@@ -253,7 +253,7 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
-    crf_parameters = options.pop("crf")
+    crf_parameters = options.pop("crf", "")  # Older runs do not have it.
     if not options.get("skip_scales"):
         options.pop("skip_scales", None)
     if options["dtype"] not in ("float32", "bfloat16"):
