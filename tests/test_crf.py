@@ -309,6 +309,9 @@ def test_values_that_are_refused_outside_jit():
     bad[3, 4, 1] = np.nan
     with pytest.raises(ValueError, match=r"image 0 at pixel \(3, 4\), class 1, is nan"):
         run(bad, **SMALL)
+    bad[3, 4, 1] = np.inf
+    with pytest.raises(ValueError, match=r"class 1, is inf; expected finite nats"):
+        run(bad, **SMALL)
     with pytest.raises(ValueError, match="capacity=50 is too small; image 0 needs "):
         run(unary, **SMALL, capacity=50)
     with pytest.raises(ValueError, match="smooth_xy=-1 is not positive; .* pixels"):
