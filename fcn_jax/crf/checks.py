@@ -30,7 +30,8 @@ def check_arrays(unary, image):
     if image.dtype != jnp.uint8:
         raise TypeError(
             f"mean_field: the image is {image.dtype}; expected uint8 RGB in [0, 255], "
-            f"which the bandwidths of colour are made for."
+            f"which the bandwidths of colour are made for (of an image in 0..1 pass "
+            f"np.round(255 * image).astype(np.uint8))."
         )
 
 
