@@ -8,7 +8,8 @@ Takes the run's best checkpoint (or --step) and writes, into --out (by default
 DIR/eval/SPLIT): metrics.json, table.txt, contact_sheet.png, labels/ID.png in the
 palette of the data set (VOC's is what its server takes) and overlays/ID.png. With
 --resolutions: resolutions.json and resolutions.png instead. With --compare:
-comparison.json and comparison.txt.
+comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
+CRF comes last; scores and the contact sheet then show before and after.
 
 python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=DIR \
     --with_run=DIR_OF_FCN8S --compare
@@ -63,12 +64,26 @@ class Pictures:
             if index in self.chosen:
                 self.rows[index] = (name, image, labels, predicted)
 
-    def write_sheet(self):
-        """The contact sheet: image, truth, prediction and errors, an image a row."""
+    def write_sheet(self, before=None):
+        """The contact sheet: image, truth, prediction and errors, an image a row.
+
+        Args:
+            before: Pictures of the same images before the CRF; their predictions are
+                then shown too.
+        """
+        rows = [self.rows[index] for index in sorted(self.rows)]
+        titles = ("prediction",)
+        if before is not None:
+            titles = ("before the CRF", "after it")
+            rows = [
+                (*row[:3], before.rows[index][3], row[3])
+                for index, row in zip(sorted(self.rows), rows, strict=True)
+            ]
         sheet = viz.contact_sheet(
-            [self.rows[index] for index in sorted(self.rows)],
+            rows,
             classes=self.source.classes,
             palette=self.source.palette,
+            titles=titles,
         )
         viz.save_image(self.out / "contact_sheet.png", sheet)
 
@@ -92,6 +107,10 @@ class ObjectSizes:
 def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows=6):
     """Score a run, print the table, write JSON and pictures; returns the scores."""
     pictures = Pictures(out, run.source, labels, overlays, rows)
+    before = None
+    if run.config.crf.parameters:
+        before = Pictures(out, run.source, False, False, rows)
+        unrefined = run.score(scales, flip, before, crf=False)
     start = time.perf_counter()
     scores = run.score(scales, flip, pictures)
     seconds = time.perf_counter() - start
@@ -108,11 +127,16 @@ def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows
         members=[str(member.workdir) for member in run.members],
         seconds=round(seconds, 2),
     )
+    if before is not None:
+        scores["before_crf"] = {
+            name: unrefined[name] for name in configuration.HEADLINE_METRICS
+        }
+        print(f"mean IU before the CRF {100 * (unrefined['mean_iu'] or 0):.2f}")
     if len(run.members) > 1:
         scores["combine"] = run.combine
     files.write_json(out / "metrics.json", scores)
     files.write_text(out / "table.txt", table + "\n")
-    pictures.write_sheet()
+    pictures.write_sheet(before)
     written = ["metrics.json", "table.txt", "contact_sheet.png"]
     written += ["labels/"] * labels + ["overlays/"] * overlays
     print(

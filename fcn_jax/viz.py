@@ -133,21 +133,21 @@ def error_map(
 def prediction_row(
     image: np.ndarray,
     labels: np.ndarray,
-    pred: np.ndarray,
+    *preds: np.ndarray,
     palette: np.ndarray | None = None,
     ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
-    """Image, truth, prediction and errors side by side.
+    """Image, truth, predictions and the errors of the last one side by side.
 
     Args:
         image: uint8 RGB [H, W, 3].
         labels: True classes, integer [H, W].
-        pred: Predicted classes, integer [H, W].
+        *preds: Predicted classes, integer [H, W] each; at least one.
         palette: See `decode_labels`.
         ignore_label: The label of void.
 
     Returns:
-        uint8 RGB [H, 4 W, 3].
+        uint8 RGB [H, (3 + number of predictions) W, 3].
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -156,28 +156,31 @@ def prediction_row(
     parts = (
         image,
         decode_labels(labels, palette, ignore_label),
-        decode_labels(pred, palette, ignore_label),
-        error_map(labels, pred, ignore_label),
+        *(decode_labels(pred, palette, ignore_label) for pred in preds),
+        error_map(labels, preds[-1], ignore_label),
     )
     return np.concatenate(parts, axis=1)
 
 
 def contact_sheet(
-    rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
+    rows: Sequence[tuple[Any, ...]],
     classes: Sequence[str],
     palette: np.ndarray | None = None,
     ignore_label: int = IGNORE_LABEL,
+    titles: Sequence[str] = ("prediction",),
 ) -> np.ndarray:
-    """A sheet with an image a row: image, truth, prediction, errors; a legend below.
+    """A sheet with an image a row: image, truth, predictions, errors; a legend below.
 
     Small images are enlarged by a whole number, without smoothing, so that the titles
     have room.
 
     Args:
-        rows: (name, image, labels, prediction) each; sizes may differ.
+        rows: (name, image, labels, prediction, ...) each, with as many predictions as
+            titles; sizes may differ. The errors are those of the last one.
         classes: Names for the legend, in the order of the labels.
         palette: See `decode_labels`.
         ignore_label: The label of void.
+        titles: Of the predictions.
 
     Returns:
         uint8 RGB.
@@ -187,23 +190,23 @@ def contact_sheet(
     """
     if not rows:
         raise ValueError("contact_sheet: no rows; give at least one image.")
-    enlarge = max(1, -(-_CELL // max(image.shape[1] for _, image, _, _ in rows)))
-    cell_w = enlarge * max(image.shape[1] for _, image, _, _ in rows)
-    width = 4 * cell_w + 5 * _MARGIN
-    heights = [enlarge * image.shape[0] + _TITLE + _MARGIN for _, image, _, _ in rows]
+    widest = max(row[1].shape[1] for row in rows)
+    enlarge = max(1, -(-_CELL // widest))
+    cell_w, columns = enlarge * widest, 3 + len(titles)
+    width = columns * cell_w + (columns + 1) * _MARGIN
+    heights = [enlarge * row[1].shape[0] + _TITLE + _MARGIN for row in rows]
     colours = decode_labels(np.arange(len(classes)), palette)
     entries = list(zip(classes, colours, strict=True))
-    if any((labels == ignore_label).any() for _, _, labels, _ in rows):
+    if any((row[2] == ignore_label).any() for row in rows):
         void = decode_labels(np.array([ignore_label]), palette, ignore_label)[0]
         entries.append(("void", void))
     legend = _legend(entries, width)
     sheet = Image.new("RGB", (width, sum(heights) + legend.height), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
     top = 0
-    for (name, image, labels, pred), height in zip(rows, heights, strict=True):
-        titles = (name, "truth", "prediction", _ERROR_TITLE)
-        strip = prediction_row(image, labels, pred, palette, ignore_label)
-        for column, title in enumerate(titles):
+    for (name, image, *rest), height in zip(rows, heights, strict=True):
+        strip = prediction_row(image, *rest, palette=palette, ignore_label=ignore_label)
+        for column, title in enumerate((name, "truth", *titles, _ERROR_TITLE)):
             left = _MARGIN + column * (cell_w + _MARGIN)
             title = _shorten(title, font, cell_w)
             pen.text((left, top + _TITLE - 3), title, "black", font, anchor="ls")

@@ -121,6 +121,19 @@ def test_a_row_is_image_truth_prediction_errors():
         viz.prediction_row(IMAGE[..., 0], LABELS, pred)
 
 
+def test_a_row_and_a_sheet_of_two_predictions():
+    before, after = np.zeros_like(LABELS), np.where(LABELS == 255, 1, LABELS)
+    row = viz.prediction_row(IMAGE, LABELS, before, after)
+    assert row.shape == (6, 40, 3)
+    np.testing.assert_array_equal(row[:, 16:24], viz.decode_labels(before))
+    np.testing.assert_array_equal(row[:, 32:], viz.error_map(LABELS, after))
+    names = ("background", "a", "b")
+    both = ("name", IMAGE, LABELS, before, after)
+    wide = viz.contact_sheet([both], names, titles=("before", "after"))
+    usual = viz.contact_sheet([both[:4]], names)
+    assert wide.shape[1] > 1.2 * usual.shape[1]
+
+
 def test_a_sheet_holds_every_picture_and_a_legend():
     pred = np.where(LABELS == 255, 1, LABELS)
     large = RNG.integers(0, 256, (40, 200, 3), dtype=np.uint8)

@@ -1,0 +1,147 @@
+"""The dense CRF behind runs: in eval.py, and the search for its parameters."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import eval as eval_script
+import train
+from fcn_jax import crf, evaluation, metrics
+from fcn_jax.commands import crf_search
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_train_script import make_folder, tiny_config
+
+CRF = {"crf.parameters": "pydensecrf"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = make_folder(tmp_path_factory.mktemp("data"), images=7)
+    workdir = tmp_path_factory.mktemp("run") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+        train.train(tiny_config(folder, num_steps=3), workdir)
+    return folder, workdir
+
+
+def open_run(trained, **changes):
+    folder, workdir = trained
+    config = tiny_config(folder, **changes)
+    return eval_script.Evaluation(config, workdir, devices=jax.devices()[:1])
+
+
+def by_hand(run):
+    """The confusion of the CRF behind the network, image by image, outside `jit`."""
+    confusion = np.zeros((3, 3), np.int64)
+    for image, labels, log_probs in run.log_probs():
+        probs = crf.mean_field(-log_probs, image, **crf.PARAMETERS["pydensecrf"])
+        for truth, found in zip(labels.ravel(), probs.argmax(-1).ravel(), strict=True):
+            if truth != 255:
+                confusion[truth, found] += 1
+    return confusion
+
+
+def test_scores_and_pictures_before_and_after(trained, tmp_path, capsys):
+    run = open_run(trained, **CRF)
+    scores = eval_script.evaluate(run, tmp_path, overlays=False)
+    np.testing.assert_array_equal(scores["confusion"], by_hand(run))
+    plain = open_run(trained).score()
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["crf"] == "pydensecrf"
+    assert written["before_crf"]["mean_iu"] == pytest.approx(plain["mean_iu"])
+    assert "mean IU before the CRF" in capsys.readouterr().out
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert sheet.width > 5 * 32
+
+
+def test_side_by_side(trained, tmp_path):
+    results = eval_script.compare(open_run(trained, **CRF), tmp_path)
+    assert list(results) == ["fcn8s", "fcn8s+CRF"]
+    assert (tmp_path / "fcn8s+CRF" / "contact_sheet.png").exists()
+
+
+def test_the_search_writes_what_eval_takes(trained, tmp_path, capsys):
+    run = open_run(trained)
+    grid = {"bilateral_xy": (20.0,), "bilateral_rgb": (5.0, 13.0)}
+    start = crf.PARAMETERS["deeplab"] | {"iterations": 2}
+    results = crf_search.search(run, grid, start, num_images=2)
+    assert len(results) == 3  # And without a CRF.
+    assert results[0]["mean_iu"] == max(r["mean_iu"] for r in results)
+    without = next(r for r in results if r["parameters"]["iterations"] == 0)
+    assert without["mean_iu"] == pytest.approx(run.score()["mean_iu"])
+    path = tmp_path / "crf.json"
+    path.write_text(json.dumps({"parameters": results[-1]["parameters"]}))
+    scores = open_run(trained, **{"crf.parameters": str(path)}).score()
+    assert scores["mean_iu"] == pytest.approx(results[-1]["mean_iu"], abs=1e-6)
+
+
+def test_a_lattice_that_is_too_small_names_the_image(trained):
+    with pytest.raises(FloatingPointError, match=r"im\d: the scores are NaN. .*capac"):
+        open_run(trained, **CRF, **{"crf.capacity": 2}).score()
+
+
+def test_unknown_parameters(trained):
+    with pytest.raises(ValueError, match="'pydense' are not known; .* pydensecrf"):
+        open_run(trained, **{"crf.parameters": "pydense"}).score()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--images=0", "error: --images=0 is not positive"),
+        ("--bilateral_xy=a,b", "error: --bilateral_xy=a,b is not understood"),
+    ],
+)
+def test_mistakes_of_the_search_are_one_message(trained, tmp_path, flag, message):
+    folder, workdir = trained
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "fcn_jax",
+            "crf_search",
+            "--config=configs/camvid_fcn8s.py",
+            f"--workdir={workdir}",
+            f"--config.data.root={folder}",
+            f"--out={tmp_path / 'crf.json'}",
+            flag,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "crf.json").exists()
+
+
+def test_nan_counts_nowhere():
+    batch = {
+        "example_valid": np.array([True]),
+        "sizes": np.array([[2, 2]]),
+        "id": ["photo"],
+    }
+    pred = np.zeros((1, 3, 3), np.uint8)
+    pred[0, 2, 2] = 255  # Beyond the image.
+    evaluation._check_classes(batch, pred)
+    pred[0, 1, 1] = 255
+    with pytest.raises(FloatingPointError, match="photo: the scores are NaN"):
+        evaluation._check_classes(batch, pred)
+    counts = metrics.confusion_matrix(
+        jax.numpy.zeros((1, 2, 2), "int32"),
+        jax.numpy.full((1, 2, 2), 255, "int32"),
+        3,
+        255,
+    )
+    assert int(np.sum(jax.tree.leaves(counts)[0])) == 0
