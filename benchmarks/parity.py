@@ -368,6 +368,7 @@ def main():
         trained = [TRAINED[2], TRAINED[-2]]
     runtime.prepare()
     torch.set_num_threads(arguments.threads)
+    made_with = machine.describe()
     report = {"width": arguments.width, "made_with": {}}
     report |= {"goals": {"logits": LOGITS_GOAL, "training": TRAINING_GOAL}}
     path = arguments.out.with_suffix(".json")
@@ -385,8 +386,8 @@ def main():
             for case in trained
             if case[0] in arguments.nets
         ]
-    report.update(machine.describe())
-    report["made_with"] |= dict.fromkeys(arguments.only, machine.describe())
+    report |= made_with
+    report["made_with"] |= dict.fromkeys(arguments.only, made_with)
     report["good"] = all(r["good"] for part in PARTS for r in report.get(part, ()))
     files.write_json(path, report)
     files.write_text(arguments.out, parity_report.render(report))

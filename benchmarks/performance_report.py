@@ -106,7 +106,7 @@ def comparison(report: Mapping[str, Any]) -> dict[str, tuple[float, float | None
 
 
 def plot(found: Found, path: str | Path) -> None:
-    """How many times as fast as PyTorch's sides ours is, as bars."""
+    """How many times as fast as PyTorch's sides ours is, as bars; none, no file."""
     from matplotlib.figure import Figure
 
     bars = []
@@ -118,9 +118,11 @@ def plot(found: Found, path: str | Path) -> None:
             for side, (_, times) in comparison(report).items():
                 if times is not None and side != "copy":
                     bars.append((f"{title}\n{device}, {_side(side)}", times))
+    if not bars:
+        return
     figure = Figure(figsize=(9, 1.2 + 0.5 * len(bars)), layout="constrained")
     axes = figure.subplots()
-    labels, values = zip(*reversed(bars), strict=True) if bars else ((), ())
+    labels, values = zip(*reversed(bars), strict=True)
     drawn = axes.barh(range(len(values)), values, color="C0")
     axes.bar_label(drawn, fmt="%.2f", padding=3)
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
