@@ -57,7 +57,7 @@ Every stage is timed by itself; `head` and `seg-score` are not timed."""
 _SLOW_GRADIENT = """## Where XLA was behind
 
 On the CPU the gradient of a 3x3 kernel was the slowest of XLA's products in all but the
-last stages. From 16 input channels on it is taken there as a sum over blocks of four
+last stages. From 64 input channels on it is taken there as a sum over blocks of four
 rows: the product of the block's output gradient and of its windows. This is done in
 `fcn_jax/ops/convolution.py`; models do not see it, and other devices keep XLA's own.
 How much is won depends on the processor: a trial on an AMD processor of 106 GFLOP/s

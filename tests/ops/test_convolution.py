@@ -29,17 +29,17 @@ def both(pad):
     return ours, native
 
 
-# 16 channels are enough for the gradient of a 3x3 kernel to be taken by blocks of rows;
+# 64 channels are enough for the gradient of a 3x3 kernel to be taken by blocks of rows;
 # 6 and 11 rows leave some of the last block empty, 3 are less than one.
 @pytest.mark.parametrize(
     ("kernel_size", "pad", "rows", "channels"),
     (
-        (1, 0, 8, 16),
+        (1, 0, 8, 64),
         (3, 1, 8, 3),
-        (3, 1, 8, 16),
-        (3, 1, 6, 16),
-        (3, 0, 13, 16),
-        (3, 1, 3, 16),
+        (3, 1, 8, 64),
+        (3, 1, 6, 64),
+        (3, 0, 13, 64),
+        (3, 1, 3, 64),
         (5, 4, 8, 3),
         (7, 0, 8, 3),
         (7, 3, 8, 3),
@@ -75,7 +75,7 @@ def test_large_windows_are_products_on_the_cpu_and_convolutions_elsewhere():
 
 def test_gradients_of_3x3_kernels_are_products_on_the_cpu_and_convolutions_elsewhere():
     ours, _ = both(1)
-    x, kernel = jnp.zeros((1, 4, 4, 16)), jnp.zeros((3, 3, 16, 3))
+    x, kernel = jnp.zeros((1, 4, 4, 64)), jnp.zeros((3, 3, 64, 3))
 
     def of_kernel(x, kernel):
         return jax.grad(lambda kernel: ours(x, kernel).sum())(kernel)
@@ -97,8 +97,8 @@ def test_gradients_of_3x3_kernels_are_products_on_the_cpu_and_convolutions_elsew
 def test_without_fast_gradients_all_is_left_to_jax():
     """Elsewhere than in training, forward differentiation works."""
     ours, native = both(1)
-    x = jax.random.normal(jax.random.key(0), (1, 4, 4, 16))
-    kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 3))
+    x = jax.random.normal(jax.random.key(0), (1, 4, 4, 64))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 3))
 
     def hessian_times(f):
         def loss(kernel):
@@ -115,8 +115,8 @@ def test_without_fast_gradients_all_is_left_to_jax():
 
 def test_a_kernel_gradient_in_bfloat16_is_summed_in_float32():
     ours, _ = both(0)
-    x = jnp.ones((1, 66, 66, 16), jnp.bfloat16)
-    kernel = jnp.zeros((3, 3, 16, 1), jnp.bfloat16)
+    x = jnp.ones((1, 66, 66, 64), jnp.bfloat16)
+    kernel = jnp.zeros((3, 3, 64, 1), jnp.bfloat16)
     (gradient,) = jax.grad(lambda k: ours(x, k[0]).sum().astype(jnp.float32))((kernel,))
     assert gradient.dtype == jnp.bfloat16
     # 64 x 64 ones: a bfloat16 sum of them ends at 256.
