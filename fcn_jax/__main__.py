@@ -12,6 +12,7 @@ COMMANDS = {
     "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
     "export": "write the network of a run into one file that needs only JAX",
+    "fetch": "download known weights, checked; lists them without a name",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
 

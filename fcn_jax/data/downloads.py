@@ -5,16 +5,9 @@ Chainer port of FCN (SBD, decompressed), fcn.berkeleyvision.org (seg11valid).
 """
 
 import dataclasses
-import hashlib
-import http.client
-import os
-import urllib.request
 from pathlib import Path
 
-from tqdm import tqdm
-
-_CHUNK = 1 << 20
-_TIMEOUT = 30  # Seconds without a byte.
+from fcn_jax import downloading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,56 +102,26 @@ def check(path: str | Path, md5: tuple[str, ...]) -> None:
     Raises:
         ValueError: Naming the file, its checksum and the right ones.
     """
-    digest = hashlib.md5(usedforsecurity=False)
-    with Path(path).open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() not in md5:
-        raise ValueError(
-            f"{path} has the MD5 checksum {digest.hexdigest()}; expected "
-            f"{' or '.join(md5)}. It is incomplete or another file: delete it and get "
-            f"it again."
-        )
+    downloading.check(path, _checksums(md5))
 
 
 def fetch(archive: Archive, path: str | Path) -> None:
     """Download an archive, from the first address that gives the right file.
 
-    The file appears under its name only when it is whole and right.
+    The file appears under its name only when it is whole and right; what came of it
+    before a failure is kept beside it for the next call to go on from.
 
     Raises:
         OSError: If no address did; saying what each of them answered.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    failures = []
-    for address in archive.addresses:
-        try:
-            _download(address, part)
-            check(part, archive.md5)
-            os.replace(part, path)
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            failures.append(f"{address}: {error}")
-        else:
-            return
-        finally:
-            part.unlink(missing_ok=True)  # Not left by an interruption either.
-    raise OSError(
-        f"{archive.name} could not be downloaded ({'; '.join(failures)}). Get it by "
-        f"another way, put it into a directory and pass that as manual_dir "
-        f"(--config.data.manual_dir=DIR)."
-    )
+    try:
+        downloading.download(archive.addresses, path, checksums=_checksums(archive.md5))
+    except downloading.DownloadError as error:
+        raise OSError(
+            f"{error} Get it by another way, put it into a directory and pass that as "
+            f"manual_dir (--config.data.manual_dir=DIR)."
+        ) from error
 
 
-def _download(address: str, part: Path) -> None:
-    with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
-        length = answer.headers.get("Content-Length")
-        total = None if length is None else int(length)
-        bar = tqdm(total=total, unit="B", unit_scale=True, desc=part.stem, disable=None)
-        with bar, part.open("wb") as file:
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-    if total is not None and part.stat().st_size != total:
-        raise OSError(f"{part.stat().st_size} bytes of {total} came")
+def _checksums(md5: tuple[str, ...]) -> list[str]:
+    return [f"md5:{checksum}" for checksum in md5]

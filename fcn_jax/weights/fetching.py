@@ -1,0 +1,96 @@
+"""Known weights, from the network into a directory."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from fcn_jax import downloading
+from fcn_jax.weights import known
+
+# Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
+LARGEST = 2 << 30
+_MIB = 1 << 20
+
+
+def default_dir() -> Path:
+    """Where weights are kept unless told otherwise."""
+    return Path.home() / ".cache" / "fcn_jax"
+
+
+def fetch(
+    name: str,
+    cache_dir: str | Path | None = None,
+    *,
+    address: str | None = None,
+    sha256: str | None = None,
+    size: int | None = None,
+    unverified: bool = False,
+    say: Callable[[str], object] = print,
+) -> Path:
+    """Weights on disk, checked; downloaded if they are not there yet.
+
+    A file that was put into the directory by hand, under the name that `known.WEIGHTS`
+    gives it, is checked in the same way.
+
+    Args:
+        name: Of `known.WEIGHTS`.
+        cache_dir: The directory; None: `default_dir()`.
+        address: Of a mirror, instead of the known one.
+        sha256: Checksum of the file there, 64 hexadecimal digits, instead of the known.
+        size: Bytes of the file there; None: as known.
+        unverified: Whether a file without any known checksum will do.
+        say: Told the SHA-256 of a file that no checksum was known for.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        OSError: If it could not be downloaded.
+        ValueError: If there are no such weights, no address or no checksum of them is
+            known or given, or the file in the directory is not the right one.
+    """
+    weights = known.find(name)
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise ValueError(
+            f"sha256={sha256!r} is not a SHA-256 checksum; expected 64 hexadecimal "
+            f"digits."
+        )
+    if size is not None and size < 1:
+        raise ValueError(f"size={size} is not a number of bytes; expected 1 or more.")
+    checksums = (f"sha256:{sha256.lower()}",) if sha256 else weights.checksums
+    path = Path(cache_dir or default_dir()).expanduser() / weights.file
+    address = address or weights.address
+    there = path.exists()
+    if not there and address is None:
+        raise ValueError(
+            f"no address of {name} is known. Get {weights.file} from {weights.source} "
+            f"and put it there as {path}, then fetch it again to have it checked; or "
+            f"pass the address of a mirror (--address=URL).\n"
+            f"{known.usage(name, path)}"
+        )
+    if not checksums and not unverified:
+        raise ValueError(
+            f"no checksum of {name} is known, so nothing could tell whether the file "
+            f"is the right one. Pass its SHA-256 (--sha256=HEX) if you have it from "
+            f"someone you trust, else take it as it comes (--unverified)."
+        )
+    if not there:
+        rounded = None if sha256 else weights.mib  # That is of another file, perhaps.
+        largest = LARGEST if rounded is None else (rounded + 1) * _MIB
+        downloading.download(
+            [address], path, checksums=checksums, size=size, largest=largest
+        )
+    elif checksums:
+        downloading.check(path, checksums)
+    if size is not None and (found := os.path.getsize(path)) != size:
+        raise ValueError(
+            f"{path} has {found:,} bytes; expected {size:,}. It is incomplete or "
+            f"another file: delete it and get it again."
+        )
+    if not checksums:
+        say(
+            f"{path} was not verified. Its SHA-256 is "
+            f"{downloading.digest(path, 'sha256')}"
+        )
+    return path

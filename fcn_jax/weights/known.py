@@ -1,0 +1,274 @@
+"""Weights that are known: where they are, how to tell them, what they reproduce.
+
+What no source gives is None and never guessed: nearly all sizes and checksums of the
+Caffe files, and every licence (ask the authors before you pass weights on).
+
+Sources: fcn.berkeleyvision.org ("release": caffemodel-url and README of each net);
+OpenCV's list of test data (SHA-1 and size of FCN-8s); wkentaro/pytorch-fcn and
+wkentaro/fcn (MD5, scores on seg11valid); ksimonyan's gist of VGG-16;
+HyeonwooNoh/DeconvNet (names of its files); Long et al. 2015, table 2.
+"""
+
+import dataclasses
+import difflib
+
+_HOST = "http://dl.caffe.berkeleyvision.org"
+_RELEASE = "fcn.berkeleyvision.org"
+_PYTORCH = "github.com/wkentaro/pytorch-fcn"
+_CHAINER = "github.com/wkentaro/fcn"
+_VGG = "gist.github.com/ksimonyan/211839e770f7b538e2d8"
+_DECONVNET = "github.com/HyeonwooNoh/DeconvNet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """A file of weights.
+
+    Attributes:
+        file: Its name.
+        source: Who publishes it, and so where to ask for it.
+        model: The net of `fcn_jax.create` that has its layers; None if there is none.
+        num_classes: That it scores; None if it is a start for training, which scores
+            nothing that these nets do.
+        address: Where to download it; None if only `source` is known.
+        checksums: Such as "md5:0123...", any of which is right; empty if unknown.
+        mib: Size in MiB, rounded, as published; None if unknown.
+        licence: Of the weights; None if unknown.
+        reproduces: What it scores, in whose hands; None if unknown.
+        note: What else one should know; may be empty.
+        inputs: What `load_weights` must be told of the net's input; None: nothing.
+    """
+
+    file: str
+    source: str
+    model: str | None
+    num_classes: int | None
+    address: str | None = None
+    checksums: tuple[str, ...] = ()
+    mib: int | None = None
+    licence: str | None = None
+    reproduces: str | None = None
+    note: str = ""
+    inputs: str | None = None
+
+
+def _release(file, model, num_classes, reproduces=None, **facts) -> Weights:
+    file = f"{file}.caffemodel"
+    address = f"{_HOST}/{file}"
+    facts = {"address": address, "reproduces": reproduces} | facts
+    return Weights(file, _RELEASE, model, num_classes, **facts)
+
+
+def _pytorch(file, model, checksums, reproduces, num_classes=21, **facts) -> Weights:
+    checksums = tuple(f"md5:{checksum}" for checksum in checksums)
+    facts = {"checksums": checksums, "reproduces": reproduces} | facts
+    return Weights(f"{file}_from_caffe.pth", _PYTORCH, model, num_classes, **facts)
+
+
+def _chainer(name, model, md5, reproduces, num_classes=21) -> Weights:
+    return Weights(
+        f"{name}.npz",  # Our name for it: that of the port is not known.
+        _CHAINER,
+        model,
+        num_classes,
+        checksums=(f"md5:{md5}",),
+        reproduces=reproduces,
+    )
+
+
+def _seg11valid(mean_iu: str, who: str) -> str:
+    return f"mean IU {mean_iu} % on seg11valid ({who})"
+
+
+_TORCH_EVAL = "Caffe's weights, scored with pytorch-fcn, 2017-08"
+_CHAINER_EVAL = "Caffe's weights, scored with the Chainer port"
+_CVPR = "mean IU {} % on 736 images of VOC 2011 val (Long et al. 2015, table 2)"
+_RENEWED = "The 2021 upload and the one before it have two checksums; both are right."
+_START = "ImageNet's VGG-16, from which training starts."
+_NO_NET = "fcn_jax has no net with these layers: "
+
+WEIGHTS = {
+    "fcn32s-heavy-pascal": _release(
+        "fcn32s-heavy-pascal", "fcn32s", 21, _seg11valid("63.6", "release")
+    ),
+    "fcn16s-heavy-pascal": _release(
+        "fcn16s-heavy-pascal", "fcn16s", 21, _seg11valid("65.0", "release")
+    ),
+    "fcn8s-heavy-pascal": _release(
+        "fcn8s-heavy-pascal",
+        "fcn8s",
+        21,
+        _seg11valid("65.5", "release") + "; 67.2 % on VOC 2012 test",
+        checksums=("sha1:c449ea74dd7d83751d1357d6a8c323fcf4038962",),
+        mib=513,
+    ),
+    "fcn8s-atonce-pascal": _release(
+        "fcn8s-atonce-pascal", "fcn8s_atonce", 21, _seg11valid("65.4", "release")
+    ),
+    "fcn-alexnet-pascal": _release(
+        "fcn-alexnet-pascal",
+        None,
+        21,
+        _seg11valid("48.0", "release"),
+        note=_NO_NET + "AlexNet.",
+    ),
+    "pascalcontext-fcn32s-heavy": _release("pascalcontext-fcn32s-heavy", "fcn32s", 60),
+    "pascalcontext-fcn16s-heavy": _release("pascalcontext-fcn16s-heavy", "fcn16s", 60),
+    "pascalcontext-fcn8s-heavy": _release("pascalcontext-fcn8s-heavy", "fcn8s", 60),
+    "nyud-fcn32s-color-heavy": _release(
+        "nyud-fcn32s-color-heavy",
+        "fcn32s",
+        40,
+        note="BGR minus (116.190, 97.203, 92.318): subtract that mean yourself.",
+    ),
+    "nyud-fcn32s-hha-heavy": _release(
+        "nyud-fcn32s-hha-heavy",
+        "fcn32s",
+        40,
+        note="HHA, channels not flipped, minus (132.431, 94.076, 118.477).",
+    ),
+    "nyud-fcn32s-color-hha-heavy": _release(
+        "nyud-fcn32s-color-hha-heavy", None, 40, note=_NO_NET + "two trunks, fused."
+    ),
+    "siftflow-fcn32s-heavy": _release(
+        "siftflow-fcn32s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
+    ),
+    "siftflow-fcn16s-heavy": _release(
+        "siftflow-fcn16s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
+    ),
+    "siftflow-fcn8s-heavy": _release(
+        "siftflow-fcn8s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
+    ),
+    "fcn-32s-pascal": _release("fcn-32s-pascal", "fcn32s", 21, _CVPR.format("59.4")),
+    "fcn-16s-pascal": _release("fcn-16s-pascal", "fcn16s", 21, _CVPR.format("62.4")),
+    "fcn-8s-pascal": _release("fcn-8s-pascal", "fcn8s", 21, _CVPR.format("62.7")),
+    "pytorch-vgg16": _pytorch(
+        "vgg16",
+        "fcn32s",
+        ("aa75b158f4181e7f6230029eb96c1b13",),
+        None,
+        num_classes=None,
+        note=_START + " Caffe's, under torchvision's names; BGR.",
+        inputs="caffe",
+    ),
+    "pytorch-fcn32s": _pytorch(
+        "fcn32s",
+        "fcn32s",
+        ("d3eb467a80e7da0468a20dfcbc13e6c8", "8acf386d722dc3484625964cbe2aba49"),
+        _seg11valid("63.63", _TORCH_EVAL),
+        note=_RENEWED,
+    ),
+    "pytorch-fcn16s": _pytorch(
+        "fcn16s",
+        "fcn16s",
+        ("a2d4035f669f09483b39c9a14a0d6670", "991ea45d30d632a01e5ec48002cac617"),
+        _seg11valid("65.01", _TORCH_EVAL),
+        note=_RENEWED,
+    ),
+    "pytorch-fcn8s": _pytorch(
+        "fcn8s",
+        "fcn8s",
+        ("de93e540ec79512f8770033849c8ae89", "dbd9bbb3829a3184913bccc74373afbb"),
+        _seg11valid("65.51", _TORCH_EVAL),
+        note=_RENEWED,
+    ),
+    "pytorch-fcn8s-atonce": _pytorch(
+        "fcn8s-atonce",
+        "fcn8s_atonce",
+        ("bfed4437e941fef58932891217fe6464",),
+        _seg11valid("65.40", _TORCH_EVAL),
+        note="The port's own link to it was not renewed in 2021.",
+    ),
+    "chainer-vgg16": _chainer(
+        "chainer-vgg16", "fcn32s", "54a0cddc1392ccc4056bbeecbb30f3d4", None, None
+    ),
+    "chainer-fcn32s": _chainer(
+        "chainer-fcn32s",
+        "fcn32s",
+        "b7f0a2e66229ccdb099c0a60b432e8cf",
+        _seg11valid("63.63", _CHAINER_EVAL),
+    ),
+    "chainer-fcn16s": _chainer(
+        "chainer-fcn16s",
+        "fcn16s",
+        "7c9b50a1a8c6c20d3855d4823bbea61e",
+        _seg11valid("65.01", _CHAINER_EVAL),
+    ),
+    "chainer-fcn8s": _chainer(
+        "chainer-fcn8s",
+        "fcn8s",
+        "256c2a8235c1c65e62e48d3284fbd384",
+        _seg11valid("65.51", _CHAINER_EVAL),
+    ),
+    "chainer-fcn8s-atonce": _chainer(
+        "chainer-fcn8s-atonce",
+        "fcn8s_atonce",
+        "5f3ffdc7fae1066606e1ef45cfda548f",
+        _seg11valid("65.40", _CHAINER_EVAL),
+    ),
+    "vgg16": Weights(
+        "VGG_ILSVRC_16_layers.caffemodel", _VGG, "fcn32s", None, note=_START
+    ),
+    "vgg16-conv": Weights(
+        "VGG_ILSVRC_16_layers_conv.caffemodel",
+        _DECONVNET,
+        "deconvnet",
+        None,
+        note=_START + " Its fc layers are convolutions already.",
+    ),
+}
+
+
+def find(name: str) -> Weights:
+    """The weights of that name.
+
+    Raises:
+        ValueError: If there are none; names what comes close.
+    """
+    if name not in WEIGHTS:
+        close = difflib.get_close_matches(name, WEIGHTS, n=3)
+        close = close or [known for known in WEIGHTS if name and name in known][:3]
+        hint = f" did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(
+            f"weights {name!r} are not known;{hint} `python -m fcn_jax fetch` lists "
+            f"all that are."
+        )
+    return WEIGHTS[name]
+
+
+def describe(name: str) -> str:
+    """All that is known of weights, a fact a line."""
+    weights = find(name)
+    classes = weights.num_classes
+    scores = f"{classes} classes" if classes else "a start for training"
+    facts = {
+        "file": weights.file,
+        "net": f"{weights.model or 'none of fcn_jax'}, {scores}",
+        "address": weights.address,
+        "from": weights.source,
+        "size": None if weights.mib is None else f"{weights.mib} MiB",
+        "checksum": " or ".join(weights.checksums),
+        "licence": weights.licence,
+        "reproduces": weights.reproduces,
+    }
+    lines = [f"  {title:11}{fact or 'unknown'}" for title, fact in facts.items()]
+    if weights.note:
+        lines.append(f"  {'note':11}{weights.note}")
+    return "\n".join((name, *lines))
+
+
+def usage(name: str, path: object) -> str:
+    """How weights that are at `path` are used."""
+    weights = find(name)
+    if weights.model is None:
+        return weights.note
+    classes = f", num_classes={weights.num_classes}" if weights.num_classes else ""
+    inputs = f", inputs={weights.inputs!r}" if weights.inputs else ""
+    flags = f" --num_classes={weights.num_classes}" if weights.num_classes else ""
+    flags += f" --inputs={weights.inputs}" if weights.inputs else ""
+    return (
+        f"in Python: fcn_jax.load_weights({str(path)!r}, "
+        f"fcn_jax.create({weights.model!r}{classes}){inputs})\n"
+        f"to convert: python -m fcn_jax convert {path} {name}.npz "
+        f"--model={weights.model}{flags}"
+    )

@@ -1,0 +1,419 @@
+"""Fetching weights from a server on this machine that misbehaves on request."""
+
+import functools
+import hashlib
+import http.server
+import re
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from fcn_jax import downloading
+from fcn_jax.__main__ import main as run_command
+from fcn_jax.commands import fetch as command
+from fcn_jax.weights import fetching, known
+
+CONTENT = bytes(range(256)) * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SHA1 = hashlib.sha1(CONTENT, usedforsecurity=False).hexdigest()
+CUT = 100_000
+NAME = "x"
+FILE = "x.caffemodel"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """What a path does: "/cut" stops early, "/norange" never resumes, and so on."""
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.asked.append((self.path, asked))
+        faults = self.path.strip("/").split("-")
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        if "norange" in faults:
+            start = 0
+        elif "changed" in faults and asked:
+            assert self.headers["If-Range"] == '"1"'
+            start = 0  # The file is another one now.
+        if "missing" in faults:
+            self.send_error(404)
+        elif "busy" in faults and len(self.server.asked) < 3:
+            self.send_error(503)
+        elif start >= len(CONTENT):
+            self.send_response(416)
+            total = "*" if "vague" in faults else len(CONTENT)
+            self.send_header("Content-Range", f"bytes */{total}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif "endless" in faults:
+            self.endless()
+        else:
+            self.answer(faults, start)
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()  # No length: the body ends when the connection does.
+        try:
+            while True:
+                self.wfile.write(CONTENT)
+        except OSError:
+            pass  # The client has had enough.
+
+    def answer(self, faults, start):
+        body = CONTENT[::-1] if "wrong" in faults else CONTENT
+        rest = body[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            first = start + ("shifted" in faults)
+            self.send_header(
+                "Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}"
+            )
+        if "etag" in faults or "changed" in faults:
+            self.send_header("ETag", '"1"')
+        if "nolength" not in faults:
+            self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        once = "once" in faults and len(self.server.asked) > 1
+        if "cut" in faults and not once:
+            rest = rest[:CUT]
+        self.wfile.write(rest)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = []
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=functools.partial(server.serve_forever, 0.01))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch, tmp_path):
+    monkeypatch.setattr(downloading, "_PAUSE", 0)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    set_weights(monkeypatch)
+
+
+def set_weights(monkeypatch, **facts):
+    facts = {"checksums": (f"sha1:{SHA1}",), "source": "example.org"} | facts
+    weights = known.Weights(FILE, model="fcn8s", num_classes=21, **facts)
+    monkeypatch.setitem(known.WEIGHTS, NAME, weights)
+
+
+def fetch(server, faults, cache_dir, **options):
+    return fetching.fetch(
+        NAME, cache_dir, address=f"{server.address}/{faults}", **options
+    )
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def put_part(folder, content):
+    (folder / f"{FILE}.part").write_bytes(content)
+
+
+def test_a_file_comes_whole_and_once(server, tmp_path, monkeypatch):
+    set_weights(monkeypatch, address=f"{server.address}/good", mib=1)
+    path = fetching.fetch(NAME, tmp_path / "deep" / "er")
+    assert path == tmp_path / "deep" / "er" / FILE
+    assert path.read_bytes() == CONTENT
+    assert names(path.parent) == [FILE]
+    assert fetching.fetch(NAME, path.parent) == path
+    assert server.asked == [("/good", None)]
+
+
+def test_the_cache_is_in_the_home_directory(server, tmp_path):
+    path = fetch(server, "good", None)
+    assert path == tmp_path / "home" / ".cache" / "fcn_jax" / FILE
+
+
+@pytest.mark.parametrize("faults", ["cut", "cut-etag"])
+def test_a_cut_connection_goes_on_where_it_stopped(server, tmp_path, faults):
+    path = fetch(server, faults, tmp_path)
+    assert path.read_bytes() == CONTENT
+    ranges = [None, f"bytes={CUT}-", f"bytes={2 * CUT}-"]
+    assert [asked for _, asked in server.asked] == ranges
+
+
+def test_the_next_call_goes_on_too(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "_TRIES", 2)
+    part = tmp_path / f"{FILE}.part"
+    with pytest.raises(
+        OSError,
+        match=rf"{FILE} could not be downloaded \(.*/cut: 200,000 bytes of 256,000 "
+        rf"came\)\. 200,000 bytes of it are kept as {part}; try again to go on\.",
+    ):
+        fetch(server, "cut", tmp_path)
+    assert names(tmp_path) == [part.name]
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
+    assert server.asked[-1] == ("/good", f"bytes={2 * CUT}-")
+    assert names(tmp_path) == [FILE]
+
+
+def test_without_range_it_starts_over(server, tmp_path):
+    path = fetch(server, "norange-cut-once", tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == [None, f"bytes={CUT}-"]
+
+
+def test_without_range_a_cut_each_time_ends(server, tmp_path):
+    with pytest.raises(OSError, match="100,000 bytes of 256,000 came"):
+        fetch(server, "norange-cut", tmp_path)
+    assert len(server.asked) == downloading._TRIES
+
+
+def test_a_file_that_changed_meanwhile_starts_over(server, tmp_path):
+    path = fetch(server, "changed-cut-once", tmp_path, sha256=SHA256)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_goes_on_elsewhere(server, tmp_path):
+    put_part(tmp_path, CONTENT[:CUT])
+    assert fetch(server, "shifted", tmp_path).read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == [f"bytes={CUT}-", None]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downloading, "_TRIES", 1)
+        (tmp_path / FILE).unlink()
+        put_part(tmp_path, CONTENT[:CUT])
+        with pytest.raises(OSError, match="to go on from byte 100,000 and answered 'b"):
+            fetch(server, "shifted", tmp_path)
+
+
+@pytest.mark.parametrize("size", [None, len(CONTENT)])
+def test_a_part_that_is_whole_already(server, tmp_path, size):
+    put_part(tmp_path, CONTENT)
+    assert fetch(server, "good", tmp_path, size=size).read_bytes() == CONTENT
+    assert len(server.asked) == (size is None)
+
+
+def test_a_part_that_is_too_long_starts_over(server, tmp_path, monkeypatch):
+    put_part(tmp_path, CONTENT + b"more")
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
+    monkeypatch.setattr(downloading, "_TRIES", 1)
+    (tmp_path / FILE).unlink()
+    put_part(tmp_path, CONTENT)
+    with pytest.raises(OSError, match="the server has no byte 256,000 of the file"):
+        fetch(server, "vague", tmp_path)
+
+
+@pytest.mark.parametrize("length", [CUT, len(CONTENT)])
+def test_a_part_of_another_file_is_thrown_away(server, tmp_path, length):
+    put_part(tmp_path, b"?" * length)
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
+    assert server.asked == [("/good", f"bytes={length}-"), ("/good", None)]
+
+
+def test_a_wrong_checksum_removes_the_part(server, tmp_path):
+    with pytest.raises(
+        OSError,
+        match=rf"wrong: what came has the SHA-1 checksum [0-9a-f]{{40}}; expected "
+        rf"{SHA1}; it was removed\)\.$",
+    ):
+        fetch(server, "wrong", tmp_path)
+    assert len(server.asked) == 1
+    with pytest.raises(
+        OSError, match=f"SHA-256 checksum {SHA256}; expected {'0' * 64}"
+    ):
+        fetch(server, "good", tmp_path, sha256="0" * 64)
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_is_not_there(server, tmp_path):
+    with pytest.raises(OSError, match=r"/missing: HTTP Error 404: Not Found\)\.$"):
+        fetch(server, "missing", tmp_path)
+    assert len(server.asked) == 1
+    assert names(tmp_path) == []
+
+
+def test_a_busy_server_is_asked_again(server, tmp_path):
+    assert fetch(server, "busy", tmp_path).read_bytes() == CONTENT
+    assert len(server.asked) == 3
+
+
+def test_an_endless_body_stops(server, tmp_path, monkeypatch):
+    with pytest.raises(OSError, match="more than 300,000 bytes came; stopped and rem"):
+        fetch(server, "endless", tmp_path, size=300_000)
+    monkeypatch.setattr(fetching, "LARGEST", 400_000)
+    with pytest.raises(OSError, match="more than 400,000 bytes came; stopped and rem"):
+        fetch(server, "endless", tmp_path)
+    set_weights(monkeypatch, mib=1)
+    with pytest.raises(OSError, match="more than 2,097,152 bytes came; stopped and"):
+        fetch(server, "endless", tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_body_without_a_length(server, tmp_path):
+    assert fetch(server, "nolength", tmp_path).read_bytes() == CONTENT
+    (tmp_path / FILE).unlink()
+    path = fetch(server, "nolength-cut", tmp_path, size=len(CONTENT))
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_wrong_size(server, tmp_path, monkeypatch):
+    with pytest.raises(OSError, match="there has 256,000 bytes; expected 255,999"):
+        fetch(server, "good", tmp_path, size=255_999)
+    with pytest.raises(OSError, match="256,000 bytes of 256,001 came"):
+        fetch(server, "norange-nolength", tmp_path, size=256_001)
+    (tmp_path / f"{FILE}.part").unlink()
+    monkeypatch.setattr(fetching, "LARGEST", 1000)
+    with pytest.raises(OSError, match="has 256,000 bytes; expected at most 1,000"):
+        fetch(server, "good", tmp_path)
+    (tmp_path / FILE).write_bytes(CONTENT)
+    with pytest.raises(ValueError, match=f"{FILE} has 256,000 bytes; expected 1. It"):
+        fetch(server, "good", tmp_path, size=1)
+    with pytest.raises(ValueError, match="size=0 is not a number of bytes; expected 1"):
+        fetch(server, "good", tmp_path, size=0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_no_space_left(server, tmp_path):
+    (tmp_path / f"{FILE}.part").symlink_to("/dev/full")
+    with pytest.raises(
+        OSError,
+        match=rf"{FILE}.part cannot be written: .*No space left on device.* The 0 "
+        rf"bytes that are there are kept: make room and try again, or choose another",
+    ):
+        fetch(server, "good", tmp_path)
+    assert len(server.asked) == 1  # Asking again would not help.
+
+
+def test_a_disk_that_fills_up_keeps_what_it_holds(server, tmp_path, monkeypatch):
+    resource = pytest.importorskip("resource")
+    signal = pytest.importorskip("signal")
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (CUT, limits[1]))
+        with pytest.raises(OSError, match="cannot be written.* The 100,000 bytes that"):
+            fetch(server, "good", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
+    assert server.asked == [("/good", None), ("/good", f"bytes={CUT}-")]
+
+
+def test_places_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=rf"file/{FILE} cannot be written: .*"):
+        fetch(server, "good", tmp_path / "file")
+    (tmp_path / f"{FILE}.part").mkdir()
+    with pytest.raises(OSError, match=r"part cannot be written: .*Is a directory"):
+        fetch(server, "good", tmp_path)
+
+
+def test_a_port_where_nobody_listens(tmp_path, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/x"
+    with pytest.raises(OSError, match=rf"{address}: .*Connection refused\)\.$"):
+        fetching.fetch(NAME, tmp_path, address=address)
+
+
+def test_a_server_that_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "_TIMEOUT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(OSError, match=r"no byte came for 0.05 seconds|timed out"):
+            fetching.fetch(NAME, tmp_path, address=address)
+
+
+def test_only_the_web_is_an_address(tmp_path):
+    with pytest.raises(ValueError, match="'file:///etc/passwd' is not an address to"):
+        fetching.fetch(NAME, tmp_path, address="file:///etc/passwd")
+    with pytest.raises(OSError, match="could not be downloaded .*can't contain contr"):
+        fetching.fetch(NAME, tmp_path, address="http://127.0.0.1/a b")
+
+
+def test_without_a_checksum_only_on_request(server, tmp_path, monkeypatch):
+    set_weights(monkeypatch, checksums=())
+    with pytest.raises(
+        ValueError, match="no checksum of x is known.*--sha256=HEX.*--unverified"
+    ):
+        fetch(server, "good", tmp_path)
+    assert server.asked == []
+    put_part(tmp_path, b"?" * CUT)  # Nothing could tell that it is of another file.
+    said = []
+    path = fetch(server, "cut", tmp_path, unverified=True, say=said.append)
+    assert path.read_bytes() == CONTENT
+    assert said == [f"{path} was not verified. Its SHA-256 is {SHA256}"]
+    assert server.asked[0] == ("/cut", None)
+    assert fetch(server, "good", tmp_path, sha256=SHA256.upper()) == path
+    with pytest.raises(ValueError, match=f"SHA-256 checksum {SHA256}; expected 0000"):
+        fetch(server, "good", tmp_path, sha256="0" * 64)
+
+
+def test_a_checksum_has_64_digits(tmp_path):
+    with pytest.raises(ValueError, match="sha256='12' is not a SHA-256 .* expected 64"):
+        fetching.fetch(NAME, tmp_path, sha256="12")
+
+
+def test_without_an_address_it_says_where_to_ask(tmp_path):
+    path = tmp_path / FILE
+    with pytest.raises(
+        ValueError,
+        match=rf"no address of x is known. Get {FILE} from example.org and put it "
+        rf"there as {path}, then .*\n.*load_weights\('{path}'",
+    ):
+        fetching.fetch(NAME, tmp_path)
+    path.write_bytes(CONTENT)
+    assert fetching.fetch(NAME, tmp_path) == path
+    path.write_bytes(b"other")
+    with pytest.raises(ValueError, match=f"{FILE} has the SHA-1 .*{SHA1}. It is incom"):
+        fetching.fetch(NAME, tmp_path)
+
+
+def run(monkeypatch, *arguments):
+    """The command in this process, with flags of its own."""
+    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+    for name in ("string", "integer", "bool"):
+        define = functools.partial(
+            getattr(flags, f"DEFINE_{name}"), flag_values=flags.FLAGS
+        )
+        monkeypatch.setattr(command.flags, f"DEFINE_{name}", define)
+    command.define_flags()
+    command.main(command.parse_flags(["-m fcn_jax fetch", *arguments]))
+
+
+def test_the_command_fetches_and_says_how_to_go_on(
+    server, tmp_path, monkeypatch, capsys
+):
+    run(monkeypatch, NAME, f"--cache_dir={tmp_path}", f"--address={server.address}/cut")
+    out = capsys.readouterr().out
+    path = tmp_path / FILE
+    assert path.read_bytes() == CONTENT
+    assert f"checksum   sha1:{SHA1}" in out
+    assert f"\n{path}\nin Python: fcn_jax.load_weights({str(path)!r}" in out
+
+
+def test_the_command_lists_and_reports_mistakes(monkeypatch, capsys):
+    run(monkeypatch)
+    out = capsys.readouterr().out
+    assert all(f"{name}\n  file " in out for name in known.WEIGHTS)
+    for arguments, message in (
+        (["fcn8s"], "error: weights 'fcn8s' are not known; did you mean"),
+        (["a", "b"], r"fetch: there is more than one name, \['a', 'b'\]; usage"),
+        (["--size=3"], "fetch: --size is for a NAME, which is missing; usage"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(monkeypatch, *arguments)
+
+
+def test_the_command_is_registered(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["fcn_jax"])
+    with pytest.raises(SystemExit) as error:
+        run_command(sys.argv)
+    assert re.search(r"\n  fetch +download known weights", str(error.value))

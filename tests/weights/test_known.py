@@ -1,0 +1,77 @@
+"""The table of known weights: facts in their form, names found, what is printed."""
+
+import re
+
+import pytest
+
+from fcn_jax import models
+from fcn_jax.weights import known
+
+DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
+
+
+@pytest.mark.parametrize("name", known.WEIGHTS)
+def test_facts_have_their_form(name):
+    weights = known.WEIGHTS[name]
+    assert weights.model is None or weights.model in models.MODELS
+    assert weights.model or weights.note
+    assert weights.num_classes in (None, 21, 33, 40, 60)
+    for checksum in weights.checksums:
+        kind, digits = checksum.split(":")
+        assert re.fullmatch(rf"[0-9a-f]{{{DIGITS[kind]}}}", digits)
+    if weights.address is not None:
+        assert weights.address.endswith(f".org/{weights.file}")
+    assert known.find(name) is weights
+
+
+def test_no_file_and_no_checksum_is_there_twice():
+    files = [weights.file for weights in known.WEIGHTS.values()]
+    checksums = [c for weights in known.WEIGHTS.values() for c in weights.checksums]
+    assert len(set(files)) == len(files)
+    assert len(set(checksums)) == len(checksums)
+
+
+def test_the_release_of_fcn8s():
+    assert known.describe("fcn8s-heavy-pascal") == (
+        "fcn8s-heavy-pascal\n"
+        "  file       fcn8s-heavy-pascal.caffemodel\n"
+        "  net        fcn8s, 21 classes\n"
+        "  address    http://dl.caffe.berkeleyvision.org/"
+        "fcn8s-heavy-pascal.caffemodel\n"
+        "  from       fcn.berkeleyvision.org\n"
+        "  size       513 MiB\n"
+        "  checksum   sha1:c449ea74dd7d83751d1357d6a8c323fcf4038962\n"
+        "  licence    unknown\n"
+        "  reproduces mean IU 65.5 % on seg11valid (release); 67.2 % on VOC 2012 test"
+    )
+
+
+def test_what_no_source_gives_is_unknown():
+    text = known.describe("pytorch-vgg16")
+    for title in ("address", "size", "licence", "reproduces"):
+        assert re.search(rf"^  {title} +unknown$", text, re.MULTILINE)
+    assert "a start for training" in text
+    assert "net        none of fcn_jax, 33 classes" in known.describe(
+        "siftflow-fcn8s-heavy"
+    )
+
+
+def test_usage_names_net_classes_and_input():
+    assert known.usage("pytorch-vgg16", "a b.pth").startswith(
+        "in Python: fcn_jax.load_weights('a b.pth', fcn_jax.create('fcn32s'), "
+        "inputs='caffe')\n"
+    )
+    text = known.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")
+    assert "fcn_jax.create('fcn8s', num_classes=60))" in text
+    assert text.endswith("--model=fcn8s --num_classes=60")
+    assert "no net with these layers" in known.usage("fcn-alexnet-pascal", "x")
+
+
+def test_an_unknown_name_brings_what_comes_close():
+    with pytest.raises(
+        ValueError,
+        match="weights 'fcn8s-heavy' are not known; did you mean 'fcn8s-heavy-pascal'",
+    ):
+        known.find("fcn8s-heavy")
+    with pytest.raises(ValueError, match="'!' are not known; `python -m fcn_jax fet"):
+        known.describe("!")
