@@ -121,24 +121,12 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
                 (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
             )
         found[f"{layer}.{_PARTS[part]}"] = np.ascontiguousarray(x)
-    for layer, size in fixed_upsampling(model).items():
+    for layer, size in variables_of.fixed_upsampling(model).items():
         kernel = bilinear.bilinear_kernel(size, model.num_classes)
         dtype = found["score_fr.weight"].dtype
         found[f"{layer}.weight"] = np.ascontiguousarray(
             kernel.transpose(2, 3, 0, 1), dtype
         )
-    return found
-
-
-def fixed_upsampling(model: nn.Module) -> dict[str, int]:
-    """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
-    skips = getattr(type(model), "skips", None)
-    if skips is None or model.upsampling == "learned":
-        return {}
-    factor = 32 >> len(skips)
-    found = {"upscore" if not skips else f"upscore{factor}": 2 * factor}
-    if model.upsampling == "fixed":
-        found |= dict.fromkeys(("upscore2", "upscore_pool4")[: len(skips)], 4)
     return found
 
 

@@ -1,5 +1,7 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -166,36 +168,36 @@ class _Loader:
 
     def check_upsampling(self):
         """Kernels of a net whose upsampling is fixed must be bilinear."""
+        sizes = variables_of.fixed_upsampling(self.net)
         for entry in self.fixed:
             layer = entry.target.split("/")[1]
             kernel = entry.array
             if kernel.ndim == 4 and entry.layout != names.HWIO:
                 kernel = kernel.transpose(2, 3, 0, 1)
-            if self._upsamples(layer) and kernel.ndim == 4:
-                if surgery.is_bilinear(kernel):
-                    self.notes.append(
-                        f"{entry.source} is bilinear, as the net's fixed {layer}"
-                    )
-                    continue
+            if layer not in sizes:
+                self.unplaced.append(entry.source)
+                continue
+            shape = (*2 * (sizes[layer],), *2 * (self.net.num_classes,))
+            if kernel.shape != shape:
+                self.mismatched.append((entry.target, entry.array.shape, shape))
+            elif surgery.is_bilinear(kernel):
+                self.notes.append(
+                    f"{entry.source} is bilinear, as the net's fixed {layer}"
+                )
+            else:
+                self.unplaced.append(entry.source)
                 self.notes.append(
                     f"{entry.source} is not the bilinear kernel of {layer}, which the "
                     f'net has fixed: create it with upsampling="learned"'
                 )
-            self.unplaced.append(entry.source)
-
-    def _upsamples(self, layer):
-        skips = getattr(type(self.net), "skips", None)
-        if skips is None:
-            return False
-        last = f"upscore{32 >> len(skips)}" if skips else "upscore"
-        return layer in ("upscore2", "upscore_pool4")[: len(skips)] or layer == last
 
     def fold_skips(self, skip_scales):
         """Bring score kernels to the net's factors on skips; fold upscore2's bias."""
         ours = getattr(self.net, "skip_scales", ())
         for i, layer in enumerate(_SKIP_SCORES):
-            target = f"params/{layer}/kernel"
+            target, theirs = f"params/{layer}/kernel", layer.replace("score", "scale")
             if target not in self.values:
+                self.unplaced += [theirs] if theirs in self.source.extra else []
                 continue
             scale = self._scale_in_file(i, skip_scales)
             if scale is None:
@@ -208,7 +210,7 @@ class _Loader:
             if scale.size not in (1, self.values[target].shape[2]):
                 raise WeightsError(
                     self.path,
-                    f"scale_{layer.removeprefix('score_')} has {scale.size} values",
+                    f"{theirs} has {scale.size} values",
                     f"expected {self.values[target].shape[2]}, one for each channel",
                 )
             if not np.allclose(scale, ours[i], rtol=1e-6, atol=0):
@@ -217,7 +219,9 @@ class _Loader:
                 )
                 self.notes.append(f"{layer} rescaled for the net's factor {ours[i]:g}")
         bias, target = self.source.extra.get("upscore2/bias"), "params/score_pool4/bias"
-        if bias is not None and target in self.values:
+        if bias is not None and target not in self.values:
+            self.unplaced.append("upscore2/bias")
+        elif bias is not None:
             # What upscore2 adds to its scores meets those of pool4 in their sum.
             if bias.size != self.values[target].size:
                 self.mismatched.append(
@@ -268,7 +272,8 @@ class _Loader:
         """Rewrite the first layer for images preprocessed as the net's will be."""
         source = inputs or self._recorded_inputs(preprocessing)
         kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
-        if kernel not in self.values or _same(source, preprocessing):
+        same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
+        if kernel not in self.values or same:
             return
         old = self.values.get(bias)
         zero = np.zeros(self.values[kernel].shape[-1])
@@ -340,9 +345,7 @@ class _Loader:
     def is_trunk(self):
         """Whether the file is VGG-16 alone, trained on ImageNet."""
         layers = {entry.target.split("/")[1] for entry in self.source.entries}
-        return bool(layers) and all(
-            layer in _TRUNK or layer.startswith("bn") for layer in layers
-        )
+        return all(layer in _TRUNK or layer.startswith("bn") for layer in layers)
 
     def advice(self):
         """What to do about a net that does not fit."""
@@ -353,7 +356,7 @@ class _Loader:
         ]
         if classes:
             return (
-                f"create the net with num_classes={classes[0][-1]}, or pass "
+                f"create the net with num_classes={math.prod(classes[0])}, or pass "
                 f"strict=False to start its scores anew"
             )
         return (
@@ -385,10 +388,6 @@ class _Loader:
                 "expected the weights of a net that was trained with success",
             )
         return jnp.asarray(value)
-
-
-def _same(a, b):
-    return (a.channels, a.mean, a.std) == (b.channels, b.mean, b.std)
 
 
 def _some(found):

@@ -1,4 +1,4 @@
-"""The variables of a net by name: their shapes, and how they start."""
+"""The variables of a net by name: their shapes, how they start, and what has none."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -64,6 +64,18 @@ def taken_from(
                 f"{shapes[name].shape}, as this net's init returns it."
             )
     return {name: found[name] for name in names}
+
+
+def fixed_upsampling(model: nn.Module) -> dict[str, int]:
+    """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
+    skips = getattr(type(model), "skips", None)
+    if skips is None or model.upsampling == "learned":
+        return {}
+    factor = 32 >> len(skips)
+    found = {"upscore" if not skips else f"upscore{factor}": 2 * factor}
+    if model.upsampling == "fixed":
+        found |= dict.fromkeys(("upscore2", "upscore_pool4")[: len(skips)], 4)
+    return found
 
 
 def _init(model):
