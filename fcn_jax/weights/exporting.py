@@ -62,12 +62,17 @@ def save_weights(
         arrays |= records.to_arrays(model, preprocessing)
         _write_whole(path, lambda part: npz.write(part, arrays))
     else:
-        orbax.write(path, variables, _run_metadata(model, preprocessing))
+        metadata = _run_metadata(model, preprocessing)
+        _say_where(path, lambda: orbax.write(path, variables, metadata))
 
 
 def _write_whole(path, write):
+    _say_where(path, lambda: files.write_whole(path, write))
+
+
+def _say_where(path, write):
     try:
-        files.write_whole(path, write)
+        write()
     except OSError as error:
         raise OSError(
             f"{path} could not be written ({error}); what was there is as it was. Make "
