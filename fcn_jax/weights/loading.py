@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcn_jax.models import vgg
-from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
+from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import formats, names, records, surgery
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.errors import WeightsError
@@ -55,9 +55,11 @@ def load_weights(
         preprocessing: What the net will be given; the first layer is rewritten for it
             where the file's net was given something else.
         inputs: What the file's net was given: a recipe, or the name of one ("caffe",
-            "imagenet"). None: what the file records; "imagenet" for torchvision's
-            names (pass "caffe" for vgg16_from_caffe.pth, which has them too); RGB for
-            archives of TensorFlow's layout; else the same as `preprocessing`.
+            "imagenet"). None: what the file records (a run, and what `save_weights`
+            wrote). Of others: "imagenet" for torchvision's names (pass "caffe" for
+            vgg16_from_caffe.pth, which has them too), "caffe" for those of Caffe,
+            Keras and Chainer, the same in RGB for archives of TensorFlow's layout, and
+            `preprocessing` for all else, wkentaro's PyTorch nets among them.
         skip_scales: The factors on pool4 and pool3 that the file's scores were trained
             with. None: what the file records (a run, and what `save_weights` wrote); a
             `.caffemodel` holds them, and without them they are 1; else those of the
@@ -270,7 +272,8 @@ class _Loader:
 
     def fold_inputs(self, inputs, preprocessing):
         """Rewrite the first layer for images preprocessed as the net's will be."""
-        source = inputs or self._recorded_inputs(preprocessing)
+        source = inputs or records.inputs(self.path, self.file, self.source)
+        source = source or preprocessing
         kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
         same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
         if kernel not in self.values or same:
@@ -285,19 +288,8 @@ class _Loader:
             self.values[bias] = new_bias
         self.notes.append(
             f"conv1_1 rewritten from {source.name} to {preprocessing.name} images "
-            f'(pass inputs="{preprocessing.name}" if it was trained on those)'
+            f'(if it was trained on those, say inputs="{preprocessing.name}")'
         )
-
-    def _recorded_inputs(self, preprocessing):
-        found = records.recorded_preprocessing(self.path, self.file, self.source)
-        if found is not None:
-            return found
-        if self.source.style == names.TORCHVISION:
-            return IMAGENET
-        if self.source.style == names.TENSORFLOW and preprocessing.channels == "bgr":
-            mean, std = preprocessing.mean[::-1], preprocessing.std[::-1]
-            return Preprocessing("RGB", "rgb", mean, std)
-        return preprocessing
 
     def report(self):
         """The account as it stands."""

@@ -15,7 +15,7 @@ import flax.linen as nn
 import numpy as np
 
 from fcn_jax.models import MODELS
-from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
 from fcn_jax.weights import formats, names
 from fcn_jax.weights.errors import WeightsError
 
@@ -23,6 +23,16 @@ from fcn_jax.weights.errors import WeightsError
 # channels; whether these are RGB (1) or BGR (0).
 _SCALES = f"{names.RECORD}/skip_scales"
 _MEAN, _STD, _RGB = (f"{names.RECORD}/{name}" for name in ("mean", "std", "rgb"))
+
+
+# What nets were given whose files do not say, by whose names they have.
+_KNOWN_INPUTS = {
+    names.CAFFE: CAFFE,
+    names.CHAINER: CAFFE,
+    names.KERAS: CAFFE,
+    names.TENSORFLOW: Preprocessing("RGB", "rgb", CAFFE.mean[::-1], CAFFE.std),
+    names.TORCHVISION: IMAGENET,
+}
 
 
 def skip_scales(model: nn.Module) -> tuple[float, ...] | None:
@@ -55,10 +65,10 @@ def to_text(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
     return known
 
 
-def recorded_preprocessing(
+def inputs(
     path: str | Path, file: formats.File, source: names.Source
 ) -> Preprocessing | None:
-    """What the net of a file is given, as the file records it.
+    """What the net of a file was given: recorded, or known by whose names it has.
 
     Args:
         path: The file, for errors.
@@ -66,13 +76,14 @@ def recorded_preprocessing(
         source: It, its names understood.
 
     Returns:
-        The recipe, or None if none is recorded.
+        The recipe, or None if nothing is known.
 
     Raises:
         WeightsError: If what is recorded cannot be understood.
     """
     if not source.record.keys() & {_MEAN, _STD, _RGB}:
-        return _preprocessing(path, file.metadata.get("preprocessing"))
+        recorded = _preprocessing(path, file.metadata.get("preprocessing"))
+        return recorded or _KNOWN_INPUTS.get(source.style)
     mean, std, rgb = (
         tuple(np.ravel(source.record.get(name, ())).astype(float).tolist())
         for name in (_MEAN, _STD, _RGB)

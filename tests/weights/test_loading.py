@@ -151,18 +151,29 @@ RGB = Preprocessing("RGB", "rgb", CAFFE.mean[::-1], CAFFE.std)
 
 
 @pytest.mark.parametrize("target", (CAFFE, IMAGENET), ids=lambda r: r.name)
-@pytest.mark.parametrize("style", ("torchvision", "tensorflow", "pytorch", "recorded"))
-def test_inputs_are_known_by_the_names(load, fcn8s, style, target):
+@pytest.mark.parametrize(
+    ("style", "file_format", "theirs"),
+    [
+        ("torchvision", "pytorch", IMAGENET),
+        ("tensorflow", "npz", RGB),
+        ("keras", "keras", CAFFE),
+        ("chainer", "npz", CAFFE),
+        ("caffe", "caffemodel", CAFFE),
+        ("recorded", "pytorch", CAFFE),
+        ("pytorch", "pytorch", None),  # Nothing is known.
+    ],
+)
+def test_inputs_are_known_by_the_names(load, fcn8s, style, file_format, theirs, target):
     model, ours = fcn8s
-    arrays, file_format, theirs = {
-        "torchvision": (foreign.torchvision(foreign.trunk(ours)), "pytorch", IMAGENET),
-        "tensorflow": (foreign.tensorflow(foreign.trunk(ours)), "npz", RGB),
-        "pytorch": (foreign.pytorch(ours), "pytorch", target),  # Nothing is known.
-        "recorded": (foreign.pytorch(ours), "pytorch", CAFFE),
-    }[style]
+    arrays = {
+        "torchvision": foreign.torchvision,
+        "tensorflow": foreign.tensorflow,
+        "keras": foreign.keras,
+        "chainer": foreign.chainer,
+        "caffe": lambda flat: foreign.by_name(foreign.caffe(flat)),
+    }.get(style, foreign.pytorch)(foreign.trunk(ours))
+    theirs = theirs or target
     metadata = {"preprocessing": "caffe"} if style == "recorded" else {}
-    if style == "tensorflow" and target == IMAGENET:
-        theirs = IMAGENET  # RGB already.
     start = cases.random_variables(model, seed=1)
     found, account = load(
         arrays, model, file_format, metadata, preprocessing=target, initial=start
