@@ -10,7 +10,7 @@ import pytest
 import fcn_jax
 from fcn_jax import checkpoints, crf
 from fcn_jax.preprocessing import CAFFE, IMAGENET, Preprocessing
-from fcn_jax.weights import exporting, formats, safetensors
+from fcn_jax.weights import WeightsError, exporting, formats, safetensors
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -263,6 +263,18 @@ def test_a_full_disk_leaves_no_run(tmp_path, small, monkeypatch):
     ):
         exporting.save_weights(tmp_path / "run", variables, model)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_run_is_refused(tmp_path, small):
+    model, variables = small
+    exporting.save_weights(tmp_path / "run", variables, model)
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"run: checkpoint 0 in .* expected a whole"):
+        fcn_jax.load_weights(tmp_path / "run", model)
 
 
 def test_without_the_package(tmp_path, small, monkeypatch):

@@ -301,6 +301,23 @@ def test_plain_scores_in_the_at_once_net(load, fcn8s, file_format, metadata):
     )
 
 
+def test_factors_that_are_given_win(load, same, fcn8s):
+    """Over the layers of a Caffe net, and over what is recorded."""
+    model, ours = fcn8s
+    arrays = foreign.by_name(foreign.caffe(ours))
+    arrays["scale_pool4/0"] = np.full(16, 0.01, np.float32)
+    options = {"skip_scales": (1.0, 1.0)}
+    same(load(arrays, model, "caffemodel", **options)[0], ours)
+    recorded = {"skip_scales": "0.01,0.01"}
+    same(load(foreign.pytorch(ours), model, metadata=recorded, **options)[0], ours)
+    # Channels may have factors of their own.
+    arrays["scale_pool4/0"] = np.linspace(1, 2, 16, dtype=np.float32)
+    name = "params/score_pool4/kernel"
+    found, _ = load(arrays, model, "caffemodel")
+    factors = arrays["scale_pool4/0"][:, None]
+    np.testing.assert_allclose(found[name], ours[name] * factors, rtol=1e-6)
+
+
 def test_factors_that_nobody_tells_are_noted(load, same, fcn8s):
     model, ours = fcn8s
     found, account = load(foreign.pytorch(ours), model)
