@@ -81,6 +81,7 @@ class Run:
                 self.model,
                 strict=False,
                 preprocessing=self.recipe,
+                inputs=config.init_inputs or None,
                 initial=variables,
             )
         self.optimizer = configuration.make_optimizer(config, variables["params"])

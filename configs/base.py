@@ -51,6 +51,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # Or "imagenet".
     config.init_from = ""  # A run, or weights of any format.
+    config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
 
     config.loss = ml_collections.ConfigDict()
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.

@@ -391,7 +391,7 @@ def _differences(
         a, b = old.get(name), new.get(name)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from _differences(a, b, f"{prefix}{name}.")
-        elif a != b:
+        elif a != b and (a or b):  # A key that an older run lacks is None there.
             yield f"{prefix}{name}", a, b
 
 

@@ -20,7 +20,6 @@ from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.weights import exporting, loading
 
 _USAGE = "usage: python -m fcn_jax convert IN OUT --model=NAME [--flag=value ...]"
-_paths = []
 
 
 def define_flags() -> None:
@@ -41,7 +40,11 @@ def define_flags() -> None:
 
 
 def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the command line; a mistake in it ends the process with one message."""
+    """Parse the command line; a mistake in it ends the process with one message.
+
+    Returns:
+        The program, IN and OUT.
+    """
     try:
         program, *rest = flags.FLAGS(argv)
         if len(rest) != 2 or not flags.FLAGS["model"].value:
@@ -49,16 +52,14 @@ def parse_flags(argv: list[str]) -> list[str]:
             raise flags.Error(f"{missing}; {_USAGE}")
     except flags.Error as error:
         sys.exit(f"fcn_jax convert: {error}")
-    _paths[:] = rest
-    return [program]
+    return [program, *rest]
 
 
-def run_flags(values: flags.FlagValues) -> None:
+def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     """Convert as the command line says."""
-    source, out = _paths
     exporting.check_out(Path(out))
     optional = ("padding", "upsampling", "batch_norm")
-    options = {name: values[name].value for name in optional}
+    options = {name: getattr(values, name) for name in optional}
     options = {name: value for name, value in options.items() if value is not None}
     scales = None
     if values.skip_scales:
@@ -86,6 +87,6 @@ def run_flags(values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> None:
     """Read the flags and convert."""
-    del argv
+    _, source, out = argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS, source, out))

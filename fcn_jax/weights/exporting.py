@@ -1,6 +1,5 @@
 """From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from fcn_jax import checkpoints, files
 from fcn_jax.models import MODELS
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
-from fcn_jax.weights import names, npz, orbax, safetensors
+from fcn_jax.weights import names, npz, orbax, records, safetensors
+from fcn_jax.weights import variables as variables_of
 
 _PARTS = {
     "kernel": "weight",
@@ -44,22 +44,40 @@ def save_weights(
         preprocessing: What it is given; recorded.
 
     Raises:
-        ValueError: If the name has another suffix.
+        ValueError: If the name has another suffix, or the variables are not those of
+            the net.
         FileExistsError: If the directory is there.
         OSError: If it cannot be written; what was at `path` is still there then.
         ImportError: If the package that writes the format is missing.
     """
     path = Path(path)
     check_out(path)
+    metadata = describe(model, preprocessing)
+    _check(variables, model)
     if path.suffix == ".safetensors":
         arrays = to_pytorch(variables, model)
-        metadata = describe(model, preprocessing)
-        files.write_whole(path, lambda part: safetensors.write(part, arrays, metadata))
+        _write_whole(path, lambda part: safetensors.write(part, arrays, metadata))
     elif path.suffix == ".npz":
         arrays = checkpoints.flatten(variables)
-        files.write_whole(path, lambda part: npz.write(part, arrays))
+        arrays |= records.to_arrays(model, preprocessing)
+        _write_whole(path, lambda part: npz.write(part, arrays))
     else:
-        orbax.write(path, variables, _run_metadata(model, preprocessing))
+        metadata = _run_metadata(model, preprocessing)
+        _say_where(path, lambda: orbax.write(path, variables, metadata))
+
+
+def _write_whole(path, write):
+    _say_where(path, lambda: files.write_whole(path, write))
+
+
+def _say_where(path, write):
+    try:
+        write()
+    except OSError as error:
+        raise OSError(
+            f"{path} could not be written ({error}); what was there is as it was. Make "
+            f"room, or choose another place."
+        ) from error
 
 
 def check_out(path: Path) -> None:
@@ -108,7 +126,7 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
                 (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
             )
         found[f"{layer}.{_PARTS[part]}"] = np.ascontiguousarray(x)
-    for layer, size in fixed_upsampling(model).items():
+    for layer, size in variables_of.fixed_upsampling(model).items():
         kernel = bilinear.bilinear_kernel(size, model.num_classes)
         dtype = found["score_fr.weight"].dtype
         found[f"{layer}.weight"] = np.ascontiguousarray(
@@ -117,50 +135,64 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
     return found
 
 
-def _axes(layer):
-    """From [rows, columns, in, out] to PyTorch's order of axes."""
-    return (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
-
-
-def fixed_upsampling(model: nn.Module) -> dict[str, int]:
-    """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
-    skips = getattr(type(model), "skips", None)
-    if skips is None or model.upsampling == "learned":
-        return {}
-    factor = 32 >> len(skips)
-    found = {"upscore" if not skips else f"upscore{factor}": 2 * factor}
-    if model.upsampling == "fixed":
-        found |= dict.fromkeys(("upscore2", "upscore_pool4")[: len(skips)], 4)
-    return found
-
-
 def model_name(model: nn.Module) -> str:
-    """The name under which `fcn_jax.create` knows a net."""
-    return next(name for name, cls in MODELS.items() if cls is type(model))
+    """The name under which `fcn_jax.create` knows a net.
+
+    Raises:
+        ValueError: If it knows none such.
+    """
+    for name, cls in MODELS.items():
+        if cls is type(model):
+            return name
+    raise ValueError(
+        f"save_weights: {type(model).__name__} is none of the nets that have a form "
+        f"for weights, {', '.join(MODELS)}; of a net with a CRF behind it save the "
+        f"network, without the variables of the CRF."
+    )
 
 
 def describe(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
     """What must be known to use the weights, as text."""
-    known = {
+    return {
         "model": model_name(model),
         "num_classes": str(model.num_classes),
         "padding": model.padding,
-        "preprocessing": preprocessing.name,
+        **records.to_text(model, preprocessing),
     }
-    if hasattr(model, "skip_scales"):
-        known["skip_scales"] = ",".join(f"{x:g}" for x in model.skip_scales)
-    return known
 
 
-_RUN_OPTIONS = re.compile("^(padding|width|fc_features|upsampling|skip_scales)$")
+# Options of a net that say which net it is, not how it is trained.
+_RUN_OPTIONS = (
+    "padding",
+    "batch_norm",
+    "width",
+    "fc_features",
+    "upsampling",
+    "skip_scales",
+)
 
 
 def _run_metadata(model, preprocessing):
     options = {
-        name: value for name, value in vars(model).items() if _RUN_OPTIONS.match(name)
+        name: value for name, value in vars(model).items() if name in _RUN_OPTIONS
     }
     return {
         "preprocessing": preprocessing.to_dict(),
         "model": {"name": model_name(model), "num_classes": model.num_classes}
         | options,
     }
+
+
+def _check(variables, model):
+    """Refuse variables of another net, whose weights would go under false names."""
+    expected = variables_of.shapes(model)
+    given = variables_of.by_name(variables)
+    for name in sorted(expected.keys() | given.keys()):
+        wanted = expected[name].shape if name in expected else None
+        found = np.shape(given[name]) if name in given else None
+        if wanted != found:
+            raise ValueError(
+                f"save_weights: {name} is {found or 'absent'} in the variables and "
+                f"{wanted or 'absent'} in {type(model).__name__}; pass the variables "
+                f"with the net that they are of."
+            )

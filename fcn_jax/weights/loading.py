@@ -1,54 +1,26 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
 import dataclasses
-import functools
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fcn_jax.models import vgg
-from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
-from fcn_jax.weights import formats, names, surgery
+from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
+from fcn_jax.weights import formats, names, records, surgery
+from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.reports import Report
 
 # Layers that VGG-16 trained on ImageNet has in common with every net here.
 _TRUNK = frozenset(layer.name for layer in vgg.layer_list() if layer.stride == 1)
 _SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
 BN_FORMS = ("training", "inference")
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What became of every name.
-
-    Attributes:
-        matched: Parameters of the net that the file gave.
-        missing: Parameters of the net that the file lacks; they keep their initial
-            values: scores zero, upsampling bilinear, all else as the net starts it.
-        unused: Names of the file that the net has no place for.
-        mismatched: (name, shape in the file, shape in the net); not taken.
-        notes: What else was done, a sentence each.
-    """
-
-    matched: tuple[str, ...]
-    missing: tuple[str, ...]
-    unused: tuple[str, ...]
-    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        lines = []
-        for title in ("matched", "missing", "unused"):
-            found = getattr(self, title)
-            lines.append(f"{title} ({len(found)}): {', '.join(found) or '-'}")
-        shapes = ", ".join(f"{n}: {a} -> {b}" for n, a, b in self.mismatched)
-        lines.append(f"mismatched ({len(self.mismatched)}): {shapes or '-'}")
-        return "\n".join((*lines, *(f"note: {note}" for note in self.notes)))
 
 
 def load_weights(
@@ -83,12 +55,15 @@ def load_weights(
         preprocessing: What the net will be given; the first layer is rewritten for it
             where the file's net was given something else.
         inputs: What the file's net was given: a recipe, or the name of one ("caffe",
-            "imagenet"). None: what the file records; "imagenet" for torchvision's
-            names (pass "caffe" for vgg16_from_caffe.pth, which has them too); RGB for
-            archives of TensorFlow's layout; else the same as `preprocessing`.
+            "imagenet"). None: what the file records (a run, and what `save_weights`
+            wrote). Of others: "imagenet" for torchvision's names (pass "caffe" for
+            vgg16_from_caffe.pth, which has them too), "caffe" for those of Caffe,
+            Keras and Chainer, the same in RGB for archives of TensorFlow's layout, and
+            `preprocessing` for all else, wkentaro's PyTorch nets among them.
         skip_scales: The factors on pool4 and pool3 that the file's scores were trained
-            with. None: what the file records (a `.caffemodel` holds them), else those
-            of the net.
+            with. None: what the file records (a run, and what `save_weights` wrote); a
+            `.caffemodel` holds them, and without them they are 1; else those of the
+            net, of which a note is made. Scores are rescaled to the net's factors.
         bn_form: Of a `.caffemodel` of DeconvNet: "training", whose BatchNorm takes
             statistics of the batch and stores none, or "inference", which has them
             folded into scale and shift. None: told by its layers.
@@ -106,6 +81,7 @@ def load_weights(
         ValueError: If an argument is not one of those above.
     """
     inputs = _recipe(inputs)
+    _check_scales(skip_scales)
     if bn_form not in (None, *BN_FORMS):
         raise ValueError(
             f"load_weights: bn_form={bn_form!r} is not known; choose one of "
@@ -142,21 +118,15 @@ def _recipe(inputs):
     return PREPROCESSING[inputs]
 
 
-def variable_shapes(model: nn.Module) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shapes and dtypes of a net's variables by name; nothing is computed."""
-    shapes = jax.eval_shape(*_init(model))
-    return {_name(path): x for path, x in jax.tree_util.tree_leaves_with_path(shapes)}
-
-
-def _init(model):
-    """`model.init` as a function of a key, and a key."""
-    side = getattr(model, "smallest_image", 1)
-    image = np.zeros((1, side, side, 3), np.float32)
-    return lambda key: model.init(key, image, train=False), jax.random.key(0)
-
-
-def _name(path):
-    return "/".join(str(entry.key) for entry in path)
+def _check_scales(scales):
+    if scales is None:
+        return
+    if not 1 <= len(scales) <= 2 or not all(0 < x < float("inf") for x in scales):
+        raise ValueError(
+            f"load_weights: skip_scales={tuple(scales)!r} is not understood; pass the "
+            f"positive factors on pool4 and pool3 that the file's net was trained "
+            f"with, such as (0.01, 0.0001)."
+        )
 
 
 class _Loader:
@@ -164,10 +134,12 @@ class _Loader:
 
     def __init__(self, path, model, file, source):
         self.path, self.model, self.file, self.source = path, model, file, source
-        self.shapes = variable_shapes(model)
+        self.net = getattr(model, "network", model)  # Without a CRF behind it.
+        self.shapes = variables_of.shapes(model)
         self.values: dict[str, np.ndarray] = {}
         self.mismatched, self.notes = [], []
         self.unplaced = list(source.unknown)  # Not taken, and not known as needless.
+        self.lacks_statistics = False  # BatchNorm's are to be taken first.
         self.fixed = []  # Upsampling kernels of a net that has none as parameters.
 
     def match(self):
@@ -198,46 +170,49 @@ class _Loader:
 
     def check_upsampling(self):
         """Kernels of a net whose upsampling is fixed must be bilinear."""
+        sizes = variables_of.fixed_upsampling(self.net)
         for entry in self.fixed:
             layer = entry.target.split("/")[1]
             kernel = entry.array
             if kernel.ndim == 4 and entry.layout != names.HWIO:
                 kernel = kernel.transpose(2, 3, 0, 1)
-            if self._upsamples(layer) and kernel.ndim == 4:
-                if surgery.is_bilinear(kernel):
-                    self.notes.append(
-                        f"{entry.source} is bilinear, as the net's fixed {layer}"
-                    )
-                    continue
+            if layer not in sizes:
+                self.unplaced.append(entry.source)
+                continue
+            shape = (*2 * (sizes[layer],), *2 * (self.net.num_classes,))
+            if kernel.shape != shape:
+                self.mismatched.append((entry.target, entry.array.shape, shape))
+            elif surgery.is_bilinear(kernel):
+                self.notes.append(
+                    f"{entry.source} is bilinear, as the net's fixed {layer}"
+                )
+            else:
+                self.unplaced.append(entry.source)
                 self.notes.append(
                     f"{entry.source} is not the bilinear kernel of {layer}, which the "
                     f'net has fixed: create it with upsampling="learned"'
                 )
-            self.unplaced.append(entry.source)
-
-    def _upsamples(self, layer):
-        skips = getattr(type(self.model), "skips", None)
-        if skips is None:
-            return False
-        last = f"upscore{32 >> len(skips)}" if skips else "upscore"
-        return layer in ("upscore2", "upscore_pool4")[: len(skips)] or layer == last
 
     def fold_skips(self, skip_scales):
         """Bring score kernels to the net's factors on skips; fold upscore2's bias."""
-        ours = getattr(self.model, "skip_scales", (1.0, 1.0))
-        recorded = self.file.metadata.get("skip_scales")
-        theirs = skip_scales or _numbers(self.path, recorded)
+        ours = getattr(self.net, "skip_scales", ())
         for i, layer in enumerate(_SKIP_SCORES):
-            target = f"params/{layer}/kernel"
-            stored = self.source.extra.get(layer.replace("score", "scale"))
-            scale = stored if stored is not None else theirs and theirs[i]
-            if scale is None or target not in self.values:
+            target, theirs = f"params/{layer}/kernel", layer.replace("score", "scale")
+            if target not in self.values:
+                self.unplaced += [theirs] if theirs in self.source.extra else []
+                continue
+            scale = self._scale_in_file(i, skip_scales)
+            if scale is None:
+                self.notes.append(
+                    f"the file does not say by what factor its {layer} was trained: "
+                    f"taken as the net's, {ours[i]:g}"
+                )
                 continue
             scale = np.asarray(scale, np.float64).reshape(-1)
             if scale.size not in (1, self.values[target].shape[2]):
                 raise WeightsError(
                     self.path,
-                    f"scale_{layer.removeprefix('score_')} has {scale.size} values",
+                    f"{theirs} has {scale.size} values",
                     f"expected {self.values[target].shape[2]}, one for each channel",
                 )
             if not np.allclose(scale, ours[i], rtol=1e-6, atol=0):
@@ -246,7 +221,9 @@ class _Loader:
                 )
                 self.notes.append(f"{layer} rescaled for the net's factor {ours[i]:g}")
         bias, target = self.source.extra.get("upscore2/bias"), "params/score_pool4/bias"
-        if bias is not None and target in self.values:
+        if bias is not None and target not in self.values:
+            self.unplaced.append("upscore2/bias")
+        elif bias is not None:
             # What upscore2 adds to its scores meets those of pool4 in their sum.
             if bias.size != self.values[target].size:
                 self.mismatched.append(
@@ -258,6 +235,19 @@ class _Loader:
                     "the bias of upscore2 is added to that of score_pool4"
                 )
 
+    def _scale_in_file(self, i, given):
+        """The factors on skip `i` that the file's scores were trained with, or None."""
+        stored = self.source.extra.get(_SKIP_SCORES[i].replace("score", "scale"))
+        if given is None and stored is not None:
+            return stored
+        scales = given
+        if given is None:
+            scales = records.recorded_skip_scales(self.path, self.file, self.source)
+        if scales is not None and i < len(scales):
+            return scales[i]
+        # A net of Caffe has layers for its factors, or none.
+        return 1.0 if self.source.style == names.CAFFE else None
+
     def set_statistics(self, bn_form):
         """Statistics for the BatchNorm of Caffe's DeconvNet, which stores none."""
         inference = self.file.bn_inference if bn_form is None else bn_form != "training"
@@ -266,13 +256,14 @@ class _Loader:
         if self.file.bn_inference is None or given or not wanted:
             return
         if not inference:
+            self.lacks_statistics = True
             self.notes.append(
                 "BatchNorm is in its training form, without statistics: take them "
                 "over training batches (config.batch_stats_batches=501) before use"
             )
             return
         for name in wanted:
-            value = 0.0 if name.endswith("/mean") else 1.0 - self.model.bn_epsilon
+            value = 0.0 if name.endswith("/mean") else 1.0 - self.net.bn_epsilon
             self.values[name] = np.full(self.shapes[name].shape, value)
         self.notes.append(
             "the statistics of BatchNorm are folded into its scale and shift; to train "
@@ -281,9 +272,11 @@ class _Loader:
 
     def fold_inputs(self, inputs, preprocessing):
         """Rewrite the first layer for images preprocessed as the net's will be."""
-        source = inputs or self._recorded_inputs(preprocessing)
+        source = inputs or records.inputs(self.path, self.file, self.source)
+        source = source or preprocessing
         kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
-        if kernel not in self.values or _same(source, preprocessing):
+        same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
+        if kernel not in self.values or same:
             return
         old = self.values.get(bias)
         zero = np.zeros(self.values[kernel].shape[-1])
@@ -295,21 +288,8 @@ class _Loader:
             self.values[bias] = new_bias
         self.notes.append(
             f"conv1_1 rewritten from {source.name} to {preprocessing.name} images "
-            f'(pass inputs="{preprocessing.name}" if it was trained on those)'
+            f'(if it was trained on those, say inputs="{preprocessing.name}")'
         )
-
-    def _recorded_inputs(self, preprocessing):
-        recorded = self.file.metadata.get("preprocessing")
-        if isinstance(recorded, Mapping):
-            return Preprocessing.from_dict(recorded)
-        if recorded in PREPROCESSING:
-            return PREPROCESSING[recorded]
-        if self.source.style == names.TORCHVISION:
-            return IMAGENET
-        if self.source.style == names.TENSORFLOW and preprocessing.channels == "bgr":
-            mean, std = preprocessing.mean[::-1], preprocessing.std[::-1]
-            return Preprocessing("RGB", "rgb", mean, std)
-        return preprocessing
 
     def report(self):
         """The account as it stands."""
@@ -342,24 +322,22 @@ class _Loader:
         if problems:
             raise WeightsError(
                 self.path,
-                f"it is not this {type(self.model).__name__}: {'; '.join(problems)}",
+                f"it is not this {type(self.net).__name__}: {'; '.join(problems)}",
                 f"{self.advice()}\n{report}\nAsked for was a net that is exactly the "
                 f"file's",
             )
 
     def _may_start(self, name):
         """Whether a parameter may be absent: statistics to be taken, or VGG-16."""
-        collection, layer, _ = name.split("/")
-        if collection == "batch_stats" and self.file.bn_inference is False:
+        collection, layer = name.split("/")[:2]
+        if collection == "batch_stats" and self.lacks_statistics:
             return True
         return layer not in _TRUNK and self.is_trunk()
 
     def is_trunk(self):
         """Whether the file is VGG-16 alone, trained on ImageNet."""
         layers = {entry.target.split("/")[1] for entry in self.source.entries}
-        return bool(layers) and all(
-            layer in _TRUNK or layer.startswith("bn") for layer in layers
-        )
+        return all(layer in _TRUNK or layer.startswith("bn") for layer in layers)
 
     def advice(self):
         """What to do about a net that does not fit."""
@@ -370,7 +348,7 @@ class _Loader:
         ]
         if classes:
             return (
-                f"create the net with num_classes={classes[0][-1]}, or pass "
+                f"create the net with num_classes={math.prod(classes[0])}, or pass "
                 f"strict=False to start its scores anew"
             )
         return (
@@ -381,25 +359,16 @@ class _Loader:
     def variables(self, initial):
         """The net's variables: what was taken, the rest as it starts."""
         absent = sorted(self.shapes.keys() - self.values.keys())
-        if initial is not None:
-            flat = {
-                _name(path): x
-                for path, x in jax.tree_util.tree_leaves_with_path(dict(initial))
-            }
-            started = {name: flat[name] for name in absent}
+        if initial is None:
+            started = variables_of.start(self.model, absent)
         else:
-            started = _start(self.model, tuple(absent)) if absent else {}
-        variables: dict[str, Any] = {}
-        for name, wanted in self.shapes.items():
-            *parents, last = name.split("/")
-            at = variables
-            for parent in parents:
-                at = at.setdefault(parent, {})
-            if name in started:
-                at[last] = started[name]
-            else:
-                at[last] = jnp.asarray(self._cast(name, wanted.dtype))
-        return variables
+            started = variables_of.taken_from(initial, absent, self.shapes)
+        return variables_of.nested(
+            {
+                name: started[name] if name in started else self._cast(name, x.dtype)
+                for name, x in self.shapes.items()
+            }
+        )
 
     def _cast(self, name, dtype):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -410,37 +379,7 @@ class _Loader:
                 f"{name} holds NaN or numbers beyond {np.dtype(dtype).name}",
                 "expected the weights of a net that was trained with success",
             )
-        return value
-
-
-def _start(model, absent):
-    """The initial values of some variables; XLA leaves the others uncomputed."""
-    init, key = _init(model)
-
-    @functools.partial(jax.jit, static_argnums=1)
-    def pick(key, names):
-        leaves = jax.tree_util.tree_leaves_with_path(init(key))
-        flat = {_name(path): x for path, x in leaves}
-        return {name: flat[name] for name in names}
-
-    return pick(key, absent)
-
-
-def _same(a, b):
-    return (a.channels, a.mean, a.std) == (b.channels, b.mean, b.std)
-
-
-def _numbers(path, text):
-    """Factors that a file records, "0.01,0.0001"; None if it does not."""
-    if text is None:
-        return None
-    try:
-        first, second = (float(part) for part in str(text).split(","))
-    except ValueError as error:
-        raise WeightsError(
-            path, f"it records skip_scales={text!r}", "expected two numbers"
-        ) from error
-    return first, second
+        return jnp.asarray(value)
 
 
 def _some(found):

@@ -22,6 +22,8 @@ CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
 KERAS, TENSORFLOW, CHAINER, FLAX = "Keras", "TensorFlow", "Chainer", "fcn_jax"
 _HWIO_STYLES = (KERAS, TENSORFLOW, FLAX)
 
+RECORD = "record"  # First part of the names of what is no parameter in our `.npz`.
+
 # Axes of the kernels in a file: out, in, rows, columns; "IOHW" is that of transposed
 # convolutions in Caffe and PyTorch, "HWIO" ours and that of TensorFlow.
 OIHW, IOHW, HWIO = "OIHW", "IOHW", "HWIO"
@@ -56,6 +58,7 @@ class Source:
         unknown: Names that mean nothing here.
         extra: Arrays that change others: "scale_pool4", "scale_pool3" (the frozen
             factors of the at-once net), "upscore2/bias" (of the CVPR net).
+        record: What our `.npz` records beside the weights, by the names in the file.
     """
 
     style: str
@@ -63,6 +66,7 @@ class Source:
     unused: tuple[str, ...]
     unknown: tuple[str, ...]
     extra: Mapping[str, np.ndarray]
+    record: Mapping[str, np.ndarray]
 
 
 def _trunk() -> list[str]:
@@ -153,6 +157,10 @@ def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
         The arrays under our names.
     """
     style = _style(arrays, file_format)
+    record = {}
+    if style == FLAX:
+        record = {n: x for n, x in arrays.items() if n.startswith(f"{RECORD}/")}
+        arrays = {name: x for name, x in arrays.items() if name not in record}
     split = {name: _split(name, style) for name in arrays}
     table = _table(style, {layer for layer, _ in split.values()})
     entries, unused, unknown, extra = [], [], [], {}
@@ -180,7 +188,7 @@ def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
             layout = IOHW if is_transposed(layer) else OIHW
         target = f"{collection}/{layer}/{kind}"
         entries.append(Entry(name, target, arrays[name], layout))
-    return Source(style, tuple(entries), tuple(unused), tuple(unknown), extra)
+    return Source(style, tuple(entries), tuple(unused), tuple(unknown), extra, record)
 
 
 # VGG-16 as an archive of TensorFlow's layout: conv1_1_W, fc6_b.

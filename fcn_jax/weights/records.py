@@ -1,0 +1,182 @@
+"""What a file records of its net beside the weights.
+
+Two things change what weights mean: what the images went through, and the factors on
+the skips. A run keeps both in the metadata of its checkpoint, a `.safetensors` as text
+in its header, and an `.npz` of ours as numbers beside its arrays.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+
+from fcn_jax.models import MODELS
+from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
+from fcn_jax.weights import formats, names
+from fcn_jax.weights.errors import WeightsError
+
+# Entries of an `.npz`: factors, one for each skip; mean and std in the order of the
+# channels; whether these are RGB (1) or BGR (0).
+_SCALES = f"{names.RECORD}/skip_scales"
+_MEAN, _STD, _RGB = (f"{names.RECORD}/{name}" for name in ("mean", "std", "rgb"))
+
+
+# What nets were given whose files do not say, by whose names they have.
+_KNOWN_INPUTS = {
+    names.CAFFE: CAFFE,
+    names.CHAINER: CAFFE,
+    names.KERAS: CAFFE,
+    names.TENSORFLOW: Preprocessing("RGB", "rgb", CAFFE.mean[::-1], CAFFE.std),
+    names.TORCHVISION: IMAGENET,
+}
+
+
+def skip_scales(model: nn.Module) -> tuple[float, ...] | None:
+    """The factors of a net on its skips; None for a net that is no FCN."""
+    skips = getattr(type(model), "skips", None)
+    if skips is None:
+        return None
+    return tuple(float(x) for x in model.skip_scales[: len(skips)])
+
+
+def to_arrays(model: nn.Module, preprocessing: Preprocessing) -> dict[str, np.ndarray]:
+    """The record as entries of an `.npz`, float64."""
+    numbers = {
+        _MEAN: preprocessing.mean,
+        _STD: preprocessing.std,
+        _RGB: float(preprocessing.channels == "rgb"),
+    }
+    scales = skip_scales(model)
+    if scales:
+        numbers[_SCALES] = scales
+    return {name: np.asarray(x, np.float64) for name, x in numbers.items()}
+
+
+def to_text(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
+    """The record as text."""
+    known = {"preprocessing": json.dumps(preprocessing.to_dict())}
+    scales = skip_scales(model)
+    if scales:
+        known["skip_scales"] = ",".join(map(repr, scales))
+    return known
+
+
+def inputs(
+    path: str | Path, file: formats.File, source: names.Source
+) -> Preprocessing | None:
+    """What the net of a file was given: recorded, or known by whose names it has.
+
+    Args:
+        path: The file, for errors.
+        file: It, read.
+        source: It, its names understood.
+
+    Returns:
+        The recipe, or None if nothing is known.
+
+    Raises:
+        WeightsError: If what is recorded cannot be understood.
+    """
+    if not source.record.keys() & {_MEAN, _STD, _RGB}:
+        recorded = _preprocessing(path, file.metadata.get("preprocessing"))
+        return recorded or _KNOWN_INPUTS.get(source.style)
+    mean, std, rgb = (
+        tuple(np.ravel(source.record.get(name, ())).astype(float).tolist())
+        for name in (_MEAN, _STD, _RGB)
+    )
+    channels = {(0.0,): "bgr", (1.0,): "rgb"}.get(rgb, f"{_RGB} {rgb}")
+    found = {"channels": channels, "mean": mean, "std": std}
+    known = (
+        recipe.name
+        for recipe in PREPROCESSING.values()
+        if recipe.to_dict() | {"mean": recipe.mean, "std": recipe.std}
+        == {"name": recipe.name} | found
+    )
+    return _recipe(path, {"name": next(known, "recorded")} | found)
+
+
+def recorded_skip_scales(
+    path: str | Path, file: formats.File, source: names.Source
+) -> tuple[float, ...] | None:
+    """The factors on pool4 and pool3 that the scores of a file were trained with.
+
+    Args:
+        path: The file, for errors.
+        file: It, read.
+        source: It, its names understood.
+
+    Returns:
+        One for each skip of the file's net, or None if they are not recorded.
+
+    Raises:
+        WeightsError: If what is recorded cannot be understood.
+    """
+    if _SCALES in source.record:
+        return _scales(path, np.ravel(source.record[_SCALES]).tolist())
+    return _factors(path, file.metadata)
+
+
+def _preprocessing(path, recorded):
+    if recorded is None:
+        return None
+    if isinstance(recorded, str):
+        if recorded in PREPROCESSING:
+            return PREPROCESSING[recorded]
+        with contextlib.suppress(ValueError):  # Refused below.
+            recorded = json.loads(recorded)
+    return _recipe(path, recorded)
+
+
+def _recipe(path, recorded):
+    try:
+        if isinstance(recorded, Mapping):
+            return Preprocessing.from_dict(recorded)
+        reason = "it is no recipe"
+    except (TypeError, ValueError) as error:
+        reason = str(error).rstrip(".")
+    raise WeightsError(
+        path,
+        f"it records preprocessing={recorded!r}, which is not understood ({reason})",
+        f"expected {', '.join(PREPROCESSING)}, or name, channels, mean and std; pass "
+        f"inputs= (--inputs=, config.init_inputs) to say what its net was given",
+    )
+
+
+def _factors(path, metadata):
+    """Of a `.safetensors`, of a run of `train.py`, or of a run that was converted."""
+    config = metadata.get("config")
+    model = config.get("model") if isinstance(config, Mapping) else None
+    for recorded in (metadata, model, metadata.get("model")):
+        if isinstance(recorded, Mapping) and recorded.get("skip_scales"):
+            return _scales(path, recorded["skip_scales"])
+    for recorded in (model, metadata.get("model")):
+        # A config leaves the factors out where they are the net's own.
+        name = recorded.get("name") if isinstance(recorded, Mapping) else recorded
+        if isinstance(name, str) and name in MODELS:
+            return _defaults(MODELS[name])
+    return None
+
+
+def _defaults(cls: Any) -> tuple[float, ...] | None:
+    skips = getattr(cls, "skips", None)
+    return None if skips is None else tuple(cls.skip_scales[: len(skips)])
+
+
+def _scales(path, recorded):
+    parts = recorded.split(",") if isinstance(recorded, str) else recorded
+    try:
+        found = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        found = ()
+    if not 1 <= len(found) <= 2 or not all(0 < x < float("inf") for x in found):
+        raise WeightsError(
+            path,
+            f"it records skip_scales={recorded!r}",
+            "expected one or two positive numbers, the factors on pool4 and pool3; "
+            "pass skip_scales= (--skip_scales=) to say which they are",
+        )
+    return found

@@ -1,0 +1,275 @@
+"""python -m fcn_jax convert: there and back, runs that evaluate, mistakes."""
+
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from absl import flags
+
+import eval as eval_script
+import fcn_jax
+import train
+from fcn_jax import checkpoints, configuration, runtime
+from fcn_jax.commands import convert
+from fcn_jax.preprocessing import IMAGENET
+from fcn_jax.weights import exporting, formats
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "weights"))
+import cases
+import foreign
+from test_train_script import make_folder, tiny_config
+
+SMALL = ("--num_classes=3", "--width=0.03125", "--fc_features=64")
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """The command in this process, with the flags of one command line."""
+    before = set(flags.FLAGS)
+    convert.define_flags()
+    monkeypatch.setattr(runtime, "prepare", lambda: None)
+
+    def run(*arguments):
+        convert.main(convert.parse_flags(["fcn_jax convert", *map(str, arguments)]))
+
+    yield run
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+    flags.FLAGS.unparse_flags()
+
+
+@pytest.fixture(scope="module")
+def once():
+    model = foreign.create("fcn8s_atonce")
+    return model, foreign.flat(cases.random_variables(model))
+
+
+def load(path, model, **options):
+    found = fcn_jax.load_weights(path, model, say=lambda account: None, **options)
+    return foreign.flat(found)
+
+
+def test_there_and_back(command, tmp_path, capsys, once):
+    """Caffe -> a run -> safetensors -> npz -> the same numbers."""
+    model, ours = once
+    first = tmp_path / "net.caffemodel"
+    blobs = foreign.caffe(ours)
+    blobs["scale_pool4"] = (np.full(16, 0.01, np.float32),)
+    blobs["scale_pool3"] = (np.full(8, 1e-4, np.float32),)
+    first.write_bytes(foreign.caffemodel(blobs, v1=True))
+    chain = [first, *(tmp_path / out for out in ("run", "a.safetensors", "b.npz"))]
+    for source, out in itertools.pairwise(chain):
+        command(source, out, "--model=fcn8s_atonce", *SMALL)
+        assert f"written: {out}" in capsys.readouterr().out
+        found = load(out, model)
+        for name, x in ours.items():
+            np.testing.assert_array_equal(found[name], x, err_msg=name)
+    # Into a net that scales no skips.
+    command(chain[-1], tmp_path / "plain.npz", "--model=fcn8s", *SMALL)
+    assert (
+        "note: score_pool4 rescaled for the net's factor 1" in capsys.readouterr().out
+    )
+    found = load(tmp_path / "plain.npz", foreign.create("fcn8s"))
+    name = "params/score_pool3/kernel"
+    np.testing.assert_allclose(found[name], ours[name] * 1e-4, rtol=1e-6)
+
+
+def test_every_option(command, tmp_path, capsys, once):
+    _, ours = once
+    source, out = tmp_path / "in.npz", tmp_path / "out.npz"
+    np.savez(source, **ours)
+    command(
+        source,
+        out,
+        "--model=fcn8s",
+        *SMALL,
+        "--skip_scales=0.5,0.25",
+        "--inputs=imagenet",
+        "--preprocessing=caffe",
+        "--upsampling=learned",
+        "--padding=same",
+        "--batch_norm",
+        "--nostrict",
+    )
+    said = capsys.readouterr().out
+    assert "conv1_1 rewritten from imagenet to caffe images" in said
+    model = foreign.create("fcn8s", upsampling="learned", batch_norm=True)
+    found = load(out, model)
+    assert {"params/upscore8/kernel", "batch_stats/bn5_3/var"} < found.keys()
+    for layer, factor in (("score_pool4", 0.5), ("score_pool3", 0.25)):
+        name = f"params/{layer}/kernel"
+        np.testing.assert_allclose(found[name], ours[name] * factor, rtol=1e-6)
+    kernel = ours["params/conv1_1/kernel"]
+    std = np.reshape(IMAGENET.std, (3, 1))
+    np.testing.assert_allclose(
+        found["params/conv1_1/kernel"], (kernel / std)[:, :, ::-1], rtol=1e-6
+    )
+    assert formats.read(out).arrays.keys() > {"record/mean", "record/skip_scales"}
+
+
+def test_the_forms_of_deconvnet(command, tmp_path, capsys):
+    model = foreign.create("deconvnet", padding="same")
+    ours = foreign.flat(cases.random_variables(model))
+    source = tmp_path / "net.caffemodel"
+    source.write_bytes(foreign.caffemodel(foreign.caffe(ours), True, True))
+    options = ("--model=deconvnet", "--padding=same", *SMALL)
+    command(source, tmp_path / "a.npz", *options)
+    assert "are folded into its scale and shift" in capsys.readouterr().out
+    command(source, tmp_path / "b.npz", *options, "--bn_form=training")
+    assert "take them over training batches" in capsys.readouterr().out
+
+
+def test_eval_takes_a_converted_run(command, tmp_path):
+    """The scores of a run, and of what it became on the way through PyTorch's form."""
+    folder = make_folder(tmp_path / "data", images=4)
+    config = tiny_config(folder)
+    config.preprocessing = "imagenet"
+    model = configuration.make_model(config)
+    variables = cases.random_variables(model)
+    exporting.save_weights(
+        tmp_path / "run", variables, model.clone(dtype=None), preprocessing=IMAGENET
+    )
+    options = (
+        "--model=fcn8s",
+        "--num_classes=3",
+        "--padding=same",
+        "--batch_norm",
+        f"--width={config.model.width}",
+        f"--fc_features={config.model.fc_features}",
+        "--preprocessing=imagenet",
+    )
+    command(tmp_path / "run", tmp_path / "net.safetensors", *options)
+    command(tmp_path / "net.safetensors", tmp_path / "again", *options)
+    scores = []
+    for run in ("run", "again"):
+        devices = jax.devices()[:1]
+        evaluation = eval_script.Evaluation(config, tmp_path / run, devices=devices)
+        assert evaluation.members[0].recipe == IMAGENET
+        assert evaluation.checkpoint.step == 0
+        scores.append(evaluation.score())
+    assert scores[0]["confusion"] == scores[1]["confusion"]
+    assert np.count_nonzero(np.sum(scores[0]["confusion"], axis=0)) > 1
+
+
+def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, capsys):
+    """What init_from's net was given is told by the file, or by init_inputs."""
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    folder = make_folder(tmp_path / "data", images=4)
+    model = configuration.make_model(tiny_config(folder))
+    ours = foreign.flat(cases.random_variables(model))
+    trunk = {n: x for n, x in ours.items() if "score" not in n}
+    np.savez(tmp_path / "vgg.npz", **trunk)
+    for name, inputs, note in (
+        ("told", "imagenet", "conv1_1 rewritten from imagenet to caffe images"),
+        ("silent", "", "missing (6): "),
+    ):
+        config = tiny_config(
+            folder, init_from=str(tmp_path / "vgg.npz"), init_inputs=inputs
+        )
+        run = train.Run(config, tmp_path / name)
+        said = capsys.readouterr().out
+        assert note in said
+        assert ("rewritten" in said) == bool(inputs)
+        bias = np.asarray(run.state.params["conv1_1"]["bias"])
+        run.close()
+        changed = not np.array_equal(bias, ours["params/conv1_1/bias"])
+        assert changed == bool(inputs)
+    config = tiny_config(folder, init_from=str(tmp_path / "vgg.npz"), init_inputs="bgr")
+    with pytest.raises(ValueError, match=r"inputs='bgr' is not known; choose one of"):
+        train.Run(config, tmp_path / "wrong")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a", "--model=fcn8s"), r"convert: paths are \['a'\]; usage: python -m fcn_j"),
+        (("a", "b", "c", "--model=fcn8s"), r"paths are \['a', 'b', 'c'\]; usage"),
+        (("a", "b"), r"convert: --model is missing; usage: python -m fcn_jax convert"),
+        (("a", "b", "--model=fcn4s"), r"should be one of <fcn32s\|fcn16s\|"),
+        (("a", "b", "--modl=fcn8s"), r"Unknown command line flag 'modl'"),
+        (("a", "b", "--model=fcn8s", "--inputs=bgr"), r"one of <caffe\|imagenet>"),
+        (("a", "b", "--model=deconvnet", "--bn_form=x"), r"<training\|inference>"),
+        (("a", "b.pth", "--model=fcn8s"), r"error: b.pth: weights are written as .saf"),
+        (
+            ("a", "b", "--model=fcn8s", "--skip_scales=x"),
+            r"error: --skip_scales=x is n",
+        ),
+        (("a", "b", "--model=fcn8s", "--padding=x"), r"error: padding='x' is not kno"),
+        (("a", "b", "--model=fcn8s", "--width=0"), r"error: width=0.0 and .* positive"),
+        (
+            ("a", "b", "--model=deconvnet", "--upsampling=fixed"),
+            r"error: option 'upsampling' of model 'deconvnet' is not known",
+        ),
+        (("a", "b", "--model=fcn8s"), r"error: a does not exist; expected a run's dir"),
+    ],
+)
+def test_mistakes_are_one_message(command, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    if "--width=0" in arguments or "--padding=x" in arguments:
+        np.savez("in.npz", x=np.ones(2))
+        Path("in.npz").rename("a")
+    with pytest.raises(SystemExit, match=message):
+        command(*arguments)
+    assert not (tmp_path / "b").exists()
+
+
+def test_files_that_do_not_fit_leave_nothing(command, tmp_path, once):
+    _, ours = once
+    source, out = tmp_path / "in.npz", tmp_path / "out" / "net.npz"
+    np.savez(source, **ours)
+    for options, message in (
+        (
+            ("--model=fcn32s",),
+            r"error: .*in.npz: it is not this FCN32s: the net has no",
+        ),
+        (("--model=fcn8s", "--num_classes=4"), r"create the net with num_classes=3"),
+        (("--model=fcn8s", "--width=0.0625"), r"30 more shapes differ"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            command(source, out, *SMALL, *options)
+    source.write_bytes(source.read_bytes()[:-100])
+    with pytest.raises(SystemExit, match=r"error: .*in.npz: a torn zip archive"):
+        command(source, out, "--model=fcn8s", *SMALL)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(SystemExit, match=r"run exists; give the directory of the new"):
+        command(source, tmp_path / "run", "--model=fcn8s", *SMALL)
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("out", ("net.npz", "net.safetensors", "run"))
+def test_a_full_disk_leaves_nothing(command, tmp_path, monkeypatch, once, out):
+    _, ours = once
+    source = tmp_path / "in.npz"
+    np.savez(source, **ours)
+    if out == "run":
+
+        def full(store, state, **options):
+            (store.directory / "0").mkdir(parents=True)
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(checkpoints.Checkpoints, "save", full)
+    else:
+        (tmp_path / f".{out}.part").symlink_to("/dev/full")
+    with pytest.raises(
+        SystemExit, match=rf"error: .*{out} could not be written \(.*No space left"
+    ):
+        command(source, tmp_path / out, "--model=fcn8s", *SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npz"]
+
+
+def test_a_run_without_the_newest_key_goes_on(tmp_path):
+    """What an older run's config lacks is as if it were empty there."""
+    config = tiny_config(tmp_path)
+    old = json.loads(config.to_json())
+    del old["init_inputs"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    configuration.claim_workdir(config, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    config.init_inputs = "imagenet"
+    with pytest.raises(ValueError, match=r"init_inputs: None there, 'imagenet' now"):
+        configuration.claim_workdir(config, tmp_path)

@@ -1,0 +1,39 @@
+"""Loading arrays as if a file held them: what the readers return is given by hand."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from fcn_jax import checkpoints
+from fcn_jax.weights import formats, loading, variables
+
+_shapes = functools.cache(variables.shapes)
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Load arrays into a net: its flat variables, and what was said."""
+
+    def run(arrays, model, file_format="pytorch", metadata=None, bn=None, **options):
+        file = formats.File(file_format, arrays, metadata or {}, bn)
+        monkeypatch.setattr(formats, "read", lambda path: file)
+        monkeypatch.setattr(variables, "shapes", _shapes)  # Traced once a net.
+        said = []
+        found = loading.load_weights("file", model, say=said.append, **options)
+        return checkpoints.flatten(found), said[0]
+
+    return run
+
+
+@pytest.fixture
+def same():
+    """Whether two nets' flat variables are the same, to a tolerance."""
+
+    def check(found, expected, rtol=0.0):
+        assert found.keys() == expected.keys()
+        for name, x in expected.items():
+            assert found[name].dtype == x.dtype, name
+            np.testing.assert_allclose(found[name], x, rtol=rtol, err_msg=name)
+
+    return check
