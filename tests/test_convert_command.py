@@ -54,6 +54,21 @@ def load(path, model, **options):
     return foreign.flat(found)
 
 
+def test_of_a_run_the_net_is_known(command, tmp_path):
+    """Width, padding, classes and preprocessing come from its config.json."""
+    config = tiny_config(tmp_path / "data", **{"preprocessing": "imagenet"})
+    model = configuration.make_model(config)
+    variables = cases.random_variables(model)
+    exporting.save_weights(tmp_path / "run", variables, model, preprocessing=IMAGENET)
+    (tmp_path / "run" / "config.json").write_text(config.to_json())
+    command(tmp_path / "run", tmp_path / "out.npz")
+    found = load(tmp_path / "out.npz", model, preprocessing=IMAGENET)
+    for name, x in foreign.flat(variables).items():
+        np.testing.assert_array_equal(found[name], x, err_msg=name)
+    command(tmp_path / "run", tmp_path / "16.npz", "--model=fcn16s", "--nostrict")
+    assert "params/score_pool3/kernel" not in formats.read(tmp_path / "16.npz").arrays
+
+
 def test_there_and_back(command, tmp_path, capsys, once):
     """Caffe -> a run -> safetensors -> npz -> the same numbers."""
     model, ours = once

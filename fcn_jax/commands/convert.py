@@ -6,10 +6,12 @@ python -m fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--skip_scales=0.01,0.0001] [--bn_form=training|inference]
 
 IN is a .caffemodel, .pth, .safetensors, .h5, .npz or a run's directory, told by its
-content. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours), or,
+content. Of a run the net and its options are known: flags, --model too, are for what
+differs. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours), or,
 without a suffix, a run's directory.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -19,21 +21,31 @@ from fcn_jax import configuration, models, runtime
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.weights import exporting, loading
 
+_OPTIONS = (
+    "num_classes",
+    "padding",
+    "upsampling",
+    "width",
+    "fc_features",
+    "batch_norm",
+)
 _USAGE = "usage: python -m fcn_jax convert IN OUT --model=NAME [--flag=value ...]"
 
 
 def define_flags() -> None:
     """Declare the flags of this command."""
     flags.DEFINE_enum("model", None, list(models.MODELS), "The net.")
-    flags.DEFINE_integer("num_classes", 21, "Classes that it scores.")
+    flags.DEFINE_integer("num_classes", None, "Classes that it scores; 21 by default.")
     flags.DEFINE_bool("strict", True, "Refuse a file that is not exactly this net.")
     recipes = list(PREPROCESSING)
     flags.DEFINE_enum("inputs", None, recipes, "What IN's net was given.")
-    flags.DEFINE_enum("preprocessing", "caffe", recipes, "What OUT's net is given.")
+    flags.DEFINE_enum(
+        "preprocessing", None, recipes, "What OUT's net is given; caffe by default."
+    )
     flags.DEFINE_string("padding", None, "Of the net; its own by default.")
     flags.DEFINE_string("upsampling", None, "Of an FCN; its own by default.")
-    flags.DEFINE_float("width", 1.0, "Factor on the net's channels.")
-    flags.DEFINE_integer("fc_features", 4096, "Channels of fc6 and fc7.")
+    flags.DEFINE_float("width", None, "Factor on the net's channels; 1 by default.")
+    flags.DEFINE_integer("fc_features", None, "Of fc6 and fc7; 4096 by default.")
     flags.DEFINE_bool("batch_norm", None, "BatchNorm in an FCN's encoder.")
     flags.DEFINE_string("skip_scales", None, "Factors that IN's skips were trained by.")
     flags.DEFINE_enum("bn_form", None, loading.BN_FORMS, "Of Caffe's DeconvNet.")
@@ -47,7 +59,8 @@ def parse_flags(argv: list[str]) -> list[str]:
     """
     try:
         program, *rest = flags.FLAGS(argv)
-        if len(rest) != 2 or not flags.FLAGS["model"].value:
+        named = flags.FLAGS["model"].value or (rest and _is_run(rest[0]))
+        if len(rest) != 2 or not named:
             missing = "--model is missing" if len(rest) == 2 else f"paths are {rest}"
             raise flags.Error(f"{missing}; {_USAGE}")
     except flags.Error as error:
@@ -58,20 +71,20 @@ def parse_flags(argv: list[str]) -> list[str]:
 def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     """Convert as the command line says."""
     exporting.check_out(Path(out))
-    optional = ("padding", "upsampling", "batch_norm")
-    options = {name: getattr(values, name) for name in optional}
-    options = {name: value for name, value in options.items() if value is not None}
     scales = None
     if values.skip_scales:
         scales = configuration.parse_numbers("skip_scales", values.skip_scales)
-    model = models.create(
-        values.model,
-        values.num_classes,
-        width=values.width,
-        fc_features=values.fc_features,
-        **options,
-    )
-    recipe = PREPROCESSING[values.preprocessing]
+    name, options, recipe = values.model, {}, PREPROCESSING["caffe"]
+    if _is_run(source):
+        config = configuration.config_of_run(source)
+        recipe = configuration.make_preprocessing(config)
+        name, options = _of_run(config.model.to_dict(), name)
+    for option in _OPTIONS:
+        if getattr(values, option) is not None:
+            options[option] = getattr(values, option)
+    model = models.create(name, **options)
+    if values.preprocessing:
+        recipe = PREPROCESSING[values.preprocessing]
     variables = loading.load_weights(
         source,
         model,
@@ -83,6 +96,21 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     )
     exporting.save_weights(out, variables, model, preprocessing=recipe)
     print(f"written: {out}")
+
+
+def _is_run(source):
+    return (Path(source) / "config.json").exists()
+
+
+def _of_run(settings, name):
+    """The net of a run, or another one, and those of the run's options that it has."""
+    same = name in (None, settings["name"])
+    name = name or settings["name"]
+    known = {field.name for field in dataclasses.fields(models.MODELS[name])}
+    known -= {"name", "dtype"}
+    if not same or not settings.get("skip_scales"):
+        known.discard("skip_scales")
+    return name, {key: v for key, v in settings.items() if key in known}
 
 
 def main(argv: list[str]) -> None:
