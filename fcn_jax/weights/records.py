@@ -126,7 +126,7 @@ def _preprocessing(path, recorded):
     if isinstance(recorded, str):
         if recorded in PREPROCESSING:
             return PREPROCESSING[recorded]
-        with contextlib.suppress(ValueError):  # Refused below.
+        with contextlib.suppress(ValueError, RecursionError):  # Refused below.
             recorded = json.loads(recorded)
     return _recipe(path, recorded)
 
@@ -136,11 +136,12 @@ def _recipe(path, recorded):
         if isinstance(recorded, Mapping):
             return Preprocessing.from_dict(recorded)
         reason = "it is no recipe"
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         reason = str(error).rstrip(".")
     raise WeightsError(
         path,
-        f"it records preprocessing={recorded!r}, which is not understood ({reason})",
+        f"it records preprocessing={str(recorded)[:200]!r}, which is not understood "
+        f"({reason[:200]})",
         f"expected {', '.join(PREPROCESSING)}, or name, channels, mean and std; pass "
         f"inputs= (--inputs=, config.init_inputs) to say what its net was given",
     )
@@ -170,12 +171,12 @@ def _scales(path, recorded):
     parts = recorded.split(",") if isinstance(recorded, str) else recorded
     try:
         found = tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = ()
     if not 1 <= len(found) <= 2 or not all(0 < x < float("inf") for x in found):
         raise WeightsError(
             path,
-            f"it records skip_scales={recorded!r}",
+            f"it records skip_scales={str(recorded)[:200]!r}",
             "expected one or two positive numbers, the factors on pool4 and pool3; "
             "pass skip_scales= (--skip_scales=) to say which they are",
         )

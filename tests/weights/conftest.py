@@ -1,12 +1,17 @@
 """Loading arrays as if a file held them: what the readers return is given by hand."""
 
 import functools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fcn_jax import checkpoints
 from fcn_jax.weights import formats, loading, variables
+
+sys.path.insert(0, str(Path(__file__).parent))
+import foreign
 
 _shapes = functools.cache(variables.shapes)
 
@@ -37,3 +42,22 @@ def same():
             np.testing.assert_allclose(found[name], x, rtol=rtol, err_msg=name)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def fcn8s():
+    """A small net and its flat variables, which nobody may change."""
+    model = foreign.create()
+    return model, foreign.drawn(model)
+
+
+@pytest.fixture(scope="session")
+def learned():
+    model = foreign.create(upsampling="learned")
+    return model, foreign.drawn(model)
+
+
+@pytest.fixture(scope="session")
+def deconvnet():
+    model = foreign.create("deconvnet", padding="same")
+    return model, foreign.drawn(model)

@@ -3,10 +3,16 @@
 `ours` are flat variables, "params/conv1_1/kernel" [rows, columns, in, out].
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 
 import fcn_jax
 from fcn_jax import checkpoints
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import cases
 
 # torchvision's vgg16 and vgg16_bn: the places of the convolutions in `features`.
 CONVS = (
@@ -181,3 +187,38 @@ def caffemodel(blobs, v1=False, bn_inference=None):
             layer += _field(blobs_field, dims + data)
         net += _field(layer_field, layer)
     return net
+
+
+def drawn(model, seed=0):
+    """Random flat variables; every kernel is asymmetric."""
+    return flat(cases.random_variables(model, seed))
+
+
+def counts(account):
+    """matched, missing, unused, mismatched, as they are printed."""
+    lines = [line for line in account.splitlines() if " (" in line and "): " in line]
+    found = {line.split(" (")[0]: line.split("(")[1].split(")")[0] for line in lines}
+    titles = ("matched", "missing", "unused", "mismatched")
+    return tuple(int(found[title]) for title in titles)
+
+
+def folded(ours):
+    """The inference form: scale / sqrt(var + eps), shift - scale mean / sqrt(...)."""
+    found = {}
+    for name, x in ours.items():
+        collection, layer, part = name.split("/")
+        if collection == "batch_stats":
+            continue
+        if f"batch_stats/{layer}/var" in ours:
+            mean, var, scale = (
+                ours[f"{kind}"].astype(np.float64)
+                for kind in (
+                    f"batch_stats/{layer}/mean",
+                    f"batch_stats/{layer}/var",
+                    f"params/{layer}/scale",
+                )
+            )
+            root = np.sqrt(var + 1e-9)
+            x = scale / root if part == "scale" else x - scale * mean / root
+        found[name] = np.asarray(x, np.float32)
+    return found
