@@ -15,6 +15,7 @@ TINY = (
     "deconvnet",
     "device_parity",
     "eval_memory",
+    "fuzz_weights",
     "input_pipeline",
     "mixed_sizes",
     "networks",
