@@ -21,9 +21,10 @@ import machine
 import timing
 from fcn_jax.weights import WeightsError, formats
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "weights"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "weights"))
 from mutations import mutations
+
+GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "weights"
 
 FILES = (
     "net.caffemodel",
@@ -39,7 +40,7 @@ MOST_SECONDS, MOST_MIB = 5, 64
 
 def fuzz(name, count, seed, path):
     """What became of the damaged copies of one file."""
-    whole = (ROOT / "tests" / "golden" / "weights" / name).read_bytes()
+    whole = (GOLDEN / name).read_bytes()
     before = timing.peak_mib()
     report = {"refused": 0, "read": 0, "slowest_ms": 0.0, "wrong": []}
     for number, data in enumerate(mutations(whole, count, seed)):
