@@ -1,5 +1,6 @@
 """Settings that every test runs under."""
 
+import gc
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -31,6 +32,18 @@ def _compile_once(tmp_path_factory):
     cache = str(tmp_path_factory.getbasetemp().parent / "xla")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
     jax.config.update("jax_compilation_cache_dir", cache)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _free_programs():
+    """Let go of what a file of tests compiled.
+
+    Every program on the CPU takes some of the memory maps that Linux grants a process,
+    65,530; a worker that runs half of the suite would run out of them and crash.
+    """
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture
