@@ -119,6 +119,8 @@ def _members(path):
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+    except FileNotFoundError:
+        raise
     except ZIP_ERRORS as error:
         raise WeightsError(path, f"no zip archive ({error})", _AGAIN) from error
     if len(members) > _MOST_MEMBERS:

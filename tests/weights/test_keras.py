@@ -32,3 +32,8 @@ def test_a_file_read_too_often_is_refused(monkeypatch):
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         keras.read(tmp_path / "none.h5")
+
+
+def test_compressed_arrays_are_refused():
+    with pytest.raises(WeightsError, match="'w' is stored in pieces"):
+        keras.read(GOLDEN.with_name("keras_compressed.h5"))
