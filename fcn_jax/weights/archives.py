@@ -87,7 +87,7 @@ def read_members(path: str | Path, largest_growth: int, spare: int) -> dict[str,
                 with archive.open(info) as member:
                     # One byte more than it claims would show that the claim is false.
                     data = member.read(info.file_size + 1)
-            except _ZIP_ERRORS as error:
+            except ZIP_ERRORS as error:
                 raise WeightsError(
                     path, f"member {info.filename!r} is damaged ({error})", _AGAIN
                 ) from error
@@ -102,7 +102,7 @@ def read_members(path: str | Path, largest_growth: int, spare: int) -> dict[str,
     return found
 
 
-_ZIP_ERRORS = (
+ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -119,7 +119,9 @@ def _members(path):
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except _ZIP_ERRORS as error:
+    except FileNotFoundError:
+        raise
+    except ZIP_ERRORS as error:
         raise WeightsError(path, f"no zip archive ({error})", _AGAIN) from error
     if len(members) > _MOST_MEMBERS:
         raise WeightsError(path, f"it has {len(members):,} members", _AGAIN)

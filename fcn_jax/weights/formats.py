@@ -1,7 +1,6 @@
 """Which format a file of weights has, told by its content."""
 
 import dataclasses
-import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax.weights import caffemodel, keras, npz, orbax, pytorch, safetensors
+from fcn_jax.weights import (
+    archives,
+    caffemodel,
+    keras,
+    npz,
+    orbax,
+    pytorch,
+    safetensors,
+)
 from fcn_jax.weights.errors import WeightsError
 
 KNOWN = (
@@ -119,7 +126,7 @@ def _detect_zip(path):
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, struct.error, OSError, ValueError) as error:
+    except archives.ZIP_ERRORS as error:
         raise WeightsError(
             path,
             f"a torn zip archive ({error})",

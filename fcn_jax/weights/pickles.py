@@ -10,6 +10,7 @@ References:
 
 import dataclasses
 import pickletools
+import warnings
 from collections.abc import Callable, Collection
 from typing import Any, BinaryIO
 
@@ -86,12 +87,17 @@ def load(
     """
     machine = _Machine(allowed, persistent)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-            if count == _MOST_OPERATIONS:
-                raise PickleError(f"it has more than {_MOST_OPERATIONS:,} operations")
-            if opcode.name == "STOP":
-                return machine.pop()
-            machine.run(opcode.name, argument)
+        with warnings.catch_warnings():
+            # pickletools warns of escapes in damaged text, which may be an error.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+                if count == _MOST_OPERATIONS:
+                    raise PickleError(
+                        f"it has more than {_MOST_OPERATIONS:,} operations"
+                    )
+                if opcode.name == "STOP":
+                    return machine.pop()
+                machine.run(opcode.name, argument)
     except PickleError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:

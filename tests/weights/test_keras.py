@@ -1,0 +1,39 @@
+"""Keras' files: a golden one that h5py wrote, and damaged copies of it."""
+
+import numpy as np
+import pytest
+
+from fcn_jax.weights import WeightsError, keras
+from tests.weights.samples import GOLDEN
+
+
+def test_it_reads_what_h5py_wrote():
+    found = keras.read(GOLDEN)
+    assert set(found) == {"conv/conv/kernel:0", "conv/conv/bias:0"}
+    kernel = np.arange(24, dtype="<f4").reshape(2, 2, 3, 2)
+    np.testing.assert_array_equal(found["conv/conv/kernel:0"], kernel)
+
+
+@pytest.mark.parametrize("size", (0, 8, 100, 1000))
+def test_a_torn_file_is_refused(tmp_path, size):
+    path = tmp_path / "torn.h5"
+    path.write_bytes(GOLDEN.read_bytes()[:size])
+    with pytest.raises(WeightsError, match="no HDF5"):
+        keras.read(path)
+
+
+def test_a_file_read_too_often_is_refused(monkeypatch):
+    monkeypatch.setattr(keras, "_SPARE_READS", 3)
+    monkeypatch.setattr(keras, "_READS_A_BYTE", 0)
+    with pytest.raises(WeightsError, match="it points back at itself"):
+        keras.read(GOLDEN)
+
+
+def test_a_missing_file_is_not_found(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        keras.read(tmp_path / "none.h5")
+
+
+def test_compressed_arrays_are_refused():
+    with pytest.raises(WeightsError, match="'w' is stored in pieces"):
+        keras.read(GOLDEN.with_name("keras_compressed.h5"))

@@ -1,0 +1,102 @@
+"""PyTorch's files, written without it; pickles that would run code are refused."""
+
+import io
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from fcn_jax.weights import WeightsError, pickles, pytorch
+from tests.weights.samples import pth_stream, pth_zip, state_dict, tensor
+
+W = np.arange(6, dtype="<f4")
+DATA = {"0": W.tobytes()}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(data):
+        path = tmp_path / "net.pth"
+        path.write_bytes(data)
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize("form", (pth_zip, pth_stream))
+def test_it_reads_strides(write, form):
+    path = write(form(state_dict(w=tensor("0", (3, 2), (1, 3), 6)), DATA))
+    np.testing.assert_array_equal(pytorch.read(path)["w"], W.reshape(2, 3).T)
+
+
+class Malicious:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("form", (pth_zip, pth_stream))
+@pytest.mark.parametrize("protocol", (2, 4))
+def test_code_is_refused_by_name_and_not_run(write, tmp_path, form, protocol):
+    marker = tmp_path / "marker"
+    path = write(form(pickle.dumps({"w": Malicious(marker)}, protocol), DATA))
+    with pytest.raises(WeightsError, match=r"asks for posix\.mkdir, which is refused"):
+        pytorch.read(path)
+    assert not marker.exists()
+
+
+GOOD = state_dict(w=tensor("0", (6,), (1,), 6))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    (
+        (b"junk", "it begins with b'junk'"),
+        (pth_zip(GOOD, {}), "storage '0', which is missing"),
+        (pth_zip(GOOD, {"0": b"1234"}), "has 4 bytes, expected 6 x 4"),
+        (pth_zip(GOOD, DATA, order=b"big"), "byte order is b'big'"),
+        (pth_zip(GOOD, DATA, zipfile.ZIP_DEFLATED), "is compressed"),
+        (pth_zip(state_dict(), DATA), "no tensors by name"),
+        (pth_zip(b"N.", DATA), "expected a state dict"),
+        (pth_zip(state_dict(w=tensor("0", (7,), (1,), 6)), DATA), "reaches beyond"),
+        (pth_zip(state_dict(w=tensor("0", (99,), (0,), 6)), DATA), "reaches beyond"),
+        (pth_zip(state_dict(w=tensor("0", (0,), (1,), 6)), DATA), "is empty"),
+        (pth_zip(state_dict(w=tensor("0", (1,), (1, 1), 6)), DATA), "is described by"),
+        (pth_stream(GOOD, DATA)[:-1], "bytes are left; expected 6 elements"),
+        (pth_stream(GOOD, {}), "it lists 0 storages"),
+        (pth_zip(GOOD, DATA)[:-1], "no zip archive"),
+    ),
+)
+def test_it_refuses(write, data, text):
+    with pytest.raises(WeightsError, match=text):
+        pytorch.read(write(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    (
+        (b"(.", "a mark stands"),
+        (b"NNa.", "appends to what is no list"),
+        (b"NNNs.", "sets items of what is no dict"),
+        (b"})Ns.", "a key of a dict is a tuple"),
+        (b"N)R.", "calls what is no function"),
+        (b"NNb.", "sets the state of what has none"),
+        (b"NQ.", "refers to something outside itself"),
+        (b"NN\x93.", "names a global by what is no text"),
+        (b"\x80\x09N.", "its protocol is 9"),
+        (b"\x82\x01.", "uses the operation EXT1"),
+        (b"a.", "it is no pickle, or a torn one"),
+    ),
+)
+def test_a_pickle_is_refused(data, text):
+    with pytest.raises(pickles.PickleError, match=text):
+        pickles.load(io.BytesIO(data), ())
+
+
+def test_a_missing_file_is_not_found(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        pytorch.read(tmp_path / "none.pth")
