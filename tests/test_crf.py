@@ -16,6 +16,13 @@ from fcn_jax.crf.checks import NORMALIZATIONS
 sys.path.insert(0, str(Path(__file__).parent / "ops"))
 from test_permutohedral import dictionary_lattice
 
+# Every lattice takes seconds to compile: of many alike, one is quick to test.
+slow = pytest.mark.slow
+SOME_NORMALIZATIONS = tuple(
+    pytest.param(name, marks=() if name == "symmetric" else slow)
+    for name in NORMALIZATIONS
+)
+
 SMALL = {
     "smooth_xy": 2.0,
     "smooth_weight": 1.5,
@@ -97,7 +104,7 @@ def expected(unary, image, make, normalization, compatibility=None, **changes):
     )
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", SOME_NORMALIZATIONS)
 @pytest.mark.parametrize(
     ("method", "make"), (("exact", brute_force), ("lattice", by_dictionary))
 )
@@ -128,7 +135,7 @@ def test_a_full_compatibility_and_weights_by_class():
     np.testing.assert_allclose(found, want, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("method", ("exact", "lattice"))
+@pytest.mark.parametrize("method", ("exact", pytest.param("lattice", marks=slow)))
 def test_potts_as_a_matrix_is_potts(method):
     unary, image = scene()
     run = functools.partial(crf.mean_field, unary, image, **SMALL, method=method)
@@ -157,7 +164,7 @@ def test_two_pixels_by_hand():
     np.testing.assert_allclose(found[0], want, rtol=1e-5)
 
 
-@pytest.mark.parametrize("method", ("exact", "lattice"))
+@pytest.mark.parametrize("method", ("exact", pytest.param("lattice", marks=slow)))
 def test_no_weights_or_no_iterations_give_the_softmax(method):
     unary, image = scene()
     for changes in (
@@ -188,6 +195,7 @@ def test_an_image_of_one_colour_is_smoothed():
     np.testing.assert_allclose(found, want, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_lattice_and_exact_agree_mostly(normalization):
     unary, image = scene((24, 32))
@@ -295,6 +303,7 @@ def test_unaries():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", crf.PARAMETERS)
 def test_published_parameters_run(name):
     unary, image = scene()
@@ -355,7 +364,12 @@ def test_shapes_and_names_that_are_refused_everywhere(jit):
 
 
 @pytest.mark.parametrize(
-    "case", (*(f"80_13_{name}" for name in NORMALIZATIONS), "20_3_symmetric")
+    "case",
+    (
+        "80_13_symmetric",
+        *(pytest.param(f"80_13_{n}", marks=slow) for n in ("no", "before", "after")),
+        pytest.param("20_3_symmetric", marks=slow),
+    ),
 )
 def test_the_published_code(case):
     """Recorded by tests/golden/record_crf.py on an image of the built-in shapes."""

@@ -62,7 +62,7 @@ def run(features, values, capacity, **options):
     return lattice, permutohedral.filter_values(lattice, jnp.asarray(values))
 
 
-@pytest.mark.parametrize("d", (1, 2, 3, 5))
+@pytest.mark.parametrize("d", (1, 2, pytest.param(3, marks=pytest.mark.slow), 5))
 @pytest.mark.parametrize("spread", (0.2, 2.0))
 def test_it_is_the_lattice_of_dictionaries(d, spread):
     features, values = make(d, spread=spread)
@@ -75,7 +75,7 @@ def test_it_is_the_lattice_of_dictionaries(d, spread):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("chunk", (1, 3, 16))
+@pytest.mark.parametrize("chunk", (1, pytest.param(3, marks=pytest.mark.slow), 16))
 def test_chunks_make_no_difference(chunk):
     features, values = make(2)
     expected, vertices = dictionary_lattice(features, values)
