@@ -22,6 +22,7 @@ import numpy as np
 from absl import app, flags
 
 from fcn_jax import (
+    command_line,
     configuration,
     ensembles,
     files,
@@ -229,7 +230,7 @@ def compare_resolutions(run, out, resolutions, flip=False):
 
 def define_flags():
     """Declare the flags of this script."""
-    configuration.define_flags()
+    command_line.define_flags()
     flags.DEFINE_string("split", None, "Split to evaluate; the config's by default.")
     flags.DEFINE_string("out", None, "Where to write; WORKDIR/eval/SPLIT by default.")
     flags.DEFINE_integer("step", None, "Checkpoint to evaluate; the best by default.")
@@ -248,9 +249,9 @@ def define_flags():
 
 def run_flags(values):
     """Evaluate as the command line says."""
-    config = configuration.config_of_flags()
+    config = command_line.config_of_flags()
     scales = (
-        configuration.parse_numbers("scales", values.scales) if values.scales else None
+        command_line.parse_numbers("scales", values.scales) if values.scales else None
     )
     run = Evaluation(
         config,
@@ -262,7 +263,7 @@ def run_flags(values):
     )
     out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
     if values.resolutions:
-        resolutions = configuration.parse_numbers("resolutions", values.resolutions)
+        resolutions = command_line.parse_numbers("resolutions", values.resolutions)
         compare_resolutions(run, out, resolutions, values.flip)
     elif values.compare:
         compare(run, out)
@@ -276,9 +277,9 @@ def main(argv):
     """Read the flags and evaluate."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
 
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main, flags_parser=configuration.parse_flags)
+    app.run(main, flags_parser=command_line.parse_flags)

@@ -20,6 +20,7 @@ from absl import app, flags
 
 from fcn_jax import (
     checkpoints,
+    command_line,
     configuration,
     evaluation,
     files,
@@ -315,11 +316,11 @@ def main(argv):
     """Read the flags and train."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(
-        lambda: train(configuration.config_of_flags(), flags.FLAGS.workdir)
+    command_line.run_reporting_errors(
+        lambda: train(command_line.config_of_flags(), flags.FLAGS.workdir)
     )
 
 
 if __name__ == "__main__":
-    configuration.define_flags()
-    app.run(main, flags_parser=configuration.parse_flags)
+    command_line.define_flags()
+    app.run(main, flags_parser=command_line.parse_flags)

@@ -3,12 +3,8 @@
 `train.py` and `eval.py` share it, so that a run is evaluated as it was trained.
 """
 
-import ast
 import json
-import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +13,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
-from absl import flags
-from ml_collections import config_flags
 
 from fcn_jax import crf, data, files, models, optim, schedules
 from fcn_jax.data import checks, loader, objects
@@ -53,85 +47,6 @@ _FREE_KEYS = (
     "data.objects.cache_dir",
 )
 
-# The flags that `train.py` and `eval.py` cannot do without.
-REQUIRED_FLAGS = {"config": "configs/NAME.py", "workdir": "DIR"}
-
-
-def define_flags() -> None:
-    """Declare --config and --workdir."""
-    define_config_flag()
-    flags.DEFINE_string("workdir", None, "Directory of the run.")
-
-
-def define_config_flag() -> None:
-    """Declare --config."""
-    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
-
-
-def parse_flags(
-    argv: list[str], required: Mapping[str, str] = REQUIRED_FLAGS
-) -> list[str]:
-    """Parse the command line; a mistake in it ends the process with one message.
-
-    Args:
-        argv: The program, and its arguments.
-        required: Flags that must be given, and what stands for their values.
-
-    Returns:
-        The program alone.
-    """
-    try:
-        rest = flags.FLAGS(argv)
-        for name in required:
-            if not flags.FLAGS[name].value:
-                usage = " ".join(
-                    f"--{flag}={value}" for flag, value in required.items()
-                )
-                raise flags.Error(
-                    f"--{name} is missing; usage: python {Path(argv[0]).name} {usage} "
-                    f"[--config.key=value ...]"
-                )
-        if len(rest) > 1:
-            raise flags.Error(
-                f"cannot make sense of {rest[1:]}; options look like --workdir=DIR or "
-                f"--config.optim.learning_rate=1e-3"
-            )
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
-        # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
-        sys.exit(f"{Path(argv[0]).name.removeprefix('-m ')}: {_readable(e)}")
-    return rest
-
-
-def _readable(error: Exception) -> str:
-    text = str(error)
-    while text[:1] in "'\"":
-        try:
-            text = str(ast.literal_eval(text.split("\n")[0])) + "".join(
-                "\n" + line for line in text.split("\n")[1:]
-            )
-        except (SyntaxError, ValueError):
-            break
-    return text.replace("\\n", "\n")
-
-
-def config_of_flags() -> ml_collections.ConfigDict:
-    """The config of the command line, overrides applied."""
-    return flags.FLAGS.config
-
-
-def parse_numbers(name: str, text: str) -> tuple[float, ...]:
-    """Positive numbers separated by commas."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or not all(n > 0 and math.isfinite(n) for n in numbers):
-        raise ValueError(
-            f"--{name}={text} is not understood; give positive numbers separated by "
-            f"commas, such as --{name}=0.5,1,2."
-        )
-    return numbers
-
 
 def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
     """The config that a run was trained with.
@@ -146,19 +61,6 @@ def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
             f"train.py."
         )
     return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
-
-
-def run_reporting_errors(work: Callable[[], Any]) -> None:
-    """Do `work`; an error a user can mend is one message, not a traceback.
-
-    Set FCN_JAX_TRACEBACK=1 to see where it came from.
-    """
-    try:
-        work()
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        if os.environ.get("FCN_JAX_TRACEBACK"):
-            raise
-        sys.exit(f"error: {error}")
 
 
 def open_source(config: ml_collections.ConfigDict, which: str) -> Any:

@@ -78,6 +78,13 @@ def test_every_way_of_looking_scores_every_pixel_once(trained, method):
     assert scores["num_pixels"] == 2 * (24 - 1) * 32  # A void row each.
 
 
+def test_views_are_for_whole_images(trained):
+    config = deconvnet_config(trained[0], **{"inference.method": "window"})
+    message = r"scales \(1.0,\) and flip=True are for whole images; windows of"
+    with pytest.raises(ValueError, match=message):
+        predictors.make_predictor(config, None, None, (1.0,), True)
+
+
 def test_devices_and_passes_make_no_difference(trained):
     confusions = [
         open_run(

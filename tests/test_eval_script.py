@@ -11,7 +11,7 @@ from PIL import Image
 
 import eval as eval_script
 import train
-from fcn_jax import configuration
+from fcn_jax import command_line
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_train_script import make_folder, tiny_config
@@ -119,8 +119,8 @@ def test_classes_that_are_not_those_of_the_data(trained):
 @pytest.mark.parametrize("text", ("", "a", "0", "1,-2", "inf"))
 def test_resolutions_that_are_no_numbers(text):
     with pytest.raises(ValueError, match=f"--resolutions={text} is not understood"):
-        configuration.parse_numbers("resolutions", text)
+        command_line.parse_numbers("resolutions", text)
 
 
 def test_numbers():
-    assert configuration.parse_numbers("scales", "0.5,1,2") == (0.5, 1.0, 2.0)
+    assert command_line.parse_numbers("scales", "0.5,1,2") == (0.5, 1.0, 2.0)

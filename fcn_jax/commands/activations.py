@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from fcn_jax import configuration, plots, runs, runtime
+from fcn_jax import command_line, configuration, plots, runs, runtime
 from fcn_jax.data import masks, transforms
 from fcn_jax.models import deconvnet
 from fcn_jax.preprocessing import preprocess
@@ -30,7 +30,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
 
 
-parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -78,4 +78,4 @@ def main(argv: list[str]) -> None:
     """Read the flags and draw."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

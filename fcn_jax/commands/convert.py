@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import configuration, models, runtime
+from fcn_jax import command_line, configuration, models, runtime
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.weights import exporting, loading
 
@@ -73,7 +73,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     exporting.check_out(Path(out))
     scales = None
     if values.skip_scales:
-        scales = configuration.parse_numbers("skip_scales", values.skip_scales)
+        scales = command_line.parse_numbers("skip_scales", values.skip_scales)
     name, options, recipe = values.model, {}, PREPROCESSING["caffe"]
     if _is_run(source):
         config = configuration.config_of_run(source)
@@ -117,4 +117,4 @@ def main(argv: list[str]) -> None:
     """Read the flags and convert."""
     _, source, out = argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS, source, out))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS, source, out))

@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import configuration, crf, files, metrics, runs, runtime
+from fcn_jax import command_line, crf, files, metrics, runs, runtime
 
 _REQUIRED = {"config": "configs/NAME.py", "workdir": "DIR", "out": "FILE.json"}
 # Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
@@ -30,7 +30,7 @@ _GRID = {
 
 def define_flags() -> None:
     """Declare the flags of this command."""
-    configuration.define_flags()
+    command_line.define_flags()
     flags.DEFINE_string("out", None, "JSON file of the best parameters.")
     flags.DEFINE_string("split", None, "Split; the config's eval_split by default.")
     flags.DEFINE_integer("images", 100, "Images of the split, from the first on.")
@@ -40,18 +40,18 @@ def define_flags() -> None:
         flags.DEFINE_string(name, values, "Values to try.")
 
 
-parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
     """Search as the command line says."""
     grid = {
-        name: configuration.parse_numbers(name, values[name].value) for name in _GRID
+        name: command_line.parse_numbers(name, values[name].value) for name in _GRID
     }
     if values.images < 1:
         raise ValueError(f"--images={values.images} is not positive.")
     run = runs.Evaluation(
-        configuration.config_of_flags(),
+        command_line.config_of_flags(),
         values.workdir,
         values.split,
         with_run=values.with_run,
@@ -108,4 +108,4 @@ def main(argv: list[str]) -> None:
     """Read the flags and search."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 from absl import flags
 
-from fcn_jax import configuration, data, export, exported, runs, runtime
+from fcn_jax import command_line, configuration, data, export, exported, runs, runtime
 from fcn_jax.data import label_sets
 
 _REQUIRED = {"workdir": "DIR", "out": "FILE"}
@@ -30,7 +30,7 @@ def define_flags() -> None:
     flags.DEFINE_string("palette", None, "Text file of their colours; VOC's without.")
 
 
-parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -97,4 +97,4 @@ def main(argv: list[str]) -> None:
     """Read the flags and export."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

@@ -12,7 +12,7 @@ import sys
 
 from absl import flags
 
-from fcn_jax import configuration
+from fcn_jax import command_line
 from fcn_jax.weights import fetching, known
 
 _USAGE = "usage: python -m fcn_jax fetch [NAME] [--flag=value ...]"
@@ -65,4 +65,4 @@ def run_flags(values: flags.FlagValues) -> None:
 def main(argv: list[str]) -> None:
     """Read the flags and list or fetch."""
     del argv
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

@@ -12,26 +12,26 @@ import functools
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import configuration, proposal_cache, runtime
+from fcn_jax import command_line, configuration, proposal_cache, runtime
 
 _REQUIRED = {"config": "configs/NAME.py", "out": "DIR"}
 
 
 def define_flags() -> None:
     """Declare the flags of this command."""
-    configuration.define_config_flag()
+    command_line.define_config_flag()
     flags.DEFINE_string("out", None, "Directory of the proposals, a file an image.")
     flags.DEFINE_string("split", None, "Split; the config's train_split by default.")
     flags.DEFINE_string("method", None, "The config's proposal_method by default.")
     flags.DEFINE_integer("workers", None, "Processes; one a core by default.")
 
 
-parse_flags = functools.partial(configuration.parse_flags, required=_REQUIRED)
+parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
     """Compute proposals as the command line says."""
-    config = configuration.config_of_flags()
+    config = command_line.config_of_flags()
     if values.workers is not None and values.workers < 1:
         raise ValueError(f"--workers={values.workers} is not positive.")
     if values.method:
@@ -53,4 +53,4 @@ def main(argv: list[str]) -> None:
     """Read the flags and compute."""
     del argv
     runtime.prepare()
-    configuration.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

@@ -2,6 +2,7 @@
 
 import pytest
 
+import fcn_jax
 import fcn_jax.models
 from fcn_jax.models import fcn
 
@@ -22,6 +23,11 @@ def test_unknown_model():
 def test_unknown_model_unlike_any():
     with pytest.raises(ValueError, match="model 'unet' is not known; the models are"):
         fcn_jax.models.create("unet")
+
+
+def test_unknown_attribute_of_the_package():
+    with pytest.raises(AttributeError, match="no attribute 'FCN8s'; it has .*create"):
+        fcn_jax.FCN8s  # noqa: B018
 
 
 def test_unknown_option():

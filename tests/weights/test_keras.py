@@ -22,6 +22,18 @@ def test_a_torn_file_is_refused(tmp_path, size):
         keras.read(path)
 
 
+def test_an_array_beyond_the_file_is_refused(tmp_path):
+    data = GOLDEN.read_bytes()
+    address = data.index(np.arange(24, dtype="<f4").tobytes())
+    path = tmp_path / "lies.h5"
+    path.write_bytes(
+        data.replace(address.to_bytes(8, "little"), (10**6).to_bytes(8, "little"))
+    )
+    match = r"'conv/conv/kernel:0' of shape .* does not lie within the file"
+    with pytest.raises(WeightsError, match=match):
+        keras.read(path)
+
+
 def test_a_file_read_too_often_is_refused(monkeypatch):
     monkeypatch.setattr(keras, "_SPARE_READS", 3)
     monkeypatch.setattr(keras, "_READS_A_BYTE", 0)

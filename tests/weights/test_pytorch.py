@@ -97,6 +97,12 @@ def test_a_pickle_is_refused(data, text):
         pickles.load(io.BytesIO(data), ())
 
 
+def test_a_pickle_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(pickles, "_MOST_OPERATIONS", 3)
+    with pytest.raises(pickles.PickleError, match="has more than 3 operations"):
+        pickles.load(io.BytesIO(b"NNNN."), ())
+
+
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         pytorch.read(tmp_path / "none.pth")

@@ -10,6 +10,7 @@ DATA = {"0": np.arange(6, dtype="<f4").tobytes()}
 T = tensor("0", (6,), (1,), 6)
 GOOD = state_dict(w=T)
 STREAM = pth_stream(GOOD, DATA)
+MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 HALF = tensor("0", (6,), (1,), 6, storage="HalfStorage")
 
 
@@ -38,6 +39,7 @@ def test_weights_may_lie_under_a_key(tmp_path):
         (pth_zip(state_dict(w=T.replace(b"FloatS", b"OtherS")), DATA), "OtherStorage"),
         (pth_zip(GOOD, {"/data.pkl": b""}), "with 2 members data.pkl"),
         (STREAM.replace(integer(1001), integer(7)), "its protocol is 7"),
+        (STREAM.replace(MAGIC + b".", MAGIC + b"N."), "the magic number is missing"),
         (STREAM.replace(b"\x88s.", b"\x89s."), "not written on a little-endian"),
         (STREAM.replace(b"e.", b"e0N."), "list of its storages is missing"),
     ),
