@@ -160,6 +160,7 @@ def _mean_field(
     capacity,
 ):
     """Scores of a batch, and the vertices that each image needs, [N]."""
+    terms = weights, compatibility
 
     def one(each):
         unary, image, size = each
@@ -182,8 +183,12 @@ def _mean_field(
             fine = fine & lattice.fits
             needed = lattice.num_vertices  # Of the last, the appearance kernel.
         filters = [_normalized(f, inside, normalization, flat.dtype) for f in filters]
-        scores = _iterate(flat, filters, weights, compatibility, iterations)
-        # A product, so that gradients are NaN too.
+        scores = jax.lax.cond(
+            fine,
+            lambda: _iterate(flat, filters, weights, compatibility, iterations),
+            lambda: flat + sum(jnp.sum(x) for x in jax.tree.leaves(terms)),
+        )
+        # A product, so that gradients are NaN too: to all that the scores come from.
         scores = scores * jnp.where(fine, 1, jnp.nan).astype(scores.dtype)
         return scores.reshape(unary.shape), needed
 

@@ -335,7 +335,8 @@ def _search(table, queries, bounds, capacity):
 def _chunks(vertex, points, weights, capacity, size):
     """The rows of each vertex, which follow each other, `size` at a time."""
     rows = len(vertex)
-    num_chunks = capacity + -(-rows // size)
+    # ceil(n / size) <= (n + size - 1) / size for the n rows of each vertex.
+    num_chunks = -(-(rows + capacity * (size - 1)) // size)
     place = jnp.arange(rows, dtype=jnp.int32)
     start = jnp.full((capacity + 1,), rows, jnp.int32).at[vertex].min(place)
     per_vertex = jnp.zeros((capacity + 1,), jnp.int32).at[vertex].add(1)
