@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -107,9 +109,10 @@ def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     model = tiny()
     optimizer, state = make_state(model)
     batch = {name: jnp.asarray(x) for name, x in make_batch(2).items()}
-    state, values = training.train_step(
-        state, batch, model=model, optimizer=optimizer, seed=0
+    step = functools.partial(
+        training.train_step, model=model, optimizer=optimizer, seed=0
     )
+    state, values = jax.jit(step)(state, batch)
     assert float(values["loss"]) == pytest.approx(np.log(NUM_CLASSES), rel=1e-4)
     assert int(state.step) == 1
     assert float(values["grad_norm"]) > 0

@@ -198,17 +198,18 @@ def _mean_field(
 def _iterate(unary, filters, weights, compatibility, iterations):
     def update(scores, _):
         probs = jax.nn.softmax(scores)
-        support = jnp.zeros_like(unary)
+        scores = -unary
         for apply, weight in zip(filters, weights, strict=True):
             if weight.ndim:
                 weight = weight[None]
-            support = support + weight * apply(probs)
-        if compatibility is not None:
+            support = weight * apply(probs)
+            if compatibility is not None:
+                support = -jnp.matmul(
+                    support, compatibility.T, precision=jax.lax.Precision.HIGHEST
+                )
             # Potts costs 1 for all labels but the own: the same but for a constant.
-            support = -jnp.matmul(
-                support, compatibility.T, precision=jax.lax.Precision.HIGHEST
-            )
-        return support - unary, None
+            scores = scores + support
+        return scores, None
 
     scores, _ = jax.lax.scan(update, -unary, length=iterations)
     return scores
@@ -244,12 +245,14 @@ def _normalized(apply, inside, normalization, dtype):
         return apply
     sums = apply(jnp.ones((inside.shape[0], 1), dtype)) + _TINY
     sums = jnp.where(inside[:, None], sums, jnp.ones((), dtype))
+    if normalization == "symmetric":
+        sums = jnp.sqrt(sums)
+    factor = 1 / sums
     if normalization == "before":
-        return lambda values: apply(values / sums)
+        return lambda values: apply(values * factor)
     if normalization == "after":
-        return lambda values: apply(values) / sums
-    root = jnp.sqrt(sums)
-    return lambda values: apply(values / root) / root
+        return lambda values: apply(values) * factor
+    return lambda values: apply(values * factor) * factor
 
 
 def _smooth_capacity(shape, smooth_xy):

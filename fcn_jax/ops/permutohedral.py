@@ -165,8 +165,10 @@ def _simplices(features):
     count, d = features.shape
     dtype = features.dtype
     j = np.arange(1, d + 1)
-    scale = math.sqrt(2 / 3) * (d + 1) / np.sqrt(j * (j + 1))
-    scaled = features * jnp.asarray(scale, dtype)[None]
+    # In steps and by reciprocals, as pydensecrf does: so both round alike.
+    deviation = np.asarray(math.sqrt(2 / 3) * (d + 1), dtype).astype(float)
+    scaled = features * jnp.asarray(deviation / np.sqrt(j * (j + 1)), dtype)[None]
+    down = jnp.asarray(1 / (d + 1), dtype)
     # e_0 = sum of all; e_j = sum of those after j, less j times the j-th.
     after = jnp.cumsum(scaled[:, ::-1], axis=1)[:, ::-1]
     zero = jnp.zeros((count, 1), dtype)
@@ -174,7 +176,7 @@ def _simplices(features):
     elevated = jnp.concatenate(
         [after[:, :1], tail - jnp.asarray(j, dtype)[None] * scaled], axis=1
     )
-    rounded = jnp.round(elevated / (d + 1))
+    rounded = jnp.round(elevated * down)
     total = jnp.sum(rounded, axis=1).astype(jnp.int32)
     nearest = rounded.astype(jnp.int32)
     delta = elevated - rounded * (d + 1)
@@ -187,7 +189,7 @@ def _simplices(features):
     rank = jnp.sum(ahead, axis=2, dtype=jnp.int32) + total[:, None]
     shift = (rank < 0).astype(jnp.int32) - (rank > d).astype(jnp.int32)
     rank, nearest = rank + (d + 1) * shift, nearest + shift
-    t = (elevated - (nearest * (d + 1)).astype(dtype)) / (d + 1)
+    t = (elevated - (nearest * (d + 1)).astype(dtype)) * down
     by_rank = jnp.stack(
         [
             jnp.sum(jnp.where(rank == r, t, jnp.zeros((), dtype)), axis=1)
@@ -195,7 +197,7 @@ def _simplices(features):
         ]
     )
     difference = by_rank[::-1][1:] - by_rank[::-1][:-1]
-    first = 1 + by_rank[-1:] - by_rank[:1]
+    first = by_rank[-1:] + (1 - by_rank[:1])
     return nearest, rank, jnp.concatenate([first, difference])
 
 

@@ -1,5 +1,7 @@
 """The lattice against one of dictionaries, written straight from the algorithm."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,9 +59,13 @@ def make(d, count=80, spread=2.0, seed=0):
     return spread * rng.normal(size=(count, d)), rng.normal(size=(count, 3))
 
 
+build = jax.jit(permutohedral.build, static_argnames=("capacity", "chunk"))
+
+
+@functools.partial(jax.jit, static_argnames=("capacity", "chunk"))
 def run(features, values, capacity, **options):
-    lattice = permutohedral.build(jnp.asarray(features), capacity, **options)
-    return lattice, permutohedral.filter_values(lattice, jnp.asarray(values))
+    lattice = permutohedral.build(features, capacity, **options)
+    return lattice, permutohedral.filter_values(lattice, values)
 
 
 @pytest.mark.parametrize("d", (1, 2, pytest.param(3, marks=pytest.mark.slow), 5))
@@ -99,11 +105,11 @@ def test_points_that_do_not_count_touch_nothing():
 def test_too_many_vertices_or_too_wide_a_range_do_not_fit():
     features, _ = make(5)
     _, vertices = dictionary_lattice(features, features)
-    lattice = permutohedral.build(jnp.asarray(features, jnp.float32), vertices - 1)
+    lattice = build(jnp.asarray(features, jnp.float32), vertices - 1)
     assert int(lattice.num_vertices) == vertices
     assert not bool(lattice.fits)
     wide = jnp.asarray([[0.0] * 5, [1e4] * 5], jnp.float32)
-    assert not bool(permutohedral.build(wide, 20).fits)
+    assert not bool(build(wide, 20).fits)
 
 
 def test_one_point_by_hand():
@@ -129,7 +135,7 @@ def test_it_is_a_gaussian_in_the_plane():
 
 def test_gradients():
     features, values = make(2, count=20)
-    lattice = permutohedral.build(jnp.asarray(features, jnp.float32), 60)
+    lattice = build(jnp.asarray(features, jnp.float32), 60)
     check_grads(
         lambda v: permutohedral.filter_values(lattice, v),
         (jnp.asarray(values, jnp.float32),),
