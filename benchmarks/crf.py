@@ -113,7 +113,7 @@ def median(call, repeats):
 def of_parameters(name, shape, num_classes, arguments):
     """One set of bandwidths: times, memory, and the peer."""
     options = SETS[name]
-    image, unary = scene(shape, num_classes)
+    image, unary = scene(shape, num_classes, arguments.seed)
     before = timing.peak_mib()
     calls = {n: ours(image, unary, n, **options) for n in (1, ITERATIONS + 1)}
     whole = ours(image, unary, **options)
@@ -188,6 +188,7 @@ def main():
     parser.add_argument("--size", type=int, nargs=2, default=(375, 500))
     parser.add_argument("--classes", type=int, default=21)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=0, help="of the scene compared")
     parser.add_argument("--peer", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
