@@ -6,7 +6,7 @@ Whole images, by the protocol of camvid_fcn8s.py. Modes: full (CPU: half width, 
 resolution), gpu (full width and resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
-Ours, validation mean IU at the full 360x480: not run yet.
+Ours, validation mean IU at the full 360x480: see README.md, "Results".
 """
 
 from configs import camvid_fcn8s
