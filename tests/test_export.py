@@ -37,7 +37,7 @@ NETWORKS = [
         ("fcn8s", "same", False),
         ("fcn8s_atonce", "caffe", False),
         ("fcn8s_atonce", "same", False),
-        ("deconvnet", "valid", True),
+        ("deconvnet", "valid", False),
         ("deconvnet", "same", True),
     )
 ]
