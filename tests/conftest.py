@@ -36,6 +36,9 @@ def _compile_once(tmp_path_factory):
     cache = str(tmp_path_factory.getbasetemp().parent / "xla")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
     jax.config.update("jax_compilation_cache_dir", cache)
+    # By default nothing is kept that compiles in less than a second; most does here.
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @pytest.fixture(scope="module", autouse=True)
