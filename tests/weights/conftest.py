@@ -61,3 +61,15 @@ def learned():
 def deconvnet():
     model = foreign.create("deconvnet", padding="same")
     return model, foreign.drawn(model)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that puts bytes into a file; its name says nothing of the form."""
+
+    def written(data):
+        path = tmp_path / "weights"
+        path.write_bytes(data)
+        return path
+
+    return written

@@ -9,16 +9,6 @@ from tests.weights.samples import blob, layer, layer_v1, message, number
 W = np.arange(24, dtype="<f4").reshape(2, 3, 2, 2)
 
 
-@pytest.fixture
-def write(tmp_path):
-    def written(data):
-        path = tmp_path / "net.caffemodel"
-        path.write_bytes(data)
-        return path
-
-    return written
-
-
 @pytest.mark.parametrize("dtype", ("<f4", "<f8", "<f2"))
 def test_it_reads_every_precision_of_the_new_form(write, dtype):
     found = caffemodel.read(write(layer("c", "Convolution", blob(W.astype(dtype)))))

@@ -15,16 +15,6 @@ W = np.arange(6, dtype="<f4").reshape(2, 3)
 ENTRY = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
 
 
-@pytest.fixture
-def write(tmp_path):
-    def written(data):
-        path = tmp_path / "weights"
-        path.write_bytes(data)
-        return path
-
-    return written
-
-
 def archive(*members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file, warnings.catch_warnings():

@@ -15,16 +15,6 @@ W = np.arange(6, dtype="<f4")
 DATA = {"0": W.tobytes()}
 
 
-@pytest.fixture
-def write(tmp_path):
-    def written(data):
-        path = tmp_path / "net.pth"
-        path.write_bytes(data)
-        return path
-
-    return written
-
-
 @pytest.mark.parametrize("form", (pth_zip, pth_stream))
 def test_it_reads_strides(write, form):
     path = write(form(state_dict(w=tensor("0", (3, 2), (1, 3), 6)), DATA))
