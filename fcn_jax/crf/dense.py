@@ -198,17 +198,17 @@ def _mean_field(
 def _iterate(unary, filters, weights, compatibility, iterations):
     def update(scores, _):
         probs = jax.nn.softmax(scores)
-        scores = -unary
+        # Potts costs 1 for all labels but the own: the same but for a constant.
+        potts = compatibility is None
+        scores = -unary if potts else jnp.zeros_like(unary)
         for apply, weight in zip(filters, weights, strict=True):
             if weight.ndim:
                 weight = weight[None]
-            support = weight * apply(probs)
-            if compatibility is not None:
-                support = -jnp.matmul(
-                    support, compatibility.T, precision=jax.lax.Precision.HIGHEST
-                )
-            # Potts costs 1 for all labels but the own: the same but for a constant.
-            scores = scores + support
+            scores = scores + weight * apply(probs)
+        if not potts:
+            scores = -unary - jnp.matmul(
+                scores, compatibility.T, precision=jax.lax.Precision.HIGHEST
+            )
         return scores, None
 
     scores, _ = jax.lax.scan(update, -unary, length=iterations)
