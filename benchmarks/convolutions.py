@@ -89,7 +89,7 @@ def measure(layer, arguments):
     g = rng.normal(size=(1, side, side, features)).astype(np.float32)
     kernel = rng.normal(size=(3, 3, channels, features)).astype(np.float32)
     calls = jax_calls(x, kernel, g)
-    with convolution.fast_kernel_gradients():
+    with convolution.fast_gradients():
         calls["kernel_ours"]()  # Compiles.
     if importlib.util.find_spec("torch"):
         calls |= torch_calls(x, kernel, g, arguments.threads)

@@ -153,7 +153,7 @@ def train_step(
         grads_so_far, batch_stats, loss_so_far = carry
         index, micro = numbered
         rows = _global_rows(index, micro["labels"].shape[0], axis_name)
-        with convolution.fast_kernel_gradients():
+        with convolution.fast_gradients(in_loop=accumulate > 1):
             (loss, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
                 state.params, batch_stats, micro, rows
             )

@@ -6,15 +6,19 @@ the same product as a matrix multiplication reaches 80. There such a convolution
 written as that multiplication (Caffe's im2col).
 
 Also on the CPU, XLA computes the gradient of a 3x3 kernel at a third of the speed of
-the convolution itself (`benchmarks/convolutions.py`). Within `fast_kernel_gradients`,
+the convolution itself (`benchmarks/convolutions.py`). Within `fast_gradients`,
 as in `training.train_step`, it is a sum over blocks of rows: the product of the block's
-output gradient and of its windows. Models do not see the difference. Elsewhere it is
-left to JAX, which then differentiates forward too (`jax.jvp`, Hessians).
+output gradient and of its windows. In the body of a loop, as where gradients are
+accumulated, XLA does not bring gradients of convolutions into the form that its fast
+path takes; they ran at a fiftieth of the speed. There every gradient is written in that
+form. Models do not see the difference. Elsewhere gradients are left to JAX, which then
+differentiates forward too (`jax.jvp`, Hessians).
 """
 
 import contextlib
 import contextvars
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,7 +29,8 @@ from fcn_jax.ops import bilinear
 
 Array = jax.Array
 
-_FAST = contextvars.ContextVar("fast_kernel_gradients", default=False)
+# The fewest channels of a convolution that has its gradients of this module.
+_FAST = contextvars.ContextVar("fast_gradients", default=math.inf)
 
 # The 3x3 windows of the trunk are fast as they are.
 _LARGEST_NATIVE_WINDOW = 9
@@ -40,12 +45,15 @@ _FEWEST_CHANNELS = 64
 
 
 @contextlib.contextmanager
-def fast_kernel_gradients() -> Iterator[None]:
+def fast_gradients(in_loop: bool = False) -> Iterator[None]:
     """Within it, convolutions that are traced have faster gradients on a CPU.
 
     They can be differentiated in reverse only, as training does.
+
+    Args:
+        in_loop: Whether what is traced is the body of a loop (`jax.lax.scan`).
     """
-    token = _FAST.set(True)
+    token = _FAST.set(1 if in_loop else _FEWEST_CHANNELS)
     try:
         yield
     finally:
@@ -83,8 +91,9 @@ def conv_general_dilated(
     if kh * kw <= _LARGEST_NATIVE_WINDOW:
         padding = tuple(map(tuple, padding))
         cuts = min(min(sides) for sides in padding) < 0
-        few = kh * kw == 1 or channels < _FEWEST_CHANNELS
-        if few or cuts or not _FAST.get():
+        # Without a loop a 1x1 convolution is a product, its gradients too.
+        few = channels < _FAST.get() or (kh * kw == 1 and _FAST.get() > 1)
+        if few or cuts:
             return native(lhs, rhs)
         return _convolution(lhs, rhs, padding, tuple(sorted(options.items())))
 
@@ -96,7 +105,7 @@ def conv_general_dilated(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _convolution(x: Array, kernel: Array, padding: tuple, options: tuple) -> Array:
-    """A stride-1 convolution whose kernel has its gradient by blocks on the CPU."""
+    """A stride-1 convolution with gradients of its own on the CPU."""
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
 
 
@@ -110,6 +119,17 @@ def _convolution_backward(padding, options, residual, g):
     def native(x, kernel):
         return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
 
+    def of_x_by_jax(x, kernel, g):
+        return jax.vjp(lambda x: native(x, kernel), x)[1](g)[0]
+
+    def as_convolution(x, kernel, g):
+        flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+        rest = [
+            (side - 1 - before, side - 1 - after)
+            for side, (before, after) in zip(kernel.shape, padding, strict=False)
+        ]
+        return jax.lax.conv_general_dilated(g, flipped, (1, 1), rest, **dict(options))
+
     def by_blocks(x, g):
         precision = dict(options).get("precision")
         return _kernel_gradient_by_blocks(x, g, kernel.shape, padding, precision)
@@ -117,7 +137,9 @@ def _convolution_backward(padding, options, residual, g):
     def by_convolution(x, g):
         return jax.vjp(functools.partial(native, x), kernel)[1](g)[0]
 
-    (of_x,) = jax.vjp(lambda x: native(x, kernel), x)[1](g)
+    of_x = jax.lax.platform_dependent(
+        x, kernel, g, cpu=as_convolution, default=of_x_by_jax
+    )
     of_kernel = jax.lax.platform_dependent(x, g, cpu=by_blocks, default=by_convolution)
     return of_x, of_kernel
 

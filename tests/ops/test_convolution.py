@@ -1,4 +1,6 @@
 import functools
+import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 @pytest.fixture
 def fast_gradients():
-    with convolution.fast_kernel_gradients():
+    with convolution.fast_gradients():
         yield
 
 
@@ -31,6 +33,7 @@ def both(pad):
 
 # 64 channels are enough for the gradient of a 3x3 kernel to be taken by blocks of rows;
 # 6 and 11 rows leave some of the last block empty, 3 are less than one.
+@pytest.mark.parametrize("in_loop", (False, True))
 @pytest.mark.parametrize(
     ("kernel_size", "pad", "rows", "channels"),
     (
@@ -40,13 +43,14 @@ def both(pad):
         (3, 1, 6, 64),
         (3, 0, 13, 64),
         (3, 1, 3, 64),
+        (3, 100, 5, 3),
         (5, 4, 8, 3),
         (7, 0, 8, 3),
         (7, 3, 8, 3),
     ),
 )
 def test_values_and_gradients_are_those_of_the_native_form(
-    key, kernel_size, pad, rows, channels
+    key, kernel_size, pad, rows, channels, in_loop
 ):
     ours, native = both(pad)
     x = jax.random.normal(key, (2, rows, 7, channels))
@@ -56,9 +60,9 @@ def test_values_and_gradients_are_those_of_the_native_form(
         lambda f: f(x, kernel),
         lambda f: jax.vjp(f, x, kernel)[1](native(x, kernel)),
     ):
-        for a, b in zip(
-            jax.tree.leaves(fn(ours)), jax.tree.leaves(fn(native)), strict=True
-        ):
+        with convolution.fast_gradients(in_loop):
+            found = jax.tree.leaves(fn(ours))
+        for a, b in zip(found, jax.tree.leaves(fn(native)), strict=True):
             scale = float(jnp.max(jnp.abs(b)))
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * scale)
 
@@ -94,6 +98,32 @@ def test_gradients_of_3x3_kernels_are_products_on_the_cpu_and_convolutions_elsew
     assert "stablehlo.while" not in jax.jit(of_image).lower(x[..., :3]).as_text()
 
 
+@pytest.mark.parametrize("channels", (3, 64))
+@pytest.mark.parametrize(("kernel_size", "pad"), ((1, 0), (3, 1)))
+def test_in_a_loop_every_convolution_is_in_the_form_that_xla_is_fast_at(
+    channels, kernel_size, pad
+):
+    """XLA brings it into this form outside of loops only."""
+    ours, native = both(pad)
+    kernel = jnp.zeros((kernel_size, kernel_size, channels, channels))
+
+    def forms(f, in_loop):
+        def total(kernel, maps):
+            def add_gradients(so_far, x):
+                with convolution.fast_gradients(in_loop):
+                    found = jax.grad(lambda k, x: (f(f(x, k), k) ** 2).sum())(kernel, x)
+                return so_far + found, None
+
+            return jax.lax.scan(add_gradients, jnp.zeros_like(kernel), maps)[0]
+
+        maps = jnp.zeros((2, 1, 6, 6, channels))
+        text = jax.jit(total).lower(kernel, maps).compile().as_text()
+        return set(re.findall(r" convolution\(.*dim_labels=([^,]*),", text))
+
+    assert forms(ours, in_loop=True) <= {"b01f_01io->b01f"}
+    assert not forms(native, in_loop=True) <= {"b01f_01io->b01f"}
+
+
 def test_without_fast_gradients_all_is_left_to_jax():
     """Elsewhere than in training, forward differentiation works."""
     ours, native = both(1)
@@ -108,7 +138,7 @@ def test_without_fast_gradients_all_is_left_to_jax():
 
     with pytest.raises(TypeError, match="forward-mode"):
         hessian_times(ours)
-    token = convolution._FAST.set(False)
+    token = convolution._FAST.set(math.inf)
     np.testing.assert_allclose(hessian_times(ours), hessian_times(native), rtol=1e-5)
     convolution._FAST.reset(token)
 
