@@ -5,7 +5,8 @@ python benchmarks/convolutions.py --smoke
 
 For layers of VGG-16 on a 320x320 image: the output, the gradient of the input, and that
 of the kernel as XLA takes it, as `fcn_jax.ops.convolution` does, and as PyTorch does,
-channels_last. Prints JSON: GFLOP a second, the best of several calls, in turns.
+channels_last; and both gradients in the body of a loop. Prints JSON: GFLOP a second,
+the best of several calls, in turns.
 """
 
 import argparse
@@ -32,6 +33,7 @@ LAYERS = (
     (40, 512, 512),
     (20, 512, 512),
 )
+IN_LOOP = (40, 64, 64)  # Small: there XLA alone takes a second for it.
 OPTIONS = {"padding": ((1, 1), (1, 1)), "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
 native = functools.partial(
     jax.lax.conv_general_dilated, window_strides=(1, 1), **OPTIONS
@@ -105,19 +107,54 @@ def measure(layer, arguments):
     return {"layer": list(layer), "gflop_rate": rates}
 
 
+def measure_in_loop(layer, repeats):
+    """Both gradients of two examples, one after the other, as where they accumulate."""
+    side, channels, features = layer
+    rng = np.random.default_rng(0)
+    maps = jnp.asarray(rng.normal(size=(2, 1, side, side, channels)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(3, 3, channels, features)), jnp.float32)
+
+    def gradients(convolve, kernel, maps):
+        def loss(kernel, x):
+            return (convolve(x, kernel) ** 2).sum()
+
+        def add(total, x):
+            of_kernel, of_x = jax.grad(loss, argnums=(0, 1))(kernel, x)
+            return total + of_kernel, of_x
+
+        return jax.lax.scan(add, jnp.zeros_like(kernel), maps)
+
+    calls = {}
+    for name, convolve in (("xla", native), ("ours", ours)):
+        run = jax.jit(functools.partial(gradients, convolve))
+        with convolution.fast_gradients(in_loop=True):
+            jax.block_until_ready(run(kernel, maps))  # Compiles.
+        calls[name] = functools.partial(
+            lambda run: jax.block_until_ready(run(kernel, maps)), run
+        )
+    flops = 2 * 3 * 2 * 9 * channels * features * side * side
+    rounds = [
+        {name: flops / timing.seconds(call) / 1e9 for name, call in calls.items()}
+        for _ in range(repeats)
+    ]
+    best = {name: max(rates[name] for rates in rounds) for name in calls}
+    return {"layer": list(layer), "gflop_rate": best}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
     parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
-    layers = LAYERS
+    layers, in_loop = LAYERS, IN_LOOP
     if arguments.smoke:
-        layers, arguments.repeats = ((8, 3, 4), (8, 16, 4)), 1
+        layers, in_loop, arguments.repeats = ((8, 3, 4), (8, 16, 4)), (8, 3, 4), 1
     runtime.prepare()
     report = {
         **vars(arguments),
         "layers": [measure(layer, arguments) for layer in layers],
+        "in_loop": measure_in_loop(in_loop, arguments.repeats),
         **machine.describe(),
     }
     print(json.dumps(report, indent=2))

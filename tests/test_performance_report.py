@@ -81,3 +81,18 @@ def test_a_side_that_fails_is_recorded_unless_it_is_ours():
     assert list(report["seconds"]) == ["ours"]
     with pytest.raises(RuntimeError, match="no compiler"):
         timing.in_turns({"ours": broken}, 1)
+
+
+def test_the_products_of_a_layer_and_those_in_a_loop():
+    rates = {"output": 100.0, "kernel_xla": 30.0, "kernel_ours": 90.0}
+    measured = MADE_WITH | {
+        "layers": [{"layer": [320, 3, 64], "gflop_rate": rates}],
+        "in_loop": {
+            "layer": [40, 64, 64],
+            "gflop_rate": {"xla": 1.0, "ours": 55.0},
+        },
+    }
+    page = performance_report.render({"cpu": {"convolutions": measured}})
+    line = "| 320x320, 3 to 64 | 100 | unmeasured | unmeasured | unmeasured | 30 | 90 |"
+    assert line in page
+    assert "40x40, 64 to 64, output and both gradients: 1.0 left to XLA, 55 as" in page
