@@ -1,5 +1,6 @@
 """Settings of the process, made by the entry points before JAX starts its backend."""
 
+import ctypes
 import logging
 import os
 from pathlib import Path
@@ -11,9 +12,14 @@ from absl import logging as absl_logging
 # empty list of fusion types turns it off. Known to jaxlib 0.8 to 0.12.
 _XLA_CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
 
+# Parameters of mallopt(3) and the values under which glibc keeps what was freed: one
+# heap, no memory that goes back when a block is freed, no end of the heap that does.
+_M_ARENA_MAX, _M_MMAP_MAX, _M_TRIM_THRESHOLD = -8, -4, -1
+_KEEP_FREED_MEMORY = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
+
 
 def prepare(cache_dir: str | Path | None = None) -> None:
-    """Set XLA flags for the CPU and turn the compilation cache on.
+    """Set XLA flags for the CPU, keep freed memory, turn the compilation cache on.
 
     Call before the first JAX computation; the library itself never does.
 
@@ -32,3 +38,17 @@ def prepare(cache_dir: str | Path | None = None) -> None:
             "JAX_COMPILATION_CACHE_DIR", Path.home() / ".cache" / "fcn_jax" / "xla"
         )
     jax.config.update("jax_compilation_cache_dir", str(cache_dir))
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next use; a hint, glibc's alone.
+
+    XLA on the CPU allocates the buffers of a step anew each time, gigabytes for the
+    published nets; by default they go back to the system after it, and every page is
+    cleared and mapped again in the next. The process keeps its peak until it ends.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _KEEP_FREED_MEMORY.items():
+            mallopt(parameter, value)
