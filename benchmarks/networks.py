@@ -12,9 +12,10 @@ python benchmarks/networks.py --sides pytorch --repeats 1    # its memory alone
 A step is forward, loss, backward and SGD with momentum; inference is the logits. All
 sides have the same layers, batch and precision, on the default device of JAX; PyTorch
 is channels_last, eager and by torch.compile. They are timed in turns in one run, after
-a warm-up. Prints JSON: medians in seconds, ratios (ours / the other's, medians of the
-rounds), peak memory of the process, and why a side could not be measured. Where PyTorch
-is not installed (`pip install torch`), ours alone.
+a warm-up; on a CPU each side in a process of its own, as its users run it. Prints JSON:
+medians in seconds, ratios (ours / the other's, medians of the rounds), peak memory of
+the process, which counts where there is one side, and why a side could not be measured.
+Where PyTorch is not installed (`pip install torch`), ours alone.
 """
 
 import argparse
@@ -91,6 +92,9 @@ def torch_call(arguments, image, labels, *, compiled):
 
 def our_call(arguments, image, labels):
     """A function that runs ours once."""
+    runtime.prepare()
+    if arguments.precision != "default":
+        jax.config.update("jax_default_matmul_precision", arguments.precision)
     model = fcn_jax.create(
         arguments.model,
         arguments.classes,
@@ -151,9 +155,6 @@ def main():
         arguments.size, arguments.batch = (small, small), 2
         arguments.width, arguments.repeats = 1 / 64, 1
         arguments.sides = [s for s in arguments.sides if s != "pytorch_compiled"]
-    runtime.prepare()
-    if arguments.precision != "default":
-        jax.config.update("jax_default_matmul_precision", arguments.precision)
     rng = np.random.default_rng(0)
     shape = (arguments.batch, *arguments.size)
     image = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
@@ -170,9 +171,11 @@ def main():
     if importlib.util.find_spec("torch") is None:
         arguments.sides = [side for side in arguments.sides if side == "ours"]
     makers = {side: makers[side] for side in arguments.sides}
+    # On a GPU each process would take most of its memory.
+    apart = len(makers) > 1 and jax.default_backend() == "cpu"
     report = {
         **vars(arguments),
-        **timing.in_turns(makers, arguments.repeats),
+        **timing.in_turns(makers, arguments.repeats, apart=apart),
         "peak_mib": timing.peak_mib(),
         "device_peak_mib": device_peak_mib(),
         **machine.describe(),

@@ -1,5 +1,7 @@
-"""Timing several sides of one comparison in turns, in one process."""
+"""Timing several sides of one comparison in turns."""
 
+import contextlib
+import multiprocessing
 import resource
 import statistics
 import time
@@ -10,7 +12,10 @@ Call = Callable[[], object]
 
 
 def in_turns(
-    makers: Mapping[str, Callable[[], Call]], repeats: int, warm_up: int = 2
+    makers: Mapping[str, Callable[[], Call]],
+    repeats: int,
+    warm_up: int = 2,
+    apart: bool = False,
 ) -> dict[str, Any]:
     """Time calls one after the other, again and again.
 
@@ -22,42 +27,99 @@ def in_turns(
             made or run, such as one whose compiler is missing, is left out.
         repeats: Rounds.
         warm_up: Calls of each side before the first round.
+        apart: Whether each side has a process of its own, which waits while others
+            run. In one process the memory that one side lets go of is mapped anew for
+            the next, which took a third of a step's time on a CPU.
 
     Returns:
         `seconds`, the medians by side; `ratio`, the medians of ours / the other's,
         round by round, by other side; `rounds`; `unmeasured`, the reasons by side.
     """
-    calls, unmeasured = {}, {}
-    for name, make in makers.items():
-        try:
-            call = make()
-            for _ in range(warm_up):
-                call()
-        except Exception as error:
-            if name == "ours":
-                raise
-            reason = str(error).strip().splitlines() or [""]
-            unmeasured[name] = f"{type(error).__name__}: {reason[0]}"
-        else:
-            calls[name] = call
-    rounds = [
-        {name: seconds(call) for name, call in calls.items()} for _ in range(repeats)
-    ]
+    timers, unmeasured = {}, {}
+    with contextlib.ExitStack() as stack:
+        for name, make in makers.items():
+            try:
+                if apart:
+                    timers[name] = stack.enter_context(_timer_apart(make, warm_up))
+                else:
+                    timers[name] = _timer(make, warm_up)
+            except Exception as error:
+                if name == "ours":
+                    raise
+                unmeasured[name] = _reason(error)
+        rounds = [
+            {name: timer() for name, timer in timers.items()} for _ in range(repeats)
+        ]
     report = {
         "seconds": {
-            name: statistics.median(times[name] for times in rounds) for name in calls
+            name: statistics.median(times[name] for times in rounds) for name in timers
         },
         "ratio": {},
         "rounds": rounds,
+        "apart": apart,
         "unmeasured": unmeasured,
     }
-    if "ours" in calls:
+    if "ours" in timers:
         report["ratio"] = {
             name: statistics.median(times["ours"] / times[name] for times in rounds)
-            for name in calls
+            for name in timers
             if name != "ours"
         }
     return report
+
+
+def _reason(error):
+    lines = str(error).strip().splitlines() or [""]
+    if isinstance(error, _FailedApart):
+        return lines[0]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+def _timer(make, warm_up):
+    """A function that runs what was made once and returns the seconds it took."""
+    call = make()
+    for _ in range(warm_up):
+        call()
+    return lambda: seconds(call)
+
+
+class _FailedApart(Exception):
+    """A side could not be made or run in its process; the text says why."""
+
+
+def _serve(connection, make, warm_up):
+    """Run in the process of a side: time it whenever asked."""
+    try:
+        timer = _timer(make, warm_up)
+    except Exception as error:
+        connection.send(_reason(error))
+        return
+    connection.send(None)
+    while connection.recv():
+        connection.send(timer())
+
+
+@contextlib.contextmanager
+def _timer_apart(make, warm_up):
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, make, warm_up), daemon=True)
+    process.start()
+    there.close()  # So that `recv` notices when the process ends.
+    try:
+        failure = here.recv()
+        if failure is not None:
+            raise _FailedApart(failure)
+
+        def timer():
+            here.send(True)
+            return here.recv()
+
+        yield timer
+        here.send(False)
+        process.join()
+    finally:
+        process.terminate()
 
 
 def seconds(call: Call) -> float:

@@ -1,6 +1,8 @@
 """The page of measurements, from canned ones, and the timing behind it."""
 
+import functools
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,21 @@ def test_a_side_that_fails_is_recorded_unless_it_is_ours():
     assert list(report["seconds"]) == ["ours"]
     with pytest.raises(RuntimeError, match="no compiler"):
         timing.in_turns({"ours": broken}, 1)
+
+
+def test_sides_are_timed_apart():
+    sleep = functools.partial(functools.partial, time.sleep)  # The call that it makes.
+    makers = {
+        "ours": functools.partial(sleep, 0.05),
+        "pytorch": functools.partial(sleep, 0.01),
+        "broken": functools.partial(int, "no number"),
+    }
+    report = timing.in_turns(makers, 3, apart=True)
+    assert 1 < report["ratio"]["pytorch"] < 6
+    assert len(report["rounds"]) == 3
+    assert "ValueError: invalid literal" in report["unmeasured"]["broken"]
+    with pytest.raises(timing._FailedApart, match="ValueError: invalid literal"):
+        timing.in_turns({"ours": makers["broken"]}, 1, apart=True)
 
 
 def test_the_products_of_a_layer_and_those_in_a_loop():
