@@ -72,7 +72,7 @@ FCN-8s, 320x320, alone in its process, took 3.98 s without this and 3.67 s with 
 (medians of 3 and 2, `benchmarks/networks.py --sides ours` at commits 26f5054 and
 b1357b0, 2 cores of an Intel Xeon). PyTorch has its own way with memory.
 
-`benchmarks/convolutions.py` measures both, GFLOP/s, the best of several calls:"""
+`benchmarks/convolutions.py` times the convolutions, GFLOP/s, best of several calls:"""
 
 _SCALING = """## Data-parallel training: a calculation
 
