@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import jax
@@ -86,6 +87,25 @@ def test_gradients(key):
     tolerance = {"order": 1, "modes": ("rev",), "atol": 1e-2, "rtol": 1e-2}
     check_grads(lambda x, k: bilinear.conv_transpose(x, k, 2), (x, kernel), **tolerance)
     check_grads(lambda x: bilinear.bilinear_upsample(x, 3), (x,), **tolerance)
+
+
+def test_few_cells_and_many_give_the_same(key, monkeypatch):
+    x = jax.random.normal(key, (2, 2, 3, 5))
+    kernel = jax.random.normal(key, (7, 7, 5, 4))
+
+    def run(few_cells):
+        monkeypatch.setattr(bilinear, "_FEW_CELLS", few_cells)
+        fn = functools.partial(bilinear.conv_transpose, stride=1)
+        y, vjp = jax.vjp(fn, x, kernel)
+        text = jax.jit(fn).lower(x, kernel).as_text()
+        return (y, *vjp(jnp.sin(y))), text
+
+    few, few_text = run(few_cells=12)
+    many, many_text = run(few_cells=11)
+    assert "batching_dims = [0] x [0]" in few_text
+    assert "batching_dims" not in many_text
+    for a, b in zip(few, many, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
 
 
 def test_neither_dilates_gathers_nor_scatters(key):
