@@ -142,12 +142,17 @@ def their_forward(net, image):
 
 
 def our_forward(model, variables, image, switches):
-    """The same by ours, unpooling by the switches given, and the switches found."""
+    """The same by ours, unpooling by the switches given, and the switches found.
+
+    FCN's maps are those of the whole margin, its logits those of the net as it is used,
+    which computes once what repeats there.
+    """
     options = {"switches": switches} if switches else {}
+    wide = model if switches else model.clone(full_margin=True)
 
     @jax.jit
     def run(variables, image, options):
-        return model.apply(
+        return wide.apply(
             variables,
             image,
             **options,
@@ -162,7 +167,7 @@ def our_forward(model, variables, image, switches):
         if "__call__" in calls
     }
     if not switches:
-        return np.asarray(logits), maps, {}
+        return np.asarray(jax.jit(model.apply)(variables, image)), maps, {}
     encoder = jax.jit(lambda v, x: model.apply(v, x, mutable=["intermediates"])[1])
     sown = encoder(variables, image)["intermediates"]
     own = {name: np.asarray(sown[f"{name}_mask"][0]) for name in switches}

@@ -50,6 +50,7 @@ class FCN(nn.Module):
     upsampling: str = "fixed"
     skip_scales: tuple[float, float] = (1.0, 1.0)  # Factors on pool4 and on pool3.
     dropout_rate: float = 0.5  # After fc6 and fc7.
+    full_margin: bool = False  # Of the encoder, for its maps before pool3.
     dtype: jnp.dtype | None = None  # Of the encoder; scores are at least float32.
     param_dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
@@ -66,6 +67,7 @@ class FCN(nn.Module):
             width=self.width,
             fc_features=self.fc_features,
             dropout_rate=self.dropout_rate,
+            full_margin=self.full_margin,
             dtype=self.dtype,
             param_dtype=self.param_dtype,
             axis_name=self.axis_name,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
-from fcn_jax.ops import cropping, extents, pooling
+from fcn_jax.ops import cropping, extents, margins, pooling
 
 Array = jax.Array
 
@@ -25,6 +25,16 @@ FC_FEATURES = 4096
 # map is its input's size, rounded up; "valid" pads neither, as VGG-16 itself and
 # DeconvNet do, and needs images whose pool5 is at least as large as that window.
 PADDINGS = {"caffe": (100, 0), "same": (1, 3), "valid": (1, 0)}
+
+# Padding of conv1_1, and what is put in later to make it 100 pixels: 8 + 2*6 + 4*8 +
+# 8*6. Every convolution carries the outer edge and the image a row further; one row
+# that repeats is left between them at each pooling, and pool4 would have none.
+NARROW_PAD = 8
+WIDENINGS = {
+    "pool1": margins.Widening(depth=1, count=6),
+    "pool2": margins.Widening(depth=2, count=8),
+    "pool3": margins.Widening(depth=3, count=6),
+}
 
 
 class Layer(NamedTuple):
@@ -110,6 +120,9 @@ class VGG16(nn.Module):
     the first and after every layer, which gives its features exactly the values that
     they have for the image alone. Pooling needs no more: values are at least zero, and
     every window that counts holds a true one.
+
+    With padding="caffe" what repeats in the margin around the image is computed once
+    (`ops.margins`), unless BatchNorm counts every pixel or `full_margin` is set.
     """
 
     padding: str = "caffe"  # A key of PADDINGS.
@@ -119,6 +132,7 @@ class VGG16(nn.Module):
     fc_features: int = FC_FEATURES
     dropout_rate: float = 0.5  # After fc6 and fc7.
     return_switches: bool = False
+    full_margin: bool = False  # Maps before pool3 as large as in the Caffe nets.
     dtype: jnp.dtype | None = None  # Of the computation; None: that of the images.
     param_dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
@@ -147,15 +161,15 @@ class VGG16(nn.Module):
         Returns:
             The features pool1 ... pool5 and fc7, with their extents.
         """
+        narrow = self.padding == "caffe" and not (self.full_margin or self.batch_norm)
         batch_statistics = train and not self.freeze_batch_norm
         maps, map_sizes, switches = {}, {}, {}
         x = images if self.dtype is None else images.astype(self.dtype)
         x = extents.mask(x, sizes)
         for layer in layer_list(self.padding, self.width, self.fc_features):
             name, fully = layer.name, layer.name.startswith("fc")
-            sizes = extents.after_window(
-                sizes, layer.kernel_size, layer.stride, layer.pad
-            )
+            pad = NARROW_PAD if narrow and name == "conv1_1" else layer.pad
+            sizes = extents.after_window(sizes, layer.kernel_size, layer.stride, pad)
             if layer.stride > 1:
                 if self.return_switches:
                     x, switches[name] = pooling.max_pool_with_switches(
@@ -163,6 +177,9 @@ class VGG16(nn.Module):
                     )
                 else:
                     x = pooling.max_pool(x, layer.kernel_size)
+                if narrow and name in WIDENINGS:
+                    x = margins.widen(x, sizes, WIDENINGS[name])
+                    sizes = margins.after_widening(sizes, WIDENINGS[name])
             else:
                 normalise = self.batch_norm_fc if fully else self.batch_norm
                 # The mean that BatchNorm takes away takes the bias along: its gradient
@@ -170,7 +187,7 @@ class VGG16(nn.Module):
                 x = layers.Conv(
                     layer.features,
                     layer.kernel_size,
-                    layer.pad,
+                    pad,
                     param_dtype=self.param_dtype,
                     name=name,
                 )(x, train_bias=not (normalise and batch_statistics))

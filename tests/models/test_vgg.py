@@ -32,11 +32,60 @@ def feature_shapes(encoder, shape):
 
 @pytest.mark.parametrize("column", range(len(IMAGE_SHAPES)))
 def test_worked_shapes(column):
-    maps = feature_shapes(vgg.VGG16(), IMAGE_SHAPES[column])
-    assert {name: m.shape for name, m in maps.items()} == {
+    expected = {
         name: (1, *shapes[column], CHANNELS[name])
         for name, shapes in WORKED_SHAPES.items()
     }
+    maps = feature_shapes(vgg.VGG16(full_margin=True), IMAGE_SHAPES[column])
+    assert {name: m.shape for name, m in maps.items()} == expected
+    maps = feature_shapes(vgg.VGG16(), IMAGE_SHAPES[column])
+    for name in ("pool3", "pool4", "pool5", "fc7"):
+        assert maps[name].shape == expected[name]
+
+
+def test_the_narrow_margin_and_what_is_put_in_make_100_pixels():
+    cells = {"pool1": 2, "pool2": 4, "pool3": 8}
+    put_in = sum(cells[name] * w.count for name, w in vgg.WIDENINGS.items())
+    assert vgg.NARROW_PAD + put_in == vgg.PADDINGS["caffe"][0] == 100
+
+
+@pytest.mark.parametrize("shape", ((1, 1), (18, 23), (20, 28), (33, 22)))
+def test_the_narrow_margin_gives_the_maps_of_the_wide_one(key, shape):
+    """Odd and even maps at every pooling."""
+    image = jax.random.normal(key, (1, *shape, 3))
+    narrow = vgg.VGG16(width=1 / 32, fc_features=64)
+    variables = cases.random_variables(narrow)
+    maps = cases.quick_jit(narrow.apply)(variables, image).maps
+    wide = cases.quick_jit(narrow.clone(full_margin=True).apply)(variables, image).maps
+    for name in ("pool3", "pool4", "pool5", "fc7"):
+        scale = np.abs(wide[name]).max()
+        np.testing.assert_allclose(maps[name], wide[name], atol=1e-6 * scale)
+
+
+def test_the_narrow_margin_gives_the_gradients_of_the_wide_one(key):
+    image = jax.random.normal(key, (1, 9, 14, 3))
+    narrow = vgg.VGG16(width=1 / 32, fc_features=64)
+    variables = cases.random_variables(narrow)
+
+    def gradients(encoder):
+        def loss(variables):
+            maps = encoder.apply(variables, image).maps
+            return jnp.sin(maps["fc7"]).sum() + jnp.sin(maps["pool3"]).sum()
+
+        return cases.quick_jit(jax.grad(loss))(variables)["params"]
+
+    ours = gradients(narrow)
+    for layer, expected in gradients(narrow.clone(full_margin=True)).items():
+        for name, g in expected.items():
+            scale = np.abs(g).max()
+            np.testing.assert_allclose(
+                ours[layer][name], g, atol=1e-4 * scale, err_msg=layer
+            )
+
+
+def test_batch_norm_counts_all_of_the_margin():
+    maps = feature_shapes(vgg.VGG16(batch_norm=True, width=1 / 64), (32, 32))
+    assert maps["pool1"].shape[1:3] == (115, 115)
 
 
 @pytest.mark.parametrize("shape", ((1, 1), (33, 65), (360, 480)))
