@@ -66,6 +66,20 @@ had found XLA's own at 80 to 100 from 64 channels on.
 In the body of a loop, where micro-batches accumulate, XLA does not bring the gradients
 of convolutions into the form that it is fast at: there all are written in that form.
 
+fc6-deconv makes 7x7 cells of every cell: one product would rearrange its kernel,
+411 MB, in each pass. Where cells are few, as in training at 224x224, every position of
+the kernel has a product of its own (`fcn_jax/ops/bilinear.py`).
+
+## What is not computed twice
+
+Most of the 100 pixels that Caffe's FCNs put around an image look alike, and so do the
+maps of them. They are computed once and put in after pool1, pool2 and pool3
+(`fcn_jax/ops/margins.py`): the same logits and gradients, with 0.42 of the pixels in
+conv1, 0.48 in conv2 and 0.66 in conv3 for a 320x320 image. PyTorch computes all of
+them, and the floors below count all of them. `full_margin=True` does so here.
+
+## Memory between steps
+
 The buffers of a step are allocated anew each time, and go back to the system after it;
 `train.py` has the C library keep them (`fcn_jax/runtime.py`). A training step of
 FCN-8s, 320x320, alone in its process, took 3.98 s without this and 3.67 s with it

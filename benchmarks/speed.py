@@ -68,7 +68,10 @@ MEASUREMENTS = {
     **{f"{n}_{t}": _networks(net, t) for n, net in NETS.items() for t in TASKS},
     "pooling": Measurement("pooling"),
     "mixed_sizes": Measurement(
-        "mixed_sizes", gpu=("--width", "1", "--images", "200"), takes_dtype=False
+        "mixed_sizes",
+        cpu=("--width", "1", "--images", "12", "--batch", "1"),
+        gpu=("--width", "1", "--images", "200"),
+        takes_dtype=False,
     ),
     "crf": Measurement("crf", takes_dtype=False),
     "input_pipeline": Measurement("input_pipeline", takes_dtype=False),
