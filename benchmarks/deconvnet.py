@@ -4,9 +4,9 @@ python benchmarks/deconvnet.py                             # a quarter of the wi
 python benchmarks/deconvnet.py --width 1 --boxes 10 25 50 100
 
 Both sides have the same layers, boxes at once and precision; PyTorch runs eagerly,
-channels_last. The two are timed in turns in one run. Prints JSON: medians in seconds,
-their ratio (ours / PyTorch's, the median of the rounds), and the peak memory of the
-process, of both sides together.
+channels_last. The two are timed in turns in one run, on a CPU each in a process of its
+own. Prints JSON: medians in seconds, their ratio (ours / PyTorch's, the median of the
+rounds), and on a CPU the peak memory of both, MiB.
 """
 
 import argparse
@@ -59,6 +59,7 @@ def torch_inference(arguments, image, boxes):
 
 def our_inference(arguments, image, boxes):
     """A function that looks at all boxes of an image, some at a time."""
+    runtime.prepare()
     model = fcn_jax.create("deconvnet", CLASSES, width=arguments.width)
     variables = training.init_variables(model, 0)
     predict = jax.jit(
@@ -101,7 +102,6 @@ def main():
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments.width, arguments.boxes, arguments.repeats = 1 / 64, [2], 1
-    runtime.prepare()
     sides = {"ours": our_inference}
     if importlib.util.find_spec("torch"):
         sides["pytorch"] = torch_inference
@@ -110,8 +110,10 @@ def main():
     for count in arguments.boxes:
         data = (arguments, image, random_boxes(count))
         makers = {name: functools.partial(make, *data) for name, make in sides.items()}
-        report["inference"][count] = timing.in_turns(makers, arguments.repeats, 1)
-    report |= {"peak_mib": timing.peak_mib()} | machine.describe()
+        report["inference"][count] = timing.in_turns(
+            makers, arguments.repeats, warm_up=1, apart=machine.sides_apart(makers)
+        )
+    report |= machine.describe()
     print(json.dumps(report, indent=2))
 
 

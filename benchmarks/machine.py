@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def on_gpu() -> bool:
     import jax
 
     return jax.default_backend() == "gpu"
+
+
+def sides_apart(makers: Mapping[str, Any]) -> bool:
+    """Whether they get processes of their own: several sides do, on a CPU."""
+    return len(makers) > 1 and not on_gpu()
 
 
 def torch_device() -> str:

@@ -17,7 +17,6 @@ import functools
 import importlib.util
 import json
 
-import jax
 import numpy as np
 
 import eval_memory
@@ -88,7 +87,7 @@ def main():
     makers = {"ours": functools.partial(ours, source, arguments)}
     if importlib.util.find_spec("torch"):
         makers["pytorch"] = functools.partial(theirs, source, arguments)
-    apart = len(makers) > 1 and jax.default_backend() == "cpu"
+    apart = machine.sides_apart(makers)
     times = timing.in_turns(makers, arguments.repeats, warm_up=1, apart=apart)
     report = vars(arguments) | times
     report["images_per_second"] = {

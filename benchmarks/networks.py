@@ -171,8 +171,7 @@ def main():
     if importlib.util.find_spec("torch") is None:
         arguments.sides = [side for side in arguments.sides if side == "ours"]
     makers = {side: makers[side] for side in arguments.sides}
-    # On a GPU each process would take most of its memory.
-    apart = len(makers) > 1 and jax.default_backend() == "cpu"
+    apart = machine.sides_apart(makers)
     report = {
         **vars(arguments),
         **timing.in_turns(makers, arguments.repeats, apart=apart),

@@ -27,11 +27,14 @@ GOALS = {
         "deconvnet_training": ("pytorch_compiled", 1.2),
     },
 }
+# How many reads and writes of the map pooling, unpooling and their gradients may take.
+COPIES_GOAL = 3.0
 TITLES = {
     "fcn8s_inference": "FCN-8s, inference",
     "fcn8s_training": "FCN-8s, training step",
     "deconvnet_inference": "DeconvNet, inference",
     "deconvnet_training": "DeconvNet, training step",
+    "proposals": "DeconvNet on 50 proposals of a 375x500 image",
     "pooling": "pool + unpool + gradient, DeconvNet's five maps",
     "mixed_sizes": "evaluation of mixed sizes, FCN-8s",
 }
@@ -123,6 +126,8 @@ def comparison(report: Mapping[str, Any]) -> dict[str, tuple[float, float | None
             side: (seconds, None if side == "ours" else seconds / sums["ours"])
             for side, seconds in sums.items()
         }
+    if "inference" in report:  # Proposals: as many as the last of the numbers.
+        *_, report = report["inference"].values()
     return {
         side: (seconds, None if side == "ours" else 1 / report["ratio"][side])
         for side, seconds in report["seconds"].items()
@@ -200,6 +205,8 @@ def _others(measured):
         return title, text(report)
 
     rows = [
+        line("pooling", "pool + unpool + gradient, beside a plain copy", _copy),
+        line("proposals", "peak memory, DeconvNet on proposals", _peaks),
         line(
             "input_pipeline",
             "input pipeline, flip, scale and crop",
@@ -223,6 +230,23 @@ def _others(measured):
             title = name.removeprefix("memory_").replace("_", " ", 2)
             rows.append(line(name, f"peak memory, {title}", _memory))
     return rows
+
+
+def _copy(report):
+    sides = comparison(report)
+    ratio = sides["ours"][0] / sides["copy"][0]
+    found = "met" if ratio <= COPIES_GOAL else "**missed**"
+    return (
+        f"{_seconds(sides['ours'][0])} against {_seconds(sides['copy'][0])}: "
+        f"{ratio:.1f} copies (goal {COPIES_GOAL:g}, {found})"
+    )
+
+
+def _peaks(report):
+    *_, timed = report["inference"].values()
+    peaks = timed.get("peak_mib_of", {})
+    text = ", ".join(f"{side} {peak} MiB" for side, peak in peaks.items())
+    return text or UNMEASURED
 
 
 def _memory(report):

@@ -66,6 +66,7 @@ NETS = {"fcn8s": FCN8S, "deconvnet": DECONVNET}
 TASKS = ("inference", "training")
 MEASUREMENTS = {
     **{f"{n}_{t}": _networks(net, t) for n, net in NETS.items() for t in TASKS},
+    "proposals": Measurement("deconvnet", gpu=("--width", "1"), takes_dtype=False),
     "pooling": Measurement("pooling"),
     "mixed_sizes": Measurement(
         "mixed_sizes",

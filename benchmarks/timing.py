@@ -29,11 +29,13 @@ def in_turns(
         warm_up: Calls of each side before the first round.
         apart: Whether each side has a process of its own, which waits while others
             run. In one process the memory that one side lets go of is mapped anew for
-            the next, which took a third of a step's time on a CPU.
+            the next, which took a third of a step's time on a CPU. On a GPU each
+            process would take most of its memory.
 
     Returns:
         `seconds`, the medians by side; `ratio`, the medians of ours / the other's,
-        round by round, by other side; `rounds`; `unmeasured`, the reasons by side.
+        round by round, by other side; `rounds`; `unmeasured`, the reasons by side;
+        and if apart `peak_mib_of`, the peaks of their resident memory by side.
     """
     timers, unmeasured = {}, {}
     with contextlib.ExitStack() as stack:
@@ -50,6 +52,7 @@ def in_turns(
         rounds = [
             {name: timer() for name, timer in timers.items()} for _ in range(repeats)
         ]
+        peaks = {name: timer(peak_mib) for name, timer in timers.items() if apart}
     report = {
         "seconds": {
             name: statistics.median(times[name] for times in rounds) for name in timers
@@ -59,6 +62,8 @@ def in_turns(
         "apart": apart,
         "unmeasured": unmeasured,
     }
+    if apart:
+        report["peak_mib_of"] = peaks
     if "ours" in timers:
         report["ratio"] = {
             name: statistics.median(times["ours"] / times[name] for times in rounds)
@@ -88,15 +93,15 @@ class _FailedApart(Exception):
 
 
 def _serve(connection, make, warm_up):
-    """Run in the process of a side: time it whenever asked."""
+    """Run in the process of a side: time it, or call a function, whenever asked."""
     try:
         timer = _timer(make, warm_up)
     except Exception as error:
         connection.send(_reason(error))
         return
     connection.send(None)
-    while connection.recv():
-        connection.send(timer())
+    while asked := connection.recv():
+        connection.send(timer() if asked == "time" else asked())
 
 
 @contextlib.contextmanager
@@ -111,12 +116,12 @@ def _timer_apart(make, warm_up):
         if failure is not None:
             raise _FailedApart(failure)
 
-        def timer():
-            here.send(True)
+        def timer(asked="time"):
+            here.send(asked)
             return here.recv()
 
         yield timer
-        here.send(False)
+        here.send(None)
         process.join()
     finally:
         process.terminate()

@@ -51,6 +51,18 @@ def test_pooling_is_the_sum_of_its_maps():
     sides = performance_report.comparison({"stages": stages})
     assert sides["ours"] == (pytest.approx(0.004), None)
     assert sides["pytorch_contiguous"] == (pytest.approx(0.008), pytest.approx(2))
+    page = performance_report.render(
+        {"cpu": {"pooling": MADE_WITH | {"stages": stages}}}
+    )
+    assert "4 ms against 2 ms: 2.0 copies (goal 3, met)" in page
+
+
+def test_proposals_are_those_of_the_largest_number():
+    timed = networks(2.0, 3.0) | {"peak_mib_of": {"ours": 70, "pytorch": 60}}
+    report = MADE_WITH | {"inference": {"10": networks(1.0, 9.0), "50": timed}}
+    page = performance_report.render({"cpu": {"proposals": report}})
+    assert "proposals of a 375x500 image | eager | 2 s | 3 s | 1.50 |" in page
+    assert "DeconvNet on proposals | ours 70 MiB, pytorch 60 MiB |" in page
 
 
 def test_what_nobody_measured_is_called_so():
@@ -95,6 +107,8 @@ def test_sides_are_timed_apart():
     report = timing.in_turns(makers, 3, apart=True)
     assert 1 < report["ratio"]["pytorch"] < 6
     assert len(report["rounds"]) == 3
+    assert report["peak_mib_of"].keys() == {"ours", "pytorch"}
+    assert min(report["peak_mib_of"].values()) > 1
     assert "ValueError: invalid literal" in report["unmeasured"]["broken"]
     with pytest.raises(timing._FailedApart, match="ValueError: invalid literal"):
         timing.in_turns({"ours": makers["broken"]}, 1, apart=True)
