@@ -122,7 +122,8 @@ class VGG16(nn.Module):
     every window that counts holds a true one.
 
     With padding="caffe" what repeats in the margin around the image is computed once
-    (`ops.margins`), unless BatchNorm counts every pixel or `full_margin` is set.
+    (`ops.margins`), and pool1 and pool2 have less of it, unless BatchNorm counts every
+    pixel, switches are asked for, or `full_margin` is set.
     """
 
     padding: str = "caffe"  # A key of PADDINGS.
@@ -161,7 +162,9 @@ class VGG16(nn.Module):
         Returns:
             The features pool1 ... pool5 and fc7, with their extents.
         """
-        narrow = self.padding == "caffe" and not (self.full_margin or self.batch_norm)
+        narrow = self.padding == "caffe" and not (
+            self.full_margin or self.batch_norm or self.return_switches
+        )
         batch_statistics = train and not self.freeze_batch_norm
         maps, map_sizes, switches = {}, {}, {}
         x = images if self.dtype is None else images.astype(self.dtype)
