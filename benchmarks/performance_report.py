@@ -87,7 +87,9 @@ The buffers of a step are allocated anew each time, and go back to the system af
 `train.py` has the C library keep them (`fcn_jax/runtime.py`). A training step of
 FCN-8s, 320x320, alone in its process, took 3.98 s without this and 3.67 s with it
 (medians of 3 and 2, `benchmarks/networks.py --sides ours` at commits 26f5054 and
-b1357b0, 2 cores of an Intel Xeon). PyTorch has its own way with memory.
+b1357b0, 2 cores of an Intel Xeon). The price is memory: the process peaks at 4,880 MiB
+(commit 898e5b6; 3,700 at 24cf42e), of which the step needs 2,321. PyTorch has its own
+way with memory.
 
 `benchmarks/convolutions.py` times the convolutions, GFLOP/s, best of several calls:"""
 
