@@ -134,6 +134,7 @@ def _deconvnet():
     model.bn_momentum = 0.9
     model.bn_epsilon = 1e-9
     model.bn_shift = 1e-3
+    model.decoder_start = "normal"  # Or "upsampling", which learns sooner from scratch.
     model.freeze_batch_norm = False
     model.dropout_rate = 0.0
     model.dtype = "float32"  # Or "bfloat16".

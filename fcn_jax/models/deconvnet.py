@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fcn_jax.models import inputs, layers, vgg
+from fcn_jax.models import initializers, inputs, layers, vgg
 from fcn_jax.ops import extents, pooling
 
 Array = jax.Array
@@ -26,8 +26,12 @@ STAGES = {
     1: (64, 64),
 }
 PADDINGS = ("valid", "same")
+DECODER_STARTS = ("normal", "upsampling")
 _FC6_KERNEL = 7
 _STRIDE = 32  # Image pixels per cell of pool5.
+# Standard deviations by which BatchNorm lifts the maps of a decoder that starts as an
+# upsampling, so that ReLU cuts off a sixth of a normal one and not a half, 14 times.
+_UPSAMPLING_SHIFT = 1.0
 # Side of the smallest image whose pool5 holds a window of fc6.
 SMALLEST_VALID = (_FC6_KERNEL - 1) * _STRIDE + 1
 
@@ -62,6 +66,9 @@ class DeconvNet(nn.Module):
     bn_epsilon: float = 1e-9
     bn_shift: float = 1e-3  # At which the biases of BatchNorm start.
     freeze_batch_norm: bool = False  # Running averages in training too, never updated.
+    # "normal", as the release, or (ours) "upsampling": deconvolutions spread what was
+    # unpooled and hand it on, most of it past the ReLU, from the first step on.
+    decoder_start: str = "normal"
 
     @property
     def smallest_image(self) -> int:
@@ -137,13 +144,15 @@ class DeconvNet(nn.Module):
         for stage in range(2, len(vgg.STAGES) + 1):
             shapes[stage] = features.maps[f"pool{stage - 1}"].shape[1:3]
             extents_before[stage] = features.sizes[f"pool{stage - 1}"]
+        valid = self.padding == "valid"
         x = self._deconvolve(
             features.maps["fc7"],
             features.sizes["pool5"],
             layers.scaled(vgg.STAGES[-1][-1], self.width),
             _FC6_KERNEL,
-            0 if self.padding == "valid" else _FC6_KERNEL // 2,
+            0 if valid else _FC6_KERNEL // 2,
             ("fc6-deconv", "fc6-deconv-bn", "fc6-deconv-relu"),
+            _FC6_KERNEL // 2 if valid else 0,
             train,
         )
         for stage, channels in STAGES.items():
@@ -160,6 +169,7 @@ class DeconvNet(nn.Module):
                     3,
                     1,
                     (f"deconv{tag}", f"debn{tag}", f"derelu{tag}"),
+                    1 if i == 1 else 0,  # The first after an unpooling.
                     train,
                 )
         score = layers.Score(
@@ -170,12 +180,25 @@ class DeconvNet(nn.Module):
         )
         return score(x)
 
-    def _deconvolve(self, x, size, features, kernel_size, pad, names, train):
-        """Deconvolution, BatchNorm, ReLU; zero outside the true extents `size`."""
+    def _deconvolve(self, x, size, features, kernel_size, pad, names, reach, train):
+        """Deconvolution, BatchNorm, ReLU; zero outside the true extents `size`.
+
+        `reach`: how far values spread at the start, if it is that of an upsampling.
+        """
         deconv, batch_norm, relu = names
         batch_statistics = train and not self.freeze_batch_norm
+        upsampling = self.decoder_start == "upsampling"
         x = layers.Deconv(
-            features, kernel_size, pad, param_dtype=self.param_dtype, name=deconv
+            features,
+            kernel_size,
+            pad,
+            param_dtype=self.param_dtype,
+            kernel_init=(
+                initializers.upsampling(reach)
+                if upsampling
+                else layers.Deconv.kernel_init
+            ),
+            name=deconv,
         )(x, train_bias=not batch_statistics)
         x = layers.BatchNorm(
             momentum=self.bn_momentum,
@@ -183,7 +206,7 @@ class DeconvNet(nn.Module):
             frozen=self.freeze_batch_norm,
             axis_name=self.axis_name,
             param_dtype=self.param_dtype,
-            shift=self.bn_shift,
+            shift=_UPSAMPLING_SHIFT if upsampling else self.bn_shift,
             name=batch_norm,
         )(x, size, train=train)
         x = extents.mask(nn.relu(x), size)
@@ -205,5 +228,10 @@ class DeconvNet(nn.Module):
             raise ValueError(
                 f"DeconvNet: padding={self.padding!r} is not known; choose one of "
                 f"{', '.join(PADDINGS)}."
+            )
+        if self.decoder_start not in DECODER_STARTS:
+            raise ValueError(
+                f"DeconvNet: decoder_start={self.decoder_start!r} is not known; choose "
+                f"one of {', '.join(DECODER_STARTS)}."
             )
         inputs.check_num_classes(self.num_classes)

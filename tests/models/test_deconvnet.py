@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax.models import deconvnet
+from fcn_jax.models import deconvnet, initializers
 
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 # stage_2_train.prototxt: the side of every map of a 224x224 image, and its channels.
@@ -59,6 +59,26 @@ def test_starts_as_the_release_does(key):
     for name in ("bn1_1", "bnfc6", "fc6-deconv-bn", "debn1_2"):
         np.testing.assert_array_equal(params[name]["scale"], 1)
         np.testing.assert_array_equal(params[name]["bias"], np.float32(0.001))
+
+
+def test_may_start_as_an_upsampling(key, monkeypatch):
+    """What fc7 says reaches every pixel of its cell, in all layers of the decoder."""
+    monkeypatch.setattr(initializers, "NOISE", 0)
+    model = fcn_jax.create(
+        "deconvnet", padding="same", decoder_start="upsampling", **SMALL
+    )
+    images = jax.random.normal(key, (1, 64, 64, 3))
+    variables = cases.quick_jit(model.init)(key, images)
+    for name in ("fc6-deconv-bn", "debn1_2"):
+        np.testing.assert_array_equal(variables["params"][name]["bias"], 1)
+    _, found = model.apply(variables, images, mutable=["intermediates"])
+    maps = found["intermediates"]
+    coarse = np.asarray(maps["fc6-deconv-relu"][0])
+    assert coarse.shape[1:3] == (2, 2)
+    # Running averages at their start: BatchNorm adds 1 and, but for epsilon, no more.
+    assert maps["derelu5_1"][0].min() >= coarse.min()
+    assert (maps["unpool1"][0] == 0).mean() >= 0.75
+    assert (maps["derelu1_2"][0] > 1).all()
 
 
 @pytest.mark.parametrize("shape", ((193, 224), (224, 257), (375, 500)))
@@ -157,8 +177,10 @@ def test_too_small_an_image_is_refused():
         model.apply(cases.random_variables(model), jnp.zeros((1, 224, 224, 3)), sizes)
 
 
-def test_unknown_padding_and_no_classes_are_refused():
+def test_unknown_options_and_no_classes_are_refused():
     images = jnp.zeros((1, 224, 224, 3))
+    with pytest.raises(ValueError, match=r"start='he' is not .* normal, upsampling\."):
+        fcn_jax.create("deconvnet", decoder_start="he").init(jax.random.key(0), images)
     with pytest.raises(ValueError, match=r"padding='caffe' is not .* valid, same\."):
         fcn_jax.create("deconvnet", padding="caffe").init(jax.random.key(0), images)
     with pytest.raises(ValueError, match="num_classes=0 is not positive"):
