@@ -1,9 +1,12 @@
 r"""DeconvNet on CamVid (367 training, 101 validation images, 11 classes), from scratch.
 
+python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_encoder \
+    --config.data.root=DIR --config.num_steps=688
 python train.py --config=configs/camvid_deconvnet.py --workdir=runs/camvid_deconvnet \
-    --config.data.root=DIR
-Whole images, by the protocol of camvid_fcn8s.py. Modes: full (CPU: half width, half
-resolution), gpu (full width and resolution), smoke.
+    --config.data.root=DIR --config.init_from=runs/camvid_encoder
+Whole images, by the protocol of camvid_fcn8s.py. The encoder starts from 15 epochs of
+FCN-8s, the decoder as an upsampling. Modes: full (CPU: half width, half resolution),
+gpu (full width and resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
 Ours, validation mean IU at the full 360x480: see README.md, "Results".
@@ -31,8 +34,12 @@ def get_config(mode="full"):
     config.model.fc_features = protocol.model.fc_features
     config.model.dtype = protocol.model.dtype
     config.model.bn_epsilon = 1e-5
-    # Twice the epochs of FCN-8s: twice as deep, and nothing of it skips.
-    config.num_steps = 2 * protocol.num_steps
+    config.model.decoder_start = "upsampling"
+    if mode == "full":
+        config.num_steps = round(30 * _EPOCH)
+    if mode == "gpu":
+        # Twice the epochs of FCN-8s: twice as deep, and nothing of it skips.
+        config.num_steps = 2 * protocol.num_steps
     if mode == "smoke":
         config.num_steps = 2
     return config

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TINY = (
+    "by_heart",
     "convolutions",
     "crf",
     "deconvnet",
