@@ -1,12 +1,16 @@
 r"""DeconvNet on CamVid (367 training, 101 validation images, 11 classes), from scratch.
 
-python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_encoder \
+python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn8s_short \
     --config.data.root=DIR --config.num_steps=688
+python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn32s \
+    --config.data.root=DIR --config.model.name=fcn32s --config.num_steps=260 \
+    --config.init_from=runs/camvid_fcn8s_short
 python train.py --config=configs/camvid_deconvnet.py --workdir=runs/camvid_deconvnet \
-    --config.data.root=DIR --config.init_from=runs/camvid_encoder
-Whole images, by the protocol of camvid_fcn8s.py. The encoder starts from 15 epochs of
-FCN-8s, the decoder as an upsampling. Modes: full (CPU: half width, half resolution),
-gpu (full width and resolution), smoke.
+    --config.data.root=DIR --config.init_from=runs/camvid_fcn32s
+Whole images, by the protocol of camvid_fcn8s.py. The encoder comes from FCN-8s, which
+learns soonest, by way of FCN-32s, which says everything in fc7, as DeconvNet must.
+The decoder starts as an upsampling. Modes: full (CPU: half width, half resolution), gpu
+(full width and resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
 Ours, validation mean IU at the full 360x480: see README.md, "Results".
