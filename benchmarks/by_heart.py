@@ -24,7 +24,7 @@ from fcn_jax import configuration, models, optim, runtime, schedules, training
 
 IMAGES, STEPS, SEED = 16, 75, 0
 _DECODER = {"padding": "same", "bn_epsilon": 1e-5}
-_FCN = {"padding": "same", "batch_norm": True}
+_FCN = {"padding": "same", "batch_norm": True, "dropout_rate": 0.0}
 # Optimiser, learning rate (the best of those tried: AdamW 1e-3 to 3e-2, SGD 0.03 to
 # 0.3), network and its options.
 NETWORKS = {
