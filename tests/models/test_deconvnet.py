@@ -81,6 +81,16 @@ def test_may_start_as_an_upsampling(key, monkeypatch):
     assert (maps["derelu1_2"][0] > 1).all()
 
 
+def test_may_start_as_an_upsampling_of_one_cell(key, monkeypatch):
+    """At 224x224 fc6-deconv spreads the only cell over all 7x7."""
+    monkeypatch.setattr(initializers, "NOISE", 0)
+    model = fcn_jax.create("deconvnet", decoder_start="upsampling", **SMALL)
+    variables = cases.quick_jit(model.init)(key, jnp.zeros((1, 224, 224, 3)))
+    kernel = np.asarray(variables["params"]["fc6-deconv"]["kernel"])
+    np.testing.assert_array_equal(kernel, np.broadcast_to(kernel[3, 3], kernel.shape))
+    np.testing.assert_array_equal(kernel[3, 3].sum(axis=0), 1)  # Over inputs.
+
+
 @pytest.mark.parametrize("shape", ((193, 224), (224, 257), (375, 500)))
 def test_valid_padding_restores_any_size_from_193(shape):
     model = fcn_jax.create("deconvnet", **SMALL)
