@@ -113,6 +113,7 @@ def _fcn():
     model.fc_features = 4096
     model.padding = "caffe"
     model.batch_norm = False
+    model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9
     model.bn_epsilon = 1e-5
     model.freeze_batch_norm = False

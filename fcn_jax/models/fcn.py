@@ -42,6 +42,7 @@ class FCN(nn.Module):
     num_classes: int = 21
     padding: str = "caffe"  # Or "same": no 100 pixels around the image, fc6 padded.
     batch_norm: bool = False  # After every 3x3 convolution of the encoder.
+    batch_norm_fc: bool = False  # After fc6 and fc7, as in DeconvNet's encoder.
     width: float = 1.0  # Factor on the channels of the encoder.
     fc_features: int = vgg.FC_FEATURES  # Channels of fc6 and fc7 before that factor.
     # "fixed": bilinear, without parameters, as the nets released with the PAMI paper;
@@ -64,6 +65,7 @@ class FCN(nn.Module):
         self.encoder = vgg.VGG16(
             padding=self.padding,
             batch_norm=self.batch_norm,
+            batch_norm_fc=self.batch_norm_fc,
             width=self.width,
             fc_features=self.fc_features,
             dropout_rate=self.dropout_rate,

@@ -196,7 +196,8 @@ def test_dropout_depends_on_the_example_only():
 @pytest.mark.parametrize("padding", ("caffe", "same"))
 def test_training_with_sizes_ignores_the_padding(padding):
     """Logits and running averages of BatchNorm, whatever the padding holds."""
-    model = small("fcn8s", padding=padding, batch_norm=True)
+    normalised = {"batch_norm": True, "batch_norm_fc": True}
+    model = small("fcn8s", padding=padding, **normalised)
     variables = cases.random_variables(model)
     images = cases.random_images((2, 33, 40))
     sizes = jnp.array([(33, 21), (17, 40)], jnp.int32)
@@ -210,11 +211,26 @@ def test_training_with_sizes_ignores_the_padding(padding):
         assert stats.keys() == variables["batch_stats"].keys()
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(stats))
     jax.tree.map(np.testing.assert_array_equal, *results)
-    frozen = small("fcn8s", padding=padding, batch_norm=True, freeze_batch_norm=True)
+    frozen = small("fcn8s", padding=padding, freeze_batch_norm=True, **normalised)
     _, updates = cases.quick_jit(trainer(frozen))(variables, images, sizes=sizes)
     jax.tree.map(
         np.testing.assert_array_equal, updates["batch_stats"], variables["batch_stats"]
     )
+
+
+def test_normalised_throughout_its_encoder_is_that_of_deconvnet():
+    fcn = small("fcn32s", padding="same", batch_norm=True, batch_norm_fc=True)
+    ours = cases.variable_shapes(fcn)
+    assert ours["params"].keys() >= {"bnfc6", "bnfc7"}
+    theirs = cases.variable_shapes(
+        fcn_jax.create(
+            "deconvnet", padding="same", width=fcn.width, fc_features=fcn.fc_features
+        )
+    )
+    for collection in ("params", "batch_stats"):
+        for name, layer in ours[collection].items():
+            if name != "score_fr":
+                assert layer == theirs[collection][name], name
 
 
 def test_first_statistics_are_those_of_the_images_alone():
