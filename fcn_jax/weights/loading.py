@@ -97,6 +97,7 @@ def load_weights(
     report = loader.report()
     if strict:
         loader.check_strictly(report)
+    loader.hand_scores_on()
     loader.fold_inputs(inputs, preprocessing)
     report = loader.report()
     say(f"weights from {path} ({file.format}, {source.style} names)\n{report}")
@@ -269,6 +270,28 @@ class _Loader:
             "the statistics of BatchNorm are folded into its scale and shift; to train "
             "on, start from the training form"
         )
+
+    def hand_scores_on(self):
+        """Give a decoder that starts as an upsampling the scores of an FCN."""
+        deconv, last = "params/fc6-deconv/kernel", "params/seg-score/kernel"
+        found = [x for x in self.source.entries if x.target == "params/score_fr/kernel"]
+        if getattr(self.net, "decoder_start", "") != "upsampling" or not found:
+            return
+        shape = self.shapes[deconv].shape
+        channels, classes = self.shapes[last].shape[2:]
+        score = surgery.fit(found[0], (1, 1, shape[2], classes))
+        if score is None or 2 * classes > channels or shape[3] % channels:
+            self.notes.append(
+                f"the decoder does not start with the scores of score_fr: they must be "
+                f"of the net's {classes} classes, and at most half as many as the "
+                f"{channels} channels of its last stage"
+            )
+            return
+        self.values[deconv], self.values[last] = surgery.hand_scores_on(
+            score, shape, channels, whole=self.net.padding == "valid"
+        )
+        self.unplaced.remove(found[0].source)
+        self.notes.append("the decoder starts with the scores of score_fr")
 
     def fold_inputs(self, inputs, preprocessing):
         """Rewrite the first layer for images preprocessed as the net's will be."""

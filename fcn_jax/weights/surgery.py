@@ -127,6 +127,36 @@ def fold_scale(kernel: np.ndarray, theirs: np.ndarray, ours: float) -> np.ndarra
     return np.asarray(kernel, np.float64) * factor
 
 
+def hand_scores_on(
+    score: np.ndarray, shape: tuple[int, ...], channels: int, whole: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let DeconvNet start with the scores of an FCN, one after the other.
+
+    Its decoder, where it starts as an upsampling, hands channel o on as o mod
+    `channels`. Every score goes through it twice, as it is and negated, for ReLU lets
+    only the upper half of either pass; the last layer takes their difference.
+
+    Args:
+        score: score_fr of the FCN, [1, 1, in, C]; 2 C <= channels.
+        shape: Of the kernel of fc6-deconv, [k, k, in, out], out a multiple of
+            `channels`.
+        channels: Of the last stage of the decoder.
+        whole: Whether a cell is to fill the window of fc6-deconv, or one cell.
+
+    Returns:
+        The kernels of fc6-deconv, of `shape`, and of seg-score, [1, 1, channels, C].
+    """
+    score = score[0, 0]
+    classes = score.shape[1]
+    signed = np.concatenate([score, -score], axis=1)
+    deconv = np.zeros(shape, score.dtype)
+    taps = slice(None) if whole else slice(shape[0] // 2, shape[0] // 2 + 1)
+    deconv[taps, taps] = signed[:, np.arange(shape[3]) % channels % (2 * classes)]
+    last = np.zeros((channels, classes), score.dtype)
+    last[:classes], last[classes : 2 * classes] = np.eye(classes), -np.eye(classes)
+    return deconv, last[None, None]
+
+
 def is_bilinear(kernel: np.ndarray) -> bool:
     """Whether a kernel [k, k, C, C] is the fixed one, to float16's precision."""
     size, _, channels, out = kernel.shape

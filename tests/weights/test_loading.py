@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import fcn_jax
+from fcn_jax.models import initializers
 from fcn_jax.ops import bilinear
 from fcn_jax.weights import WeightsError, loading, variables
 
@@ -251,3 +253,63 @@ def test_files_from_end_to_end(tmp_path, same, fcn8s, deconvnet):
     empty.mkdir()
     with pytest.raises(FileNotFoundError, match=r"is no run with a checkpoint"):
         fcn_jax.load_weights(empty, model)
+
+
+def ranks(logits):
+    return np.argsort(np.asarray(logits), axis=-1)
+
+
+@pytest.mark.parametrize(("padding", "side"), (("same", 64), ("valid", 224)))
+def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, side):
+    """Where fc7 and switches are the same, every pixel ranks classes as the FCN."""
+    monkeypatch.setattr(initializers, "NOISE", 0)
+    options = {"num_classes": 3, "width": 1 / 8, "fc_features": 64}
+    fcn = foreign.create(
+        "fcn32s", padding="same", batch_norm=True, batch_norm_fc=True, **options
+    )
+    ours = foreign.drawn(fcn)
+    ours["params/fc7/kernel"] = np.zeros_like(ours["params/fc7/kernel"])
+    ours["params/score_fr/kernel"] = 0.1 * ours["params/score_fr/kernel"]
+    ours["params/score_fr/bias"] = np.zeros(3, np.float32)
+    model = foreign.create(
+        "deconvnet", padding=padding, decoder_start="upsampling", **options
+    )
+    found, account = load(foreign.pytorch(ours), model, strict=False)
+    assert "the decoder starts with the scores of score_fr" in account
+    assert "unused (1): score_fr.bias" in account
+    images = cases.random_images((1, side, side))
+    expected = fcn.apply(variables.nested(ours), images)[0, side // 2, side // 2]
+    assert np.diff(np.sort(expected)).min() > 0.01
+    _, maps = model.apply(variables.nested(found), images, mutable=["intermediates"])
+    switches = {
+        f"pool{i}": jnp.zeros_like(maps["intermediates"][f"pool{i}_mask"][0])
+        for i in range(1, 6)
+    }
+    logits = model.apply(variables.nested(found), images, switches=switches)
+    np.testing.assert_array_equal(
+        ranks(logits), np.broadcast_to(ranks(expected), logits.shape)
+    )
+    with pytest.raises(WeightsError, match="it lacks batch_stats/debn1_1/mean"):
+        load(foreign.pytorch(ours), model)
+
+
+@pytest.mark.parametrize("options", ({"width": 1 / 32}, {"num_classes": 2}))
+def test_scores_that_a_decoder_cannot_take(load, options):
+    fcn = foreign.create("fcn32s", width=options.get("width", 1 / 8), batch_norm=True)
+    model = foreign.create(
+        "deconvnet",
+        padding="same",
+        decoder_start="upsampling",
+        **({"width": 1 / 8} | options),
+    )
+    arrays = foreign.pytorch(foreign.drawn(fcn))
+    found, account = load(arrays, model, strict=False)
+    classes, channels = model.num_classes, round(64 * model.width)
+    assert (
+        f"must be of the net's {classes} classes, and at most half as many as the "
+        f"{channels} channels of its last stage"
+    ) in " ".join(account.split())
+    started = variables.start(model, ["params/fc6-deconv/kernel"])
+    np.testing.assert_array_equal(
+        found["params/fc6-deconv/kernel"], started["params/fc6-deconv/kernel"]
+    )

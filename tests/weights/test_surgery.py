@@ -154,3 +154,17 @@ def test_bilinear_kernels():
     assert not surgery.is_bilinear(kernel[:, :, :1])
     kernel[0, 0, 0, 0] += 0.01
     assert not surgery.is_bilinear(kernel)
+
+
+def test_scores_through_a_decoder_by_hand():
+    score = np.array([[1, 2], [3, 4], [5, 6]], np.float32)[None, None]  # 3 -> 2.
+    signed = [[1, 2, -1, -2, 1], [3, 4, -3, -4, 3], [5, 6, -5, -6, 5]]
+    deconv, last = surgery.hand_scores_on(score, (7, 7, 3, 10), 5, whole=False)
+    np.testing.assert_array_equal(deconv[3, 3], np.tile(signed, (1, 2)))
+    deconv[3, 3] = 0
+    assert not deconv.any()
+    np.testing.assert_array_equal(
+        last[0, 0], [[1, 0], [0, 1], [-1, 0], [0, -1], [0, 0]]
+    )
+    deconv, _ = surgery.hand_scores_on(score, (7, 7, 3, 10), 5, whole=True)
+    np.testing.assert_array_equal(deconv[0, 6], np.tile(signed, (1, 2)))
