@@ -46,7 +46,8 @@ def load_weights(
     describe: a file without any score or upsampling layer is VGG-16 trained on
     ImageNet; its classifier fc8 is left out, and all that VGG-16 lacks starts as the
     net starts it (scores of FCN zero, its upsampling bilinear). With `strict=False`
-    whatever fits is taken, as to go from FCN-32s to FCN-16s to FCN-8s.
+    whatever fits is taken, as to go from FCN-32s to FCN-16s to FCN-8s; a DeconvNet
+    whose decoder starts as an upsampling then starts with the scores of an FCN.
 
     Args:
         path: The file, or the directory of a run.
