@@ -2,21 +2,19 @@ r"""DeconvNet on CamVid (367 training, 101 validation images, 11 classes), from 
 
 python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn8s_short \
     --config.data.root=DIR --config.num_steps=688
-python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn32s \
-    --config.data.root=DIR --config.model.name=fcn32s --config.num_steps=260 \
-    --config.init_from=runs/camvid_fcn8s_short
+python train.py --config=configs/camvid_fcn32s.py --workdir=runs/camvid_fcn32s \
+    --config.data.root=DIR --config.init_from=runs/camvid_fcn8s_short
 python train.py --config=configs/camvid_deconvnet.py --workdir=runs/camvid_deconvnet \
     --config.data.root=DIR --config.init_from=runs/camvid_fcn32s
-Whole images, by the protocol of camvid_fcn8s.py. The encoder comes from FCN-8s, which
-learns soonest, by way of FCN-32s, which says everything in fc7, as DeconvNet must.
-The decoder starts as an upsampling. Modes: full (CPU: half width, half resolution), gpu
-(full width and resolution), smoke.
+Whole images, by the protocol of camvid_fcn8s.py. Encoder and first scores come from
+FCN-32s: the decoder starts as an upsampling of them. Modes: full (CPU: half width,
+three quarters of the resolution), gpu (full width and resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
 Ours, validation mean IU at the full 360x480: see README.md, "Results".
 """
 
-from configs import camvid_fcn8s
+from configs import camvid_fcn32s
 from configs.base import base_config
 
 _EPOCH = 367 / 8  # Steps.
@@ -24,7 +22,7 @@ _EPOCH = 367 / 8  # Steps.
 
 def get_config(mode="full"):
     config = base_config("deconvnet")
-    protocol = camvid_fcn8s.get_config(mode)
+    protocol = camvid_fcn32s.get_config(mode)
     for part in ("data", "loss", "optim"):
         config[part] = protocol[part]
     for key in (
@@ -41,15 +39,16 @@ def get_config(mode="full"):
     config.model.decoder_start = "upsampling"
     if mode == "full":
         # Smaller batches and a short warm-up: it is steps that the decoder is short of.
+        # A low rate, for it starts as a net that is trained.
         config.batch_size = 4
+        config.optim.learning_rate = 1e-3
         config.optim.schedule = "warmup_cosine"
         with config.unlocked():
             config.optim.schedule_options.warmup_steps = 50
         config.num_steps = round(23 * 2 * _EPOCH)
         config.eval_every = config.checkpoint_every = round(5 * 2 * _EPOCH)
     if mode == "gpu":
-        # Twice the epochs of FCN-8s: twice as deep, and nothing of it skips.
-        config.num_steps = 2 * protocol.num_steps
+        config.num_steps = round(300 * _EPOCH)  # Twice the epochs of FCN-8s.
     if mode == "smoke":
         config.num_steps = 2
     return config
