@@ -285,7 +285,8 @@ class _Loader:
             self.notes.append(
                 f"the decoder does not start with the scores of score_fr: they must be "
                 f"of the net's {classes} classes, and at most half as many as the "
-                f"{channels} channels of its last stage"
+                f"{channels} channels of its last stage, which must divide the "
+                f"{shape[3]} of fc6-deconv"
             )
             return
         self.values[deconv], self.values[last] = surgery.hand_scores_on(

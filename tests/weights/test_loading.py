@@ -293,7 +293,9 @@ def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, 
         load(foreign.pytorch(ours), model)
 
 
-@pytest.mark.parametrize("options", ({"width": 1 / 32}, {"num_classes": 2}))
+@pytest.mark.parametrize(
+    "options", ({"width": 1 / 32}, {"num_classes": 2}, {"width": 0.3})
+)
 def test_scores_that_a_decoder_cannot_take(load, options):
     fcn = foreign.create("fcn32s", width=options.get("width", 1 / 8), batch_norm=True)
     model = foreign.create(
@@ -307,7 +309,8 @@ def test_scores_that_a_decoder_cannot_take(load, options):
     classes, channels = model.num_classes, round(64 * model.width)
     assert (
         f"must be of the net's {classes} classes, and at most half as many as the "
-        f"{channels} channels of its last stage"
+        f"{channels} channels of its last stage, which must divide the "
+        f"{round(512 * model.width)} of fc6-deconv"
     ) in " ".join(account.split())
     started = variables.start(model, ["params/fc6-deconv/kernel"])
     np.testing.assert_array_equal(
