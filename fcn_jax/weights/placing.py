@@ -243,9 +243,9 @@ class Placement:
         collection, layer = name.split("/")[:2]
         if collection == "batch_stats" and self.lacks_statistics:
             return True
-        return layer not in _TRUNK and self.is_trunk()
+        return layer not in _TRUNK and self._is_trunk()
 
-    def is_trunk(self):
+    def _is_trunk(self):
         """Whether the file is VGG-16 alone, trained on ImageNet."""
         layers = {entry.target.split("/")[1] for entry in self.source.entries}
         return all(layer in _TRUNK or layer.startswith("bn") for layer in layers)
