@@ -8,9 +8,8 @@ committed.
 
 from pathlib import Path
 
-import cases
-
 import fcn_jax.models
+from tests.support import cases
 
 for table, (name, options) in cases.PARAMETER_TABLES.items():
     model = fcn_jax.models.create(name, **options)

@@ -7,7 +7,6 @@ All hold the same two layers; the arrays themselves are in arrays.npz. The
 `.caffemodel`s are written by tests/weights/foreign.py, as Caffe cannot be installed.
 """
 
-import sys
 from pathlib import Path
 
 import h5py
@@ -15,8 +14,7 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "weights"))
-import foreign
+from tests.support import foreign_weights as foreign
 
 FOLDER = Path(__file__).with_name("weights")
 
