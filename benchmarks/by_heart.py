@@ -20,7 +20,9 @@ import jax
 
 import machine
 from configs import shapes_deconvnet_stage1
-from fcn_jax import configuration, models, optim, runtime, schedules, training
+from fcn_jax import models, runtime, training
+from fcn_jax.config import build, datasets
+from fcn_jax.training import optim, schedules
 
 IMAGES, STEPS, SEED = 16, 75, 0
 _DECODER = {"padding": "same", "bn_epsilon": 1e-5}
@@ -74,7 +76,7 @@ def learn(batch, config, network, num_steps):
             model=model,
             optimizer=optimizer,
             seed=SEED,
-            preprocessing=configuration.make_preprocessing(config),
+            preprocessing=build.make_preprocessing(config),
         )
     )
     found = []
@@ -92,8 +94,8 @@ def main():
     config = shapes_deconvnet_stage1.get_config("smoke" if arguments.smoke else "full")
     config.batch_size = 2 if arguments.smoke else IMAGES
     num_steps = 3 if arguments.smoke else STEPS
-    source = configuration.open_source(config, "train")
-    batch = next(configuration.train_batches(config, source, 0))
+    source = datasets.open_source(config, "train")
+    batch = next(datasets.train_batches(config, source, 0))
     batch = {name: batch[name] for name in ("image", "labels")}
     report = {}
     for label, network in NETWORKS.items():

@@ -24,7 +24,7 @@ from PIL import Image
 import machine
 import timing
 from fcn_jax import crf, runtime
-from fcn_jax.data import drawing
+from fcn_jax.data.sources import drawing
 
 ITERATIONS = 10
 # By bandwidths of the appearance kernel.

@@ -21,7 +21,8 @@ import numpy as np
 import fcn_jax
 import machine
 import timing
-from fcn_jax import instances, runtime, training
+from fcn_jax import runtime, training
+from fcn_jax.inference import instance_wise
 
 CLASSES, SIDE = 21, 224
 IMAGE = (375, 500)
@@ -63,7 +64,7 @@ def our_inference(arguments, image, boxes):
     model = fcn_jax.create("deconvnet", CLASSES, width=arguments.width)
     variables = training.init_variables(model, 0)
     predict = jax.jit(
-        lambda variables, batch: instances.scores(
+        lambda variables, batch: instance_wise.scores(
             variables,
             batch,
             model=model,

@@ -68,8 +68,10 @@ def make_evaluation(width, padding="same"):
     import jax
 
     import fcn_jax
-    from fcn_jax import evaluation, inference, parallel, training
+    from fcn_jax import parallel, training
     from fcn_jax.data import loader
+    from fcn_jax.evaluation import evaluate
+    from fcn_jax.inference import whole_image
 
     devices = jax.local_devices()[:1]
     model = fcn_jax.create("fcn8s", NUM_CLASSES, width=width, padding=padding)
@@ -77,7 +79,7 @@ def make_evaluation(width, padding="same"):
     step = parallel.data_parallel(
         training.eval_step,
         devices,
-        log_probs=functools.partial(inference.log_probs, model=model),
+        log_probs=functools.partial(whole_image.log_probs, model=model),
         num_classes=NUM_CLASSES,
     )
 
@@ -85,7 +87,7 @@ def make_evaluation(width, padding="same"):
         batches = loader.eval_batches(
             source, batch_size=batch_size, num_classes=NUM_CLASSES
         )
-        return evaluation.evaluate(
+        return evaluate.evaluate(
             step, variables, batches, devices, NUM_CLASSES, on_batch
         )
 

@@ -11,7 +11,8 @@ the image.
 import dataclasses
 from collections.abc import Sequence
 
-from fcn_jax.models import deconvnet, vgg
+from fcn_jax.models import deconvnet
+from fcn_jax.models.encoders import vgg
 from fcn_jax.models.layers import scaled
 
 VALUE = 4  # Bytes of float32.

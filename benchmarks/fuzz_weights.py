@@ -21,7 +21,7 @@ from pathlib import Path
 
 import machine
 from fcn_jax.weights import WeightsError, formats
-from tests.weights import samples
+from tests.support import weight_samples as samples
 
 SECONDS, MOST_MIB = 5, 256
 

@@ -25,9 +25,9 @@ import numpy as np
 from PIL import Image
 
 import machine
-from fcn_jax.data import checks, label_sets, loader, masks, transforms
+from fcn_jax.data import checks, image_files, label_sets, loader, transforms
 from fcn_jax.data.loader import Augmentation
-from fcn_jax.data.voc_folder import VocFolder
+from fcn_jax.data.sources.voc_folder import VocFolder
 
 SIZE = (375, 500)  # Height and width of most VOC images.
 CROP = (321, 321)
@@ -131,8 +131,8 @@ def stages(source, root, arguments):
         transforms.random_crop(image, labels, factor, CROP, rng)
 
     work = {
-        "decode_jpeg": lambda: masks.read_photo(photo),
-        "decode_mask": lambda: masks.read_mask(mask, source.palette),
+        "decode_jpeg": lambda: image_files.read_photo(photo),
+        "decode_mask": lambda: image_files.read_mask(mask, source.palette),
         "check_labels": lambda: checks.check_labels(labels, 21, 255, ""),
         "scale_and_crop": scaled_crop,
         "flip": lambda: np.ascontiguousarray(crop_image[:, ::-1]),

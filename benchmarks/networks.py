@@ -29,7 +29,8 @@ import numpy as np
 import fcn_jax
 import machine
 import timing
-from fcn_jax import optim, runtime, training
+from fcn_jax import runtime, training
+from fcn_jax.training import optim
 
 SIDES = ("ours", "pytorch", "pytorch_compiled")
 RATE, MOMENTUM = 1e-3, 0.9

@@ -37,9 +37,12 @@ import fcn_jax
 import machine
 import parity_report
 import pytorch_nets
-from fcn_jax import files, losses, metrics, optim, runtime
+from fcn_jax import runtime
+from fcn_jax.evaluation import metrics
 from fcn_jax.models import layers
 from fcn_jax.ops import pooling
+from fcn_jax.storage import files
+from fcn_jax.training import losses, optim
 
 FCN_SIZES = ((500, 500), (375, 500), (97, 130), (33, 65))
 DECONVNET_SIZES = ((224, 224), (193, 257))

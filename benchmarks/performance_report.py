@@ -6,7 +6,7 @@ from typing import Any
 
 import floors
 import scaling
-from fcn_jax import files
+from fcn_jax.storage import files
 from parity_report import table
 
 Found = Mapping[str, Mapping[str, Any]]  # By device, by name of the measurement.

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 import performance_report
-from fcn_jax import files
+from fcn_jax.storage import files
 
 HERE = Path(__file__).parent
 FCN8S = ("--model", "fcn8s", "--size", "320", "320")

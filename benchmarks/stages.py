@@ -21,7 +21,8 @@ import floors
 import machine
 import timing
 from fcn_jax import runtime
-from fcn_jax.models import deconvnet, vgg
+from fcn_jax.models import deconvnet
+from fcn_jax.models.encoders import vgg
 from fcn_jax.models.layers import scaled
 from fcn_jax.ops import convolution, pooling
 

@@ -39,7 +39,8 @@ def first_step(arguments):
     import numpy as np
 
     import fcn_jax
-    from fcn_jax import optim, parallel, runtime, training
+    from fcn_jax import parallel, runtime, training
+    from fcn_jax.training import optim
 
     runtime.prepare(arguments.cache)
     devices = jax.local_devices()[:1]

@@ -16,7 +16,7 @@ cores; README.md, "Results", has its curve.
 """
 
 from configs import camvid_fcn32s
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 _EPOCH = 367 / 8  # Steps.
 

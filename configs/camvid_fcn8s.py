@@ -8,7 +8,7 @@ Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 Ours, validation mean IU at the full 360x480: see README.md, "Results".
 """
 
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 _EPOCH = 367 / 8  # Steps.
 

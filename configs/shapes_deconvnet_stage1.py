@@ -6,7 +6,7 @@ Ours: see README.md, "Results".
 """
 
 from configs import voc2012_deconvnet_stage1
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 
 def get_config(mode="full"):

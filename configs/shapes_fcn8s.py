@@ -4,7 +4,7 @@ python train.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
 Ours: see README.md, "Results".
 """
 
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 
 def get_config(mode="full"):

@@ -9,7 +9,7 @@ Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 import ml_collections
 
 from configs import voc_fcn32s
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 
 def get_config(mode="full"):

@@ -6,7 +6,7 @@ Published: mean IU 63.6 on seg11valid.
 Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
-from configs.base import base_config
+from fcn_jax.config.base import base_config
 
 
 def get_config(mode="full"):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fcn_jax.exported import load_exported
     from fcn_jax.models import create
     from fcn_jax.preprocessing import deprocess, preprocess
-    from fcn_jax.viz import decode_labels
+    from fcn_jax.viz.labels import decode_labels
     from fcn_jax.weights import load_weights
 
 __version__ = "0.1.0"

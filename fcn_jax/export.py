@@ -18,8 +18,9 @@ import numpy as np
 from jax import export
 
 import fcn_jax
-from fcn_jax import exported, files
+from fcn_jax import exported
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
+from fcn_jax.storage import files
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax import checkpoints, export, exported
+from fcn_jax import export, exported
 from fcn_jax.commands import export as command
+from fcn_jax.config import build
 from fcn_jax.data import label_sets
 from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
+from fcn_jax.storage import checkpoints
+from tests.support import cases
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder, tiny_config
 
-sys.path.insert(0, str(Path(__file__).parent))
-import cases
-from test_train_script import make_folder, tiny_config
-
-ROOT = Path(__file__).resolve().parent.parent
 PALETTE = label_sets.VOC.palette
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 NETWORKS = [
@@ -290,11 +290,11 @@ def run(tmp_path_factory):
     config = tiny_config(folder)
     workdir.mkdir()
     (workdir / "config.json").write_text(config.to_json())
-    model = command.configuration.make_model(config)
+    model = build.make_model(config)
     variables = cases.random_variables(model)
     store = checkpoints.Checkpoints(workdir / "checkpoints")
     state = types.SimpleNamespace(step=5, opt_state={}, **variables)
-    store.save(state, metadata=command.configuration.describe(config))
+    store.save(state, metadata=command.workdirs.describe(config))
     store.close()
     return folder, workdir, model, variables
 

@@ -14,10 +14,14 @@ import jax
 import numpy as np
 from absl import flags
 
-from fcn_jax import command_line, configuration, plots, runs, runtime
-from fcn_jax.data import masks, transforms
+from fcn_jax import runtime
+from fcn_jax.commands import command_line
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.data import image_files, transforms
 from fcn_jax.models import deconvnet
 from fcn_jax.preprocessing import preprocess
+from fcn_jax.runs import trained
+from fcn_jax.viz import plots
 
 _REQUIRED = {"workdir": "DIR", "image": "FILE"}
 
@@ -35,14 +39,16 @@ parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 def run_flags(values: flags.FlagValues) -> None:
     """Draw as the command line says."""
-    config = configuration.config_of_run(values.workdir)
+    config = workdirs.config_of_run(values.workdir)
     if config.model.name != "deconvnet":
         raise ValueError(
             f"{values.workdir} is a run of {config.model.name}; there are decoder "
             f"activations of deconvnet only."
         )
-    member = runs.Member(config, values.workdir, values.step, jax.local_devices()[:1])
-    with masks.open_image(values.image) as opened:
+    member = trained.Member(
+        config, values.workdir, values.step, jax.local_devices()[:1]
+    )
+    with image_files.open_image(values.image) as opened:
         image = np.asarray(opened.convert("RGB"))
     if config.inference.method != "whole":
         side = config.inference.side
@@ -54,7 +60,7 @@ def run_flags(values: flags.FlagValues) -> None:
     print(f"{len(maps)} layers of step {member.checkpoint.step}: {out}")
 
 
-def decoder_maps(member: runs.Member, image: np.ndarray) -> dict[str, np.ndarray]:
+def decoder_maps(member: trained.Member, image: np.ndarray) -> dict[str, np.ndarray]:
     """The maps after fc6-deconv, each unpooling and each stage, of one image.
 
     Args:

@@ -17,9 +17,12 @@ from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import command_line, configuration, models, runtime
+from fcn_jax import models, runtime
+from fcn_jax.commands import command_line
+from fcn_jax.config import build
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import PREPROCESSING
-from fcn_jax.weights import exporting, loading
+from fcn_jax.weights import loading, saving
 
 _OPTIONS = (
     "num_classes",
@@ -70,14 +73,14 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     """Convert as the command line says."""
-    exporting.check_out(Path(out))
+    saving.check_out(Path(out))
     scales = None
     if values.skip_scales:
         scales = command_line.parse_numbers("skip_scales", values.skip_scales)
     name, options, recipe = values.model, {}, PREPROCESSING["caffe"]
     if _is_run(source):
-        config = configuration.config_of_run(source)
-        recipe = configuration.make_preprocessing(config)
+        config = workdirs.config_of_run(source)
+        recipe = build.make_preprocessing(config)
         name, options = _of_run(config.model.to_dict(), name)
     for option in _OPTIONS:
         if getattr(values, option) is not None:
@@ -94,7 +97,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
         skip_scales=scales,
         bn_form=values.bn_form,
     )
-    exporting.save_weights(out, variables, model, preprocessing=recipe)
+    saving.save_weights(out, variables, model, preprocessing=recipe)
     print(f"written: {out}")
 
 

@@ -17,7 +17,11 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import command_line, crf, files, metrics, runs, runtime
+from fcn_jax import crf, runtime
+from fcn_jax.commands import command_line
+from fcn_jax.evaluation import metrics
+from fcn_jax.runs import trained
+from fcn_jax.storage import files
 
 _REQUIRED = {"config": "configs/NAME.py", "workdir": "DIR", "out": "FILE.json"}
 # Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
@@ -50,7 +54,7 @@ def run_flags(values: flags.FlagValues) -> None:
     }
     if values.images < 1:
         raise ValueError(f"--images={values.images} is not positive.")
-    run = runs.Evaluation(
+    run = trained.Evaluation(
         command_line.config_of_flags(),
         values.workdir,
         values.split,

@@ -14,8 +14,11 @@ from pathlib import Path
 import jax
 from absl import flags
 
-from fcn_jax import command_line, configuration, data, export, exported, runs, runtime
+from fcn_jax import data, export, exported, runtime
+from fcn_jax.commands import command_line
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import label_sets
+from fcn_jax.runs import trained
 
 _REQUIRED = {"workdir": "DIR", "out": "FILE"}
 
@@ -39,9 +42,11 @@ def run_flags(values: flags.FlagValues) -> None:
     if out.is_dir():
         raise ValueError(f"--out={out} is a directory; give the name of a file.")
     export.require_flatbuffers()
-    config = configuration.config_of_run(values.workdir)
+    config = workdirs.config_of_run(values.workdir)
     labels = label_set(config, values.classes, values.palette)
-    member = runs.Member(config, values.workdir, values.step, jax.local_devices()[:1])
+    member = trained.Member(
+        config, values.workdir, values.step, jax.local_devices()[:1]
+    )
     export.export_network(
         out,
         member.model,

@@ -12,8 +12,8 @@ import sys
 
 from absl import flags
 
-from fcn_jax import command_line
-from fcn_jax.weights import fetching, known
+from fcn_jax.commands import command_line
+from fcn_jax.weights import fetching, zoo
 
 _USAGE = "usage: python -m fcn_jax fetch [NAME] [--flag=value ...]"
 _OPTIONS = ("cache_dir", "address", "sha256", "size", "unverified")
@@ -47,10 +47,10 @@ def parse_flags(argv: list[str]) -> list[str]:
 def run_flags(values: flags.FlagValues) -> None:
     """List or fetch as the command line says."""
     if not _names:
-        print("\n\n".join(known.describe(name) for name in known.WEIGHTS))
+        print("\n\n".join(zoo.describe(name) for name in zoo.WEIGHTS))
         return
     name = _names[0]
-    print(known.describe(name))
+    print(zoo.describe(name))
     path = fetching.fetch(
         name,
         values.cache_dir,
@@ -59,7 +59,7 @@ def run_flags(values: flags.FlagValues) -> None:
         size=values.size,
         unverified=values.unverified,
     )
-    print(f"{path}\n{known.usage(name, path)}")
+    print(f"{path}\n{zoo.usage(name, path)}")
 
 
 def main(argv: list[str]) -> None:

@@ -12,7 +12,10 @@ import functools
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import command_line, configuration, proposal_cache, runtime
+from fcn_jax import runtime
+from fcn_jax.commands import command_line
+from fcn_jax.config import datasets
+from fcn_jax.proposals import cache as proposal_cache
 
 _REQUIRED = {"config": "configs/NAME.py", "out": "DIR"}
 
@@ -36,9 +39,9 @@ def run_flags(values: flags.FlagValues) -> None:
         raise ValueError(f"--workers={values.workers} is not positive.")
     if values.method:
         config.data.objects.proposal_method = values.method
-    cache = configuration.make_proposal_cache(config, values.out)
-    source = configuration.open_images(config, values.split or config.data.train_split)
-    print(configuration.describe_source(source))
+    cache = datasets.make_proposal_cache(config, values.out)
+    source = datasets.open_images(config, values.split or config.data.train_split)
+    print(datasets.describe_source(source))
     counts = proposal_cache.precompute(source, cache, values.workers)
     bar = tqdm(counts, total=len(source), unit="image", disable=None)
     total = sum(bar)

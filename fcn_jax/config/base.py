@@ -61,7 +61,9 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.optim = ml_collections.ConfigDict()
     config.optim.name = "sgd"  # Caffe's; or "adamw".
     config.optim.learning_rate = 1e-3
-    config.optim.schedule = "constant"  # A name of fcn_jax.schedules.SCHEDULES.
+    config.optim.schedule = (
+        "constant"  # A name of fcn_jax.training.schedules.SCHEDULES.
+    )
     config.optim.schedule_options = ml_collections.ConfigDict()
     config.optim.momentum = 0.9
     config.optim.weight_decay = 5e-4

@@ -11,15 +11,9 @@ import jax
 import ml_collections
 from flax import linen as nn
 
-from fcn_jax import (
-    configuration,
-    crf,
-    ensembles,
-    inference,
-    instances,
-    proposals,
-    windows,
-)
+from fcn_jax import crf, proposals
+from fcn_jax.config import datasets
+from fcn_jax.inference import ensembles, instance_wise, whole_image, windows
 from fcn_jax.preprocessing import Preprocessing
 
 METHODS = ("whole", "window", "tiles", "proposals")
@@ -67,7 +61,7 @@ def make_predictor(
         )
     if settings.method == "whole":
         scores = functools.partial(
-            inference.scores,
+            whole_image.scores,
             model=model,
             preprocessing=preprocessing,
             scales=tuple(scales),
@@ -81,7 +75,7 @@ def make_predictor(
             f"config.inference.method=whole."
         )
     scores = functools.partial(
-        instances.scores,
+        instance_wise.scores,
         model=model,
         preprocessing=preprocessing,
         aggregation=settings.aggregation,
@@ -93,14 +87,14 @@ def make_predictor(
 
 
 def make_windows(config: ml_collections.ConfigDict) -> Any:
-    """Which windows of an image `config.inference` looks at; see `fcn_jax.windows`."""
+    """Which windows of an image `config.inference` looks at; see `windows`."""
     settings, of_training = config.inference, config.data.objects
     if settings.method == "window":
         return windows.WholeImage()
     if settings.method == "tiles":
         return windows.Tiles(settings.side, settings.overlap)
     if of_training.cache_dir:
-        propose = configuration.make_proposal_cache(config, of_training.cache_dir)
+        propose = datasets.make_proposal_cache(config, of_training.cache_dir)
     else:
 
         def propose(image, name):

@@ -8,7 +8,8 @@ A source is a sequence: `source[i]` is a dict of `image` (uint8 RGB [H, W, 3]), 
 import difflib
 from typing import Any
 
-from fcn_jax.data import drawing, label_sets
+from fcn_jax.data import label_sets
+from fcn_jax.data.sources import drawing
 
 # What can be opened, and where its images come from.
 DATASETS = {
@@ -59,7 +60,7 @@ def open_source(
             f"given; leave --config.data.palette empty, or name the data set 'folder'."
         )
     if name == "folder":
-        from fcn_jax.data.voc_folder import VocFolder
+        from fcn_jax.data.sources.voc_folder import VocFolder
 
         if not root:
             raise ValueError(
@@ -68,10 +69,10 @@ def open_source(
             )
         return VocFolder(root, split, palette=palette or None)
     if name == "shapes":
-        from fcn_jax.data.shapes import open_shapes
+        from fcn_jax.data.sources.shapes import open_shapes
 
         return open_shapes(split, data_dir)
-    from fcn_jax.data.voc import open_voc
+    from fcn_jax.data.sources.voc import open_voc
 
     return open_voc(name.partition("/")[2], split, data_dir, manual_dir)
 

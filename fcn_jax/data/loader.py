@@ -11,7 +11,8 @@ from typing import Any
 import grain
 import numpy as np
 
-from fcn_jax.data import batches, checks, transforms
+from fcn_jax.data import checks, transforms
+from fcn_jax.data.batch import scaled_key
 from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "eval_batches", "train_batches"]
@@ -128,7 +129,7 @@ def eval_batches(
         canvases: (H, W) to pad to; None: one for the images that are wider than high
             and one for the others, as large as these need.
         scales: Other scales at which the images are wanted too.
-        windows: Which boxes of an image are wanted, such as `fcn_jax.windows.Tiles`:
+        windows: Which boxes of an image are wanted, such as `windows.Tiles`:
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
             M; None: none.
         process_index: Which of the processes this is.
@@ -245,7 +246,7 @@ def _eval_batch(
         batch["boxes"] = np.zeros((batch_size, windows.most(canvas), 4), np.int32)
         batch["num_boxes"] = np.zeros(batch_size, np.int32)
     others = {
-        scale: (batches.scaled_key("image", scale), batches.scaled_key("sizes", scale))
+        scale: (scaled_key("image", scale), scaled_key("sizes", scale))
         for scale in scales
         if scale != 1
     }

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from fcn_jax.data import array_cache, boxes, checks, transforms
+from fcn_jax.data import boxes, checks, transforms
+from fcn_jax.storage import array_cache
 
 BACKGROUND = 0
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)

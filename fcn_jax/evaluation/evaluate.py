@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax import metrics, parallel, training
+from fcn_jax import parallel, training
+from fcn_jax.evaluation import metrics
 
 # Entries of a batch that only the host needs; the rest goes to the devices.
 _HOST_KEYS = ("id", "index", "example_valid")

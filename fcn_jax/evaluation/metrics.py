@@ -19,6 +19,13 @@ from flax import struct
 
 Array = jax.Array
 
+HEADLINE_METRICS = (
+    "pixel_accuracy",
+    "mean_accuracy",
+    "mean_iu",
+    "frequency_weighted_iu",
+)
+
 # Pixels whose one-hot products are added in float32 at a time; exact up to 2**24, and
 # few enough to keep the one-hot arrays small.
 _BLOCK = 1 << 20

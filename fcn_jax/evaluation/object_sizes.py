@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcn_jax.data import objects
+
 SIZES = ("small", "medium", "large")
 # Share of the image that an object fills, where small ends and where large begins.
 BOUNDS = (0.02, 0.1)
@@ -91,3 +93,19 @@ def _extended(occupied: np.ndarray) -> tuple[int, int]:
     first, end = int(places[0]), int(places[-1]) + 1
     growth = round((end - first) * (EXTENSION - 1) / 2)
     return first - growth, end + growth
+
+
+class ObjectSizes:
+    """Counts predictions by the size of the true objects, batch by batch."""
+
+    def __init__(self, source, num_classes):
+        self.source = source
+        self.counter = ObjectSizeIU(num_classes)
+
+    def __call__(self, batch, pred):
+        """Count one batch."""
+        for row in np.flatnonzero(batch["example_valid"]):
+            item = self.source[int(batch["index"][row])]
+            found = objects.object_map(item, self.source.ignore_label)
+            h, w = found.shape
+            self.counter.add(item["labels"], found, pred[row, :h, :w])

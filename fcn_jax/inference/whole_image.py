@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fcn_jax import ensembles
-from fcn_jax.data import batches
+from fcn_jax.data.batch import scaled_key
+from fcn_jax.inference import ensembles
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
@@ -32,7 +32,7 @@ def scores(
         variables: What `model.apply` takes.
         batch: `image` uint8 RGB [N, H, W, 3] and `sizes` int32 [N, 2] (may be absent
             when the images fill the array); for every scale other than 1 the same
-            images resized, under `fcn_jax.data.batches.scaled_key`.
+            images resized, under `fcn_jax.data.scaled_key`.
         model: A network of `fcn_jax.models`.
         preprocessing: What turns uint8 RGB into the network's input.
         scales: Input resolutions, relative to the image.
@@ -52,8 +52,8 @@ def scores(
         scaled, scaled_sizes = image, sizes
         if scale != 1:
             scaled, scaled_sizes = (
-                batch[batches.scaled_key("image", scale)],
-                batch[batches.scaled_key("sizes", scale)],
+                batch[scaled_key("image", scale)],
+                batch[scaled_key("sizes", scale)],
             )
         for mirrored in (False, True) if flip else (False,):
             view = resizing.flip(scaled, scaled_sizes) if mirrored else scaled

@@ -79,7 +79,7 @@ class Proposals:
 
     Args:
         propose: Function (image, id) -> boxes int32 [M, 4] and scores, best first; see
-            `fcn_jax.proposals` and `fcn_jax.proposal_cache`.
+            `fcn_jax.proposals` and `fcn_jax.proposals.cache`.
         num: Boxes to take, at most.
         extension: Factor on the sides of a box, in [1, 3].
         min_side: Least height and width of an extended box, pixels; smaller ones do

@@ -11,7 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fcn_jax.models import initializers, inputs, layers, vgg
+from fcn_jax.models import initializers, inputs, layers
+from fcn_jax.models.encoders import vgg
 from fcn_jax.ops import extents, pooling
 
 Array = jax.Array

@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fcn_jax.models import inputs, layers, vgg
+from fcn_jax.models import inputs, layers
+from fcn_jax.models.encoders import vgg
 from fcn_jax.ops import cropping, extents
 
 Array = jax.Array

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fcn_jax import proposals
-from fcn_jax.data import array_cache
+from fcn_jax.storage import array_cache
 
 _REVISION = 1  # Counted up when a method changes what it returns.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from fcn_jax import files
+from fcn_jax.storage import files
 
 
 class RunLog:

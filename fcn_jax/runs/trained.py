@@ -5,17 +5,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from fcn_jax import (
-    checkpoints,
-    configuration,
-    evaluation,
-    metrics,
-    parallel,
-    predictors,
-    training,
-)
+from fcn_jax import parallel, training
+from fcn_jax.config import build, datasets
+from fcn_jax.config import predictor as predictors
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import loader
+from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.storage import checkpoints
 
 
 class Member:
@@ -23,7 +20,7 @@ class Member:
 
     def __init__(self, config, workdir, step, devices):
         self.config, self.workdir = config, Path(workdir)
-        self.model = configuration.make_model(config)
+        self.model = build.make_model(config)
         self.checkpoint = self._checkpoint(step)
         self.recipe = Preprocessing.from_dict(self.checkpoint.metadata["preprocessing"])
         template = training.init_variables(self.model, config.seed)
@@ -53,10 +50,10 @@ class Member:
             preprocessing=self.recipe,
             axis_name=parallel.AXIS,
         )
-        source = configuration.open_source(config, "train")
+        source = datasets.open_source(config, "train")
         print(f"taking the statistics of BatchNorm over {count} training batches")
-        batches = configuration.train_batches(config, source, start_step=0)
-        return evaluation.recompute_batch_stats(
+        batches = datasets.train_batches(config, source, start_step=0)
+        return evaluate.recompute_batch_stats(
             step, self.variables, batches, devices, count
         )
 
@@ -79,7 +76,7 @@ class Evaluation:
         step: Checkpoint; None: the best.
         devices: None: all.
         with_run: Directory of a second run, which makes an ensemble of the two.
-        combine: How their predictions are combined; see `fcn_jax.ensembles`.
+        combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
     """
 
     def __init__(
@@ -97,11 +94,11 @@ class Evaluation:
             config.data.eval_split = split
         self.devices = devices or jax.local_devices()
         parallel.check_batch_size(config.eval_batch_size, len(self.devices))
-        self.source = configuration.open_source(config, "eval")
-        print(configuration.describe_source(self.source))
+        self.source = datasets.open_source(config, "eval")
+        print(datasets.describe_source(self.source))
         self.members = [Member(config, workdir, step, self.devices)]
         if with_run:
-            second = configuration.config_of_run(with_run)
+            second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)
             self.members.append(Member(second, with_run, None, self.devices))
 
@@ -133,7 +130,7 @@ class Evaluation:
             log_probs=predictor.log_probs,
             num_classes=num_classes,
         )
-        confusion = evaluation.evaluate(
+        confusion = evaluate.evaluate(
             step,
             variables,
             self._batches(predictor),
@@ -153,7 +150,7 @@ class Evaluation:
         predictor, variables = self._asked()
         step = parallel.data_parallel(predictor.log_probs, self.devices)
         for batch in self._batches(predictor):
-            sent = evaluation.to_devices(batch, self.devices)
+            sent = evaluate.to_devices(batch, self.devices)
             found = np.asarray(step(variables, sent))
             found = found.reshape(-1, *found.shape[2:])
             for row in np.flatnonzero(batch["example_valid"]):

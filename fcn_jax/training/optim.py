@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from fcn_jax import schedules
-from fcn_jax.schedules import Schedule
+from fcn_jax.training import schedules
+from fcn_jax.training.schedules import Schedule
 
 
 class CaffeSgdState(NamedTuple):

@@ -15,9 +15,10 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from fcn_jax import losses, metrics, optim
+from fcn_jax.evaluation import metrics
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
+from fcn_jax.training import losses, optim
 
 Array = jax.Array
 Batch = Mapping[str, Array]
@@ -96,7 +97,7 @@ def train_step(
             the images are smaller than the arrays, `sizes` int32 [B, 2]; this
             device's rows, one micro-batch of B / accumulate rows after the other.
         model: A network of `fcn_jax.models`.
-        optimizer: An optax transformation; see `fcn_jax.optim`.
+        optimizer: An optax transformation; see `fcn_jax.training.optim`.
         seed: Seed of dropout and of pixel sampling.
         reduction: "sum" (over pixels, divided by the number of images, as in the
             FCN release) or "mean" (over the pixels that count).

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax import files
+from fcn_jax.storage import files
 
 
 def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -16,7 +16,7 @@ def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     their step.
 
     Args:
-        entries: The lines of a run's log (`fcn_jax.logs`): `kind` "train" with
+        entries: The lines of a run's log (`fcn_jax.runs.logs`): `kind` "train" with
             `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`.
         path: The PNG to write.
     """

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from fcn_jax import downloading
-from fcn_jax.weights import known
+from fcn_jax.storage import downloading
+from fcn_jax.weights import zoo
 
 # Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
 LARGEST = 2 << 30
@@ -50,7 +50,7 @@ def fetch(
         ValueError: If there are no such weights, no address or no checksum of them is
             known or given, or the file in the directory is not the right one.
     """
-    weights = known.find(name)
+    weights = zoo.find(name)
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise ValueError(
             f"sha256={sha256!r} is not a SHA-256 checksum; expected 64 hexadecimal "
@@ -67,7 +67,7 @@ def fetch(
             f"no address of {name} is known. Get {weights.file} from {weights.source} "
             f"and put it there as {path}, then fetch it again to have it checked; or "
             f"pass the address of a mirror (--address=URL).\n"
-            f"{known.usage(name, path)}"
+            f"{zoo.usage(name, path)}"
         )
     if not checksums and not unverified:
         raise ValueError(

@@ -9,7 +9,7 @@ import flax.linen as nn
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import formats, names
 from fcn_jax.weights.errors import WeightsError
-from fcn_jax.weights.placing import Placement
+from fcn_jax.weights.matching import Placement
 
 BN_FORMS = ("training", "inference")
 

@@ -6,8 +6,8 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.models import vgg
-from fcn_jax.weights import names, records, surgery
+from fcn_jax.models.encoders import vgg
+from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.reports import Report
@@ -130,7 +130,7 @@ class Placement:
             return stored
         scales = given
         if given is None:
-            scales = records.recorded_skip_scales(self.path, self.file, self.source)
+            scales = provenance.recorded_skip_scales(self.path, self.file, self.source)
         if scales is not None and i < len(scales):
             return scales[i]
         # A net of Caffe has layers for its factors, or none.
@@ -183,7 +183,7 @@ class Placement:
 
     def fold_inputs(self, inputs, preprocessing):
         """Rewrite the first layer for images preprocessed as the net's will be."""
-        source = inputs or records.inputs(self.path, self.file, self.source)
+        source = inputs or provenance.inputs(self.path, self.file, self.source)
         source = source or preprocessing
         kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
         same = dataclasses.replace(source, name=preprocessing.name) == preprocessing

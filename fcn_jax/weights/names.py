@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from fcn_jax.models import vgg
+from fcn_jax.models.encoders import vgg
 
 # Whose names a file has.
 CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"

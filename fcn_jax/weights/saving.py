@@ -7,12 +7,13 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
-from fcn_jax import checkpoints, files
 from fcn_jax.models import MODELS
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
-from fcn_jax.weights import names, npz, orbax, records, safetensors
+from fcn_jax.storage import checkpoints, files
+from fcn_jax.weights import names, provenance
 from fcn_jax.weights import variables as variables_of
+from fcn_jax.weights.formats import npz, orbax, safetensors
 
 _PARTS = {
     "kernel": "weight",
@@ -59,7 +60,7 @@ def save_weights(
         _write_whole(path, lambda part: safetensors.write(part, arrays, metadata))
     elif path.suffix == ".npz":
         arrays = checkpoints.flatten(variables)
-        arrays |= records.to_arrays(model, preprocessing)
+        arrays |= provenance.to_arrays(model, preprocessing)
         _write_whole(path, lambda part: npz.write(part, arrays))
     else:
         metadata = _run_metadata(model, preprocessing)
@@ -157,7 +158,7 @@ def describe(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
         "model": model_name(model),
         "num_classes": str(model.num_classes),
         "padding": model.padding,
-        **records.to_text(model, preprocessing),
+        **provenance.to_text(model, preprocessing),
     }
 
 

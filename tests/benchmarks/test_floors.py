@@ -1,15 +1,10 @@
 """The counts behind docs/performance.md: by hand, and against what XLA counts."""
 
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import pytest
 
 import fcn_jax.models
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import floors
 import scaling
 

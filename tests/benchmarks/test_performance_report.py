@@ -1,13 +1,10 @@
 """The page of measurements, from canned ones, and the timing behind it."""
 
 import functools
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import performance_report
 import timing
 

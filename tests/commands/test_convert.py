@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -10,19 +9,18 @@ import numpy as np
 import pytest
 from absl import flags
 
-import eval as eval_script
 import fcn_jax
-import train
-from fcn_jax import checkpoints, configuration, runtime
+from fcn_jax import runs, runtime
 from fcn_jax.commands import convert
+from fcn_jax.config import build
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import IMAGENET
-from fcn_jax.weights import exporting, formats
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent / "weights"))
-import cases
-import foreign
-from test_train_script import make_folder, tiny_config
+from fcn_jax.runs import trainer
+from fcn_jax.storage import checkpoints
+from fcn_jax.weights import formats, saving
+from tests.support import cases
+from tests.support import foreign_weights as foreign
+from tests.support.runs import make_folder, tiny_config
 
 SMALL = ("--num_classes=3", "--width=0.03125", "--fc_features=64")
 
@@ -57,9 +55,9 @@ def load(path, model, **options):
 def test_of_a_run_the_net_is_known(command, tmp_path):
     """Width, padding, classes and preprocessing come from its config.json."""
     config = tiny_config(tmp_path / "data", **{"preprocessing": "imagenet"})
-    model = configuration.make_model(config)
+    model = build.make_model(config)
     variables = cases.random_variables(model)
-    exporting.save_weights(tmp_path / "run", variables, model, preprocessing=IMAGENET)
+    saving.save_weights(tmp_path / "run", variables, model, preprocessing=IMAGENET)
     (tmp_path / "run" / "config.json").write_text(config.to_json())
     command(tmp_path / "run", tmp_path / "out.npz")
     found = load(tmp_path / "out.npz", model, preprocessing=IMAGENET)
@@ -144,9 +142,9 @@ def test_eval_takes_a_converted_run(command, tmp_path):
     folder = make_folder(tmp_path / "data", images=4)
     config = tiny_config(folder)
     config.preprocessing = "imagenet"
-    model = configuration.make_model(config)
+    model = build.make_model(config)
     variables = cases.random_variables(model)
-    exporting.save_weights(
+    saving.save_weights(
         tmp_path / "run", variables, model.clone(dtype=None), preprocessing=IMAGENET
     )
     options = (
@@ -163,7 +161,7 @@ def test_eval_takes_a_converted_run(command, tmp_path):
     scores = []
     for run in ("run", "again"):
         devices = jax.devices()[:1]
-        evaluation = eval_script.Evaluation(config, tmp_path / run, devices=devices)
+        evaluation = runs.Evaluation(config, tmp_path / run, devices=devices)
         assert evaluation.members[0].recipe == IMAGENET
         assert evaluation.checkpoint.step == 0
         scores.append(evaluation.score())
@@ -175,7 +173,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
     """What init_from's net was given is told by the file, or by init_inputs."""
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     folder = make_folder(tmp_path / "data", images=4)
-    model = configuration.make_model(tiny_config(folder))
+    model = build.make_model(tiny_config(folder))
     ours = foreign.flat(cases.random_variables(model))
     trunk = {n: x for n, x in ours.items() if "score" not in n}
     np.savez(tmp_path / "vgg.npz", **trunk)
@@ -186,7 +184,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
         config = tiny_config(
             folder, init_from=str(tmp_path / "vgg.npz"), init_inputs=inputs
         )
-        run = train.Run(config, tmp_path / name)
+        run = trainer.Run(config, tmp_path / name)
         said = capsys.readouterr().out
         assert note in said
         assert ("rewritten" in said) == bool(inputs)
@@ -196,7 +194,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
         assert changed == bool(inputs)
     config = tiny_config(folder, init_from=str(tmp_path / "vgg.npz"), init_inputs="bgr")
     with pytest.raises(ValueError, match=r"inputs='bgr' is not known; choose one of"):
-        train.Run(config, tmp_path / "wrong")
+        trainer.Run(config, tmp_path / "wrong")
 
 
 @pytest.mark.parametrize(
@@ -283,8 +281,8 @@ def test_a_run_without_the_newest_key_goes_on(tmp_path):
     old = json.loads(config.to_json())
     del old["init_inputs"]
     (tmp_path / "config.json").write_text(json.dumps(old))
-    configuration.claim_workdir(config, tmp_path)
+    workdirs.claim_workdir(config, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(old))
     config.init_inputs = "imagenet"
     with pytest.raises(ValueError, match=r"init_inputs: None there, 'imagenet' now"):
-        configuration.claim_workdir(config, tmp_path)
+        workdirs.claim_workdir(config, tmp_path)

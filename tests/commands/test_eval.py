@@ -1,20 +1,16 @@
 """eval.py on a run of train.py: scores, pictures, resolutions, refusals."""
 
 import json
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-import eval as eval_script
-import train
-from fcn_jax import command_line
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder, tiny_config
+from fcn_jax import runs
+from fcn_jax.commands import command_line
+from fcn_jax.runs import reports, trainer
+from tests.support.runs import make_folder, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +23,18 @@ def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-        train.train(tiny_config(folder, num_steps=3), workdir)
+        trainer.train(tiny_config(folder, num_steps=3), workdir)
     return folder, workdir
 
 
 def open_run(trained, num_devices=1, **changes):
     folder, workdir = trained
     config = tiny_config(folder, **changes)
-    return eval_script.Evaluation(config, workdir, devices=jax.devices()[:num_devices])
+    return runs.Evaluation(config, workdir, devices=jax.devices()[:num_devices])
 
 
 def test_scores_and_pictures(trained, tmp_path, capsys):
-    scores = eval_script.evaluate(open_run(trained), tmp_path)
+    scores = reports.evaluate(open_run(trained), tmp_path)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["mean_iu"] == scores["mean_iu"]
     assert set(written["iu"]) == {"dark", "middle", "bright"}
@@ -60,7 +56,7 @@ def test_scores_and_pictures(trained, tmp_path, capsys):
 
 def test_the_score_is_that_of_the_training_run(trained, tmp_path):
     result = json.loads((trained[1] / "result.json").read_text())
-    scores = eval_script.evaluate(open_run(trained), tmp_path, labels=False)
+    scores = reports.evaluate(open_run(trained), tmp_path, labels=False)
     assert scores["mean_iu"] == pytest.approx(result["best"]["mean_iu"], abs=1e-12)
     assert not (tmp_path / "labels").exists()
 
@@ -78,7 +74,7 @@ def test_scales_and_flip(trained):
 
 
 def test_resolutions_give_a_table_and_a_plot(trained, tmp_path, capsys):
-    results = eval_script.compare_resolutions(open_run(trained), tmp_path, (0.5, 1.0))
+    results = reports.compare_resolutions(open_run(trained), tmp_path, (0.5, 1.0))
     assert [r["resolution"] for r in results] == [0.5, 1.0]
     assert json.loads((tmp_path / "resolutions.json").read_text()) == results
     assert (tmp_path / "resolutions.png").stat().st_size > 1000
@@ -88,7 +84,7 @@ def test_resolutions_give_a_table_and_a_plot(trained, tmp_path, capsys):
 def test_a_run_without_checkpoints(trained, tmp_path):
     config = tiny_config(trained[0])
     with pytest.raises(FileNotFoundError, match="holds no checkpoint; train first"):
-        eval_script.Evaluation(config, tmp_path, devices=jax.devices()[:1])
+        runs.Evaluation(config, tmp_path, devices=jax.devices()[:1])
 
 
 def test_a_step_that_was_not_kept(trained):
@@ -96,7 +92,7 @@ def test_a_step_that_was_not_kept(trained):
     with pytest.raises(
         FileNotFoundError, match=r"no checkpoint of step 99 in .*\[2, 3"
     ):
-        eval_script.Evaluation(config, trained[1], step=99, devices=jax.devices()[:1])
+        runs.Evaluation(config, trained[1], step=99, devices=jax.devices()[:1])
 
 
 def test_a_checkpoint_of_another_class_count(trained):
@@ -105,7 +101,7 @@ def test_a_checkpoint_of_another_class_count(trained):
     config = tiny_config(trained[0])
     config.model.num_classes = 4
     with pytest.raises(ValueError, match=match):
-        eval_script.Evaluation(config, trained[1], devices=jax.devices()[:1])
+        runs.Evaluation(config, trained[1], devices=jax.devices()[:1])
     (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\n")
 
 
@@ -113,7 +109,7 @@ def test_classes_that_are_not_those_of_the_data(trained):
     config = tiny_config(trained[0])
     config.model.num_classes = 5
     with pytest.raises(ValueError, match=r"num_classes=5, but folder has 3 classes"):
-        eval_script.Evaluation(config, trained[1], devices=jax.devices()[:1])
+        runs.Evaluation(config, trained[1], devices=jax.devices()[:1])
 
 
 @pytest.mark.parametrize("text", ("", "a", "0", "1,-2", "inf"))

@@ -1,69 +1,25 @@
 """train.py as a user meets it: resumed runs, kills, refusals."""
 
-import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
-import train
-from fcn_jax import checkpoints, logs
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def make_folder(root, images=6, size=(24, 32), names=("dark", "middle", "bright")):
-    """A data set in VOC layout: bright and dark halves, one void row."""
-    rng = np.random.default_rng(0)
-    num_classes = len(names)
-    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (root / name).mkdir(parents=True)
-    ids = [f"im{i}" for i in range(images)]
-    for name in ids:
-        labels = np.zeros(size, np.uint8)
-        labels[:, size[1] // 2 :] = rng.integers(1, num_classes)
-        labels[0] = 255
-        image = np.clip(
-            labels[:, :, None] * 60 + rng.integers(0, 60, (*size, 3)), 0, 255
-        )
-        Image.fromarray(image.astype(np.uint8)).save(root / f"JPEGImages/{name}.jpg")
-        Image.fromarray(labels).save(root / f"SegmentationClass/{name}.png")
-    lists = root / "ImageSets" / "Segmentation"
-    (lists / "train.txt").write_text("\n".join(ids[2:]) + "\n")
-    (lists / "val.txt").write_text("\n".join(ids[:2]) + "\n")
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in names))
-    return root
+from fcn_jax.runs import logs, trainer
+from fcn_jax.storage import checkpoints
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder, tiny_config
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("folder"))
-
-
-def tiny_config(folder, **changes):
-    config = importlib.import_module("configs.base").base_config()
-    config.data.name, config.data.root = "folder", str(folder)
-    config.data.flip = True
-    config.model.num_classes = 3
-    config.model.padding = "same"
-    config.model.batch_norm = True
-    config.model.width = 1 / 16
-    config.model.fc_features = 64
-    config.optim.learning_rate = 0.01
-    config.batch_size = config.eval_batch_size = 2
-    config.num_steps = 6
-    config.log_every, config.eval_every, config.checkpoint_every = 1, 3, 2
-    config.num_pictures = 1
-    config.update_from_flattened_dict(changes)
-    return config
 
 
 @pytest.fixture
@@ -81,7 +37,7 @@ def finished(folder, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-        train.train(tiny_config(folder), workdir)
+        trainer.train(tiny_config(folder), workdir)
     return workdir
 
 
@@ -109,8 +65,8 @@ def test_a_run_leaves_what_it_promises(finished):
 def test_a_resumed_run_ends_bit_identical(folder, finished, tmp_path, one_device):
     whole = result_of(finished)
     stopped = tiny_config(folder, num_steps=3)  # Any number of steps goes on.
-    train.train(stopped, tmp_path / "run")
-    train.train(tiny_config(folder), tmp_path / "run")
+    trainer.train(stopped, tmp_path / "run")
+    trainer.train(tiny_config(folder), tmp_path / "run")
     resumed = result_of(tmp_path / "run")
     assert resumed["params_sha256"] == whole["params_sha256"]
     assert resumed["final_loss"] == whole["final_loss"]
@@ -120,7 +76,7 @@ def test_a_resumed_run_ends_bit_identical(folder, finished, tmp_path, one_device
 
 def test_a_finished_run_started_again_changes_nothing(folder, finished, one_device):
     before = result_of(finished)
-    train.train(tiny_config(folder), finished)
+    trainer.train(tiny_config(folder), finished)
     assert result_of(finished) == before
 
 
@@ -128,9 +84,9 @@ def test_a_run_goes_on_with_another_number_of_devices(
     folder, finished, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
-    train.train(tiny_config(folder, num_steps=2), tmp_path / "run")
+    trainer.train(tiny_config(folder, num_steps=2), tmp_path / "run")
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    train.train(tiny_config(folder), tmp_path / "run")
+    trainer.train(tiny_config(folder), tmp_path / "run")
     ours = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints").newest()
     theirs = checkpoints.Checkpoints(finished / "checkpoints").newest()
     a, b = (checkpoints.flatten(c.arrays["params"]) for c in (ours, theirs))
@@ -223,7 +179,7 @@ def test_divergence_stops_with_the_last_good_checkpoint(folder, tmp_path, one_de
     config.optim.learning_rate = 1e30
     config.checkpoint_every = 1
     with pytest.raises(FloatingPointError, match=r"step \d+: loss .*has diverged"):
-        train.train(config, tmp_path / "run")
+        trainer.train(config, tmp_path / "run")
     store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints")
     for array in checkpoints.flatten(store.newest().arrays["params"]).values():
         assert np.isfinite(array).all()
@@ -234,13 +190,13 @@ def test_a_workdir_of_another_config_is_refused(folder, finished, one_device):
     config.optim.learning_rate = 0.5
     match = "holds a run of another config .optim.learning_rate: 0.01 there, 0.5 now"
     with pytest.raises(ValueError, match=match):
-        train.train(config, finished)
+        trainer.train(config, finished)
 
 
 def test_a_batch_that_does_not_split_is_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:3])
     with pytest.raises(ValueError, match=r"batch of 2 images .* over 3 device\(s\)"):
-        train.train(tiny_config(folder), tmp_path / "run")
+        trainer.train(tiny_config(folder), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -249,7 +205,7 @@ def test_staged_training_starts_from_a_run(
 ):
     config = tiny_config(folder, num_steps=1, init_from=str(finished))
     config.model.batch_norm = False
-    train.train(config, tmp_path / "run")
+    trainer.train(config, tmp_path / "run")
     printed = capsys.readouterr().out
     account = {
         line.split(" (")[0]: line

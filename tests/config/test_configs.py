@@ -1,25 +1,20 @@
 """Every config opens, builds its model, and trains two steps in smoke mode."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import fcn_jax.models
-import train
-from fcn_jax import configuration, logs
-from fcn_jax.data import shapes
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder
+from fcn_jax.config import build, datasets
+from fcn_jax.data.sources import shapes
+from fcn_jax.runs import logs, trainer
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder
 
 CONFIGS = sorted(
-    path.stem
-    for path in (Path(__file__).parent.parent / "configs").glob("*.py")
-    if path.stem != "base"
+    path.stem for path in (ROOT / "configs").glob("*.py") if path.stem != "base"
 )
 
 
@@ -44,14 +39,14 @@ def test_it_opens_with_the_command_and_the_published_number(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_full_model_can_be_built(name):
     config = load(name)
-    model = configuration.make_model(config)
+    model = build.make_model(config)
     side = max(64, model.smallest_image)
     image = np.zeros((1, side, side, 3), np.float32)
     shapes_of = jax.eval_shape(model.init, jax.random.key(0), image)
     assert config.model.name in fcn_jax.models.MODELS
-    configuration.make_optimizer(config, shapes_of["params"])
-    configuration.make_preprocessing(config)
-    configuration.loss_settings(config)
+    build.make_optimizer(config, shapes_of["params"])
+    build.make_preprocessing(config)
+    build.loss_settings(config)
 
 
 def test_the_heavy_recipe_is_the_published_one():
@@ -66,7 +61,7 @@ def test_the_heavy_recipe_is_the_published_one():
 
 def test_the_practice_run_learns_three_deconvolutions():
     config = load("voc2012_fcn8s_practice")
-    model = configuration.make_model(config)
+    model = build.make_model(config)
     image = np.zeros((1, 8, 8, 3), np.float32)
     params = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
     learned = {name: p["kernel"].shape for name, p in params.items() if "up" in name}
@@ -104,7 +99,7 @@ def test_smoke(name, tmp_path, monkeypatch):
     config = load(name, "smoke")
     config.data.data_dir = str(tmp_path / "data")
     config.data.objects.cache_dir = str(tmp_path / "proposals")
-    train.train(config, tmp_path / "run")
+    trainer.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
@@ -116,7 +111,7 @@ def test_smoke_of_camvid(name, tmp_path, monkeypatch):
     folder = make_folder(tmp_path / "data", size=(36, 48), names=names)
     config = load(name, "smoke")
     config.data.root = str(folder)
-    train.train(config, tmp_path / "run")
+    trainer.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
@@ -129,7 +124,7 @@ def test_the_palette_of_a_config_reaches_the_folder(tmp_path):
     path.write_text("".join(f"{name} 1 2 {n}\n" for n, name in enumerate(names)))
     config.data.palette = str(path)
     for which in ("train", "eval"):
-        source = configuration.open_source(config, which)
+        source = datasets.open_source(config, which)
         np.testing.assert_array_equal(source.palette[:11, 2], range(11))
 
 
@@ -153,9 +148,9 @@ def test_wrong_values_are_named(key, value, message):
     config.update_from_flattened_dict({key: value})
 
     def use():
-        configuration.make_model(config)
-        configuration.make_preprocessing(config)
-        configuration.loss_settings(config)
+        build.make_model(config)
+        build.make_preprocessing(config)
+        build.loss_settings(config)
 
     with pytest.raises(ValueError, match=message):
         use()

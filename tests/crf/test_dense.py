@@ -1,8 +1,6 @@
 """The dense CRF: against brute force and a lattice of dictionaries, by hand, limits."""
 
 import functools
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +10,8 @@ import pytest
 import fcn_jax
 from fcn_jax import crf
 from fcn_jax.crf.checks import NORMALIZATIONS
-
-sys.path.insert(0, str(Path(__file__).parent / "ops"))
-from test_permutohedral import dictionary_lattice
+from tests.support.lattices import dictionary_lattice
+from tests.support.paths import GOLDEN
 
 # Every lattice takes seconds to compile: of many alike, one is quick to test.
 slow = pytest.mark.slow
@@ -373,7 +370,7 @@ def test_shapes_and_names_that_are_refused_everywhere(jit):
 )
 def test_the_published_code(case):
     """Recorded by tests/golden/record_crf.py on an image of the built-in shapes."""
-    golden = np.load(Path(__file__).parent / "golden" / "crf.npz")
+    golden = np.load(GOLDEN / "crf.npz")
     bilateral_xy, bilateral_rgb, normalization = case.split("_")
     found = crf.mean_field(
         golden["unary"],

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_jax.data import label_sets, masks
+from fcn_jax.data import image_files, label_sets
 
 PALETTE = label_sets.voc_palette()
 LABELS = np.array([[0, 1, 2, 20], [15, 255, 255, 0]], np.uint8)
 
 
 def read(path):
-    return masks.read_mask(path, PALETTE)
+    return image_files.read_mask(path, PALETTE)
 
 
 def test_a_palette_mask_holds_indices(tmp_path):
@@ -89,7 +89,7 @@ def test_a_coloured_mask_is_looked_up(tmp_path):
 
 def test_every_colour_of_voc_is_found():
     labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    ours = masks.colours_to_labels(PALETTE[labels], PALETTE, "m.png")
+    ours = image_files.colours_to_labels(PALETTE[labels], PALETTE, "m.png")
     np.testing.assert_array_equal(ours, labels)
 
 
@@ -97,7 +97,7 @@ def test_the_lowest_label_of_a_repeated_colour():
     palette = np.zeros((256, 3), np.uint8)
     palette[3:] = 5
     colours = np.array([[[5, 5, 5], [0, 0, 0]]], np.uint8)
-    labels = masks.colours_to_labels(colours, palette, "m.png")
+    labels = image_files.colours_to_labels(colours, palette, "m.png")
     np.testing.assert_array_equal(labels, [[3, 0]])
 
 
@@ -147,7 +147,7 @@ def test_a_truncated_photo_is_named(tmp_path, name):
     noise(tmp_path / name)
     truncate(tmp_path / name)
     with pytest.raises(ValueError, match=f"{name} cannot be read whole .*Replace it"):
-        masks.read_photo(tmp_path / name)
+        image_files.read_photo(tmp_path / name)
 
 
 def test_a_file_that_is_no_image(tmp_path):
@@ -155,23 +155,23 @@ def test_a_file_that_is_no_image(tmp_path):
     with pytest.raises(
         ValueError, match="a.jpg is no readable image .*take its id off"
     ):
-        masks.read_photo(tmp_path / "a.jpg")
+        image_files.read_photo(tmp_path / "a.jpg")
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    for reader in (read, masks.read_photo, masks.image_size):
+    for reader in (read, image_files.read_photo, image_files.image_size):
         with pytest.raises(FileNotFoundError, match="gone.png does not exist"):
             reader(tmp_path / "gone.png")
 
 
 def test_photos_become_rgb(tmp_path):
     pixels = noise(tmp_path / "a.png")
-    np.testing.assert_array_equal(masks.read_photo(tmp_path / "a.png"), pixels)
+    np.testing.assert_array_equal(image_files.read_photo(tmp_path / "a.png"), pixels)
     Image.fromarray(pixels[:, :, 0]).save(tmp_path / "grey.png")
-    grey = masks.read_photo(tmp_path / "grey.png")
+    grey = image_files.read_photo(tmp_path / "grey.png")
     np.testing.assert_array_equal(grey, np.repeat(pixels[:, :, :1], 3, axis=2))
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
-    cmyk = masks.read_photo(tmp_path / "cmyk.jpg")
+    cmyk = image_files.read_photo(tmp_path / "cmyk.jpg")
     assert (cmyk.shape, cmyk.dtype) == ((40, 50, 3), np.uint8)
 
 
@@ -179,12 +179,12 @@ def test_photos_become_rgb(tmp_path):
 def test_photos_of_more_than_8_bits_are_refused(tmp_path, mode, name):
     Image.new(mode, (4, 3)).save(tmp_path / name)
     with pytest.raises(ValueError, match=f"{name}: an image of mode '{mode}', with mo"):
-        masks.read_photo(tmp_path / name)
+        image_files.read_photo(tmp_path / name)
 
 
 def test_a_photo_is_not_turned_by_its_exif(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: turn by 90 degrees to see it upright.
     noise(tmp_path / "a.jpg", exif=exif)
-    assert masks.read_photo(tmp_path / "a.jpg").shape == (40, 50, 3)
-    assert masks.image_size(tmp_path / "a.jpg") == (40, 50)
+    assert image_files.read_photo(tmp_path / "a.jpg").shape == (40, 50, 3)
+    assert image_files.image_size(tmp_path / "a.jpg") == (40, 50)

@@ -1,17 +1,14 @@
 """Crops of both stages as sources: sizes, order, kept indices, the pipeline."""
 
 import pickle
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fcn_jax.data import drawing, loader
+from fcn_jax.data import loader
 from fcn_jax.data.objects import ObjectCrops, ProposalCrops
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_objects import PLAIN, Source, pets, same
+from fcn_jax.data.sources import drawing
+from tests.support.object_sources import PLAIN, Source, pets, same
 
 
 @pytest.mark.parametrize("kind", (ObjectCrops, ProposalCrops))

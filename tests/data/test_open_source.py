@@ -3,7 +3,7 @@
 import pytest
 
 import fcn_jax.data
-from fcn_jax.data import shapes, voc, voc_folder
+from fcn_jax.data.sources import shapes, voc, voc_folder
 
 
 def test_an_unknown_name_gets_a_suggestion():

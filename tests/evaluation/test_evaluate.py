@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcn_jax import evaluation, models, parallel, preprocessing, training
+from fcn_jax import models, parallel, preprocessing, training
+from fcn_jax.evaluation import evaluate
 
 
 def make(dropout_rate=0.5):
@@ -33,7 +34,7 @@ def recompute(model, variables, batches, num_devices=1):
     step = parallel.data_parallel(
         training.batch_statistics, devices, model=model, axis_name=parallel.AXIS
     )
-    found = evaluation.recompute_batch_stats(
+    found = evaluate.recompute_batch_stats(
         step, parallel.replicate(variables, devices), batches, devices, len(batches)
     )
     return parallel.unreplicate(found)
@@ -92,6 +93,6 @@ def test_devices_make_no_difference():
 
 def test_refusals():
     with pytest.raises(ValueError, match="this network has none; set .*_batches=0"):
-        evaluation.recompute_batch_stats(None, {"params": {}}, [], [], 1)
+        evaluate.recompute_batch_stats(None, {"params": {}}, [], [], 1)
     with pytest.raises(ValueError, match="count=0 is not positive"):
-        evaluation.recompute_batch_stats(None, {"batch_stats": {}}, [], [], 0)
+        evaluate.recompute_batch_stats(None, {"batch_stats": {}}, [], [], 0)

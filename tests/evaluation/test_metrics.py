@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import export
 
-from fcn_jax import metrics
+from fcn_jax.evaluation import metrics
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn_jax import object_sizes
+from fcn_jax.evaluation import object_sizes
 
 
 def count(labels, objects, pred, num_classes=3):

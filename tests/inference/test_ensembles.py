@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcn_jax import ensembles
+from fcn_jax.inference import ensembles
 
 
 def given(variables, batch):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcn_jax import instances
+from fcn_jax.inference import instance_wise
 from fcn_jax.preprocessing import Preprocessing
 
 # The network sees the pixels as they are.
@@ -35,7 +35,7 @@ def run(images, boxes, num_boxes=None, **options):
         "num_boxes": jnp.asarray(num_boxes, jnp.int32),
     }
     settings = {"model": Pixels(), "preprocessing": PLAIN, "side": SIDE}
-    return instances.scores({}, batch, **settings | options)
+    return instance_wise.scores({}, batch, **settings | options)
 
 
 def flat(value, shape=(8, 8)):
@@ -92,7 +92,7 @@ def test_sum_and_mean_count_the_boxes_that_cover_a_pixel():
     np.testing.assert_allclose(mean, 30, atol=1e-3)
 
 
-@pytest.mark.parametrize("aggregation", instances.AGGREGATIONS)
+@pytest.mark.parametrize("aggregation", instance_wise.AGGREGATIONS)
 def test_uncovered_pixels_score_zero(aggregation):
     found = run(flat(50)[None], [[(0, 0, 4, 8)]], aggregation=aggregation)[0]
     assert not np.asarray(found[4:]).any()
@@ -134,7 +134,7 @@ def test_log_probs_are_normalised():
         "boxes": jnp.array([[(0, 0, 12, 10)]], jnp.int32),
         "num_boxes": jnp.array([1], jnp.int32),
     }
-    found = instances.log_probs(
+    found = instance_wise.log_probs(
         {}, batch, model=Pixels(), preprocessing=PLAIN, side=SIDE
     )
     np.testing.assert_allclose(np.exp(found).sum(-1), 1, rtol=1e-4)
@@ -142,7 +142,7 @@ def test_log_probs_are_normalised():
 
 def test_one_compilation_for_any_number_of_boxes():
     compiled = jax.jit(
-        lambda image, boxes, num_boxes: instances.scores(
+        lambda image, boxes, num_boxes: instance_wise.scores(
             {},
             {"image": image, "boxes": boxes, "num_boxes": num_boxes},
             model=Pixels(),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn_jax import windows
+from fcn_jax.inference import windows
 
 
 def image(height, width):

@@ -1,12 +1,12 @@
 """What every entry of tests/cases.py promises."""
 
-import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from fcn_jax.models import layers
+from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 without_bn = [case for case in cases.CASES if not case.batch_norm]

@@ -1,6 +1,5 @@
 """DeconvNet: published layers, switches, sizes, limits; the rest is a contract."""
 
-import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 import fcn_jax
 from fcn_jax.models import deconvnet, initializers
+from tests.support import cases
 
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 # stage_2_train.prototxt: the side of every map of a 224x224 image, and its channels.

@@ -1,18 +1,17 @@
 """The heads of the FCN nets."""
 
-from pathlib import Path
-
-import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import fcn_jax.models
-from fcn_jax.models import fcn, layers, vgg
+from fcn_jax.models import fcn, layers
+from fcn_jax.models.encoders import vgg
 from fcn_jax.ops import bilinear
+from tests.support import cases
+from tests.support.paths import GOLDEN
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 NUM_PARAMETERS = {
     "fcn32s": 134_346_581,
     "fcn16s": 134_357_354,

@@ -1,5 +1,4 @@
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from fcn_jax.ops import bilinear
-
-GOLDEN = Path(__file__).parent.parent / "golden" / "ops.npz"
+from tests.support.paths import GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,7 @@ def test_a_constant_stays_constant_inside_and_fades_at_the_border():
 
 @pytest.mark.parametrize("case", ((4, 2), (3, 2), (3, 1), (2, 3)))
 def test_recorded_pytorch_values(case):
-    golden = np.load(GOLDEN)
+    golden = np.load(GOLDEN / "ops.npz")
     name = f"deconv_{case[0]}_{case[1]}"
     kernel = jnp.asarray(golden[f"{name}_kernel"]).transpose(2, 3, 0, 1)
     ours = bilinear.conv_transpose(jnp.asarray(golden[f"{name}_x"]), kernel, case[1])

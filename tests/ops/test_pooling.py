@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +8,7 @@ from jax import export
 from jax.test_util import check_grads
 
 from fcn_jax.ops import pooling
-
-GOLDEN = Path(__file__).parent.parent / "golden" / "ops.npz"
+from tests.support.paths import GOLDEN
 
 
 def column(*values):
@@ -100,7 +98,7 @@ def test_indices_and_back(key, window):
 
 @pytest.mark.parametrize("case", ("even2", "odd2", "odd3", "ties2"))
 def test_recorded_pytorch_values(case):
-    golden = np.load(GOLDEN)
+    golden = np.load(GOLDEN / "ops.npz")
     window = int(case[-1])
     x = jnp.asarray(golden[f"pool_{case}_x"])
     maxima, switches = pooling.max_pool_with_switches(x, window)

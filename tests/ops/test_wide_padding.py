@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.ops import margins
+from fcn_jax.ops import wide_padding
 
-BY_ONE = margins.Widening(depth=1, count=2)
+BY_ONE = wide_padding.Widening(depth=1, count=2)
 
 
 def by_hand(x, depth, count):
@@ -37,14 +37,14 @@ def a_map(height, width, depth):
 def test_a_row_by_hand():
     row = jnp.asarray([1.0, 7, 3, 7, 2]).reshape(1, 1, 5, 1)
     x = jnp.concatenate([row * 10, row, row * 2, row, row * 20], 1)
-    y = margins.widen(x, None, BY_ONE)
+    y = wide_padding.widen(x, None, BY_ONE)
     assert y.shape == (1, 9, 9, 1)
     np.testing.assert_array_equal(y[0, 4, :, 0], [2, 14, 14, 14, 6, 14, 14, 14, 4])
     np.testing.assert_array_equal(y[0, :, 0, 0], [10, 1, 1, 1, 2, 1, 1, 1, 20])
 
 
 def test_with_sizes_every_example_is_widened_at_its_own_edge():
-    widening = margins.Widening(depth=2, count=3)
+    widening = wide_padding.Widening(depth=2, count=3)
     sizes = [(7, 9), (9, 6), (6, 6)]
     x = np.zeros((3, 9, 9, 1), np.float32)
     expected = np.zeros((3, 15, 15, 1), np.float32)
@@ -52,14 +52,16 @@ def test_with_sizes_every_example_is_widened_at_its_own_edge():
         x[n, :h, :w] = a_map(h, w, 2)
         expected[n, : h + 6, : w + 6] = by_hand(x[n, :h, :w], 2, 3)
     sizes = jnp.asarray(sizes, jnp.int32)
-    y = jax.jit(functools.partial(margins.widen, widening=widening))(x, sizes)
+    y = jax.jit(functools.partial(wide_padding.widen, widening=widening))(x, sizes)
     np.testing.assert_array_equal(y, expected)
-    after = margins.after_widening(sizes, widening)
+    after = wide_padding.after_widening(sizes, widening)
     np.testing.assert_array_equal(after, [(13, 15), (15, 12), (12, 12)])
-    assert margins.after_widening(None, widening) is None
+    assert wide_padding.after_widening(None, widening) is None
 
 
 def test_the_gradient_counts_what_is_repeated():
     x = jnp.ones((1, 4, 5, 1))
-    of_rows = jax.grad(lambda x: margins.widen(x, None, BY_ONE).sum())(x)[0, :, :, 0]
+    of_rows = jax.grad(lambda x: wide_padding.widen(x, None, BY_ONE).sum())(x)[
+        0, :, :, 0
+    ]
     np.testing.assert_array_equal(of_rows, np.outer([1, 3, 3, 1], [1, 3, 1, 3, 1]))

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 import fcn_jax.models
 from benchmarks import pytorch_nets
-from fcn_jax import losses
 from fcn_jax.ops import pooling
+from fcn_jax.training import losses
 
 pytestmark = pytest.mark.parity
 

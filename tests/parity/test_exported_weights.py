@@ -1,8 +1,5 @@
 """Nets that go to PyTorch and come from it, through files: the same logits."""
 
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,10 +13,8 @@ import fcn_jax
 from benchmarks import pytorch_nets
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import IMAGENET
-from fcn_jax.weights import exporting
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
+from fcn_jax.weights import saving
+from tests.support import cases
 
 pytestmark = pytest.mark.parity
 
@@ -76,7 +71,7 @@ def test_what_is_exported_runs_in_pytorch(tmp_path, monkeypatch, name, options):
     net, model = build(name, options, monkeypatch)
     variables = cases.random_variables(model)
     path = tmp_path / "net.safetensors"
-    exporting.save_weights(path, variables, model)
+    saving.save_weights(path, variables, model)
     state = load_file(path)
     missing = net.load_state_dict(state, strict=False)
     # PyTorch counts the batches that BatchNorm has seen, and need not be told.
@@ -92,7 +87,7 @@ def test_learned_upsampling_runs_in_pytorch(tmp_path, monkeypatch):
         "fcn8s", NUM_CLASSES, padding="same", upsampling="learned", **SMALL
     )
     variables = cases.random_variables(model)  # No kernel is symmetric.
-    exporting.save_weights(tmp_path / "net.safetensors", variables, model)
+    saving.save_weights(tmp_path / "net.safetensors", variables, model)
     net.load_state_dict(load_file(tmp_path / "net.safetensors"))
     compare(model, variables, net, (1, 33, 40))
 
@@ -111,7 +106,7 @@ def test_what_pytorch_saves_is_loaded(tmp_path, monkeypatch, name, options, stre
     torch.save(checkpoint, path, _use_new_zipfile_serialization=not stream)
     variables = fcn_jax.load_weights(path, model, say=lambda account: None)
     expected = net.state_dict()
-    found = exporting.to_pytorch(variables, model)
+    found = saving.to_pytorch(variables, model)
     assert found.keys() == {n for n in expected if "num_batches" not in n}
     for key, x in found.items():
         np.testing.assert_array_equal(x, expected[key].numpy(), err_msg=key)
@@ -129,10 +124,10 @@ def test_pytorch_to_a_run_to_pytorch(tmp_path, monkeypatch):
     variables = fcn_jax.load_weights(
         tmp_path / "net.pth", once, say=lambda account: None
     )
-    exporting.save_weights(tmp_path / "run", variables, once)
+    saving.save_weights(tmp_path / "run", variables, once)
     variables = fcn_jax.load_weights(tmp_path / "run", model)
     compare(model, variables, net, (1, 33, 40))
-    exporting.save_weights(tmp_path / "plain.safetensors", variables, model)
+    saving.save_weights(tmp_path / "plain.safetensors", variables, model)
     plain.load_state_dict(load_file(tmp_path / "plain.safetensors"))
     image = cases.random_images((1, 33, 40))
     theirs = logits_of(net, image)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fcn_jax import losses, optim, schedules
+from fcn_jax.training import losses, optim, schedules
 
 pytestmark = pytest.mark.parity
 

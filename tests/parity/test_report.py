@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.parity, pytest.mark.slow]
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
+pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 
 def run(out, *options):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import fcn_jax.models
 from benchmarks import pytorch_nets
-from fcn_jax import losses, optim
+from fcn_jax.training import losses, optim
 
 pytestmark = pytest.mark.parity
 

@@ -6,18 +6,16 @@ import pickle
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fcn_jax import proposal_cache, proposals
-from fcn_jax.proposal_cache import ProposalCache
+from fcn_jax import proposals
+from fcn_jax.proposals import cache as proposal_cache
+from fcn_jax.proposals.cache import ProposalCache
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder
 
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder
-
-ROOT = Path(__file__).resolve().parent.parent
 WINDOWS = {"method": "sliding_windows", "num": 9}
 
 

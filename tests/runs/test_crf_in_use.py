@@ -4,20 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-import eval as eval_script
-import train
-from fcn_jax import crf, evaluation, metrics
+from fcn_jax import crf, runs
 from fcn_jax.commands import crf_search
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder, tiny_config
+from fcn_jax.evaluation import evaluate, metrics
+from fcn_jax.runs import reports, trainer
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder, tiny_config
 
 CRF = {"crf.parameters": "pydensecrf"}
 
@@ -28,14 +26,14 @@ def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-        train.train(tiny_config(folder, num_steps=3), workdir)
+        trainer.train(tiny_config(folder, num_steps=3), workdir)
     return folder, workdir
 
 
 def open_run(trained, **changes):
     folder, workdir = trained
     config = tiny_config(folder, **changes)
-    return eval_script.Evaluation(config, workdir, devices=jax.devices()[:1])
+    return runs.Evaluation(config, workdir, devices=jax.devices()[:1])
 
 
 def by_hand(run):
@@ -51,7 +49,7 @@ def by_hand(run):
 
 def test_scores_and_pictures_before_and_after(trained, tmp_path, capsys):
     run = open_run(trained, **CRF)
-    scores = eval_script.evaluate(run, tmp_path, overlays=False)
+    scores = reports.evaluate(run, tmp_path, overlays=False)
     np.testing.assert_array_equal(scores["confusion"], by_hand(run))
     plain = open_run(trained).score()
     written = json.loads((tmp_path / "metrics.json").read_text())
@@ -63,7 +61,7 @@ def test_scores_and_pictures_before_and_after(trained, tmp_path, capsys):
 
 
 def test_side_by_side(trained, tmp_path):
-    results = eval_script.compare(open_run(trained, **CRF), tmp_path)
+    results = reports.compare(open_run(trained, **CRF), tmp_path)
     assert list(results) == ["fcn8s", "fcn8s+CRF"]
     assert (tmp_path / "fcn8s+CRF" / "contact_sheet.png").exists()
 
@@ -116,7 +114,7 @@ def test_mistakes_of_the_search_are_one_message(trained, tmp_path, flag, message
         ],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
         timeout=120,
     )
@@ -134,10 +132,10 @@ def test_nan_counts_nowhere():
     }
     pred = np.zeros((1, 3, 3), np.uint8)
     pred[0, 2, 2] = 255  # Beyond the image.
-    evaluation._check_classes(batch, pred)
+    evaluate._check_classes(batch, pred)
     pred[0, 1, 1] = 255
     with pytest.raises(FloatingPointError, match="photo: the scores are NaN"):
-        evaluation._check_classes(batch, pred)
+        evaluate._check_classes(batch, pred)
     counts = metrics.confusion_matrix(
         jax.numpy.zeros((1, 2, 2), "int32"),
         jax.numpy.full((1, 2, 2), 255, "int32"),

@@ -1,8 +1,6 @@
 """DeconvNet from training to scores: windows, tiles, proposals, ensembles, figures."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -10,36 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import eval as eval_script
-import train
-from fcn_jax import configuration, plots, predictors, runs
+from fcn_jax import runs
 from fcn_jax.__main__ import main as run_command
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder, tiny_config
-
-SIDE = 16
-
-
-def deconvnet_config(folder, **changes):
-    config = importlib.import_module("configs.base").base_config("deconvnet")
-    small = tiny_config(folder)
-    for part in ("data", "optim", "loss"):
-        config[part] = small[part]
-    for key in ("batch_size", "eval_batch_size", "num_steps", "log_every"):
-        config[key] = small[key]
-    config.model.num_classes = 3
-    config.model.padding = "same"
-    config.model.width = 1 / 32
-    config.model.fc_features = 256
-    config.model.bn_epsilon = 1e-5
-    config.inference.side = SIDE
-    config.inference.boxes_at_once = 4
-    config.inference.num_proposals = 6
-    config.data.objects.proposal_method = "sliding_windows"
-    config.data.objects.num_proposals = 20
-    config.update_from_flattened_dict(changes)
-    return config
+from fcn_jax.config import predictor as predictors
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.runs import reports, trainer
+from fcn_jax.viz import plots
+from tests.support.runs import SIDE, deconvnet_config, make_folder, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +31,8 @@ def trained(tmp_path_factory):
             "inference.method": "window",
             "num_steps": 2,
         }
-        train.train(deconvnet_config(folder, **stage1), root / "deconvnet")
-        train.train(tiny_config(folder, num_steps=2), root / "fcn8s")
+        trainer.train(deconvnet_config(folder, **stage1), root / "deconvnet")
+        trainer.train(tiny_config(folder, num_steps=2), root / "fcn8s")
     return folder, root
 
 
@@ -104,7 +79,7 @@ def test_devices_and_passes_make_no_difference(trained):
 @pytest.mark.parametrize("combine", ("mean_prob", "product_score"))
 def test_an_ensemble_of_two_runs(trained, tmp_path, combine):
     run = open_run(trained, with_run="fcn8s", combine=combine)
-    scores = eval_script.evaluate(run, tmp_path)
+    scores = reports.evaluate(run, tmp_path)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["mean_iu"] == scores["mean_iu"]
     assert written["combine"] == combine
@@ -113,7 +88,7 @@ def test_an_ensemble_of_two_runs(trained, tmp_path, combine):
 
 def test_a_comparison_side_by_side(trained, tmp_path, capsys):
     run = open_run(trained, with_run="fcn8s", **{"inference.method": "proposals"})
-    results = eval_script.compare(run, tmp_path)
+    results = reports.compare(run, tmp_path)
     assert list(results) == ["deconvnet", "fcn8s", "ensemble"]
     for result in results.values():
         counts = [s["objects"] for s in result["by_object_size"].values()]
@@ -163,7 +138,7 @@ def test_refusals(trained, tmp_path):
     with pytest.raises(ValueError, match=r"scales \(0\.5,\) .* leave them out"):
         open_run(trained, **{"inference.method": "tiles"}).score(scales=(0.5,))
     with pytest.raises(FileNotFoundError, match="is not the directory of a run"):
-        configuration.config_of_run(tmp_path)
+        workdirs.config_of_run(tmp_path)
     two = open_run(trained, with_run="deconvnet", **{"inference.method": "window"})
     with pytest.raises(ValueError, match="2 members of the ensemble look at windows"):
         two.score()
@@ -171,7 +146,7 @@ def test_refusals(trained, tmp_path):
 
 def test_an_ensemble_of_other_classes(trained, tmp_path):
     folder, root = trained
-    config = configuration.config_of_run(root / "fcn8s")
+    config = workdirs.config_of_run(root / "fcn8s")
     config.model.num_classes = 5
     (tmp_path / "config.json").write_text(config.to_json())
     with pytest.raises(ValueError, match="scores 5 classes, this run 3; an ensemble"):

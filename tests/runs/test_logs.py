@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fcn_jax import logs
+from fcn_jax.runs import logs
 
 
 def test_lines_come_back_in_order(tmp_path):

@@ -1,17 +1,14 @@
 """config.data.objects: what training sees, evaluation does not, and what is refused."""
 
-import sys
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
 
-import train
-from fcn_jax import configuration, logs, proposal_cache
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_train_script import make_folder, tiny_config
+from fcn_jax.config import datasets
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.proposals import cache as proposal_cache
+from fcn_jax.runs import logs, trainer
+from tests.support.runs import make_folder, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -32,28 +29,28 @@ def staged(folder, stage, **changes):
 
 
 def test_whole_images_by_default(folder):
-    source = configuration.open_source(tiny_config(folder), "train")
+    source = datasets.open_source(tiny_config(folder), "train")
     assert (source.name, len(source)) == ("folder", 4)
 
 
 def test_stage_1(folder):
     config = staged(folder, "objects")
-    source = configuration.open_source(config, "train")
+    source = datasets.open_source(config, "train")
     # make_folder draws one object an image, its right half; without the void row.
     assert source.index[:, 3:].tolist() == [[1, 16, 24, 32]] * len(source)
     assert source[0]["labels"].shape == (20, 20)
-    assert configuration.describe_source(source) == (
+    assert datasets.describe_source(source) == (
         f"folder (objects) train: {len(source)} images, 3 classes"
     )
-    whole = configuration.open_source(config, "eval")
+    whole = datasets.open_source(config, "eval")
     assert (whole.name, whole[0]["labels"].shape) == ("folder", (24, 32))
 
 
 def test_stage_2(folder, tmp_path):
     config = staged(folder, "proposals", **{"data.objects.cache_dir": str(tmp_path)})
-    source = configuration.open_source(config, "train")
-    cache = configuration.make_proposal_cache(config, tmp_path)
-    images = configuration.open_images(config, "train")
+    source = datasets.open_source(config, "train")
+    cache = datasets.make_proposal_cache(config, tmp_path)
+    images = datasets.open_images(config, "train")
     assert set(source.index[:, 0]) == {0, 1, 2, 3}
     for number, _, _, *box in source.index[:5].tolist():
         assert box in cache.boxes_of(images[number]).tolist()
@@ -61,7 +58,7 @@ def test_stage_2(folder, tmp_path):
     # A higher overlap leaves fewer of the same proposals.
     config.data.objects.min_iou = 0.7
     config.data.objects.balance = 1
-    fewer = configuration.open_source(config, "train")
+    fewer = datasets.open_source(config, "train")
     assert len(fewer) < len(source)
     assert len(list(tmp_path.iterdir())) == 4 + 2
 
@@ -73,16 +70,16 @@ def test_settings_reach_the_crops(folder, monkeypatch, tmp_path):
         seen.update(options)
         return source
 
-    monkeypatch.setattr(configuration.objects, "ProposalCrops", record)
-    monkeypatch.setattr(configuration.objects, "ObjectCrops", record)
+    monkeypatch.setattr(datasets.objects, "ProposalCrops", record)
+    monkeypatch.setattr(datasets.objects, "ObjectCrops", record)
     values = {"size": 30, "extension": 1.5, "min_area": 7, "balance": 3}
     changes = {f"data.objects.{name}": value for name, value in values.items()}
-    configuration.open_source(staged(folder, "objects", **changes), "train")
+    datasets.open_source(staged(folder, "objects", **changes), "train")
     assert seen == {**values, "cache_dir": None}
     seen.clear()
     changes |= {"data.objects.min_iou": 0.6, "data.objects.cache_dir": str(tmp_path)}
     config = staged(folder, "proposals", **changes)
-    configuration.open_source(config, "train")
+    datasets.open_source(config, "train")
     key = proposal_cache.ProposalCache(tmp_path, "sliding_windows", num=40).key
     assert seen == {
         **values,
@@ -115,7 +112,7 @@ def test_settings_reach_the_crops(folder, monkeypatch, tmp_path):
 )
 def test_wrong_settings_are_named(folder, stage, changes, message):
     with pytest.raises(ValueError, match=message):
-        configuration.open_source(staged(folder, stage, **changes), "train")
+        datasets.open_source(staged(folder, stage, **changes), "train")
 
 
 @pytest.mark.parametrize("stage", ("objects", "proposals"))
@@ -129,7 +126,7 @@ def test_two_steps_of_a_stage(folder, tmp_path, monkeypatch, stage):
         **{"data.objects.cache_dir": str(tmp_path / "cache")},
     )
     with jax.numpy_dtype_promotion("standard"):  # Of optax's schedules.
-        train.train(config, tmp_path / "run")
+        trainer.train(config, tmp_path / "run")
     entries = logs.read(tmp_path / "run" / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
     assert all(np.isfinite(e["loss"]) for e in entries if e["kind"] == "train")
@@ -137,9 +134,9 @@ def test_two_steps_of_a_stage(folder, tmp_path, monkeypatch, stage):
 
 def test_a_run_may_move_its_cache(folder, tmp_path):
     config = staged(folder, "objects", **{"data.objects.cache_dir": "here"})
-    configuration.claim_workdir(config, tmp_path)
+    workdirs.claim_workdir(config, tmp_path)
     config.data.objects.cache_dir = "there"
-    configuration.claim_workdir(config, tmp_path)
+    workdirs.claim_workdir(config, tmp_path)
     config.data.objects.min_iou = 0.7
     with pytest.raises(ValueError, match="data.objects.min_iou: 0.5 there, 0.7 now"):
-        configuration.claim_workdir(config, tmp_path)
+        workdirs.claim_workdir(config, tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn_jax.data import array_cache
+from fcn_jax.storage import array_cache
 
 ZEROS = np.zeros(4, np.uint8)
 

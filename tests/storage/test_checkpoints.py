@@ -11,7 +11,8 @@ import numpy as np
 import optax
 import pytest
 
-from fcn_jax import checkpoints, training
+from fcn_jax import training
+from fcn_jax.storage import checkpoints
 
 
 def make_state(step=0, width=4, seed=0):
@@ -177,7 +178,8 @@ def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
         import resource, sys
         sys.path[:0] = {sys.path!r}
         import numpy as np
-        from fcn_jax import checkpoints, training
+        from fcn_jax import training
+        from fcn_jax.storage import checkpoints
         def state(step, n):
             params = {{"fc6": {{"kernel": np.arange(n, dtype=np.float32) * 1.7}}}}
             return training.TrainState(np.int32(step), params, {{}}, ())

@@ -1,6 +1,6 @@
 import pytest
 
-from fcn_jax import files
+from fcn_jax.storage import files
 
 
 def test_a_file_appears_with_its_directory_and_alone(tmp_path):

@@ -3,16 +3,11 @@
 `ours` are flat variables, "params/conv1_1/kernel" [rows, columns, in, out].
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 
 import fcn_jax
-from fcn_jax import checkpoints
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
+from fcn_jax.storage import checkpoints
+from tests.support import cases
 
 # torchvision's vgg16 and vgg16_bn: the places of the convolutions in `features`.
 CONVS = (

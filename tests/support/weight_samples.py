@@ -5,11 +5,11 @@ import json
 import random
 import struct
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "keras.h5"
+from tests.support.paths import GOLDEN
+
 MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -128,7 +128,7 @@ def whole():
         "pth_zip": pth_zip(pickled, storages),
         "pth_stream": pth_stream(pickled, storages),
         "safetensors": safetensors(header, w.tobytes() + b.tobytes()),
-        "keras": GOLDEN.read_bytes(),
+        "keras": (GOLDEN / "keras.h5").read_bytes(),
         "npz": npz(w=w, b=b),
         "npz_compressed": npz(compressed=True, w=w, b=b),
     }

@@ -1,12 +1,11 @@
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from fcn_jax import losses
+from fcn_jax.training import losses
+from tests.support.paths import GOLDEN
 
 
 def labels_of(*rows):
@@ -76,7 +75,7 @@ def test_gradient_is_probability_minus_truth(key):
 @pytest.mark.parametrize("reduction", losses.REDUCTIONS)
 @pytest.mark.parametrize("name", ("plain", "weighted"))
 def test_the_recorded_losses_and_gradients(name, reduction):
-    golden = dict(np.load(Path(__file__).parent / "golden" / "losses.npz"))
+    golden = dict(np.load(GOLDEN / "losses.npz"))
     weights = jnp.asarray(golden["class_weights"]) if name == "weighted" else None
 
     def loss_of(logits):
@@ -92,7 +91,7 @@ def test_the_recorded_losses_and_gradients(name, reduction):
 
 
 def test_float64_stays_float64():
-    golden = dict(np.load(Path(__file__).parent / "golden" / "losses.npz"))
+    golden = dict(np.load(GOLDEN / "losses.npz"))
     with jax.enable_x64(True):
         logits, labels = jnp.asarray(golden["logits"], float), golden["labels"]
         loss = losses.cross_entropy(logits, labels)

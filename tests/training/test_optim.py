@@ -1,12 +1,11 @@
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from fcn_jax import optim, schedules
+from fcn_jax.training import optim, schedules
+from tests.support.paths import GOLDEN
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +62,7 @@ def test_a_fallen_rate_leaves_the_larger_last_update_in_the_buffer():
 
 @pytest.mark.parametrize("jit", (False, True))
 def test_the_recorded_sequence(jit):
-    golden = dict(np.load(Path(__file__).parent / "golden" / "optim.npz"))
+    golden = dict(np.load(GOLDEN / "optim.npz"))
     rates = jnp.asarray(golden["rates"])
     params = {
         "conv": {name: jnp.asarray(golden[name]) for name in ("kernel", "bias")},

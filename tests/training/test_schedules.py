@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from fcn_jax import schedules
+from fcn_jax.training import schedules
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from fcn_jax import models, optim, parallel, schedules, training
+from fcn_jax import models, parallel, training
+from fcn_jax.training import optim, schedules
 
 NUM_CLASSES = 3
 

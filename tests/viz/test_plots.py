@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_jax import plots
+from fcn_jax.viz import plots
 
 TRAIN = [
     {"kind": "train", "step": step, "loss": loss, "mean_loss": loss + 0.1}

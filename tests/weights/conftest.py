@@ -1,17 +1,13 @@
 """Loading arrays as if a file held them: what the readers return is given by hand."""
 
 import functools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fcn_jax import checkpoints
+from fcn_jax.storage import checkpoints
 from fcn_jax.weights import formats, loading, variables
-
-sys.path.insert(0, str(Path(__file__).parent))
-import foreign
+from tests.support import foreign_weights as foreign
 
 _shapes = functools.cache(variables.shapes)
 

@@ -1,19 +1,13 @@
 """Stages, the factors on skips, and what files record of them."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from fcn_jax import crf
 from fcn_jax.ops import bilinear
 from fcn_jax.weights import WeightsError, variables
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
-import foreign
+from tests.support import cases
+from tests.support import foreign_weights as foreign
 
 
 def test_32s_to_16s_to_8s(load, same):

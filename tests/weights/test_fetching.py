@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from fcn_jax import downloading
 from fcn_jax.__main__ import main as run_command
 from fcn_jax.commands import fetch as command
-from fcn_jax.weights import fetching, known
+from fcn_jax.storage import downloading
+from fcn_jax.weights import fetching, zoo
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -107,8 +107,8 @@ def _settings(monkeypatch, tmp_path):
 
 def set_weights(monkeypatch, **facts):
     facts = {"checksums": (f"sha1:{SHA1}",), "source": "example.org"} | facts
-    weights = known.Weights(FILE, model="fcn8s", num_classes=21, **facts)
-    monkeypatch.setitem(known.WEIGHTS, NAME, weights)
+    weights = zoo.Weights(FILE, model="fcn8s", num_classes=21, **facts)
+    monkeypatch.setitem(zoo.WEIGHTS, NAME, weights)
 
 
 def fetch(server, faults, cache_dir, **options):
@@ -402,7 +402,7 @@ def test_the_command_fetches_and_says_how_to_go_on(
 def test_the_command_lists_and_reports_mistakes(monkeypatch, capsys):
     run(monkeypatch)
     out = capsys.readouterr().out
-    assert all(f"{name}\n  file " in out for name in known.WEIGHTS)
+    assert all(f"{name}\n  file " in out for name in zoo.WEIGHTS)
     for arguments, message in (
         (["fcn8s"], "error: weights 'fcn8s' are not known; did you mean"),
         (["a", "b"], r"fetch: there is more than one name, \['a', 'b'\]; usage"),

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from fcn_jax.weights import WeightsError, formats
-from tests.weights import samples
+from tests.support import weight_samples as samples
 
 READERS = {
     "caffemodel": "caffemodel",

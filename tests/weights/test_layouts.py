@@ -1,8 +1,5 @@
 """Every framework's layout and colours, into whole nets."""
 
-import sys
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
@@ -11,11 +8,8 @@ import fcn_jax
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, IMAGENET, Preprocessing
 from fcn_jax.weights import WeightsError
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
-import foreign
+from tests.support import cases
+from tests.support import foreign_weights as foreign
 
 
 @pytest.mark.parametrize("style", ("pytorch", "chainer", "caffemodel", "npz"))

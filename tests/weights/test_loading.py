@@ -1,8 +1,6 @@
 """Files into nets: DeconvNet's forms, strictness, precisions, errors."""
 
 import re
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +11,8 @@ import fcn_jax
 from fcn_jax.models import initializers
 from fcn_jax.ops import bilinear
 from fcn_jax.weights import WeightsError, loading, variables
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
-import foreign
+from tests.support import cases
+from tests.support import foreign_weights as foreign
 
 
 def test_fixed_upsampling_must_be_what_the_file_has(load, same, fcn8s):

@@ -1,15 +1,10 @@
 """Whose layer is whose: every style of names, by hand."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from fcn_jax.weights import names
-
-sys.path.insert(0, str(Path(__file__).parent))
-import foreign
+from tests.support import foreign_weights as foreign
 
 X = np.zeros((2, 3))
 

@@ -1,13 +1,12 @@
 """Files as the frameworks write them; recorded by golden/record_weight_files.py."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from fcn_jax.weights import formats, pytorch
+from fcn_jax.weights import formats
+from fcn_jax.weights.formats import pytorch
+from tests.support.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "weights"
 FILES = {
     "net.caffemodel": "caffemodel",
     "net_v1.caffemodel": "caffemodel",
@@ -21,7 +20,7 @@ FILES = {
 
 def expected(kind):
     """The arrays of the golden files, by the names that the format gives them."""
-    with np.load(GOLDEN / "arrays.npz") as state:
+    with np.load((GOLDEN / "weights") / "arrays.npz") as state:
         state = dict(state)
     if kind == "caffemodel":
         parts = {"weight": "0", "bias": "1"}
@@ -40,7 +39,7 @@ def expected(kind):
 @pytest.mark.parametrize(("name", "kind"), FILES.items())
 def test_a_file_is_known_by_its_content_and_read_whole(name, kind, tmp_path):
     path = tmp_path / "without_a_suffix"
-    path.write_bytes((GOLDEN / name).read_bytes())
+    path.write_bytes(((GOLDEN / "weights") / name).read_bytes())
     assert formats.detect(path) == kind
     found, wanted = formats.read(path).arrays, expected(kind)
     assert set(found) == set(wanted)
@@ -50,6 +49,6 @@ def test_a_file_is_known_by_its_content_and_read_whole(name, kind, tmp_path):
 
 
 def test_tensors_of_pytorch_share_the_file_and_cannot_be_written():
-    found = pytorch.read(GOLDEN / "net.pth")["conv1_1.weight"]
+    found = pytorch.read((GOLDEN / "weights") / "net.pth")["conv1_1.weight"]
     assert not found.flags.writeable
     assert not found.flags.owndata

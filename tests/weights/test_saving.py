@@ -2,20 +2,18 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax import checkpoints, crf
+from fcn_jax import crf
 from fcn_jax.preprocessing import CAFFE, IMAGENET, Preprocessing
-from fcn_jax.weights import WeightsError, exporting, formats, safetensors
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cases
-import foreign
+from fcn_jax.storage import checkpoints
+from fcn_jax.weights import WeightsError, formats, saving
+from fcn_jax.weights.formats import safetensors
+from tests.support import cases
+from tests.support import foreign_weights as foreign
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def small():
 
 def test_layouts_of_pytorch_by_hand(learned):
     model, variables = learned
-    arrays = exporting.to_pytorch(variables, model)
+    arrays = saving.to_pytorch(variables, model)
     params = foreign.flat(variables["params"])
     conv, up = params["conv2_1/kernel"], params["upscore_pool4/kernel"]
     assert arrays["conv2_1.weight"].shape == (4, 2, 3, 3)
@@ -48,7 +46,7 @@ def test_layouts_of_pytorch_by_hand(learned):
 def test_batch_norm_in_pytorch():
     model = foreign.create("deconvnet", padding="same")
     variables = cases.random_variables(model)
-    arrays = exporting.to_pytorch(variables, model)
+    arrays = saving.to_pytorch(variables, model)
     params, stats = variables["params"], variables["batch_stats"]
     for part, x in {
         "weight": params["fc6-deconv-bn"]["scale"],
@@ -76,7 +74,7 @@ def test_batch_norm_in_pytorch():
 def test_fixed_upsampling_is_written_out(name, upsampling, expected):
     model = foreign.create(name, upsampling=upsampling)
     variables = cases.random_variables(model)
-    arrays = exporting.to_pytorch(variables, model)
+    arrays = saving.to_pytorch(variables, model)
     written = {n for n in arrays if n.startswith("up")}
     ours = {n for n in variables["params"] if n.startswith("up")}
     assert written == {f"{n}.weight" for n in ours | expected.keys()}
@@ -97,7 +95,7 @@ ODD = Preprocessing("odd", "rgb", (1.0, 2.5, 3.0), (2.0, 3.0, 0.1))
 def test_round_trips(tmp_path, same, learned, out, recipe):
     model, variables = learned
     path = tmp_path / "deep" / out
-    exporting.save_weights(path, variables, model, preprocessing=recipe)
+    saving.save_weights(path, variables, model, preprocessing=recipe)
     said = []
     # Given images as it was, it is as it was, whichever recipe that is...
     found = fcn_jax.load_weights(path, model, preprocessing=recipe, say=said.append)
@@ -129,7 +127,7 @@ def test_the_factors_of_the_at_once_net_go_along(tmp_path, out):
     once = foreign.create("fcn8s_atonce")
     variables = cases.random_variables(once)
     path = tmp_path / out
-    exporting.save_weights(path, variables, once)
+    saving.save_weights(path, variables, once)
     said = []
     plain = fcn_jax.load_weights(path, foreign.create("fcn8s"), say=said.append)
     for layer, factor in (("score_pool4", 0.01), ("score_pool3", 1e-4)):
@@ -143,7 +141,7 @@ def test_the_factors_of_the_at_once_net_go_along(tmp_path, out):
     once = foreign.create("fcn16s", skip_scales=(0.5,))
     variables = cases.random_variables(once)
     path = tmp_path / f"16{out}"
-    exporting.save_weights(path, variables, once)
+    saving.save_weights(path, variables, once)
     plain = fcn_jax.load_weights(path, foreign.create("fcn16s"), say=said.append)
     np.testing.assert_allclose(
         plain["params"]["score_pool4"]["kernel"],
@@ -156,7 +154,7 @@ def test_statistics_survive(tmp_path, same):
     model = foreign.create("fcn32s", batch_norm=True, padding="same")
     variables = cases.random_variables(model)
     for out in ("net.safetensors", "net.npz", "net"):
-        exporting.save_weights(tmp_path / out, variables, model)
+        saving.save_weights(tmp_path / out, variables, model)
         found = fcn_jax.load_weights(tmp_path / out, model, say=lambda account: None)
         same(foreign.flat(found), foreign.flat(variables))
 
@@ -165,7 +163,7 @@ def test_what_is_recorded(tmp_path):
     model = foreign.create("fcn8s_atonce", padding="same", batch_norm=True)
     variables = cases.random_variables(model)
     for out in ("net.safetensors", "net.npz", "net"):
-        exporting.save_weights(tmp_path / out, variables, model, preprocessing=IMAGENET)
+        saving.save_weights(tmp_path / out, variables, model, preprocessing=IMAGENET)
     text = safetensors.read_metadata(tmp_path / "net.safetensors")
     assert json.loads(text.pop("preprocessing")) == IMAGENET.to_dict()
     assert text == {
@@ -204,9 +202,9 @@ def test_names_that_cannot_be_written(tmp_path, small):
     with pytest.raises(
         ValueError, match=r"net.pth: weights are written as .*'.pth' is none of these"
     ):
-        exporting.save_weights(tmp_path / "net.pth", variables, model)
+        saving.save_weights(tmp_path / "net.pth", variables, model)
     with pytest.raises(FileExistsError, match=r"exists; give the directory of the new"):
-        exporting.save_weights(tmp_path, variables, model)
+        saving.save_weights(tmp_path, variables, model)
     assert not list(tmp_path.iterdir())
 
 
@@ -217,23 +215,23 @@ def test_variables_of_another_net(tmp_path, small):
     with pytest.raises(
         ValueError, match=r"score_pool4/bias is absent in the variables and \(3,\) in F"
     ):
-        exporting.save_weights(path, variables, other)
+        saving.save_weights(path, variables, other)
     other = foreign.create("fcn32s", num_classes=4)
     with pytest.raises(
         ValueError, match=r"score_fr/bias is \(3,\) in the variables and \(4,\) in FCN"
     ):
-        exporting.save_weights(path, variables, other)
+        saving.save_weights(path, variables, other)
     extra = {**variables, "crf": {"x": np.ones(2)}}
     with pytest.raises(
         ValueError, match=r"crf/x is \(2,\) in the variables and absent in FCN32s; pass"
     ):
-        exporting.save_weights(path, extra, model)
+        saving.save_weights(path, extra, model)
     network = foreign.create("fcn8s", padding="same")
     layer = crf.CRF(3, **crf.parameters_named("deeplab"))
     with pytest.raises(
         ValueError, match=r"WithCRF is none of the nets .*, fcn32s.*save the network, w"
     ):
-        exporting.save_weights(path, variables, crf.WithCRF(network, layer))
+        saving.save_weights(path, variables, crf.WithCRF(network, layer))
     assert not list(tmp_path.iterdir())
 
 
@@ -246,7 +244,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, small, out):
     with pytest.raises(
         OSError, match=rf"{out} could not be written \(.*No space left.*Make room"
     ):
-        exporting.save_weights(path, variables, model)
+        saving.save_weights(path, variables, model)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -261,13 +259,13 @@ def test_a_full_disk_leaves_no_run(tmp_path, small, monkeypatch):
     with pytest.raises(
         OSError, match=r"run could not be written \(.*No space left.*Make room"
     ):
-        exporting.save_weights(tmp_path / "run", variables, model)
+        saving.save_weights(tmp_path / "run", variables, model)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_run_is_refused(tmp_path, small):
     model, variables = small
-    exporting.save_weights(tmp_path / "run", variables, model)
+    saving.save_weights(tmp_path / "run", variables, model)
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     largest = max(files, key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
@@ -282,5 +280,5 @@ def test_without_the_package(tmp_path, small, monkeypatch):
     with pytest.raises(
         ImportError, match=r"needs the package safetensors, which is no"
     ):
-        exporting.save_weights(tmp_path / "net.safetensors", small[1], small[0])
+        saving.save_weights(tmp_path / "net.safetensors", small[1], small[0])
     assert not list(tmp_path.iterdir())

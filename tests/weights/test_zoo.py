@@ -5,14 +5,14 @@ import re
 import pytest
 
 from fcn_jax import models
-from fcn_jax.weights import known
+from fcn_jax.weights import zoo
 
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
 
 
-@pytest.mark.parametrize("name", known.WEIGHTS)
+@pytest.mark.parametrize("name", zoo.WEIGHTS)
 def test_facts_have_their_form(name):
-    weights = known.WEIGHTS[name]
+    weights = zoo.WEIGHTS[name]
     assert weights.model is None or weights.model in models.MODELS
     assert weights.model or weights.note
     assert weights.num_classes in (None, 21, 33, 40, 60)
@@ -21,18 +21,18 @@ def test_facts_have_their_form(name):
         assert re.fullmatch(rf"[0-9a-f]{{{DIGITS[kind]}}}", digits)
     if weights.address is not None:
         assert weights.address.endswith(f".org/{weights.file}")
-    assert known.find(name) is weights
+    assert zoo.find(name) is weights
 
 
 def test_no_file_and_no_checksum_is_there_twice():
-    files = [weights.file for weights in known.WEIGHTS.values()]
-    checksums = [c for weights in known.WEIGHTS.values() for c in weights.checksums]
+    files = [weights.file for weights in zoo.WEIGHTS.values()]
+    checksums = [c for weights in zoo.WEIGHTS.values() for c in weights.checksums]
     assert len(set(files)) == len(files)
     assert len(set(checksums)) == len(checksums)
 
 
 def test_the_release_of_fcn8s():
-    assert known.describe("fcn8s-heavy-pascal") == (
+    assert zoo.describe("fcn8s-heavy-pascal") == (
         "fcn8s-heavy-pascal\n"
         "  file       fcn8s-heavy-pascal.caffemodel\n"
         "  net        fcn8s, 21 classes\n"
@@ -47,24 +47,24 @@ def test_the_release_of_fcn8s():
 
 
 def test_what_no_source_gives_is_unknown():
-    text = known.describe("pytorch-vgg16")
+    text = zoo.describe("pytorch-vgg16")
     for title in ("address", "size", "licence", "reproduces"):
         assert re.search(rf"^  {title} +unknown$", text, re.MULTILINE)
     assert "a start for training" in text
-    assert "net        none of fcn_jax, 33 classes" in known.describe(
+    assert "net        none of fcn_jax, 33 classes" in zoo.describe(
         "siftflow-fcn8s-heavy"
     )
 
 
 def test_usage_names_net_classes_and_input():
-    assert known.usage("pytorch-vgg16", "a b.pth").startswith(
+    assert zoo.usage("pytorch-vgg16", "a b.pth").startswith(
         "in Python: fcn_jax.load_weights('a b.pth', fcn_jax.create('fcn32s'), "
         "inputs='caffe')\n"
     )
-    text = known.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")
+    text = zoo.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")
     assert "fcn_jax.create('fcn8s', num_classes=60))" in text
     assert text.endswith("--model=fcn8s --num_classes=60")
-    assert "no net with these layers" in known.usage("fcn-alexnet-pascal", "x")
+    assert "no net with these layers" in zoo.usage("fcn-alexnet-pascal", "x")
 
 
 def test_an_unknown_name_brings_what_comes_close():
@@ -72,6 +72,6 @@ def test_an_unknown_name_brings_what_comes_close():
         ValueError,
         match="weights 'fcn8s-heavy' are not known; did you mean 'fcn8s-heavy-pascal'",
     ):
-        known.find("fcn8s-heavy")
+        zoo.find("fcn8s-heavy")
     with pytest.raises(ValueError, match="'!' are not known; `python -m fcn_jax fet"):
-        known.describe("!")
+        zoo.describe("!")

@@ -7,7 +7,7 @@ Chainer port of FCN (SBD, decompressed), fcn.berkeleyvision.org (seg11valid).
 import dataclasses
 from pathlib import Path
 
-from fcn_jax import downloading
+from fcn_jax.storage import downloading
 
 
 @dataclasses.dataclass(frozen=True)

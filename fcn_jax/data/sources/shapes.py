@@ -1,7 +1,7 @@
 """The built-in data set: generated shapes, the same bytes for the same seed.
 
 1,200 training and 200 validation images of 80-112 x 96-144 pixels, seven classes with
-the background, void outlines, object masks; see `fcn_jax.data.drawing`.
+the background, void outlines, object masks; see `fcn_jax.data.sources.drawing`.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fcn_jax.data import drawing, tfds_source
+from fcn_jax.data.sources import drawing, tfds_source
 
 SIZES = {"train": 1200, "val": 200}
 _SEED = 2015

@@ -30,7 +30,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from fcn_jax.data import downloads, label_sets, sbd, tfds_source
+from fcn_jax.data import label_sets
+from fcn_jax.data.sources import archives, sbd, tfds_source
 
 CONFIGS = ("2011", "2012", "sbd")
 
@@ -150,7 +151,7 @@ class Archives:
 
     def __getitem__(self, name: str) -> ArchiveReader:
         if name not in self._readers:
-            path = downloads.find(name, self._download_dir, self.manual_dir)
+            path = archives.find(name, self._download_dir, self.manual_dir)
             self._readers[name] = ArchiveReader(path, _ROOTS[name], self._download_dir)
         return self._readers[name]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax.data import checks, label_sets, masks
+from fcn_jax.data import checks, image_files, label_sets
 
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 
@@ -79,7 +79,7 @@ class VocFolder:
             path = Path(palette).expanduser()
             palette = label_sets.read_palette(path, self.classes)
         self.palette = palette
-        _, self.mask_format = masks.read_mask(self._masks[0], self.palette)
+        _, self.mask_format = image_files.read_mask(self._masks[0], self.palette)
         self._sizes: np.ndarray | None = None
         logging.getLogger(__name__).info(
             "%s: %d images of %s, masks stored as %s",
@@ -90,7 +90,7 @@ class VocFolder:
         )
         if len(self.classes) > 1:
             checks.check_not_binary_as_void(
-                (masks.read_mask(mask, self.palette)[0] for mask in self._masks),
+                (image_files.read_mask(mask, self.palette)[0] for mask in self._masks),
                 str(self.root / "SegmentationClass"),
             )
 
@@ -99,14 +99,14 @@ class VocFolder:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self._masks[index]
-        image = masks.read_photo(self._images[index])
-        labels, _ = masks.read_mask(path, self.palette)
+        image = image_files.read_photo(self._images[index])
+        labels, _ = image_files.read_mask(path, self.palette)
         checks.check_pair(image, labels, f"{self._images[index]} and {path}")
         checks.check_labels(labels, len(self.classes), self.ignore_label, str(path))
         item = {"image": image, "labels": labels, "id": self.ids[index]}
         if self._objects is not None:
             objects = self._objects[index]
-            item["objects"], _ = masks.read_mask(objects, self.palette)
+            item["objects"], _ = image_files.read_mask(objects, self.palette)
             checks.check_pair(
                 image, item["objects"], f"{self._images[index]} and {objects}"
             )
@@ -115,7 +115,7 @@ class VocFolder:
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2], from the files' headers."""
         if self._sizes is None:
-            sizes = [masks.image_size(path) for path in self._images]
+            sizes = [image_files.image_size(path) for path in self._images]
             self._sizes = np.array(sizes, np.int32)
         return self._sizes.copy()
 
@@ -179,7 +179,7 @@ class VocFolder:
     def _own_palette(self) -> np.ndarray:
         """VOC's colours, with those of the first mask's own palette in their place."""
         palette = label_sets.VOC.palette.copy()
-        with masks.open_image(self._masks[0]) as image:
+        with image_files.open_image(self._masks[0]) as image:
             if image.mode == "P":
                 own = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 palette[: len(own)] = own[:256]

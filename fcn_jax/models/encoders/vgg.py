@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
-from fcn_jax.ops import cropping, extents, margins, pooling
+from fcn_jax.ops import cropping, extents, pooling, wide_padding
 
 Array = jax.Array
 
@@ -31,9 +31,9 @@ PADDINGS = {"caffe": (100, 0), "same": (1, 3), "valid": (1, 0)}
 # that repeats is left between them at each pooling, and pool4 would have none.
 NARROW_PAD = 8
 WIDENINGS = {
-    "pool1": margins.Widening(depth=1, count=6),
-    "pool2": margins.Widening(depth=2, count=8),
-    "pool3": margins.Widening(depth=3, count=6),
+    "pool1": wide_padding.Widening(depth=1, count=6),
+    "pool2": wide_padding.Widening(depth=2, count=8),
+    "pool3": wide_padding.Widening(depth=3, count=6),
 }
 
 
@@ -181,8 +181,8 @@ class VGG16(nn.Module):
                 else:
                     x = pooling.max_pool(x, layer.kernel_size)
                 if narrow and name in WIDENINGS:
-                    x = margins.widen(x, sizes, WIDENINGS[name])
-                    sizes = margins.after_widening(sizes, WIDENINGS[name])
+                    x = wide_padding.widen(x, sizes, WIDENINGS[name])
+                    sizes = wide_padding.after_widening(sizes, WIDENINGS[name])
             else:
                 normalise = self.batch_norm_fc if fully else self.batch_norm
                 # The mean that BatchNorm takes away takes the bias along: its gradient

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.weights import protobuf
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import protobuf
 
 # NetParameter.
 _LAYERS_V1, _LAYERS = 2, 100

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax.weights import (
+from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import (
     archives,
     caffemodel,
     keras,
@@ -17,7 +18,6 @@ from fcn_jax.weights import (
     pytorch,
     safetensors,
 )
-from fcn_jax.weights.errors import WeightsError
 
 KNOWN = (
     "a run's directory, .npz, .safetensors, .pth of PyTorch, .caffemodel or .h5 of "

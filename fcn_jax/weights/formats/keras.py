@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.weights import extras
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import extras
 
 _AGAIN = "expected weights that Keras saved: download or copy them again"
 _CONTIGUOUS = 1  # HDF5's layout class of arrays in one piece.

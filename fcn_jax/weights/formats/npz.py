@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.weights import archives
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import archives
 
 _MAGIC = b"\x93NUMPY"
 # Compressed weights are two thirds of plain ones; a file that grows more than this

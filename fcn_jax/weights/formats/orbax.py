@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax import checkpoints
-from fcn_jax.training import TrainState
+from fcn_jax.storage import checkpoints
+from fcn_jax.training.step import TrainState
 from fcn_jax.weights.errors import WeightsError
 
 _COLLECTIONS = ("params", "batch_stats")

@@ -1,7 +1,7 @@
 """PyTorch's `.pth`: the zip form of today and the stream form before PyTorch 1.6.
 
 Both hold pickles, and a pickle can run any code. Here they are read as data
-(`fcn_jax.weights.pickles`): of the few names that weights need, PyTorch's meaning is
+(`formats.pickles`): of the few names that weights need, PyTorch's meaning is
 done by hand; any other is refused.
 
 References:
@@ -18,8 +18,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from fcn_jax.weights import archives, pickles
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import archives, pickles
 
 # First of the pickles of the stream form, and the only version of it.
 _MAGIC_NUMBER, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

@@ -8,8 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from fcn_jax.weights import extras
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import extras
 
 _LONGEST_HEADER = 100_000_000  # Bytes; as the package allows.
 _AGAIN = "expected a whole .safetensors: download or copy it again"

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from fcn_jax import downloading
-from fcn_jax.data import downloads
+from fcn_jax.data.sources import archives
+from fcn_jax.storage import downloading
 
 CONTENT = bytes(range(256)) * 1000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -56,11 +56,11 @@ def _no_pause(monkeypatch):
 
 
 def archive(*addresses):
-    return downloads.Archive("a.tar", (MD5,), addresses)
+    return archives.Archive("a.tar", (MD5,), addresses)
 
 
 def test_a_file_comes_whole(server, tmp_path):
-    downloads.fetch(archive(f"{server}/good"), tmp_path / "deep" / "a.tar")
+    archives.fetch(archive(f"{server}/good"), tmp_path / "deep" / "a.tar")
     assert (tmp_path / "deep" / "a.tar").read_bytes() == CONTENT
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.tar"]
 
@@ -68,7 +68,7 @@ def test_a_file_comes_whole(server, tmp_path):
 def test_the_next_address_is_tried(server, tmp_path):
     names = ("missing", "cut", "chunks", "wrong", "good")
     addresses = [f"{server}/{name}" for name in names]
-    downloads.fetch(archive(*addresses), tmp_path / "a.tar")
+    archives.fetch(archive(*addresses), tmp_path / "a.tar")
     assert (tmp_path / "a.tar").read_bytes() == CONTENT
 
 
@@ -85,7 +85,7 @@ def test_a_failure_says_what_came_and_what_to_do(server, tmp_path, name, message
     with pytest.raises(
         OSError, match=rf"a.tar could not be downloaded .*{message}.*as manual_dir"
     ):
-        downloads.fetch(archive(f"{server}/{name}"), tmp_path / "a.tar")
+        archives.fetch(archive(f"{server}/{name}"), tmp_path / "a.tar")
     assert not (tmp_path / "a.tar").exists()
 
 
@@ -96,36 +96,36 @@ def test_after_an_interruption_the_name_is_not_taken(server, tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(downloading, "_mismatch", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            downloads.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
+            archives.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
     assert [p.name for p in tmp_path.iterdir()] == ["a.tar.part"]
-    downloads.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
+    archives.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
     assert [p.name for p in tmp_path.iterdir()] == ["a.tar"]
 
 
 def test_find_downloads_once(server, tmp_path, monkeypatch):
-    monkeypatch.setitem(downloads.ARCHIVES, "x", archive(f"{server}/good"))
-    path = downloads.find("x", tmp_path, None)
-    monkeypatch.setitem(downloads.ARCHIVES, "x", archive(f"{server}/missing"))
-    assert downloads.find("x", tmp_path, None) == path
+    monkeypatch.setitem(archives.ARCHIVES, "x", archive(f"{server}/good"))
+    path = archives.find("x", tmp_path, None)
+    monkeypatch.setitem(archives.ARCHIVES, "x", archive(f"{server}/missing"))
+    assert archives.find("x", tmp_path, None) == path
     path.write_bytes(b"other")
     with pytest.raises(ValueError, match=f"has the MD5 checksum .*; expected {MD5}"):
-        downloads.find("x", tmp_path, None)
+        archives.find("x", tmp_path, None)
 
 
 def test_a_file_put_there_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setitem(downloads.ARCHIVES, "x", archive("http://127.0.0.1/"))
+    monkeypatch.setitem(archives.ARCHIVES, "x", archive("http://127.0.0.1/"))
     with pytest.raises(FileNotFoundError, match="a.tar does not exist; get it from"):
-        downloads.find("x", tmp_path / "downloads", tmp_path)
+        archives.find("x", tmp_path / "downloads", tmp_path)
     (tmp_path / "a.tar").write_bytes(CONTENT)
-    assert downloads.find("x", tmp_path / "downloads", tmp_path) == tmp_path / "a.tar"
+    assert archives.find("x", tmp_path / "downloads", tmp_path) == tmp_path / "a.tar"
 
 
 def test_a_file_put_there_under_its_other_name(tmp_path, monkeypatch):
-    wanted = downloads.Archive("a.tgz", ("0" * 32, MD5), (), ("a.tar",))
-    monkeypatch.setitem(downloads.ARCHIVES, "x", wanted)
+    wanted = archives.Archive("a.tgz", ("0" * 32, MD5), (), ("a.tar",))
+    monkeypatch.setitem(archives.ARCHIVES, "x", wanted)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.tar").write_bytes(CONTENT)
-    assert downloads.find("x", tmp_path / "downloads", "~") == tmp_path / "a.tar"
+    assert archives.find("x", tmp_path / "downloads", "~") == tmp_path / "a.tar"
     (tmp_path / "a.tar").write_bytes(b"other")
     with pytest.raises(ValueError, match=f"a.tar has the MD5 .*0 or {MD5}. It is"):
-        downloads.find("x", tmp_path / "downloads", tmp_path)
+        archives.find("x", tmp_path / "downloads", tmp_path)

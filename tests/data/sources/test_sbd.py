@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from fcn_jax.data import sbd
+from fcn_jax.data.sources import sbd
 
 
 def mat(**content):

@@ -8,7 +8,7 @@ import scipy.optimize
 from PIL import Image
 
 import fcn_jax.data
-from fcn_jax.data import drawing, shapes
+from fcn_jax.data.sources import drawing, shapes
 
 
 def draw(seed):

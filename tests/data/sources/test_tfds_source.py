@@ -9,7 +9,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from fcn_jax.data import drawing, loader, shapes, tfds_source
+from fcn_jax.data import loader
+from fcn_jax.data.sources import drawing, shapes, tfds_source
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_interrupted_preparation_leaves_nothing_that_looks_whole(tmp_path, monke
 def test_prepared_data_are_read_without_tensorflow(data_dir):
     code = """
         import sys
-        from fcn_jax.data import shapes
+        from fcn_jax.data.sources import shapes
         source = shapes.open_shapes("val", sys.argv[1])
         source[0], source.image_sizes()
         print("tensorflow" in sys.modules)

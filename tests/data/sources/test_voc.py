@@ -15,7 +15,8 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from fcn_jax.data import downloads, loader, voc
+from fcn_jax.data import loader
+from fcn_jax.data.sources import archives, voc
 
 TRAIN, VAL = ["2007_000032", "2007_000039"], ["2007_000033", "2007_000042"]
 SBD_TRAIN, SBD_VAL = ["2007_000042", "2008_000003"], ["2007_000033", "2008_000004"]
@@ -88,9 +89,9 @@ def make_sbd(path, leave_out=()):
 def register(monkeypatch, name, path):
     """Take this archive for the official one."""
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    official = downloads.ARCHIVES[name]
-    ours = downloads.Archive(path.name, (md5,), official.addresses)
-    monkeypatch.setitem(downloads.ARCHIVES, name, ours)
+    official = archives.ARCHIVES[name]
+    ours = archives.Archive(path.name, (md5,), official.addresses)
+    monkeypatch.setitem(archives.ARCHIVES, name, ours)
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_a_compressed_archive_is_decompressed_once(tmp_path, manual):
 
 
 def test_it_works_without_tensorflow(tmp_path, manual):
-    archives = repr(downloads.ARCHIVES).replace("Archive(", "downloads.Archive(")
+    ours = repr(archives.ARCHIVES).replace("Archive(", "archives.Archive(")
     script = f"""
         import sys
 
@@ -181,8 +182,9 @@ def test_it_works_without_tensorflow(tmp_path, manual):
             None if name.partition(".")[0] == "tensorflow" else find(name, *rest)
         )
         sys.path[:0] = {sys.path!r}
-        from fcn_jax.data import downloads, loader, voc
-        downloads.ARCHIVES.update({archives})
+        from fcn_jax.data import loader
+        from fcn_jax.data.sources import archives, voc
+        archives.ARCHIVES.update({ours})
         source = voc.open_voc("2012", "train", {str(tmp_path / "data")!r},
                               {str(manual)!r})
         batch = next(loader.train_batches(source, batch_size=2, seed=0, num_classes=21))

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_jax.data import label_sets, loader, voc_folder
+from fcn_jax.data import label_sets, loader
+from fcn_jax.data.sources import voc_folder
+from tests.support.paths import ROOT
 
-CAMVID = Path(
-    os.environ.get("FCN_JAX_CAMVID")
-    or Path(__file__).parents[2] / "../shared/data/camvid"
-)
+CAMVID = Path(os.environ.get("FCN_JAX_CAMVID") or ROOT.parent / "shared/data/camvid")
 SIZES = {"a": (12, 16), "b": (16, 12), "c": (10, 10)}
 
 

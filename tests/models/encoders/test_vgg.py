@@ -1,13 +1,13 @@
 """The VGG-16 encoder."""
 
-import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcn_jax.models import vgg
+from fcn_jax.models.encoders import vgg
 from fcn_jax.ops import cropping, pooling
+from tests.support import cases
 
 IMAGE_SHAPES = ((500, 500), (375, 500), (224, 224), (32, 32), (1, 1), (499, 333))
 # fcn.berkeleyvision.org, voc-fcn8s: maps of the images above (ceil pooling).

@@ -5,7 +5,8 @@ import zipfile
 
 import pytest
 
-from fcn_jax.weights import WeightsError, archives
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import archives
 
 
 def two_members():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError, caffemodel
-from tests.weights.samples import blob, layer, layer_v1, message, number
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import caffemodel
+from tests.support.weight_samples import blob, layer, layer_v1, message, number
 
 W = np.arange(24, dtype="<f4").reshape(2, 3, 2, 2)
 

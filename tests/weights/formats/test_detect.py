@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from fcn_jax.weights import WeightsError, formats
-from tests.weights import samples
+from tests.support import weight_samples as samples
 
 FORMATS = {"pth_zip": "pytorch", "pth_stream": "pytorch", "npz_compressed": "npz"}
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError, keras
-from tests.weights.samples import GOLDEN
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import keras
+from tests.support.weight_samples import GOLDEN
 
 
 def test_it_reads_what_h5py_wrote():

@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError, extras, npz, safetensors
-from tests.weights import samples
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import extras, npz, safetensors
+from tests.support import weight_samples as samples
 
 W = np.arange(6, dtype="<f4").reshape(2, 3)
 ENTRY = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}

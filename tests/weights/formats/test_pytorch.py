@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError, pickles, pytorch
-from tests.weights.samples import pth_stream, pth_zip, state_dict, tensor
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import pickles, pytorch
+from tests.support.weight_samples import pth_stream, pth_zip, state_dict, tensor
 
 W = np.arange(6, dtype="<f4")
 DATA = {"0": W.tobytes()}

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError, pytorch
-from tests.weights.samples import integer, pth_stream, pth_zip, state_dict, tensor, text
+from fcn_jax.weights import WeightsError
+from fcn_jax.weights.formats import pytorch
+from tests.support.weight_samples import (
+    integer,
+    pth_stream,
+    pth_zip,
+    state_dict,
+    tensor,
+    text,
+)
 
 DATA = {"0": np.arange(6, dtype="<f4").tobytes()}
 T = tensor("0", (6,), (1,), 6)

@@ -1,0 +1,78 @@
+r"""Evaluate a run: the four FCN metrics, the classes' table, and pictures.
+
+python eval.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
+python eval.py --config=... --workdir=DIR --split=val --scales=0.75,1,1.25 --flip
+python eval.py --config=... --workdir=DIR --resolutions=0.5,1,2
+
+Takes the run's best checkpoint (or --step) and writes, into --out (by default
+DIR/eval/SPLIT): metrics.json, table.txt, contact_sheet.png, labels/ID.png in the
+palette of the data set (VOC's is what its server takes) and overlays/ID.png. With
+--resolutions: resolutions.json and resolutions.png instead. With --compare:
+comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
+CRF comes last; scores and the contact sheet then show before and after.
+
+python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=DIR \
+    --with_run=DIR_OF_FCN8S --compare
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from fcn_jax import runtime
+from fcn_jax.commands import command_line
+from fcn_jax.inference import ensembles
+from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
+from fcn_jax.runs.trained import Evaluation
+
+
+def define_flags():
+    """Declare the flags of this script."""
+    command_line.define_flags()
+    flags.DEFINE_string("split", None, "Split to evaluate; the config's by default.")
+    flags.DEFINE_string("out", None, "Where to write; WORKDIR/eval/SPLIT by default.")
+    flags.DEFINE_integer("step", None, "Checkpoint to evaluate; the best by default.")
+    flags.DEFINE_string("scales", None, "Input scales to average; the config's.")
+    flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
+    flags.DEFINE_string("resolutions", None, "Score at each of these resolutions.")
+    flags.DEFINE_string("with_run", None, "A second run: evaluate the ensemble.")
+    flags.DEFINE_enum(
+        "combine", "mean_prob", ensembles.COMBINATIONS, "How the two are combined."
+    )
+    flags.DEFINE_bool("compare", False, "Score each run and the ensemble side by side.")
+    flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
+    flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
+    flags.DEFINE_integer("rows", 6, "Images of the contact sheet.")
+
+
+def run_flags(values):
+    """Evaluate as the command line says."""
+    config = command_line.config_of_flags()
+    scales = (
+        command_line.parse_numbers("scales", values.scales) if values.scales else None
+    )
+    run = Evaluation(
+        config,
+        values.workdir,
+        values.split,
+        values.step,
+        with_run=values.with_run,
+        combine=values.combine,
+    )
+    out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
+    if values.resolutions:
+        resolutions = command_line.parse_numbers("resolutions", values.resolutions)
+        compare_resolutions(run, out, resolutions, values.flip)
+    elif values.compare:
+        compare(run, out)
+    else:
+        evaluate(
+            run, out, scales, values.flip, values.labels, values.overlays, values.rows
+        )
+
+
+def main(argv):
+    """Read the flags and evaluate."""
+    del argv
+    runtime.prepare()
+    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))

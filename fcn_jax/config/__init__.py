@@ -1,0 +1,1 @@
+"""From a config to the parts of a run; no other room of the library sees one."""

@@ -1,0 +1,87 @@
+"""From a config to the network, preprocessing, optimiser and loss of a run."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from fcn_jax import crf, models
+from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+from fcn_jax.training import optim, schedules
+
+
+def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> Any:
+    """The network; `axis_name` is that of the devices that train it together."""
+    options = config.model.to_dict()
+    name, num_classes = options.pop("name"), options.pop("num_classes")
+    crf_parameters = options.pop("crf", "")  # Older runs do not have it.
+    if not options.get("skip_scales"):
+        options.pop("skip_scales", None)
+    if options["dtype"] not in ("float32", "bfloat16"):
+        raise ValueError(
+            f"config.model.dtype={options['dtype']!r} is not known; use 'float32' or "
+            f"'bfloat16'."
+        )
+    options["dtype"] = jnp.dtype(options["dtype"])
+    network = models.create(name, num_classes, axis_name=axis_name, **options)
+    if not crf_parameters:
+        return network
+    layer = crf.CRF(
+        num_classes,
+        capacity=config.crf.capacity or None,
+        **crf.parameters_named(crf_parameters),
+    )
+    return crf.WithCRF(network, layer, make_preprocessing(config))
+
+
+def make_preprocessing(config: ml_collections.ConfigDict) -> Preprocessing:
+    """What turns uint8 RGB into the network's input."""
+    if config.preprocessing not in PREPROCESSING:
+        raise ValueError(
+            f"config.preprocessing={config.preprocessing!r} is not known; use one of "
+            f"{sorted(PREPROCESSING)}."
+        )
+    return PREPROCESSING[config.preprocessing]
+
+
+def make_optimizer(
+    config: ml_collections.ConfigDict, params: Any
+) -> optax.GradientTransformation:
+    """The optimiser with its schedule and per-layer multipliers."""
+    settings = config.optim
+    schedule = schedules.make_schedule(
+        settings.schedule,
+        learning_rate=settings.learning_rate,
+        num_steps=config.num_steps,
+        **settings.schedule_options.to_dict(),
+    )
+    return optim.make_optimizer(
+        settings.name,
+        schedule,
+        params,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        bias_lr=settings.bias_lr,
+        bias_decay=settings.bias_decay,
+        bn_decay=settings.bn_decay,
+        frozen=tuple(settings.frozen),
+        clip_norm=settings.clip_norm or None,
+    )
+
+
+def loss_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Keyword arguments of `training.train_step` about the loss."""
+    settings = config.loss
+    if settings.class_weights and len(settings.class_weights) != (
+        config.model.num_classes
+    ):
+        raise ValueError(
+            f"config.loss.class_weights has {len(settings.class_weights)} entries for "
+            f"{config.model.num_classes} classes; give one a class, or () for none."
+        )
+    return {
+        "reduction": settings.reduction,
+        "class_weights": tuple(settings.class_weights) or None,
+        "pixel_probability": settings.pixel_probability,
+    }

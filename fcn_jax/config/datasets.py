@@ -1,0 +1,124 @@
+"""From a config to the sources and batches of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+import numpy as np
+
+from fcn_jax import data
+from fcn_jax.data import checks, loader, objects
+from fcn_jax.proposals.cache import ProposalCache
+
+
+def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
+    """The source of `which`, "train" or "eval", checked against num_classes.
+
+    That of "train" holds crops where config.data.objects asks for them.
+    """
+    if which == "eval":
+        return open_images(config, config.data.eval_split, config.data.eval_name)
+    source = open_images(config, config.data.train_split)
+    return _crops(config, source) if config.data.objects.stage else source
+
+
+def open_images(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
+    """A split of the config's data set, or of another; whole images.
+
+    Checked against num_classes.
+    """
+    source = data.open_source(
+        name or config.data.name,
+        split,
+        root=config.data.root or None,
+        palette=config.data.palette or None,
+        data_dir=config.data.data_dir or None,
+        manual_dir=config.data.manual_dir or None,
+    )
+    checks.check_num_classes(source, config.model.num_classes)
+    return source
+
+
+def make_proposal_cache(
+    config: ml_collections.ConfigDict, directory: str | Path
+) -> ProposalCache:
+    """The proposals that stage 2 is trained on, kept in a directory."""
+    settings = config.data.objects
+    return ProposalCache(
+        directory,
+        settings.proposal_method,
+        num=settings.num_proposals,
+        **settings.proposal_options.to_dict(),
+    )
+
+
+def _crops(config: ml_collections.ConfigDict, source: Any) -> Any:
+    """The examples of a stage of DeconvNet."""
+    settings, crop = config.data.objects, config.data.crop
+    if settings.stage not in ("objects", "proposals"):
+        raise ValueError(
+            f"config.data.objects.stage={settings.stage!r} is not known; use "
+            f"'objects', 'proposals', or '' for whole images."
+        )
+    if crop and max(crop) > settings.size:
+        raise ValueError(
+            f"config.data.crop={tuple(crop)} is larger than the examples, "
+            f"config.data.objects.size={settings.size}; lower the one or raise the "
+            f"other."
+        )
+    options = {
+        name: settings[name] for name in ("size", "extension", "min_area", "balance")
+    }
+    if settings.stage == "objects":
+        return objects.ObjectCrops(
+            source, cache_dir=settings.cache_dir or None, **options
+        )
+    if not settings.cache_dir:
+        raise ValueError(
+            "config.data.objects.stage='proposals' needs a place for the proposals, "
+            "which take a second an image or so; set config.data.objects.cache_dir=DIR "
+            "(python -m fcn_jax proposals --out=DIR fills it on all cores)."
+        )
+    cache = make_proposal_cache(config, settings.cache_dir)
+    return objects.ProposalCrops(
+        source,
+        cache.boxes_of,
+        min_iou=settings.min_iou,
+        cache_dir=settings.cache_dir,
+        boxes_name=cache.key,
+        **options,
+    )
+
+
+def describe_source(source: Any) -> str:
+    """A line on what was opened, and how its masks are stored where that may vary."""
+    stored = getattr(source, "mask_format", None)
+    return (
+        f"{source.name} {source.split}: {len(source)} images, {len(source.classes)} "
+        f"classes" + (f", masks stored as {stored}" if stored else "")
+    )
+
+
+def train_batches(
+    config: ml_collections.ConfigDict, source: Any, start_step: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """The training batches from update `start_step` on."""
+    settings = config.data
+    return loader.train_batches(
+        source,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        num_classes=config.model.num_classes,
+        augmentation=loader.Augmentation(
+            flip=settings.flip,
+            scale=tuple(settings.scale) or None,
+            crop=tuple(settings.crop) or None,
+            jitter=settings.jitter,
+            brightness=settings.brightness,
+        ),
+        canvas=tuple(settings.canvas) or None,
+        with_replacement=settings.with_replacement,
+        start_step=start_step,
+        num_threads=settings.num_threads,
+    )

@@ -1,0 +1,93 @@
+"""The config of a run's directory: written, compared, read back."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from fcn_jax.config import build
+from fcn_jax.storage import files
+
+# Keys that change what is shown or kept, or where data lie, but not the parameters at
+# the end: they may differ when a run goes on. So may all of config.inference and of
+# config.crf.
+_FREE_KEYS = (
+    "log_every",
+    "eval_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "num_pictures",
+    "eval_batch_size",
+    "batch_stats_batches",
+    "data.root",
+    "data.palette",
+    "data.data_dir",
+    "data.manual_dir",
+    "data.num_threads",
+    "data.eval_split",
+    "data.eval_name",
+    "data.objects.cache_dir",
+)
+
+
+def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
+    """The config that a run was trained with.
+
+    Raises:
+        FileNotFoundError: If the directory is not that of a run.
+    """
+    path = Path(workdir) / "config.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist; {workdir} is not the directory of a run of "
+            f"train.py."
+        )
+    return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
+
+
+def describe(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """What a checkpoint says of its making: the config and the preprocessing."""
+    return {
+        "config": json.loads(config.to_json()),
+        "preprocessing": build.make_preprocessing(config).to_dict(),
+    }
+
+
+def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Write the config into a new workdir; in an old one, compare it.
+
+    Raises:
+        ValueError: If the workdir belongs to a run of another config.
+    """
+    path = workdir / "config.json"
+    ours = json.loads(config.to_json())
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        free = set(_FREE_KEYS)
+        if config.optim.schedule == "constant":
+            free.add("num_steps")  # The steps before do not depend on it.
+        differing = [
+            f"{name}: {old!r} there, {new!r} now"
+            for name, old, new in _differences(theirs, ours)
+            if name not in free and not name.startswith(("inference.", "crf."))
+        ]
+        if differing:
+            raise ValueError(
+                f"{workdir} holds a run of another config ({'; '.join(differing)}). "
+                f"Give a fresh --workdir, or the config of that run."
+            )
+    workdir.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, ours)
+
+
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*old, *new}):
+        a, b = old.get(name), new.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from _differences(a, b, f"{prefix}{name}.")
+        elif a != b and (a or b):  # A key that an older run lacks is None there.
+            yield f"{prefix}{name}", a, b

@@ -1,0 +1,1 @@
+"""Data sets as sources, one kind a module."""

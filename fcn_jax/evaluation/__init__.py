@@ -1,0 +1,1 @@
+"""How predictions are judged: the pass over a split, and its metrics."""

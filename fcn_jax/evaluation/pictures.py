@@ -1,0 +1,58 @@
+"""Pictures of predictions, written batch by batch."""
+
+import numpy as np
+
+from fcn_jax import viz
+
+
+class Pictures:
+    """Writes what each batch looks like, and keeps a few images for a sheet."""
+
+    def __init__(self, out, source, labels, overlays, sheet_rows):
+        self.out, self.source = out, source
+        self.labels, self.overlays = labels, overlays
+        # Spread over the split, so that the sheet shows more than its first scene.
+        stride = max(1, len(source) // max(1, sheet_rows))
+        self.chosen = set(range(0, stride * sheet_rows, stride))
+        self.rows = {}
+
+    def __call__(self, batch, pred):
+        """Write the pictures of one batch."""
+        for row in np.flatnonzero(batch["example_valid"]):
+            h, w = batch["sizes"][row]
+            name, index = batch["id"][row], int(batch["index"][row])
+            image, labels = batch["image"][row, :h, :w], batch["labels"][row, :h, :w]
+            predicted = pred[row, :h, :w]
+            palette = self.source.palette
+            if self.labels:
+                viz.save_label_png(
+                    self.out / "labels" / f"{name}.png", predicted, palette
+                )
+            if self.overlays:
+                overlay = viz.overlay(image, predicted, palette=palette)
+                viz.save_image(self.out / "overlays" / f"{name}.png", overlay)
+            if index in self.chosen:
+                self.rows[index] = (name, image, labels, predicted)
+
+    def write_sheet(self, before=None):
+        """The contact sheet: image, truth, prediction and errors, an image a row.
+
+        Args:
+            before: Pictures of the same images before the CRF; their predictions are
+                then shown too.
+        """
+        rows = [self.rows[index] for index in sorted(self.rows)]
+        titles = ("prediction",)
+        if before is not None:
+            titles = ("before the CRF", "after it")
+            rows = [
+                (*row[:3], before.rows[index][3], row[3])
+                for index, row in zip(sorted(self.rows), rows, strict=True)
+            ]
+        sheet = viz.contact_sheet(
+            rows,
+            classes=self.source.classes,
+            palette=self.source.palette,
+            titles=titles,
+        )
+        viz.save_image(self.out / "contact_sheet.png", sheet)

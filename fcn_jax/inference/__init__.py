@@ -1,0 +1,1 @@
+"""How a network is asked about images: whole, in windows, in an ensemble."""

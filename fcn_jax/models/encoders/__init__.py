@@ -1,0 +1,1 @@
+"""Encoders: image -> named features."""

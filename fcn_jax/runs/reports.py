@@ -1,0 +1,133 @@
+"""Reports on trained networks: scores, comparisons, resolutions."""
+
+import time
+from pathlib import Path
+
+from fcn_jax.evaluation import metrics, object_sizes
+from fcn_jax.evaluation.object_sizes import ObjectSizes
+from fcn_jax.evaluation.pictures import Pictures
+from fcn_jax.storage import files
+from fcn_jax.viz import plots
+
+
+def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows=6):
+    """Score a run, print the table, write JSON and pictures; returns the scores."""
+    pictures = Pictures(out, run.source, labels, overlays, rows)
+    before = None
+    if run.config.crf.parameters:
+        before = Pictures(out, run.source, False, False, rows)
+        unrefined = run.score(scales, flip, before, crf=False)
+    start = time.perf_counter()
+    scores = run.score(scales, flip, pictures)
+    seconds = time.perf_counter() - start
+    table = metrics.format_table(scores)
+    print(table)
+    scores.update(
+        split=run.source.split,
+        num_images=len(run.source),
+        step=run.checkpoint.step,
+        scales=list(run.members[0].predictor(scales, flip).scales),
+        flip=flip,
+        inference=run.config.inference.to_dict(),
+        crf=run.config.crf.parameters or None,
+        members=[str(member.workdir) for member in run.members],
+        seconds=round(seconds, 2),
+    )
+    if before is not None:
+        scores["before_crf"] = {
+            name: unrefined[name] for name in metrics.HEADLINE_METRICS
+        }
+        print(f"mean IU before the CRF {100 * (unrefined['mean_iu'] or 0):.2f}")
+    if len(run.members) > 1:
+        scores["combine"] = run.combine
+    files.write_json(out / "metrics.json", scores)
+    files.write_text(out / "table.txt", table + "\n")
+    pictures.write_sheet(before)
+    written = ["metrics.json", "table.txt", "contact_sheet.png"]
+    written += ["labels/"] * labels + ["overlays/"] * overlays
+    print(
+        f"step {run.checkpoint.step}, {len(run.source)} images of {run.source.split} "
+        f"in {seconds:.1f} s; in {out}: {', '.join(written)}"
+    )
+    return scores
+
+
+def compare(run, out):
+    """Score each network and their ensemble: the four metrics, and IU by object size.
+
+    Before and after the CRF, if the config has one. Writes comparison.json and
+    comparison.txt, and a sheet of pictures for each.
+    """
+    rows = {member.config.model.name: [member] for member in run.members}
+    if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
+        rows = {str(member.workdir): [member] for member in run.members}
+    if len(run.members) > 1:
+        rows["ensemble"] = run.members
+    rows = {name: (members, False) for name, members in rows.items()}
+    if run.config.crf.parameters:
+        rows |= {f"{name}+CRF": (members, True) for name, (members, _) in rows.items()}
+    results = {}
+    for name, (members, crf) in rows.items():
+        pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
+        sizes = ObjectSizes(run.source, run.config.model.num_classes)
+
+        def on_batch(batch, pred, pictures=pictures, sizes=sizes):
+            pictures(batch, pred)
+            sizes(batch, pred)
+
+        start = time.perf_counter()
+        scores = run.score(on_batch=on_batch, members=members, crf=crf)
+        pictures.write_sheet()
+        results[name] = {
+            **{metric: scores[metric] for metric in metrics.HEADLINE_METRICS},
+            "iu": scores["iu"],
+            "by_object_size": sizes.counter.scores(),
+            "inference": [m.config.inference.method for m in members],
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+    table = format_comparison(results)
+    print(table)
+    files.write_json(out / "comparison.json", results)
+    files.write_text(out / "comparison.txt", table + "\n")
+    print(f"in {out}: comparison.json, comparison.txt, and a contact sheet for each")
+    return results
+
+
+def format_comparison(results):
+    """The results of `compare` as text: a line a network, percent."""
+    width = max(map(len, results))
+    sizes = list(next(iter(results.values()))["by_object_size"])
+    titles = ["pixel acc.", "mean acc.", "mean IU", "f.w. IU", *sizes, "seconds"]
+    lines = [" " * width + "".join(f"  {title:>10}" for title in titles)]
+    for name, result in results.items():
+        values = [result[metric] for metric in metrics.HEADLINE_METRICS]
+        values += [result["by_object_size"][size]["mean_iu"] for size in sizes]
+        cells = "".join(
+            f"  {'-' if value is None else f'{100 * value:.2f}':>10}"
+            for value in values
+        )
+        lines.append(f"{name:<{width}}{cells}  {result['seconds']:>10.1f}")
+    counts = next(iter(results.values()))["by_object_size"]
+    lines.append(
+        "mean IU by object size: "
+        + ", ".join(f"{counts[size]['objects']} {size}" for size in sizes)
+        + f" (from {object_sizes.BOUNDS[0]:.0%} and {object_sizes.BOUNDS[1]:.0%} of "
+        "the image)"
+    )
+    return "\n".join(lines)
+
+
+def compare_resolutions(run, out, resolutions, flip=False):
+    """Score one checkpoint at several input resolutions: a table and a plot."""
+    results = []
+    print(f"{'resolution':>10}  " + "  ".join(metrics.HEADLINE_METRICS))
+    for resolution in resolutions:
+        scores = run.score((resolution,), flip)
+        values = {name: scores[name] for name in metrics.HEADLINE_METRICS}
+        results.append({"resolution": resolution, **values})
+        cells = (f"{values[name]:>{len(name)}.4f}" for name in values)
+        print(f"{resolution:>10g}  " + "  ".join(cells), flush=True)
+    files.write_json(out / "resolutions.json", results)
+    plots.plot_resolutions(results, out / "resolutions.png")
+    print(f"in {out}: resolutions.json, resolutions.png")
+    return results
