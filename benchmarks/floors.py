@@ -188,7 +188,7 @@ def _encoder(size, batch, padding, scale, fc_features, value, switches):
     """conv1_1 to fc7, and the (height, width) of the map of every layer."""
     found, sizes, channels, stage = [], {}, 3, 1
     for layer in vgg.layer_list(padding, scale, fc_features):
-        if layer.stride > 1:
+        if layer.kind == "pool":
             values = batch * size[0] * size[1] * channels
             size = tuple(-(-side // 2) for side in size)
             found.append(

@@ -151,7 +151,7 @@ def our_forward(model, variables, image, switches):
     which computes once what repeats there.
     """
     options = {"switches": switches} if switches else {}
-    wide = model if switches else model.clone(full_margin=True)
+    wide = model if switches else model.with_encoder(full_margin=True)
 
     @jax.jit
     def run(variables, image, options):

@@ -63,7 +63,7 @@ def encoder_stages(size, batch, padding, width, fc_features, dtype):
         def run(x, kernels, layers=tuple(layers)):
             kernels = iter(kernels)
             for layer in layers:
-                if layer.stride > 1:
+                if layer.kind == "pool":
                     x = pooling.max_pool(x, layer.kernel_size)
                 else:
                     x = jax.nn.relu(convolve(x, next(kernels), layer.pad))
@@ -76,11 +76,11 @@ def encoder_stages(size, batch, padding, width, fc_features, dtype):
 
     for layer in vgg.layer_list(padding, width, fc_features):
         layers.append(layer)
-        if layer.stride == 1:
+        if layer.kind == "conv":
             side = layer.kernel_size
             shapes.append((side, side, channels, layer.features))
             channels = layer.features
-        if layer.stride > 1 or layer.name.startswith("fc"):
+        if layer.kind == "pool" or layer.name.startswith("fc"):
             pooled = layer.name.replace("pool", "conv")
             close(pooled)
     return found, shape

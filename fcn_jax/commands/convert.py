@@ -11,7 +11,6 @@ differs. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours)
 without a suffix, a run's directory.
 """
 
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -109,8 +108,8 @@ def _of_run(settings, name):
     """The net of a run, or another one, and those of the run's options that it has."""
     same = name in (None, settings["name"])
     name = name or settings["name"]
-    known = {field.name for field in dataclasses.fields(models.MODELS[name])}
-    known -= {"name", "dtype"}
+    encoder = settings.get("encoder", "vgg16")
+    known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):
         known.discard("skip_scales")
     return name, {key: v for key, v in settings.items() if key in known}

@@ -105,6 +105,11 @@ class WithCRF(nn.Module):
         return self.network.num_classes
 
     @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return self.network.channels
+
+    @property
     def smallest_image(self) -> int:
         """The least height and width of an image, pixels."""
         return self.network.smallest_image

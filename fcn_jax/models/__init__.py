@@ -1,37 +1,50 @@
 """Networks: image -> class scores of every pixel, and nothing else."""
 
 import dataclasses
-import difflib
+from collections.abc import Mapping
+from typing import Any
 
-import flax.linen as nn
-
+from fcn_jax import messages
 from fcn_jax.models import deconvnet, fcn
+from fcn_jax.models.encoders import ENCODERS, Encoder
+from fcn_jax.models.network import Network
 
-MODELS: dict[str, type[nn.Module]] = {
+MODELS: dict[str, type[Network]] = {
     "fcn32s": fcn.FCN32s,
     "fcn16s": fcn.FCN16s,
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
     "deconvnet": deconvnet.DeconvNet,
 }
+_RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
 
 
-def create(name: str, num_classes: int = 21, **options) -> nn.Module:
+def create(
+    name: str,
+    num_classes: int | Mapping[str, int] = 21,
+    encoder: str | Encoder = "vgg16",
+    **options: Any,
+) -> Network:
     """Make a network by name.
 
     Args:
         name: A key of `MODELS`.
-        num_classes: Classes to score, background included.
-        **options: Fields of the class, such as padding="same", batch_norm=True,
-            width=0.5 or dtype=jnp.bfloat16; its documentation says what they mean.
+        num_classes: Classes to score, background included; or a number for each head,
+            by its name.
+        encoder: A key of `ENCODERS`, or an encoder that is made already, whose options
+            then stay as they are.
+        **options: Fields of the network and of the encoder, such as padding="same",
+            batch_norm=True, width=0.5 or dtype=jnp.bfloat16; the documentation of their
+            classes says what they mean.
 
     Returns:
         A Linen module: `variables = model.init(key, images, train=False)`, then
         `model.apply(variables, images, sizes=None, train=False)` gives logits
-        [N, H, W, num_classes] for preprocessed images [N, H, W, 3].
+        [N, H, W, num_classes] for preprocessed images [N, H, W, 3], by head where there
+        are several.
 
     Raises:
-        ValueError: If the name or an option is unknown.
+        ValueError: If the name, the encoder or an option is unknown.
     """
     if name not in MODELS:
         raise ValueError(
@@ -39,17 +52,73 @@ def create(name: str, num_classes: int = 21, **options) -> nn.Module:
             f"{', '.join(MODELS)}."
         )
     cls = MODELS[name]
-    reserved = ("num_classes", "parent", "name")
-    known = [f.name for f in dataclasses.fields(cls) if f.name not in reserved]
+    own = _option_names(cls)
+    if isinstance(encoder, Encoder):
+        of_encoder: list[str] = []
+    elif encoder in ENCODERS:
+        of_encoder = encoder_options(cls, ENCODERS[encoder])
+    else:
+        raise ValueError(
+            f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
+            f"encoders are {', '.join(ENCODERS)}."
+        )
+    known = [*own, *of_encoder]
     for option in options:
         if option not in known:
             raise ValueError(
                 f"option {option!r} of model {name!r} is not known"
                 f"{_suggestion(option, known)}; its options are {', '.join(known)}."
             )
-    return cls(num_classes=num_classes, **options)
+    if not isinstance(encoder, Encoder):
+        encoder = _make_encoder(
+            cls,
+            ENCODERS[encoder],
+            {n: x for n, x in options.items() if n in of_encoder},
+        )
+    return cls(
+        encoder=encoder,
+        num_classes=num_classes,
+        **{n: x for n, x in options.items() if n in own},
+    )
 
 
-def _suggestion(word, known):
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def option_names(name: str, encoder: str = "vgg16") -> list[str]:
+    """What `create` takes for a network beside its name, classes and encoder."""
+    cls = MODELS[name]
+    return [*_option_names(cls), *encoder_options(cls, ENCODERS[encoder])]
+
+
+def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:
+    """Options of an encoder that `create` takes for a network."""
+    return [name for name in _option_names(encoder) if name not in cls.encoder_fixed]
+
+
+def options_of(model: Network) -> dict[str, Any]:
+    """The options by which `create` makes a network again, its name apart.
+
+    Args:
+        model: A network of `MODELS`.
+
+    Returns:
+        Its own fields and those of its encoder, by name.
+    """
+    own = {name: getattr(model, name) for name in _option_names(type(model))}
+    names = encoder_options(type(model), type(model.encoder))
+    return own | {name: getattr(model.encoder, name) for name in names}
+
+
+def _make_encoder(
+    cls: type[Network], encoder: type[Encoder], options: Mapping[str, Any]
+) -> Encoder:
+    known = {field.name for field in dataclasses.fields(encoder)}
+    given = {**cls.encoder_defaults, **options, **cls.encoder_fixed}
+    return encoder(**{name: x for name, x in given.items() if name in known})
+
+
+def _option_names(cls: type) -> list[str]:
+    return [f.name for f in dataclasses.fields(cls) if f.name not in _RESERVED]
+
+
+def _suggestion(word: str, known: Any) -> str:
+    found = messages.suggestion(word, known)
+    return f" ({found})" if found else ""

@@ -6,13 +6,14 @@ References:
 """
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from fcn_jax.models import initializers, inputs, layers
 from fcn_jax.models.encoders import vgg
+from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import extents, pooling
 
 Array = jax.Array
@@ -28,16 +29,13 @@ STAGES = {
 }
 PADDINGS = ("valid", "same")
 DECODER_STARTS = ("normal", "upsampling")
-_FC6_KERNEL = 7
-_STRIDE = 32  # Image pixels per cell of pool5.
+_DEVIATION = 0.01  # Of the last layer's weights at the start, as in the release.
 # Standard deviations by which BatchNorm lifts the maps of a decoder that starts as an
 # upsampling, so that ReLU cuts off a sixth of a normal one and not a half, 14 times.
 _UPSAMPLING_SHIFT = 1.0
-# Side of the smallest image whose pool5 holds a window of fc6.
-SMALLEST_VALID = (_FC6_KERNEL - 1) * _STRIDE + 1
 
 
-class DeconvNet(nn.Module):
+class DeconvNet(Network):
     """Class scores of every pixel: VGG-16, then deconvolutions and unpoolings.
 
     BatchNorm follows every convolution and deconvolution but the last. Each unpooling
@@ -55,47 +53,22 @@ class DeconvNet(nn.Module):
         Noh et al. 2015, arXiv:1505.04366.
     """
 
-    num_classes: int = 21
-    padding: str = "valid"  # Or "same".
-    width: float = 1.0  # Factor on all channels.
-    fc_features: int = vgg.FC_FEATURES  # Channels of fc6 and fc7 before that factor.
-    dropout_rate: float = 0.0  # After fc6 and fc7; the published net has none.
-    dtype: jnp.dtype | None = None  # Of the layers; scores are at least float32.
-    param_dtype: jnp.dtype = jnp.float32
-    axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
-    bn_momentum: float = 0.9
-    bn_epsilon: float = 1e-9
-    bn_shift: float = 1e-3  # At which the biases of BatchNorm start.
-    freeze_batch_norm: bool = False  # Running averages in training too, never updated.
+    encoder_fixed: ClassVar[Mapping[str, Any]] = {
+        "batch_norm": True,
+        "batch_norm_fc": True,
+        "return_switches": True,
+        "full_margin": False,
+    }
+    encoder_defaults: ClassVar[Mapping[str, Any]] = {
+        "padding": "valid",
+        "dropout_rate": 0.0,  # The published net has none.
+        "bn_epsilon": 1e-9,
+        "bn_shift": 1e-3,
+    }
+
     # "normal", as the release, or (ours) "upsampling": deconvolutions spread what was
     # unpooled and hand it on, most of it past the ReLU, from the first step on.
     decoder_start: str = "normal"
-
-    @property
-    def smallest_image(self) -> int:
-        """The least height and width of an image, pixels."""
-        return SMALLEST_VALID if self.padding == "valid" else 1
-
-    def setup(self):
-        """Build the encoder; its layers stand beside those of the decoder."""
-        self._check_options()
-        self.encoder = vgg.VGG16(
-            padding=self.padding,
-            batch_norm=True,
-            batch_norm_fc=True,
-            width=self.width,
-            fc_features=self.fc_features,
-            dropout_rate=self.dropout_rate,
-            return_switches=True,
-            dtype=self.dtype,
-            param_dtype=self.param_dtype,
-            axis_name=self.axis_name,
-            bn_momentum=self.bn_momentum,
-            bn_epsilon=self.bn_epsilon,
-            bn_shift=self.bn_shift,
-            freeze_batch_norm=self.freeze_batch_norm,
-        )
-        nn.share_scope(self, self.encoder)
 
     @nn.compact
     def __call__(
@@ -105,13 +78,13 @@ class DeconvNet(nn.Module):
         train: bool = False,
         example_ids: Array | None = None,
         switches: Mapping[str, Array] | None = None,
-    ) -> Array:
+    ) -> Array | dict[str, Array]:
         """Score every pixel.
 
         Args:
-            images: Preprocessed images, [N, H, W, 3] floating point; H, W >= 193 with
-                padding="valid". The published weights want BGR minus the mean,
-                [-123, 151] (`fcn_jax.preprocess`).
+            images: Preprocessed images, [N, H, W, channels] floating point; with
+                padding="valid" H, W >= 193. The published weights want BGR minus the
+                mean, [-123, 151] (`fcn_jax.preprocess`).
             sizes: True (height, width) of every example, [N, 2] integer, where images
                 were padded at the bottom and right to one shape; None where they fill
                 it. Logits inside are those of each image alone, whatever the padding
@@ -125,14 +98,15 @@ class DeconvNet(nn.Module):
                 part near-ties differently).
 
         Returns:
-            Logits, [N, H, W, num_classes] float32 (float64 if computed in float64).
+            Logits, [N, H, W, num_classes] float32 (float64 if computed in float64); by
+            head where `num_classes` is.
 
         Raises:
             TypeError: If images are not floating point or sizes not integer.
-            ValueError: If images are not [N, H, W, 3], are smaller than
+            ValueError: If images are not [N, H, W, channels], are smaller than
                 `smallest_image`, or sizes do not fit them.
         """
-        inputs.check_images(images)
+        inputs.check_images(images, self.channels)
         self._check_not_too_small(images.shape[1:3], "images have")
         sizes = inputs.check_sizes(sizes, images)
         if sizes is not None and not isinstance(sizes, jax.core.Tracer):
@@ -145,17 +119,7 @@ class DeconvNet(nn.Module):
         for stage in range(2, len(vgg.STAGES) + 1):
             shapes[stage] = features.maps[f"pool{stage - 1}"].shape[1:3]
             extents_before[stage] = features.sizes[f"pool{stage - 1}"]
-        valid = self.padding == "valid"
-        x = self._deconvolve(
-            features.maps["fc7"],
-            features.sizes["pool5"],
-            layers.scaled(vgg.STAGES[-1][-1], self.width),
-            _FC6_KERNEL,
-            0 if valid else _FC6_KERNEL // 2,
-            ("fc6-deconv", "fc6-deconv-bn", "fc6-deconv-relu"),
-            _FC6_KERNEL // 2 if valid else 0,
-            train,
-        )
+        x = self._inflate(features, train=train)
         for stage, channels in STAGES.items():
             switch = found[f"pool{stage}"]
             self.sow("intermediates", f"pool{stage}_mask", switch)
@@ -166,34 +130,54 @@ class DeconvNet(nn.Module):
                 x = self._deconvolve(
                     x,
                     extents_before[stage],
-                    layers.scaled(count, self.width),
-                    3,
-                    1,
-                    (f"deconv{tag}", f"debn{tag}", f"derelu{tag}"),
-                    1 if i == 1 else 0,  # The first after an unpooling.
-                    train,
+                    features=layers.scaled(count, self.encoder.width),
+                    kernel_size=3,
+                    pad=1,
+                    names=(f"deconv{tag}", f"debn{tag}", f"derelu{tag}"),
+                    reach=int(i == 1),  # The first after an unpooling.
+                    train=train,
                 )
-        score = layers.Score(
-            self.num_classes,
-            param_dtype=self.param_dtype,
-            kernel_init=nn.initializers.normal(0.01),
-            name="seg-score",
+        return self.by_head(
+            {
+                head: layers.Score(
+                    count,
+                    param_dtype=self.encoder.param_dtype,
+                    kernel_init=nn.initializers.normal(_DEVIATION),
+                    name=layer_name("seg-score", head),
+                )(x)
+                for head, count in self.heads.items()
+            }
         )
-        return score(x)
 
-    def _deconvolve(self, x, size, features, kernel_size, pad, names, reach, train):
+    def _inflate(self, features, *, train):
+        """fc6-deconv: from the cells of fc7 back to those of pool5."""
+        kernel_size = vgg.FC6_KERNEL
+        valid = self.encoder.padding == "valid"
+        return self._deconvolve(
+            features.maps["fc7"],
+            features.sizes["pool5"],
+            features=layers.scaled(vgg.STAGES[-1][-1], self.encoder.width),
+            kernel_size=kernel_size,
+            pad=0 if valid else kernel_size // 2,
+            names=("fc6-deconv", "fc6-deconv-bn", "fc6-deconv-relu"),
+            reach=kernel_size // 2 if valid else 0,
+            train=train,
+        )
+
+    def _deconvolve(self, x, size, *, features, kernel_size, pad, names, reach, train):
         """Deconvolution, BatchNorm, ReLU; zero outside the true extents `size`.
 
         `reach`: how far values spread at the start, if it is that of an upsampling.
         """
         deconv, batch_norm, relu = names
-        batch_statistics = train and not self.freeze_batch_norm
+        encoder = self.encoder
+        batch_statistics = train and not encoder.freeze_batch_norm
         upsampling = self.decoder_start == "upsampling"
         x = layers.Deconv(
             features,
             kernel_size,
             pad,
-            param_dtype=self.param_dtype,
+            param_dtype=encoder.param_dtype,
             kernel_init=(
                 initializers.upsampling(reach)
                 if upsampling
@@ -202,12 +186,12 @@ class DeconvNet(nn.Module):
             name=deconv,
         )(x, train_bias=not batch_statistics)
         x = layers.BatchNorm(
-            momentum=self.bn_momentum,
-            epsilon=self.bn_epsilon,
-            frozen=self.freeze_batch_norm,
-            axis_name=self.axis_name,
-            param_dtype=self.param_dtype,
-            shift=_UPSAMPLING_SHIFT if upsampling else self.bn_shift,
+            momentum=encoder.bn_momentum,
+            epsilon=encoder.bn_epsilon,
+            frozen=encoder.freeze_batch_norm,
+            axis_name=encoder.axis_name,
+            param_dtype=encoder.param_dtype,
+            shift=_UPSAMPLING_SHIFT if upsampling else encoder.bn_shift,
             name=batch_norm,
         )(x, size, train=train)
         x = extents.mask(nn.relu(x), size)
@@ -216,23 +200,33 @@ class DeconvNet(nn.Module):
 
     def _check_not_too_small(self, size, what):
         if any(side < self.smallest_image for side in size):
+            window, least = vgg.FC6_KERNEL, vgg.SMALLEST_VALID
             raise ValueError(
                 f"DeconvNet: {what} {size[0]}x{size[1]} pixels, but with "
-                f"padding='valid' pool5 of an image below {SMALLEST_VALID}x"
-                f"{SMALLEST_VALID} is smaller than the {_FC6_KERNEL}x{_FC6_KERNEL} "
-                f"window of fc6; resize to 224x224 as published, or use "
-                f"padding='same'."
+                f"padding='valid' pool5 of an image below {least}x{least} is smaller "
+                f"than the {window}x{window} window of fc6; resize to 224x224 as "
+                f"published, or use padding='same'."
             )
 
-    def _check_options(self):
-        if self.padding not in PADDINGS:
+    def check_options(self) -> None:
+        """Refuse options, and encoders, that no DeconvNet has.
+
+        Raises:
+            ValueError: Naming the option and its values.
+            TypeError: If the encoder is not VGG-16, which the decoder mirrors.
+        """
+        if not isinstance(self.encoder, vgg.VGG16):
+            raise TypeError(
+                f"DeconvNet: the encoder is {type(self.encoder).__name__}; its decoder "
+                f"mirrors VGG-16, stage by stage: pass a VGG16."
+            )
+        if self.encoder.padding not in PADDINGS:
             raise ValueError(
-                f"DeconvNet: padding={self.padding!r} is not known; choose one of "
-                f"{', '.join(PADDINGS)}."
+                f"DeconvNet: padding={self.encoder.padding!r} is not known; choose one "
+                f"of {', '.join(PADDINGS)}."
             )
         if self.decoder_start not in DECODER_STARTS:
             raise ValueError(
                 f"DeconvNet: decoder_start={self.decoder_start!r} is not known; choose "
                 f"one of {', '.join(DECODER_STARTS)}."
             )
-        inputs.check_num_classes(self.num_classes)

@@ -1,4 +1,4 @@
-"""FCN-32s, FCN-16s, FCN-8s and FCN-8s trained at once, on VGG-16.
+"""FCN-32s, FCN-16s, FCN-8s and FCN-8s trained at once, on any encoder.
 
 References:
     Long, Shelhamer and Darrell 2015, arXiv:1411.4038, fig. 3 and sec. 4.2;
@@ -6,29 +6,32 @@ References:
     fcn.berkeleyvision.org, voc-fcn*/train.prototxt.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
+from fcn_jax import messages
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import vgg
+from fcn_jax.models.encoders import Encoder
+from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import cropping, extents
 
 Array = jax.Array
 
-STRIDE = 32  # Image pixels per cell of score_fr.
 PADDINGS = ("caffe", "same")  # Of vgg.PADDINGS.
 
 
-class FCN(nn.Module):
-    """Class scores of every pixel: VGG-16, scores at one to three strides, upsampling.
+class FCN(Network):
+    """Class scores of every pixel: an encoder, scores at some strides, upsampling.
 
-    The scores of fc7 (stride 32) are upsampled by 2 and summed with those of each skip
-    in turn; the last sum is upsampled to the image. Offsets between maps follow from
-    the layer list. With padding="caffe" the larger map of a sum is the skip, cropped to
-    the upsampled scores as Caffe does; with "same" it is the other way round.
+    The scores of the encoder's top (VGG-16: fc7, stride 32) are upsampled by 2 and
+    summed with those of each skip in turn; the last sum is upsampled to the image.
+    Offsets between maps follow from the layer list. With padding="caffe" the larger map
+    of a sum is the skip, cropped to the upsampled scores as Caffe does; with "same" it
+    is the other way round.
 
     Score layers start at zero, so a fresh net gives every class the score 0 (loss
     log num_classes, class 0 everywhere).
@@ -37,48 +40,17 @@ class FCN(nn.Module):
         Long et al. 2015, arXiv:1411.4038.
     """
 
-    skips: ClassVar[tuple[str, ...]] = ()  # Encoder layers, coarsest first.
-    smallest_image: ClassVar[int] = 1  # The least height and width, pixels.
+    encoder_fixed: ClassVar[Mapping[str, Any]] = {
+        "return_switches": False,
+        "bn_shift": 0.0,
+    }
 
-    num_classes: int = 21
-    padding: str = "caffe"  # Or "same": no 100 pixels around the image, fc6 padded.
-    batch_norm: bool = False  # After every 3x3 convolution of the encoder.
-    batch_norm_fc: bool = False  # After fc6 and fc7, as in DeconvNet's encoder.
-    width: float = 1.0  # Factor on the channels of the encoder.
-    fc_features: int = vgg.FC_FEATURES  # Channels of fc6 and fc7 before that factor.
+    skips: tuple[str, ...] = ()  # Encoder layers, coarsest first.
     # "fixed": bilinear, without parameters, as the nets released with the PAMI paper;
     # "learned": every upsampling learned from a bilinear start; "learned_2x": all but
     # the last, as the nets of the CVPR paper.
     upsampling: str = "fixed"
-    skip_scales: tuple[float, float] = (1.0, 1.0)  # Factors on pool4 and on pool3.
-    dropout_rate: float = 0.5  # After fc6 and fc7.
-    full_margin: bool = False  # Of the encoder, for its maps before pool3.
-    dtype: jnp.dtype | None = None  # Of the encoder; scores are at least float32.
-    param_dtype: jnp.dtype = jnp.float32
-    axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
-    bn_momentum: float = 0.9
-    bn_epsilon: float = 1e-5
-    freeze_batch_norm: bool = False  # Running averages in training too, never updated.
-
-    def setup(self):
-        """Build the encoder; its layers stand beside those of the head."""
-        self._check_options()
-        self.encoder = vgg.VGG16(
-            padding=self.padding,
-            batch_norm=self.batch_norm,
-            batch_norm_fc=self.batch_norm_fc,
-            width=self.width,
-            fc_features=self.fc_features,
-            dropout_rate=self.dropout_rate,
-            full_margin=self.full_margin,
-            dtype=self.dtype,
-            param_dtype=self.param_dtype,
-            axis_name=self.axis_name,
-            bn_momentum=self.bn_momentum,
-            bn_epsilon=self.bn_epsilon,
-            freeze_batch_norm=self.freeze_batch_norm,
-        )
-        nn.share_scope(self, self.encoder)
+    skip_scales: tuple[float, ...] = (1.0, 1.0)  # Factors on the skips.
 
     @nn.compact
     def __call__(
@@ -87,12 +59,12 @@ class FCN(nn.Module):
         sizes: Array | None = None,
         train: bool = False,
         example_ids: Array | None = None,
-    ) -> Array:
+    ) -> Array | dict[str, Array]:
         """Score every pixel.
 
         Args:
-            images: Preprocessed images, [N, H, W, 3] floating point, H, W >= 1. The
-                weights of the Caffe nets want BGR minus the mean, [-123, 151]
+            images: Preprocessed images, [N, H, W, channels] floating point; H, W >= 1.
+                The weights of the Caffe nets want BGR minus the mean, [-123, 151]
                 (`fcn_jax.preprocess`).
             sizes: True (height, width) of every example, [N, 2] integer, where images
                 were padded at the bottom and right to one shape; None where they fill
@@ -104,54 +76,84 @@ class FCN(nn.Module):
                 None: 0 .. N-1.
 
         Returns:
-            Logits, [N, H, W, num_classes] float32 (float64 if computed in float64).
+            Logits, [N, H, W, num_classes] float32 (float64 if computed in float64); by
+            head where `num_classes` is.
 
         Raises:
             TypeError: If images are not floating point or sizes not integer.
-            ValueError: If images are not [N, H, W, 3] with H, W >= 1, or sizes do not
+            ValueError: If images are not [N, H, W, channels], or sizes do not
                 fit them.
         """
-        inputs.check_images(images)
+        inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
-        offsets = crop_offsets(self.skips, self.padding)
-        scores = self._score(features, "fc7", "score_fr")
-        size = features.sizes["fc7"]
-        scores = extents.mask(scores, size)  # Its bias reaches beyond the true extent.
-        factor, name = STRIDE, "upscore2"
-        for skip, scale in zip(self.skips, self.skip_scales, strict=False):
-            upscored = self._upsample(scores, 2, name)
-            skipped = self._score(features, skip, f"score_{skip}", scale)
-            offset = offsets[f"score_{skip}"]
-            if offset >= 0:
-                size = extents.after_upsampling(size, *_kernel(2))
-                skipped = cropping.crop(skipped, offset, upscored.shape[1:3])
-            else:
-                size = features.sizes[skip]
-                upscored = cropping.crop(upscored, -offset, skipped.shape[1:3])
-            scores = extents.mask(upscored + skipped, size)
-            factor, name = factor // 2, f"upscore_{skip}"
-        name = _last_upscore(self.skips)
-        upscored = self._upsample(scores, factor, name)
-        return cropping.crop(upscored, offsets[name], images.shape[1:3])
+        steps = upsampling_steps(self.encoder, self.skips)
+        return self.by_head(
+            {
+                head: self._logits(features, steps, images.shape[1:3], head, count)
+                for head, count in self.heads.items()
+            }
+        )
 
-    def _score(self, features, layer, name, scale=1.0):
-        score = layers.Score(self.num_classes, param_dtype=self.param_dtype, name=name)
+    def _logits(self, features, steps, image_size, head, count):
+        """The logits of one head, [N, H, W, count]."""
+        top = self.encoder.top
+        scores = self._score(features, top, layer_name("score_fr", head), count)
+        size = features.sizes[top]
+        scores = extents.mask(scores, size)  # Its bias reaches beyond the true extent.
+        for step, scale in zip(steps[:-1], self.skip_scales, strict=False):
+            upscored = self._upsample(scores, step, head)
+            name = layer_name(f"score_{step.skip}", head)
+            skipped = self._score(features, step.skip, name, count, scale)
+            if step.offset >= 0:
+                size = extents.after_upsampling(size, step.kernel_size, step.factor)
+                skipped = cropping.crop(skipped, step.offset, upscored.shape[1:3])
+            else:
+                size = features.sizes[step.skip]
+                upscored = cropping.crop(upscored, -step.offset, skipped.shape[1:3])
+            scores = extents.mask(upscored + skipped, size)
+        upscored = self._upsample(scores, steps[-1], head)
+        return cropping.crop(upscored, steps[-1].offset, image_size)
+
+    def _score(self, features, layer, name, count, scale=1.0):
+        score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
 
-    def _upsample(self, scores, factor, name):
-        learned = self.upsampling == "learned" or (
-            self.upsampling == "learned_2x" and factor == 2
-        )
+    def _upsample(self, scores, step, head):
         upscore = layers.Upscore(
-            *_kernel(factor), learned, param_dtype=self.param_dtype, name=name
+            step.kernel_size,
+            step.factor,
+            self._learns(step),
+            param_dtype=self.encoder.param_dtype,
+            name=layer_name(step.name, head),
         )
         return upscore(scores)
 
-    def _check_options(self):
-        if self.padding not in PADDINGS:
+    def _learns(self, step):
+        """Whether the kernel of an upsampling is a parameter."""
+        return self.upsampling == "learned" or (
+            self.upsampling == "learned_2x" and bool(step.skip)
+        )
+
+    def fixed_upsampling(self) -> dict[str, int]:
+        """Kernel sizes of the upsampling layers that hold no parameters, by name."""
+        return {
+            layer_name(step.name, head): step.kernel_size
+            for head in self.heads
+            for step in reversed(upsampling_steps(self.encoder, self.skips))
+            if not self._learns(step)
+        }
+
+    def check_options(self) -> None:
+        """Refuse options that no FCN has.
+
+        Raises:
+            ValueError: Naming the option and its values.
+        """
+        padding = getattr(self.encoder, "padding", PADDINGS[0])
+        if padding not in PADDINGS:
             raise ValueError(
-                f"padding={self.padding!r} is not known; choose one of "
+                f"padding={padding!r} is not known; choose one of "
                 f"{', '.join(PADDINGS)}."
             )
         if self.upsampling not in layers.UPSAMPLINGS:
@@ -159,7 +161,6 @@ class FCN(nn.Module):
                 f"upsampling={self.upsampling!r} is not known; choose one of "
                 f"{', '.join(layers.UPSAMPLINGS)}."
             )
-        inputs.check_num_classes(self.num_classes)
         if len(self.skip_scales) < len(self.skips):
             raise ValueError(
                 f"skip_scales={tuple(self.skip_scales)} has {len(self.skip_scales)} "
@@ -175,54 +176,100 @@ class FCN32s(FCN):
 class FCN16s(FCN):
     """FCN-16s: the scores of fc7 and of pool4."""
 
-    skips = ("pool4",)
+    skips: tuple[str, ...] = ("pool4",)
 
 
 class FCN8s(FCN):
     """FCN-8s: the scores of fc7, of pool4 and of pool3; trained in stages."""
 
-    skips = ("pool4", "pool3")
+    skips: tuple[str, ...] = ("pool4", "pool3")
 
 
 class FCN8sAtOnce(FCN8s):
     """FCN-8s trained in one stage, its skips scaled down so that scores stay level."""
 
-    skip_scales: tuple[float, float] = (1e-2, 1e-4)
+    skip_scales: tuple[float, ...] = (1e-2, 1e-4)
 
 
-def crop_offsets(skips: tuple[str, ...], padding: str) -> dict[str, int]:
-    """Where maps are cropped so that their cells lie over each other.
+class UpsamplingStep(NamedTuple):
+    """One upsampling of scores, and where the result lies on what it meets."""
+
+    name: str  # Of the layer: "upscore2", "upscore_pool4", "upscore8".
+    kernel_size: int
+    factor: int
+    skip: str  # Encoder layer whose scores are added then; "": none, it is the last.
+    # Row and column at which the crop of the skip's scores to the size of the upsampled
+    # ones starts, or, if negative, minus that at which the crop of those starts; of the
+    # last, the row and column of the image's first pixel.
+    offset: int
+
+
+def upsampling_steps(
+    encoder: Encoder, skips: Sequence[str]
+) -> tuple[UpsamplingStep, ...]:
+    """How the scores of an encoder's top come to the image.
+
+    Kernels are twice as large as their factor, or a pixel less where only that lays
+    cells over each other (63 for stride 32, as in FCN-AlexNet).
 
     Args:
-        skips: Encoder layers that are scored, coarsest first.
-        padding: "caffe" or "same".
+        encoder: Whose layers are scored.
+        skips: Its layers that are scored too, coarsest first.
 
     Returns:
-        For score_<skip> the row and column at which its crop to the size of the
-        upsampled scores starts, or, if negative, minus that at which the crop of those
-        to the size of the skip starts; for the last upsampling the row and column of
-        the image's first pixel.
+        One for each skip, and one for the image.
+
+    Raises:
+        ValueError: If a skip is no layer of the encoder, or maps lie such that no
+            kernel aligns them.
 
     References:
         Caffe, python/caffe/coord_map.py.
     """
-    coordinates = vgg.coordinate_maps(padding)
-    path, factor, offsets = coordinates["fc7"], STRIDE, {}
+    coordinates = encoder.coordinate_maps()
     for skip in skips:
-        path = path.then(cropping.upsample_map(*_kernel(2)))
-        offset = cropping.crop_offset(path, coordinates[skip])
-        offsets[f"score_{skip}"] = offset
-        path = path if offset >= 0 else coordinates[skip]
-        factor //= 2
-    path = path.then(cropping.upsample_map(*_kernel(factor)))
-    image = cropping.CoordinateMap(1, 0)
-    return offsets | {_last_upscore(skips): cropping.crop_offset(image, path)}
+        if skip not in coordinates:
+            raise ValueError(
+                f"skip {skip!r} is no layer of {type(encoder).__name__}; "
+                f"{messages.suggestion(skip, coordinates)} Its layers are "
+                f"{', '.join(coordinates)}."
+            )
+    path, found = coordinates[encoder.top], []
+    for i, skip in enumerate(skips):
+        factor = int(coordinates[skip].scale / path.scale)
+        name = f"upscore_{skips[i - 1]}" if i else f"upscore{factor}"
+        kernel_size, upsampled = _aligned(path, factor, coordinates[skip])
+        offset = cropping.crop_offset(upsampled, coordinates[skip])
+        found.append(UpsamplingStep(name, kernel_size, factor, skip, offset))
+        path = upsampled if offset >= 0 else coordinates[skip]
+    image = cropping.CoordinateMap(Fraction(1), Fraction(0))
+    factor = int(1 / Fraction(path.scale))
+    kernel_size, upsampled = _aligned(path, factor, image)
+    name = f"upscore{factor}" if skips else "upscore"
+    offset = cropping.crop_offset(image, upsampled)
+    return (*found, UpsamplingStep(name, kernel_size, factor, "", offset))
 
 
-def _kernel(factor):
-    """Kernel size and stride of an upsampling."""
-    return 2 * factor, factor
+def _aligned(path, factor, reference):
+    """The kernel size that lays upsampled cells on those of a reference."""
+    for kernel_size in (2 * factor, 2 * factor - 1):
+        upsampled = path.then(cropping.upsample_map(kernel_size, factor))
+        if (upsampled.shift - reference.shift) % 1 == 0:
+            return kernel_size, upsampled
+    return 2 * factor, path.then(cropping.upsample_map(2 * factor, factor))
 
 
-def _last_upscore(skips):
-    return f"upscore{STRIDE >> len(skips)}" if skips else "upscore"
+def crop_offsets(encoder: Encoder, skips: Sequence[str]) -> dict[str, int]:
+    """The offsets of `upsampling_steps`, as the Caffe nets have them.
+
+    Args:
+        encoder: Whose layers are scored.
+        skips: Its layers that are scored too, coarsest first.
+
+    Returns:
+        That of score_<skip> for every skip, and that of the last upsampling, by name.
+    """
+    return {
+        f"score_{step.skip}" if step.skip else step.name: step.offset
+        for step in upsampling_steps(encoder, skips)
+    }

@@ -1,5 +1,8 @@
 """What every network asks of its arguments."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -8,17 +11,32 @@ from fcn_jax.ops import extents
 Array = jax.Array
 
 
-def check_images(images: Array) -> None:
+def example_image(model: Any, least: int = 1) -> Array:
+    """A black image, [1, side, side, channels] float32, to initialise a network with.
+
+    Args:
+        model: A network.
+        least: The least side, pixels; larger where the network needs it.
+    """
+    side = max(least, getattr(model, "smallest_image", 1))
+    return jnp.zeros((1, side, side, getattr(model, "channels", 3)), jnp.float32)
+
+
+def check_images(images: Array, channels: int = 3) -> None:
     """Refuse what no network takes for a batch of preprocessed images.
+
+    Args:
+        images: Said to be [N, H, W, channels].
+        channels: What the network takes.
 
     Raises:
         TypeError: If images are not floating point.
-        ValueError: If images are not [N, H, W, 3] with H, W >= 1.
+        ValueError: If images are not [N, H, W, channels] with H, W >= 1.
     """
-    if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape[1:3]:
+    if images.ndim != 4 or images.shape[-1] != channels or 0 in images.shape[1:3]:
         raise ValueError(
-            f"images have shape {tuple(images.shape)}; expected [N, H, W, 3] with "
-            f"H, W >= 1 (for a single image pass image[None])."
+            f"images have shape {tuple(images.shape)}; expected [N, H, W, {channels}] "
+            f"with H, W >= 1 (for a single image pass image[None])."
         )
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise TypeError(
@@ -37,14 +55,27 @@ def check_sizes(sizes: Array | None, images: Array) -> Array | None:
     return sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
 
 
-def check_num_classes(num_classes: int) -> None:
-    """Refuse fewer classes than one.
+def check_num_classes(num_classes: int | Mapping[str, int]) -> None:
+    """Refuse fewer classes than one, and heads without a name.
+
+    Args:
+        num_classes: A number, or one for each head.
 
     Raises:
-        ValueError: If `num_classes` is not positive.
+        ValueError: If a number is not positive, or a head has no name.
     """
-    if num_classes < 1:
-        raise ValueError(
-            f"num_classes={num_classes} is not positive; pass the number of classes, "
-            f"background included (21 for VOC)."
-        )
+    if isinstance(num_classes, Mapping):
+        if not num_classes or "" in num_classes:
+            raise ValueError(
+                f"num_classes={dict(num_classes)}: expected a number for each head, by "
+                f"its name, such as {{'semantic': 33, 'geometric': 3}}."
+            )
+        counts = list(num_classes.values())
+    else:
+        counts = [num_classes]
+    for count in counts:
+        if count < 1:
+            raise ValueError(
+                f"num_classes={count} is not positive; pass the number of classes, "
+                f"background included (21 for VOC)."
+            )

@@ -15,7 +15,7 @@ UPSAMPLINGS = ("fixed", "learned", "learned_2x")
 
 
 class Conv(nn.Module):
-    """Convolution of stride 1 with bias, [N, h, w, I] -> [N, h', w', O].
+    """Convolution with bias, [N, h, w, I] -> [N, h', w', O].
 
     Weights are drawn as He et al. 2015 (arXiv:1502.01852) propose for nets of ReLUs, a
     normal distribution of variance 2 / fan_in (truncated at two standard deviations);
@@ -26,6 +26,9 @@ class Conv(nn.Module):
     features: int  # Output channels.
     kernel_size: int  # Side of the kernel.
     pad: int = 0  # Zeros added on every side.
+    stride: int = 1  # Step of the window, pixels.
+    groups: int = 1  # Parts that the channels are split into.
+    dilation: int = 1  # Distance between the taps of a kernel, pixels.
     param_dtype: jnp.dtype = jnp.float32
     precision: jax.lax.Precision | None = None
     kernel_init: Callable = nn.initializers.he_normal()
@@ -39,9 +42,20 @@ class Conv(nn.Module):
             train_bias: False holds the bias out of the gradient.
 
         Returns:
-            Maps, [N, h + 2 pad - kernel_size + 1, w + ..., O].
+            Maps, [N, (h + 2 pad - k) // stride + 1, ..., O] with a window of
+            k = dilation (kernel_size - 1) + 1.
+
+        Raises:
+            ValueError: If the groups do not divide the channels.
         """
-        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        if x.shape[-1] % self.groups or self.features % self.groups:
+            raise ValueError(
+                f"convolution {self.name!r}: {x.shape[-1]} input and {self.features} "
+                f"output channels cannot be split into {self.groups} groups; choose "
+                f"counts that the groups divide."
+            )
+        inputs = x.shape[-1] // self.groups
+        shape = (self.kernel_size, self.kernel_size, inputs, self.features)
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         bias = self.param(
             "bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype
@@ -51,12 +65,22 @@ class Conv(nn.Module):
         x = convolution.conv_general_dilated(
             x,
             kernel.astype(x.dtype),
-            window_strides=(1, 1),
+            window_strides=(self.stride, self.stride),
             padding=((self.pad, self.pad), (self.pad, self.pad)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
             precision=self.precision,
+            **self._options(),
         )
         return x + bias.astype(x.dtype)[None, None, None]
+
+    def _options(self):
+        """Of a convolution that is more than a window moved by a pixel."""
+        options = {}
+        if self.dilation != 1:
+            options["rhs_dilation"] = (self.dilation, self.dilation)
+        if self.groups != 1:
+            options["feature_group_count"] = self.groups
+        return options
 
 
 class Deconv(nn.Module):

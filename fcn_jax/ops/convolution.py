@@ -86,7 +86,8 @@ def conv_general_dilated(
         )
 
     kh, kw, channels, _ = rhs.shape
-    if tuple(window_strides) != (1, 1):
+    plain = not options.keys() & {"rhs_dilation", "feature_group_count"}
+    if tuple(window_strides) != (1, 1) or not plain:
         return native(lhs, rhs)
     if kh * kw <= _LARGEST_NATIVE_WINDOW:
         padding = tuple(map(tuple, padding))

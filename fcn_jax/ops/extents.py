@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcn_jax.ops import window_pooling
+
 Array = jax.Array
 
 
@@ -50,17 +52,14 @@ def mask(x: Array, sizes: Array | None) -> Array:
     return jnp.where(valid(sizes, x.shape[1], x.shape[2]), x, jnp.zeros((), x.dtype))
 
 
-def after_window(
+def after_convolution(
     sizes: Array | None, kernel_size: int, stride: int = 1, pad: int = 0
 ) -> Array | None:
-    """Extents after a convolution or a pooling, by Caffe's rounding rules.
-
-    A convolution rounds down, which for stride 1 is no rounding; poolings (here: any
-    layer with a stride) round up.
+    """Extents after a convolution, which rounds down.
 
     Args:
         sizes: True (height, width) before the layer, [N, 2] integer, or None.
-        kernel_size: Side of the window.
+        kernel_size: Side of the window (dilation (k - 1) + 1 where it is dilated).
         stride: Step of the window.
         pad: Zeros added on every side.
 
@@ -69,7 +68,26 @@ def after_window(
     """
     if sizes is None:
         return None
-    return -((kernel_size - 2 * pad - sizes) // stride) + 1
+    return (sizes + 2 * pad - kernel_size) // stride + 1
+
+
+def after_window(
+    sizes: Array | None, kernel_size: int, stride: int = 1, pad: int = 0
+) -> Array | None:
+    """Extents after a pooling, by Caffe's rounding: up, but no window in the padding.
+
+    Args:
+        sizes: True (height, width) before the layer, [N, 2] integer, or None.
+        kernel_size: Side of the window.
+        stride: Step of the window.
+        pad: Pixels by which windows reach over the near edge.
+
+    Returns:
+        True (height, width) after it, [N, 2], or None.
+    """
+    if sizes is None:
+        return None
+    return window_pooling.pooled_size(sizes, kernel_size, stride, pad)
 
 
 def after_upsampling(

@@ -16,6 +16,7 @@ from flax import linen as nn
 from flax import struct
 
 from fcn_jax.evaluation import metrics
+from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.training import losses, optim
@@ -51,8 +52,7 @@ class TrainState(struct.PyTreeNode):
 
 def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
     """Fresh variables of a model, the same for the same seed on any machine size."""
-    side = max(32, getattr(model, "smallest_image", 1))
-    image = jnp.zeros((1, side, side, 3), jnp.float32)
+    image = inputs.example_image(model, least=32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
     return init(jax.random.key(seed))
 
@@ -219,7 +219,7 @@ def batch_statistics(
     """
     # The batch takes the place of the running averages; nothing is dropped. A CRF
     # behind the network has no statistics.
-    model = getattr(model, "network", model).clone(
+    model = model.network.with_encoder(
         bn_momentum=0.0,
         dropout_rate=0.0,
         freeze_batch_norm=False,

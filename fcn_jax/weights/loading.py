@@ -80,7 +80,7 @@ def load_weights(
             f"{', '.join(BN_FORMS)}, or None to tell by the file."
         )
     file = formats.read(path)
-    source = names.understand(file.arrays, file.format)
+    source = names.understand(file.arrays, file.format, type(model.network.encoder))
     placement = Placement(path, model, file, source)
     placement.match()
     placement.check_upsampling()

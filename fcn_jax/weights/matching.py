@@ -6,14 +6,11 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.models.encoders import vgg
 from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.reports import Report
 
-# Layers that VGG-16 trained on ImageNet has in common with every net here.
-_TRUNK = frozenset(layer.name for layer in vgg.layer_list() if layer.stride == 1)
 _SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
 
 
@@ -22,7 +19,10 @@ class Placement:
 
     def __init__(self, path, model, file, source):
         self.path, self.model, self.file, self.source = path, model, file, source
-        self.net = getattr(model, "network", model)  # Without a CRF behind it.
+        self.net = model.network  # Without a CRF behind it.
+        convolutions = [x.name for x in self.net.encoder.layers() if x.kind == "conv"]
+        # Layers that a classifier trained on ImageNet has in common with the net.
+        self.trunk, self.first = frozenset(convolutions), convolutions[0]
         self.shapes = variables_of.shapes(model)
         self.values: dict[str, np.ndarray] = {}
         self.mismatched, self.notes = [], []
@@ -58,7 +58,7 @@ class Placement:
 
     def check_upsampling(self):
         """Kernels of a net whose upsampling is fixed must be bilinear."""
-        sizes = variables_of.fixed_upsampling(self.net)
+        sizes = self.net.fixed_upsampling()
         for entry in self.fixed:
             layer = entry.target.split("/")[1]
             kernel = entry.array
@@ -151,7 +151,7 @@ class Placement:
             )
             return
         for name in wanted:
-            value = 0.0 if name.endswith("/mean") else 1.0 - self.net.bn_epsilon
+            value = 0.0 if name.endswith("/mean") else 1.0 - self.net.encoder.bn_epsilon
             self.values[name] = np.full(self.shapes[name].shape, value)
         self.notes.append(
             "the statistics of BatchNorm are folded into its scale and shift; to train "
@@ -176,7 +176,7 @@ class Placement:
             )
             return
         self.values[deconv], self.values[last] = surgery.hand_scores_on(
-            score, shape, channels, whole=self.net.padding == "valid"
+            score, shape, channels, whole=self.net.encoder.padding == "valid"
         )
         self.unplaced.remove(found[0].source)
         self.notes.append("the decoder starts with the scores of score_fr")
@@ -185,7 +185,7 @@ class Placement:
         """Rewrite the first layer for images preprocessed as the net's will be."""
         source = inputs or provenance.inputs(self.path, self.file, self.source)
         source = source or preprocessing
-        kernel, bias = "params/conv1_1/kernel", "params/conv1_1/bias"
+        kernel, bias = (f"params/{self.first}/{part}" for part in ("kernel", "bias"))
         same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
         if kernel not in self.values or same:
             return
@@ -198,7 +198,7 @@ class Placement:
         if old is not None or new_bias.any():
             self.values[bias] = new_bias
         self.notes.append(
-            f"conv1_1 rewritten from {source.name} to {preprocessing.name} images "
+            f"{self.first} rewritten from {source.name} to {preprocessing.name} images "
             f'(if it was trained on those, say inputs="{preprocessing.name}")'
         )
 
@@ -243,12 +243,12 @@ class Placement:
         collection, layer = name.split("/")[:2]
         if collection == "batch_stats" and self.lacks_statistics:
             return True
-        return layer not in _TRUNK and self._is_trunk()
+        return layer not in self.trunk and self._is_trunk()
 
     def _is_trunk(self):
         """Whether the file is VGG-16 alone, trained on ImageNet."""
         layers = {entry.target.split("/")[1] for entry in self.source.entries}
-        return all(layer in _TRUNK or layer.startswith("bn") for layer in layers)
+        return all(layer in self.trunk or layer.startswith("bn") for layer in layers)
 
     def advice(self):
         """What to do about a net that does not fit."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from fcn_jax.models.encoders import vgg
+from fcn_jax.models.encoders import VGG16, Encoder
 
 # Whose names a file has.
 CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
@@ -69,40 +69,6 @@ class Source:
     record: Mapping[str, np.ndarray]
 
 
-def _trunk() -> list[str]:
-    """conv1_1 ... conv5_3, as VGG-16 has them."""
-    return [
-        layer.name
-        for layer in vgg.layer_list()
-        if layer.stride == 1 and layer.name.startswith("conv")
-    ]
-
-
-def _torchvision(batch_norm: bool) -> dict[str, str]:
-    """Names of torchvision's vgg16 or vgg16_bn: "features.0" -> "conv1_1"."""
-    found, index = {}, 0
-    for stage, channels in enumerate(vgg.STAGES, start=1):
-        for i in range(1, len(channels) + 1):
-            found[f"features.{index}"] = f"conv{stage}_{i}"
-            if batch_norm:
-                found[f"features.{index + 1}"] = f"bn{stage}_{i}"
-            index += 3 if batch_norm else 2  # Convolution, (BatchNorm,) ReLU.
-        index += 1  # Pooling.
-    return found | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
-
-
-_VGG16, _VGG16_BN = _torchvision(False), _torchvision(True)
-
-_KERAS = {
-    f"block{stage}_conv{i}": f"conv{stage}_{i}"
-    for stage, channels in enumerate(vgg.STAGES, start=1)
-    for i in range(1, len(channels) + 1)
-} | {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-# Keras 3 numbers the layers of a class instead: conv2d, conv2d_1, ..., dense_2.
-_KERAS_NUMBERED = {
-    f"conv2d_{i}" if i else "conv2d": name for i, name in enumerate(_trunk())
-} | {"dense": "fc6", "dense_1": "fc7", "dense_2": "fc8"}
-
 # Other names of ours: the CVPR nets, RGB-D, the layer of DeconvNet's release.
 _ALIASES = {
     "score-fr": "score_fr",
@@ -146,12 +112,17 @@ def is_transposed(layer: str) -> bool:
     return bool(_TRANSPOSED.search(layer))
 
 
-def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
+def understand(
+    arrays: Mapping[str, np.ndarray],
+    file_format: str,
+    encoder: type[Encoder] = VGG16,
+) -> Source:
     """Find out whose names these are, and what they are of our nets.
 
     Args:
         arrays: What a reader returned.
         file_format: Its module's name, such as "caffemodel".
+        encoder: Of the net that they are for; it knows what others call its layers.
 
     Returns:
         The arrays under our names.
@@ -162,7 +133,8 @@ def understand(arrays: Mapping[str, np.ndarray], file_format: str) -> Source:
         record = {n: x for n, x in arrays.items() if n.startswith(f"{RECORD}/")}
         arrays = {name: x for name, x in arrays.items() if name not in record}
     split = {name: _split(name, style) for name in arrays}
-    table = _table(style, {layer for layer, _ in split.values()})
+    layers = {layer for layer, _ in split.values()}
+    table = encoder.foreign_names(style, layers)
     entries, unused, unknown, extra = [], [], [], {}
     for name, (theirs, part) in split.items():
         layer = table.get(theirs, theirs)
@@ -207,15 +179,6 @@ def _style(arrays: Iterable[str], file_format: str) -> str:
             return TENSORFLOW
         return CHAINER if any(name.endswith("/W") for name in arrays) else FLAX
     return TORCHVISION if "features.0.weight" in arrays else PYTORCH
-
-
-def _table(style: str, layers: set[str]) -> Mapping[str, str]:
-    """From the names of a file's layers to ours, where they differ."""
-    if style == TORCHVISION:
-        return _VGG16_BN if "features.1" in layers else _VGG16
-    if style == KERAS:
-        return _KERAS_NUMBERED if "conv2d" in layers else _KERAS
-    return {}
 
 
 def _split(name: str, style: str) -> tuple[str, str]:

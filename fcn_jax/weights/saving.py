@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from fcn_jax import models
 from fcn_jax.models import MODELS
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
@@ -127,7 +128,7 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
                 (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
             )
         found[f"{layer}.{_PARTS[part]}"] = np.ascontiguousarray(x)
-    for layer, size in variables_of.fixed_upsampling(model).items():
+    for layer, size in model.fixed_upsampling().items():
         kernel = bilinear.bilinear_kernel(size, model.num_classes)
         dtype = found["score_fr.weight"].dtype
         found[f"{layer}.weight"] = np.ascontiguousarray(
@@ -157,7 +158,7 @@ def describe(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
     return {
         "model": model_name(model),
         "num_classes": str(model.num_classes),
-        "padding": model.padding,
+        "padding": models.options_of(model).get("padding", ""),
         **provenance.to_text(model, preprocessing),
     }
 
@@ -175,7 +176,9 @@ _RUN_OPTIONS = (
 
 def _run_metadata(model, preprocessing):
     options = {
-        name: value for name, value in vars(model).items() if name in _RUN_OPTIONS
+        name: value
+        for name, value in models.options_of(model).items()
+        if name in _RUN_OPTIONS
     }
     return {
         "preprocessing": preprocessing.to_dict(),

@@ -6,7 +6,8 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import numpy as np
+
+from fcn_jax.models import inputs
 
 
 def shapes(model: nn.Module) -> dict[str, jax.ShapeDtypeStruct]:
@@ -66,20 +67,7 @@ def taken_from(
     return {name: found[name] for name in names}
 
 
-def fixed_upsampling(model: nn.Module) -> dict[str, int]:
-    """Kernel sizes of the upsampling layers of an FCN that hold no parameters."""
-    skips = getattr(type(model), "skips", None)
-    if skips is None or model.upsampling == "learned":
-        return {}
-    factor = 32 >> len(skips)
-    found = {"upscore" if not skips else f"upscore{factor}": 2 * factor}
-    if model.upsampling == "fixed":
-        found |= dict.fromkeys(("upscore2", "upscore_pool4")[: len(skips)], 4)
-    return found
-
-
 def _init(model):
     """`model.init` as a function of a key, and a key."""
-    side = getattr(model, "smallest_image", 1)
-    image = np.zeros((1, side, side, 3), np.float32)
+    image = inputs.example_image(model)
     return lambda key: model.init(key, image, train=False), jax.random.key(0)

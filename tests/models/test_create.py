@@ -10,7 +10,8 @@ from fcn_jax.models import fcn
 def test_create_makes_the_named_class():
     model = fcn_jax.models.create("fcn8s", 11, padding="same", width=0.5)
     assert isinstance(model, fcn.FCN8s)
-    assert (model.num_classes, model.padding, model.width) == (11, "same", 0.5)
+    encoder = model.encoder
+    assert (model.num_classes, encoder.padding, encoder.width) == (11, "same", 0.5)
     assert fcn_jax.models.create("fcn32s").num_classes == 21
 
 
@@ -33,7 +34,7 @@ def test_unknown_attribute_of_the_package():
 def test_unknown_option():
     message = (
         r"option 'paddin' of model 'fcn8s' is not known \(did you mean 'padding'\?\); "
-        r"its options are padding, batch_norm, .*freeze_batch_norm\."
+        r"its options are upsampling, skip_scales, dropout_rate, .*full_margin\."
     )
     with pytest.raises(ValueError, match=message):
         fcn_jax.models.create("fcn8s", paddin="same")

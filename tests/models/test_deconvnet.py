@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax.models import deconvnet, initializers
+from fcn_jax.models import initializers
+from fcn_jax.models.encoders import vgg
 from tests.support import cases
 
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
@@ -198,6 +199,6 @@ def test_unknown_options_and_no_classes_are_refused():
 
 
 def test_smallest_image():
-    assert deconvnet.SMALLEST_VALID == 193
+    assert vgg.SMALLEST_VALID == 193
     assert fcn_jax.create("deconvnet").smallest_image == 193
     assert fcn_jax.create("deconvnet", padding="same").smallest_image == 1

@@ -46,7 +46,7 @@ def test_parameter_table(table):
 
 
 def test_crop_offsets_of_the_published_nets():
-    assert {skips: fcn.crop_offsets(skips, "caffe") for skips in SKIPS} == {
+    assert {skips: fcn.crop_offsets(vgg.VGG16(), skips) for skips in SKIPS} == {
         (): {"upscore": 19},
         ("pool4",): {"score_pool4": 5, "upscore16": 27},
         ("pool4", "pool3"): {"score_pool4": 5, "score_pool3": 9, "upscore8": 31},
@@ -54,7 +54,9 @@ def test_crop_offsets_of_the_published_nets():
 
 
 def test_same_padding_crops_the_upsampled_map():
-    assert {skips: fcn.crop_offsets(skips, "same") for skips in SKIPS} == {
+    assert {
+        skips: fcn.crop_offsets(vgg.VGG16(padding="same"), skips) for skips in SKIPS
+    } == {
         (): {"upscore": 16},
         ("pool4",): {"score_pool4": -1, "upscore16": 8},
         ("pool4", "pool3"): {"score_pool4": -1, "score_pool3": -1, "upscore8": 4},
@@ -65,10 +67,10 @@ def test_same_padding_crops_the_upsampled_map():
 def test_offsets_as_a_function_of_the_padding(monkeypatch, pad):
     """P-81, P-73 and P-69; those of the skips do not depend on it."""
     monkeypatch.setitem(vgg.PADDINGS, "caffe", (pad, 0))
-    last = [list(fcn.crop_offsets(skips, "caffe").values())[-1] for skips in SKIPS]
+    last = [list(fcn.crop_offsets(vgg.VGG16(), skips).values())[-1] for skips in SKIPS]
     assert last == [pad - 81, pad - 73, pad - 69]
-    assert fcn.crop_offsets(SKIPS[-1], "caffe")["score_pool4"] == 5
-    assert fcn.crop_offsets(SKIPS[-1], "caffe")["score_pool3"] == 9
+    assert fcn.crop_offsets(vgg.VGG16(), SKIPS[-1])["score_pool4"] == 5
+    assert fcn.crop_offsets(vgg.VGG16(), SKIPS[-1])["score_pool3"] == 9
 
 
 def test_at_once_is_8s_with_smaller_score_weights():
@@ -223,7 +225,10 @@ def test_normalised_throughout_its_encoder_is_that_of_deconvnet():
     assert ours["params"].keys() >= {"bnfc6", "bnfc7"}
     theirs = cases.variable_shapes(
         fcn_jax.create(
-            "deconvnet", padding="same", width=fcn.width, fc_features=fcn.fc_features
+            "deconvnet",
+            padding="same",
+            width=fcn.encoder.width,
+            fc_features=fcn.encoder.fc_features,
         )
     )
     for collection in ("params", "batch_stats"):
@@ -277,7 +282,7 @@ def test_bfloat16_stays_near_float32(padding):
     variables = cases.random_variables(model)
     images = cases.random_images((1, 30, 41))
     wide = evaluate(model, variables, images)
-    narrow = evaluate(model.clone(dtype=jnp.bfloat16), variables, images)
+    narrow = evaluate(model.with_encoder(dtype=jnp.bfloat16), variables, images)
     assert narrow.dtype == jnp.float32
     # 2**-8 a rounding, some dozen layers.
     np.testing.assert_allclose(narrow, wide, atol=0.1 * np.abs(wide).max())
@@ -344,4 +349,4 @@ def test_a_scale_for_every_skip():
 
 def test_classes_hold_their_skips():
     assert fcn.FCN32s.skips == ()
-    assert fcn.FCN8sAtOnce().skip_scales == (0.01, 0.0001)
+    assert fcn_jax.create("fcn8s_atonce").skip_scales == (0.01, 0.0001)

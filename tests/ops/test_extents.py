@@ -36,6 +36,7 @@ def test_without_sizes_nothing_happens():
     x = jnp.ones((1, 2, 2, 1))
     assert extents.mask(x, None) is x
     assert extents.after_window(None, 3) is None
+    assert extents.after_convolution(None, 3) is None
     assert extents.after_upsampling(None, 4, 2) is None
     extents.check(None, x.shape)
 
@@ -48,16 +49,31 @@ def test_mask_keeps_bfloat16():
 def test_extents_of_the_worked_shapes():
     """fcn.berkeleyvision.org's layers on 500x375, 1x1 and 499x333 images."""
     sizes = sizes_of((500, 375), (1, 1), (499, 333))
-    sizes = extents.after_window(sizes, 3, pad=100)
+    sizes = extents.after_convolution(sizes, 3, pad=100)
     np.testing.assert_array_equal(sizes, [[698, 573], [199, 199], [697, 531]])
     for _ in range(5):
-        sizes = extents.after_window(sizes, 3, pad=1)
+        sizes = extents.after_convolution(sizes, 3, pad=1)
         sizes = extents.after_window(sizes, 2, 2)
     np.testing.assert_array_equal(sizes, [[22, 18], [7, 7], [22, 17]])
-    sizes = extents.after_window(sizes, 7)
+    sizes = extents.after_convolution(sizes, 7)
     np.testing.assert_array_equal(sizes, [[16, 12], [1, 1], [16, 11]])
     sizes = extents.after_upsampling(sizes, 4, 2)
     np.testing.assert_array_equal(sizes, [[34, 26], [4, 4], [34, 24]])
+
+
+def test_convolutions_round_down_and_poolings_up():
+    sizes = sizes_of((7, 8), (9, 10))
+    ours = extents.after_convolution(sizes, 3, stride=2)
+    np.testing.assert_array_equal(ours, [[3, 3], [4, 4]])
+    ours = extents.after_window(sizes, 3, stride=2)
+    np.testing.assert_array_equal(ours, [[3, 4], [4, 5]])
+
+
+def test_no_pooling_window_lies_in_the_padding_alone():
+    """Caffe: 2x2 at stride 2, pad 1 of 2 pixels would be ceil(1) + 1 = 2, then 3."""
+    np.testing.assert_array_equal(
+        extents.after_window(sizes_of((2, 3)), 2, stride=2, pad=1), [[2, 2]]
+    )
 
 
 def test_check_takes_what_fits():

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 import fcn_jax.models
+from fcn_jax.models import inputs
 
 
 class Case(NamedTuple):
@@ -71,8 +72,7 @@ def quick_jit(fn):
 @functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
-    side = getattr(model, "smallest_image", 1)
-    image = jax.ShapeDtypeStruct((1, side, side, 3), jax.numpy.float32)
+    image = inputs.example_image(model)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 
 

@@ -22,7 +22,7 @@ READERS = {
 @pytest.mark.parametrize("name", READERS)
 def test_a_mutated_file_is_read_or_refused(tmp_path, name):
     whole, path = samples.whole()[name], tmp_path / "weights"
-    reader = importlib.import_module(f"fcn_jax.weights.{READERS[name]}")
+    reader = importlib.import_module(f"fcn_jax.weights.formats.{READERS[name]}")
     path.write_bytes(whole)
     assert formats.read(path).format == READERS[name]
     refused = 0

@@ -301,11 +301,11 @@ def test_scores_that_a_decoder_cannot_take(load, options):
     )
     arrays = foreign.pytorch(foreign.drawn(fcn))
     found, account = load(arrays, model, strict=False)
-    classes, channels = model.num_classes, round(64 * model.width)
+    classes, channels = model.num_classes, round(64 * model.encoder.width)
     assert (
         f"must be of the net's {classes} classes, and at most half as many as the "
         f"{channels} channels of its last stage, which must divide the "
-        f"{round(512 * model.width)} of fc6-deconv"
+        f"{round(512 * model.encoder.width)} of fc6-deconv"
     ) in " ".join(account.split())
     started = variables.start(model, ["params/fc6-deconv/kernel"])
     np.testing.assert_array_equal(

@@ -1,1 +1,8 @@
 """Encoders: image -> named features."""
+
+from fcn_jax.models.encoders.encoder import Encoder, Features, Layer
+from fcn_jax.models.encoders.vgg import VGG16
+
+ENCODERS: dict[str, type[Encoder]] = {"vgg16": VGG16}
+
+__all__ = ["ENCODERS", "VGG16", "Encoder", "Features", "Layer"]

@@ -5,20 +5,20 @@ References:
     Long et al. 2015, arXiv:1411.4038; fcn.berkeleyvision.org, voc-fcn*/train.prototxt.
 """
 
-from typing import NamedTuple
-
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
+import dataclasses
+from collections.abc import Mapping
 
 from fcn_jax.models import layers
-from fcn_jax.ops import cropping, extents, pooling, wide_padding
-
-Array = jax.Array
+from fcn_jax.models.encoders.encoder import Encoder, Layer
+from fcn_jax.ops import wide_padding
 
 # Channels of the convolutions of stages 1 to 5; a pooling follows every stage.
 STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 FC_FEATURES = 4096
+FC6_KERNEL = 7
+_POOL5_STRIDE = 32  # Image pixels per cell of pool5.
+# Side of the smallest image whose pool5 holds a window of fc6.
+SMALLEST_VALID = (FC6_KERNEL - 1) * _POOL5_STRIDE + 1
 
 # Padding of conv1_1 and of fc6. "caffe" pads the image by 100 pixels so that the 7x7
 # window of fc6 finds room in images of any size; "same" pads fc6 instead, and every
@@ -37,26 +37,12 @@ WIDENINGS = {
 }
 
 
-class Layer(NamedTuple):
-    """A line of the layer list."""
-
-    name: str  # As in the Caffe nets.
-    kernel_size: int
-    stride: int  # 1: convolution and ReLU; 2: max pooling.
-    pad: int  # Zeros (no pixels, where it is a pooling) added on every side.
-    features: int  # Output channels.
-
-
-class Features(NamedTuple):
-    """What the encoder knows of an image, by layer name (pool1 ... pool5, fc7)."""
-
-    maps: dict[str, Array]  # [N, h, w, F] of the compute dtype.
-    sizes: dict[str, Array | None]  # True extents of the maps, [N, 2], or None.
-    switches: dict[str, Array]  # Of pool1 ... pool5 if asked for, [N, h, w, F] uint8.
-
-
 def layer_list(
-    padding: str = "caffe", width: float = 1.0, fc_features: int = FC_FEATURES
+    padding: str = "caffe",
+    width: float = 1.0,
+    fc_features: int = FC_FEATURES,
+    batch_norm: bool = False,
+    batch_norm_fc: bool = False,
 ) -> tuple[Layer, ...]:
     """The layers from the image to fc7.
 
@@ -64,6 +50,8 @@ def layer_list(
         padding: A key of `PADDINGS`.
         width: Factor on all channel counts.
         fc_features: Channels of fc6 and fc7 before that factor.
+        batch_norm: Whether BatchNorm follows conv1_1 ... conv5_3.
+        batch_norm_fc: Whether it follows fc6 and fc7.
 
     Returns:
         conv1_1, conv1_2, pool1 ... pool5, fc6, fc7.
@@ -82,133 +70,115 @@ def layer_list(
         )
 
     first_pad, fc6_pad = PADDINGS[padding]
-    fc_channels = layers.scaled(fc_features, width)
     found = []
     for stage, channels in enumerate(STAGES, start=1):
         for i, features in enumerate(channels, start=1):
             pad = first_pad if (stage, i) == (1, 1) else 1
+            count = layers.scaled(features, width)
+            bn = f"bn{stage}_{i}" if batch_norm else ""
+            name = f"conv{stage}_{i}"
             found.append(
-                Layer(f"conv{stage}_{i}", 3, 1, pad, layers.scaled(features, width))
+                Layer(name, "conv", count, kernel_size=3, pad=pad, batch_norm=bn)
             )
-        found.append(Layer(f"pool{stage}", 2, 2, 0, layers.scaled(channels[-1], width)))
-    found.append(Layer("fc6", 7, 1, fc6_pad, fc_channels))
-    found.append(Layer("fc7", 1, 1, 0, fc_channels))
+        found.append(Layer(f"pool{stage}", "pool", kernel_size=2, stride=2))
+    for name, kernel_size, pad in (("fc6", FC6_KERNEL, fc6_pad), ("fc7", 1, 0)):
+        found.append(
+            Layer(
+                name,
+                "conv",
+                layers.scaled(fc_features, width),
+                kernel_size=kernel_size,
+                pad=pad,
+                batch_norm=f"bn{name}" if batch_norm_fc else "",
+                dropout=f"drop{name[-1]}",
+            )
+        )
     return tuple(found)
 
 
-def coordinate_maps(padding: str = "caffe") -> dict[str, cropping.CoordinateMap]:
-    """Where the pixels of the image lie in the map of every layer.
-
-    Args:
-        padding: A key of `PADDINGS`.
-
-    Returns:
-        The map from image coordinates to those of a layer, by layer name.
-    """
-    maps, path = {}, None
-    for layer in layer_list(padding):
-        window = cropping.window_map(layer.kernel_size, layer.stride, layer.pad)
-        path = window if path is None else path.then(window)
-        maps[layer.name] = path
-    return maps
-
-
-class VGG16(nn.Module):
+class VGG16(Encoder):
     """VGG-16 from conv1_1 to fc7, every convolution (+ BatchNorm) followed by ReLU.
 
-    With `sizes` everything outside the true extent of an example is set to zero before
-    the first and after every layer, which gives its features exactly the values that
-    they have for the image alone. Pooling needs no more: values are at least zero, and
-    every window that counts holds a true one.
-
-    With padding="caffe" what repeats in the margin around the image is computed once
-    (`ops.margins`), and pool1 and pool2 have less of it, unless BatchNorm counts every
-    pixel, switches are asked for, or `full_margin` is set.
+    With padding="caffe" what repeats in the padding around the image is computed once
+    (`ops.wide_padding`), and pool1 and pool2 have less of it, unless BatchNorm counts
+    every pixel, switches are asked for, or `full_margin` is set.
     """
 
     padding: str = "caffe"  # A key of PADDINGS.
     batch_norm: bool = False  # After conv1_1 ... conv5_3.
     batch_norm_fc: bool = False  # After fc6 and fc7.
-    width: float = 1.0
-    fc_features: int = FC_FEATURES
-    dropout_rate: float = 0.5  # After fc6 and fc7.
-    return_switches: bool = False
+    width: float = 1.0  # Factor on all channels.
+    fc_features: int = FC_FEATURES  # Channels of fc6 and fc7 before that factor.
     full_margin: bool = False  # Maps before pool3 as large as in the Caffe nets.
-    dtype: jnp.dtype | None = None  # Of the computation; None: that of the images.
-    param_dtype: jnp.dtype = jnp.float32
-    axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
-    bn_momentum: float = 0.9
-    bn_epsilon: float = 1e-5
-    bn_shift: float = 0.0  # At which the biases of BatchNorm start.
-    freeze_batch_norm: bool = False
 
-    @nn.compact
-    def __call__(
-        self,
-        images: Array,
-        sizes: Array | None = None,
-        *,
-        train: bool = False,
-        example_ids: Array | None = None,
-    ) -> Features:
-        """Encode.
-
-        Args:
-            images: Preprocessed images, [N, H, W, 3] floating point.
-            sizes: True (height, width) of every example, [N, 2] integer, or None.
-            train: Whether dropout drops and BatchNorm uses the statistics of the batch.
-            example_ids: Numbers that choose the dropout of every example, [N] integer.
-
-        Returns:
-            The features pool1 ... pool5 and fc7, with their extents.
-        """
-        narrow = self.padding == "caffe" and not (
-            self.full_margin or self.batch_norm or self.return_switches
+    def layers(self) -> tuple[Layer, ...]:
+        """conv1_1 ... pool5, fc6, fc7, with the padding as it is published."""
+        return layer_list(
+            self.padding,
+            self.width,
+            self.fc_features,
+            self.batch_norm,
+            self.batch_norm_fc,
         )
-        batch_statistics = train and not self.freeze_batch_norm
-        maps, map_sizes, switches = {}, {}, {}
-        x = images if self.dtype is None else images.astype(self.dtype)
-        x = extents.mask(x, sizes)
-        for layer in layer_list(self.padding, self.width, self.fc_features):
-            name, fully = layer.name, layer.name.startswith("fc")
-            pad = NARROW_PAD if narrow and name == "conv1_1" else layer.pad
-            sizes = extents.after_window(sizes, layer.kernel_size, layer.stride, pad)
-            if layer.stride > 1:
-                if self.return_switches:
-                    x, switches[name] = pooling.max_pool_with_switches(
-                        x, layer.kernel_size
-                    )
-                else:
-                    x = pooling.max_pool(x, layer.kernel_size)
-                if narrow and name in WIDENINGS:
-                    x = wide_padding.widen(x, sizes, WIDENINGS[name])
-                    sizes = wide_padding.after_widening(sizes, WIDENINGS[name])
-            else:
-                normalise = self.batch_norm_fc if fully else self.batch_norm
-                # The mean that BatchNorm takes away takes the bias along: its gradient
-                # is zero, or rounding noise at the price of a pass over all pixels.
-                x = layers.Conv(
-                    layer.features,
-                    layer.kernel_size,
-                    pad,
-                    param_dtype=self.param_dtype,
-                    name=name,
-                )(x, train_bias=not (normalise and batch_statistics))
-                if normalise:
-                    x = layers.BatchNorm(
-                        momentum=self.bn_momentum,
-                        epsilon=self.bn_epsilon,
-                        frozen=self.freeze_batch_norm,
-                        axis_name=self.axis_name,
-                        param_dtype=self.param_dtype,
-                        shift=self.bn_shift,
-                        name=f"bn{name.removeprefix('conv')}",
-                    )(x, sizes, train=train)
-                x = extents.mask(nn.relu(x), sizes)
-            if fully:
-                x = layers.Dropout(self.dropout_rate, name=f"drop{name[-1]}")(
-                    x, example_ids, train=train
-                )
-            if layer.stride > 1 or name == "fc7":
-                maps[name], map_sizes[name] = x, sizes
-        return Features(maps, map_sizes, switches)
+
+    @property
+    def smallest_image(self) -> int:
+        """The least height and width of an image, pixels."""
+        return SMALLEST_VALID if self.padding == "valid" else 1
+
+    @classmethod
+    def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
+        """Torchvision's vgg16 and vgg16_bn, Keras' VGG16, by name or by number."""
+        if convention == "torchvision":
+            return _torchvision(batch_norm="features.1" in layers)
+        if convention == "Keras":
+            return _keras_numbered() if "conv2d" in layers else _keras()
+        return {}
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether repeated padding is computed once."""
+        wide = self.full_margin or self.batch_norm or self.return_switches
+        return self.padding == "caffe" and not wide
+
+    def _convolve(self, layer, x, sizes, train, example_ids):
+        if self._narrow and layer.name == "conv1_1":
+            layer = dataclasses.replace(layer, pad=NARROW_PAD)
+        return super()._convolve(layer, x, sizes, train, example_ids)
+
+    def _pool(self, layer, x, sizes):
+        x, sizes, switch = super()._pool(layer, x, sizes)
+        if self._narrow and layer.name in WIDENINGS:
+            x = wide_padding.widen(x, sizes, WIDENINGS[layer.name])
+            sizes = wide_padding.after_widening(sizes, WIDENINGS[layer.name])
+        return x, sizes, switch
+
+
+def _torchvision(batch_norm: bool) -> dict[str, str]:
+    """Names of torchvision's vgg16 or vgg16_bn: "features.0" -> "conv1_1"."""
+    found, index = {}, 0
+    for stage, channels in enumerate(STAGES, start=1):
+        for i in range(1, len(channels) + 1):
+            found[f"features.{index}"] = f"conv{stage}_{i}"
+            if batch_norm:
+                found[f"features.{index + 1}"] = f"bn{stage}_{i}"
+            index += 3 if batch_norm else 2  # Convolution, (BatchNorm,) ReLU.
+        index += 1  # Pooling.
+    return found | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+
+
+def _keras() -> dict[str, str]:
+    """Names of keras.applications: "block1_conv1" -> "conv1_1"."""
+    return {
+        f"block{stage}_conv{i}": f"conv{stage}_{i}"
+        for stage, channels in enumerate(STAGES, start=1)
+        for i in range(1, len(channels) + 1)
+    } | {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
+
+
+def _keras_numbered() -> dict[str, str]:
+    """Keras 3 numbers the layers of a class: conv2d, conv2d_1, ..., dense_2."""
+    convolutions = [x.name for x in layer_list() if x.name.startswith("conv")]
+    return {
+        f"conv2d_{i}" if i else "conv2d": name for i, name in enumerate(convolutions)
+    } | {"dense": "fc6", "dense_1": "fc7", "dense_2": "fc8"}

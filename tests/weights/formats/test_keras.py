@@ -5,11 +5,13 @@ import pytest
 
 from fcn_jax.weights import WeightsError
 from fcn_jax.weights.formats import keras
-from tests.support.weight_samples import GOLDEN
+from tests.support.paths import GOLDEN
+
+KERAS = GOLDEN / "keras.h5"
 
 
 def test_it_reads_what_h5py_wrote():
-    found = keras.read(GOLDEN)
+    found = keras.read(KERAS)
     assert set(found) == {"conv/conv/kernel:0", "conv/conv/bias:0"}
     kernel = np.arange(24, dtype="<f4").reshape(2, 2, 3, 2)
     np.testing.assert_array_equal(found["conv/conv/kernel:0"], kernel)
@@ -18,13 +20,13 @@ def test_it_reads_what_h5py_wrote():
 @pytest.mark.parametrize("size", (0, 8, 100, 1000))
 def test_a_torn_file_is_refused(tmp_path, size):
     path = tmp_path / "torn.h5"
-    path.write_bytes(GOLDEN.read_bytes()[:size])
+    path.write_bytes(KERAS.read_bytes()[:size])
     with pytest.raises(WeightsError, match="no HDF5"):
         keras.read(path)
 
 
 def test_an_array_beyond_the_file_is_refused(tmp_path):
-    data = GOLDEN.read_bytes()
+    data = KERAS.read_bytes()
     address = data.index(np.arange(24, dtype="<f4").tobytes())
     path = tmp_path / "lies.h5"
     path.write_bytes(
@@ -39,7 +41,7 @@ def test_a_file_read_too_often_is_refused(monkeypatch):
     monkeypatch.setattr(keras, "_SPARE_READS", 3)
     monkeypatch.setattr(keras, "_READS_A_BYTE", 0)
     with pytest.raises(WeightsError, match="it points back at itself"):
-        keras.read(GOLDEN)
+        keras.read(KERAS)
 
 
 def test_a_missing_file_is_not_found(tmp_path):
@@ -49,4 +51,4 @@ def test_a_missing_file_is_not_found(tmp_path):
 
 def test_compressed_arrays_are_refused():
     with pytest.raises(WeightsError, match="'w' is stored in pieces"):
-        keras.read(GOLDEN.with_name("keras_compressed.h5"))
+        keras.read(KERAS.with_name("keras_compressed.h5"))

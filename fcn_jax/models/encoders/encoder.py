@@ -1,0 +1,272 @@
+"""What an encoder is: a list of layers, and the module that runs it.
+
+A new backbone says which layers it has (`Encoder.layers`) and, where files of other
+projects are to be read, what these call them (`Encoder.foreign_names`). Offsets between
+maps, true extents and the networks on top of it follow from the list.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import ClassVar, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fcn_jax.models import layers
+from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
+
+Array = jax.Array
+
+KINDS = ("conv", "pool", "lrn", "concat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A line of the layer list.
+
+    Attributes:
+        name: As in the Caffe nets.
+        kind: "conv" (convolution, BatchNorm if `batch_norm` names one, ReLU), "pool"
+            (maximum), "lrn" (local response normalisation) or "concat" (channels of
+            all inputs, one after the other).
+        features: Output channels of a convolution.
+        kernel_size: Side of the window, pixels; of "lrn" the channels of a window.
+        stride: Step of the window, pixels.
+        pad: Zeros (no pixels, where it is a pooling) added on every side.
+        groups: Parts that the channels of a convolution are split into.
+        dilation: Distance between the taps of a convolution, pixels.
+        inputs: Layers that it is computed from; (): the layer before.
+        batch_norm: Name of the BatchNorm after a convolution; "": none.
+        dropout: Name of the dropout after a convolution; "": none.
+        alpha, beta: Of "lrn".
+    """
+
+    name: str
+    kind: str = "conv"
+    features: int = 0
+    kernel_size: int = 1
+    stride: int = 1
+    pad: int = 0
+    groups: int = 1
+    dilation: int = 1
+    inputs: tuple[str, ...] = ()
+    batch_norm: str = ""
+    dropout: str = ""
+    alpha: float = 1e-4
+    beta: float = 0.75
+
+    def __post_init__(self):
+        """Refuse a kind of layer that nothing computes.
+
+        Raises:
+            ValueError: If the kind is unknown.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"layer {self.name!r}: kind={self.kind!r} is not known; choose one of "
+                f"{', '.join(KINDS)}."
+            )
+
+    @property
+    def window(self) -> int:
+        """Side of what an output pixel sees of the map before, pixels."""
+        if self.kind in ("lrn", "concat"):
+            return 1
+        return self.dilation * (self.kernel_size - 1) + 1
+
+    def coordinate_map(self) -> cropping.CoordinateMap:
+        """From the pixels of the map before to those of its own."""
+        return cropping.window_map(self.window, self.stride, self.pad)
+
+    def extents(self, sizes: Array | None) -> Array | None:
+        """True (height, width) after it, [N, 2] integer, from those before it."""
+        if self.kind == "conv":
+            return extents.after_convolution(sizes, self.window, self.stride, self.pad)
+        if self.kind == "pool":
+            return extents.after_window(sizes, self.window, self.stride, self.pad)
+        return sizes
+
+
+class Features(NamedTuple):
+    """What an encoder has found in a batch of images, by layer name."""
+
+    maps: dict[str, Array]  # [N, h, w, F] of the compute dtype.
+    sizes: dict[str, Array | None]  # True extents of the maps, [N, 2], or None.
+    switches: dict[str, Array]  # Of the poolings if asked for, [N, h, w, F] uint8.
+
+
+class Encoder(nn.Module):
+    """A list of layers, run on images; the base class of all encoders.
+
+    With `sizes` everything outside the true extent of an example is set to zero before
+    the first and after every layer, which gives its features exactly the values that
+    they have for the image alone. Pooling may ignore what padding holds because it
+    follows a ReLU: values are at least zero, and every window in the true extent holds
+    a true one.
+
+    A subclass defines `layers`; `top` and `skips` name those that networks look at.
+    """
+
+    top: ClassVar[str] = "fc7"  # The coarsest map, which every network scores.
+
+    dropout_rate: float = 0.5
+    channels: int = 3  # Of the images.
+    return_switches: bool = False
+    dtype: jnp.dtype | None = None  # Of the computation; None: that of the images.
+    param_dtype: jnp.dtype = jnp.float32
+    axis_name: str | None = None  # Mapped axis over which BatchNorm sums.
+    bn_momentum: float = 0.9
+    bn_epsilon: float = 1e-5
+    bn_shift: float = 0.0  # At which the biases of BatchNorm start.
+    freeze_batch_norm: bool = False  # Running averages in training too, never updated.
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers from the image to `top`, every one after its inputs."""
+        raise TypeError(f"{type(self).__name__} defines no layers(): list them there.")
+
+    @property
+    def smallest_image(self) -> int:
+        """The least height and width of an image, pixels."""
+        return 1
+
+    @property
+    def stride(self) -> int:
+        """Image pixels per cell of `top`."""
+        return int(1 / Fraction(self.coordinate_maps()[self.top].scale))
+
+    @classmethod
+    def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
+        """What files of other projects call the layers.
+
+        Args:
+            convention: Whose names they are, as `fcn_jax.weights.names` detects it:
+                "PyTorch", "torchvision", "Keras", "Chainer" ...
+            layers: The names of layers in the file.
+
+        Returns:
+            From the file's names to ours, where these differ.
+        """
+        del convention, layers
+        return {}
+
+    def coordinate_maps(self) -> dict[str, cropping.CoordinateMap]:
+        """The map from image coordinates to those of a layer, by layer name."""
+        image = cropping.CoordinateMap(Fraction(1), Fraction(0))
+        maps: dict[str, cropping.CoordinateMap] = {}
+        before = ""
+        for layer in self.layers():
+            paths = [
+                maps[name] if name else image for name in layer.inputs or (before,)
+            ]
+            if any(path != paths[0] for path in paths):
+                raise ValueError(
+                    f"layer {layer.name!r}: its inputs {', '.join(layer.inputs)} lie "
+                    f"differently over the image; maps that are concatenated must have "
+                    f"one stride and one offset."
+                )
+            maps[layer.name] = paths[0].then(layer.coordinate_map())
+            before = layer.name
+        return maps
+
+    @nn.compact
+    def __call__(
+        self,
+        images: Array,
+        sizes: Array | None = None,
+        *,
+        train: bool = False,
+        example_ids: Array | None = None,
+    ) -> Features:
+        """Encode.
+
+        Args:
+            images: Preprocessed images, [N, H, W, channels] floating point.
+            sizes: True (height, width) of every example, [N, 2] integer, or None.
+            train: Whether dropout drops and BatchNorm uses the statistics of the batch.
+            example_ids: Numbers that choose the dropout of every example, [N] integer.
+
+        Returns:
+            The maps of poolings, concatenations and `top`, with their extents.
+        """
+        maps: dict[str, Array] = {}
+        map_sizes: dict[str, Array | None] = {}
+        switches: dict[str, Array] = {}
+        x = images if self.dtype is None else images.astype(self.dtype)
+        x = extents.mask(x, sizes)
+        listed = self.layers()
+        kept = {name for layer in listed for name in layer.inputs}
+        for layer in listed:
+            if layer.inputs:
+                x = jnp.concatenate([maps[name] for name in layer.inputs], axis=-1)
+                sizes = map_sizes[layer.inputs[0]]
+            if layer.kind == "conv":
+                x, sizes = self._convolve(layer, x, sizes, train, example_ids)
+            elif layer.kind == "pool":
+                x, sizes, switch = self._pool(layer, x, sizes)
+                switches |= {} if switch is None else {layer.name: switch}
+            elif layer.kind == "lrn":
+                x = normalization.local_response_normalization(
+                    x, layer.kernel_size, layer.alpha, layer.beta
+                )
+            if self._is_feature(layer) or layer.name in kept:
+                maps[layer.name], map_sizes[layer.name] = x, sizes
+        names = [layer.name for layer in listed if self._is_feature(layer)]
+        return Features(
+            {name: maps[name] for name in names},
+            {name: map_sizes[name] for name in names},
+            switches,
+        )
+
+    def _is_feature(self, layer):
+        """Whether networks may look at a layer's map."""
+        return layer.kind in ("pool", "concat") or layer.name == self.top
+
+    def _convolve(self, layer, x, sizes, train, example_ids):
+        """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
+        sizes = layer.extents(sizes)
+        batch_statistics = train and not self.freeze_batch_norm
+        # The mean that BatchNorm takes away takes the bias along: its gradient is
+        # zero, or rounding noise at the price of a pass over all pixels.
+        x = layers.Conv(
+            layer.features,
+            layer.kernel_size,
+            layer.pad,
+            stride=layer.stride,
+            groups=layer.groups,
+            dilation=layer.dilation,
+            param_dtype=self.param_dtype,
+            name=layer.name,
+        )(x, train_bias=not (layer.batch_norm and batch_statistics))
+        if layer.batch_norm:
+            x = layers.BatchNorm(
+                momentum=self.bn_momentum,
+                epsilon=self.bn_epsilon,
+                frozen=self.freeze_batch_norm,
+                axis_name=self.axis_name,
+                param_dtype=self.param_dtype,
+                shift=self.bn_shift,
+                name=layer.batch_norm,
+            )(x, sizes, train=train)
+        x = extents.mask(nn.relu(x), sizes)
+        if layer.dropout:
+            x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
+                x, example_ids, train=train
+            )
+        return x, sizes
+
+    def _pool(self, layer, x, sizes):
+        """The maxima, their extents, and their switches if these are asked for."""
+        sizes = layer.extents(sizes)
+        side_by_side = layer.stride == layer.kernel_size and not layer.pad
+        if not side_by_side:
+            x = window_pooling.max_pool_windows(
+                x, layer.kernel_size, layer.stride, layer.pad
+            )
+            # Windows that overlap may reach from outside into the true extent.
+            return extents.mask(x, sizes), sizes, None
+        if self.return_switches:
+            x, switch = pooling.max_pool_with_switches(x, layer.kernel_size)
+            return x, sizes, switch
+        return pooling.max_pool(x, layer.kernel_size), sizes, None

@@ -1,0 +1,78 @@
+"""What every network is: an encoder that is handed in, and what scores its features."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+
+from fcn_jax.models import inputs
+from fcn_jax.models.encoders import Encoder
+
+Array = jax.Array
+
+
+class Network(nn.Module):
+    """Images -> class scores of every pixel; the base class of all networks.
+
+    The variables of the encoder stand beside those of the network's own layers, under
+    the names of the layers alone.
+    """
+
+    # Options of the encoder that this network sets itself, and others that it starts
+    # with other values; only those that the encoder has.
+    encoder_fixed: ClassVar[Mapping[str, Any]] = {}
+    encoder_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    encoder: Encoder
+    # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there
+    # are several.
+    num_classes: int | Mapping[str, int] = 21
+
+    @property
+    def network(self) -> "Network":
+        """The network itself; `crf.WithCRF` answers with the one before the CRF."""
+        return self
+
+    @property
+    def smallest_image(self) -> int:
+        """The least height and width of an image, pixels."""
+        return self.encoder.smallest_image
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return self.encoder.channels
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Classes by the name of their head; "" is that of a network with one."""
+        if isinstance(self.num_classes, Mapping):
+            return dict(self.num_classes)
+        return {"": self.num_classes}
+
+    def with_encoder(self, **changes: Any) -> "Network":
+        """The same network, options of its encoder changed."""
+        return self.clone(encoder=self.encoder.clone(**changes))
+
+    def fixed_upsampling(self) -> dict[str, int]:
+        """Kernel sizes of the upsampling layers that hold no parameters, by name."""
+        return {}
+
+    def setup(self) -> None:
+        """Check the options; lay the encoder's variables beside the network's own."""
+        inputs.check_num_classes(self.num_classes)
+        self.check_options()
+        nn.share_scope(self, self.encoder)
+
+    def check_options(self) -> None:
+        """Refuse options that this network does not know."""
+
+    def by_head(self, found: Mapping[str, Array]) -> Array | dict[str, Array]:
+        """What was found for each head: alone where there is one head."""
+        return dict(found) if isinstance(self.num_classes, Mapping) else found[""]
+
+
+def layer_name(name: str, head: str) -> str:
+    """The name of a head's own layer, "score_fr_semantic"; bare where there is one."""
+    return f"{name}_{head}" if head else name

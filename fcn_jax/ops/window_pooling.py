@@ -1,0 +1,81 @@
+"""Max pooling whose windows overlap, with Caffe's rounding.
+
+`fcn_jax.ops.pooling` is for windows side by side (VGG-16), and can be undone; AlexNet,
+GoogLeNet and DeepLab pool 3x3 windows at strides 2 and 1.
+
+References:
+    BVLC/caffe, pooling_layer.cpp (sizes are rounded up; no window starts in the padding
+    beyond the last pixel).
+"""
+
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+_T = TypeVar("_T", int, jax.Array)
+
+
+def pooled_size(size: _T, window: int, stride: int, pad: int = 0) -> _T:
+    """How many windows there are along a side of `size` pixels.
+
+    Args:
+        size: Pixels; an integer, or integers of any shape.
+        window: Side of the windows, pixels.
+        stride: Step of the windows, pixels.
+        pad: Pixels by which windows reach over the near edge.
+
+    Returns:
+        Their number, like `size`; below 1 where the side has no room for a window.
+    """
+    count = -((window - 2 * pad - size) // stride) + 1
+    if not pad:
+        return count
+    most = -(-(size + pad) // stride)  # Windows that start before the far padding.
+    return (
+        jnp.minimum(count, most) if isinstance(count, jax.Array) else min(count, most)
+    )
+
+
+def max_pool_windows(x: Array, window: int, stride: int, pad: int = 0) -> Array:
+    """The maximum of every window; padding and what lies beyond the edge is ignored.
+
+    Args:
+        x: Maps, [N, H, W, C] floating point.
+        window: Side of the windows, pixels.
+        stride: Step of the windows, pixels.
+        pad: Pixels by which windows reach over the near edge, less than `window`.
+
+    Returns:
+        [N, h, w, C] of the dtype of `x`, with h and w of `pooled_size`.
+
+    Raises:
+        ValueError: If a number has no sense, or no window finds room.
+    """
+    if window < 1 or stride < 1 or not 0 <= pad < window:
+        raise ValueError(
+            f"max_pool_windows: window={window}, stride={stride}, pad={pad}; expected "
+            f"a window and a stride of at least 1, and a padding less than the window."
+        )
+    sides, counts = [], []
+    for size in x.shape[1:3]:
+        count = pooled_size(size, window, stride, pad)
+        if count < 1:
+            raise ValueError(
+                f"max_pool_windows: a map of {x.shape[1]}x{x.shape[2]} has no room for "
+                f"a window of {window}x{window} at stride {stride}; give the network a "
+                f"larger image."
+            )
+        counts.append(count)
+        sides.append((pad, max(0, (count - 1) * stride + window - size - pad)))
+    pooled = jax.lax.reduce_window(
+        x,
+        np.array(-np.inf, x.dtype),  # Known while tracing: only then has it a gradient.
+        jax.lax.max,
+        window_dimensions=(1, window, window, 1),
+        window_strides=(1, stride, stride, 1),
+        padding=((0, 0), *sides, (0, 0)),
+    )
+    return pooled[:, : counts[0], : counts[1]]

@@ -1,0 +1,54 @@
+"""Poolings whose windows overlap, against loops."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcn_jax.ops import window_pooling
+
+
+def pooled(x, window, stride, pad):
+    """Caffe's pooling of one plane, pixel by pixel."""
+    counts = []
+    for size in x.shape:
+        count = int(np.ceil((size + 2 * pad - window) / stride)) + 1
+        if pad and (count - 1) * stride >= size + pad:
+            count -= 1
+        counts.append(count)
+    out = np.empty(counts, x.dtype)
+    for i, j in np.ndindex(*counts):
+        top, left = i * stride - pad, j * stride - pad
+        out[i, j] = x[max(top, 0) : top + window, max(left, 0) : left + window].max()
+    return out
+
+
+@pytest.mark.parametrize("shape", ((7, 7), (8, 9), (3, 12)))
+@pytest.mark.parametrize(
+    ("window", "stride", "pad"), ((3, 2, 0), (3, 1, 1), (3, 2, 1), (2, 2, 1))
+)
+def test_values_against_loops(key, shape, window, stride, pad):
+    x = np.asarray(jax.random.normal(key, shape))
+    ours = window_pooling.max_pool_windows(
+        jnp.asarray(x)[None, :, :, None], window, stride, pad
+    )
+    np.testing.assert_array_equal(ours[0, :, :, 0], pooled(x, window, stride, pad))
+
+
+def test_the_gradient_goes_to_the_maximum():
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    gradient = jax.grad(lambda x: window_pooling.max_pool_windows(x, 3, 1).sum())(x)
+    expected = np.zeros((4, 4))
+    expected[2:, 2:] = 1
+    np.testing.assert_array_equal(gradient[0, :, :, 0], expected)
+
+
+def test_a_map_without_room_for_a_window():
+    with pytest.raises(ValueError, match="a map of 1x5 has no room for a window of"):
+        window_pooling.max_pool_windows(jnp.ones((1, 1, 5, 1)), 3, 2)
+
+
+@pytest.mark.parametrize("numbers", ((0, 1, 0), (3, 0, 0), (3, 1, 3), (3, 1, -1)))
+def test_numbers_without_sense(numbers):
+    with pytest.raises(ValueError, match="expected a window and a stride of at"):
+        window_pooling.max_pool_windows(jnp.ones((1, 9, 9, 1)), *numbers)
