@@ -1,10 +1,8 @@
-"""Evaluate a run: python eval.py --config=configs/NAME.py --workdir=DIR."""
+"""Evaluate a run from a checkout; the same as `fcn_jax eval`."""
 
-from absl import app
+import sys
 
-from fcn_jax.commands import command_line
-from fcn_jax.commands import eval as command
+from fcn_jax.commands import command_line, eval
 
 if __name__ == "__main__":
-    command.define_flags()
-    app.run(command.main, flags_parser=command_line.parse_flags)
+    command_line.start(eval, sys.argv)

@@ -1,9 +1,8 @@
-"""Train a network: python train.py --config=configs/NAME.py --workdir=DIR."""
+"""Train a network from a checkout; the same as `fcn_jax train`."""
 
-from absl import app
+import sys
 
 from fcn_jax.commands import command_line, train
 
 if __name__ == "__main__":
-    command_line.define_flags()
-    app.run(train.main, flags_parser=command_line.parse_flags)
+    command_line.start(train, sys.argv)

@@ -15,8 +15,10 @@ Ours, validation mean IU at the full 360x480: 0.452 after the three, in 144 min 
 cores; README.md, "Results", has its curve.
 """
 
-from configs import camvid_fcn32s
+from fcn_jax.config import named
 from fcn_jax.config.base import base_config
+
+camvid_fcn32s = named.load("camvid_fcn32s")
 
 _EPOCH = 367 / 8  # Steps.
 

@@ -12,7 +12,9 @@ Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 Ours, validation mean IU at the full 360x480: 0.371.
 """
 
-from configs import camvid_fcn8s
+from fcn_jax.config import named
+
+camvid_fcn8s = named.load("camvid_fcn8s")
 
 _EPOCH = 367 / 8  # Steps.
 

@@ -5,8 +5,10 @@ Objects are seen at 64x64 instead of 224x224, by a net of a quarter of the width
 Ours: see README.md, "Results".
 """
 
-from configs import voc2012_deconvnet_stage1
+from fcn_jax.config import named
 from fcn_jax.config.base import base_config
+
+voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
 def get_config(mode="full"):

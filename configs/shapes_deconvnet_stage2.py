@@ -8,7 +8,10 @@ python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage2
 Ours: see README.md, "Results".
 """
 
-from configs import shapes_deconvnet_stage1, voc2012_deconvnet_stage1
+from fcn_jax.config import named
+
+shapes_deconvnet_stage1 = named.load("shapes_deconvnet_stage1")
+voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
 def get_config(mode="full"):

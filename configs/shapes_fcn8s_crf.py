@@ -6,7 +6,9 @@ learn with it (Zheng et al. 2015, CRF as RNN).
 Ours: see README.md, "Results".
 """
 
-from configs import shapes_fcn8s
+from fcn_jax.config import named
+
+shapes_fcn8s = named.load("shapes_fcn8s")
 
 
 def get_config(mode="full"):

@@ -8,8 +8,10 @@ Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 
 import ml_collections
 
-from configs import voc_fcn32s
+from fcn_jax.config import named
 from fcn_jax.config.base import base_config
+
+voc_fcn32s = named.load("voc_fcn32s")
 
 
 def get_config(mode="full"):

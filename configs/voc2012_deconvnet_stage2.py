@@ -11,7 +11,9 @@ Published: mean IU 69.6 on VOC 2012 test (trained on trainval_aug); with FCN-8s
 Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
-from configs import voc2012_deconvnet_stage1
+from fcn_jax.config import named
+
+voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
 def get_config(mode="full"):

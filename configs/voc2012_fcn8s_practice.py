@@ -8,8 +8,10 @@ Published: final loss 0.527, lowest 0.507 at 19,500, validation mean IU 0.4321.
 Ours: not run; needs ImageNet weights and the VOC 2012 archive.
 """
 
-from configs import voc_fcn32s
+from fcn_jax.config import named
 from fcn_jax.config.base import base_config
+
+voc_fcn32s = named.load("voc_fcn32s")
 
 
 def get_config(mode="full"):

@@ -6,7 +6,9 @@ Published: mean IU 45.4 on seg11valid.
 Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
-from configs import voc_fcn32s_light
+from fcn_jax.config import named
+
+voc_fcn32s_light = named.load("voc_fcn32s_light")
 
 
 def get_config(mode="full"):

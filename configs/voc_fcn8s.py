@@ -6,7 +6,9 @@ Published: mean IU 65.5 on seg11valid, 67.2 on VOC 2012 test.
 Ours: not run; needs FCN-16s and the VOC and SBD archives.
 """
 
-from configs import voc_fcn32s
+from fcn_jax.config import named
+
+voc_fcn32s = named.load("voc_fcn32s")
 
 
 def get_config(mode="full"):

@@ -6,7 +6,9 @@ Published: mean IU 65.4 on seg11valid.
 Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
-from configs import voc_fcn32s
+from fcn_jax.config import named
+
+voc_fcn32s = named.load("voc_fcn32s")
 
 
 def get_config(mode="full"):

@@ -1,13 +1,15 @@
-"""python -m fcn_jax COMMAND: what is done besides training and evaluating."""
+"""fcn_jax COMMAND, or python -m fcn_jax COMMAND."""
 
-import difflib
 import importlib
 import sys
 
-from absl import app
+from fcn_jax import messages
+from fcn_jax.commands import command_line
 
 # Each is a file of fcn_jax/commands with define_flags, parse_flags(argv), main(argv).
 COMMANDS = {
+    "train": "train a network, or go on with a run",
+    "eval": "score a run on a split, with a table and pictures",
     "activations": "draw what the decoder of a trained DeconvNet sees in an image",
     "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
@@ -25,21 +27,18 @@ def main(argv: list[str]) -> None:
     """
     name = argv[1] if len(argv) > 1 else ""
     if name not in COMMANDS:
-        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        close = messages.suggestion(name, COMMANDS)
         wrong = f"fcn_jax: command {name!r} is not known; " if name else ""
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = f"{close} " if close else ""
         listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
-        sys.exit(
-            f"{wrong}{hint}usage: python -m fcn_jax COMMAND [--flag=value ...]\n"
-            f"{listed}"
-        )
+        sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
     command = importlib.import_module(f"fcn_jax.commands.{name}")
-    command.define_flags()
-    app.run(
-        command.main,
-        argv=[f"-m fcn_jax {name}", *argv[2:]],
-        flags_parser=command.parse_flags,
-    )
+    command_line.start(command, [f"-m fcn_jax {name}", *argv[2:]])
+
+
+def run() -> None:
+    """The console script: `main` on the process's arguments."""
+    main(sys.argv)
 
 
 if __name__ == "__main__":

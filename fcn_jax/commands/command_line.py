@@ -4,16 +4,30 @@ import ast
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ml_collections
-from absl import flags
+from absl import app, flags
 from ml_collections import config_flags
 
+from fcn_jax.config import named, of_run
+
 # The flags that `train.py` and `eval.py` cannot do without.
-REQUIRED_FLAGS = {"config": "configs/NAME.py", "workdir": "DIR"}
+REQUIRED_FLAGS = {"config": "NAME", "workdir": "DIR"}
+
+
+def start(command: types.ModuleType, argv: Sequence[str]) -> None:
+    """Run a module of `fcn_jax.commands`: its flags, then its work.
+
+    Args:
+        command: With `define_flags`, `parse_flags` and `main`.
+        argv: The program, and its arguments.
+    """
+    command.define_flags()
+    app.run(command.main, argv=list(argv), flags_parser=command.parse_flags)
 
 
 def define_flags() -> None:
@@ -24,7 +38,9 @@ def define_flags() -> None:
 
 def define_config_flag() -> None:
     """Declare --config."""
-    config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:mode.")
+    config_flags.DEFINE_config_file(
+        "config", None, "A config's name or file, or one of these with :mode."
+    )
 
 
 def parse_flags(
@@ -40,7 +56,7 @@ def parse_flags(
         The program alone.
     """
     try:
-        rest = flags.FLAGS(argv)
+        rest = flags.FLAGS(_with_config(argv))
         for name in required:
             if not flags.FLAGS[name].value:
                 usage = " ".join(
@@ -59,6 +75,30 @@ def parse_flags(
         # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
         sys.exit(f"{Path(argv[0]).name.removeprefix('-m ')}: {_readable(e)}")
     return rest
+
+
+def _with_config(argv: Sequence[str]) -> list[str]:
+    """The arguments, --config given as a file; without one it is that of the run."""
+    if "config" not in flags.FLAGS:
+        return list(argv)
+    found, workdir = [], ""
+    given = False
+    rest = iter(argv)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if name in ("--config", "-config", "--workdir", "-workdir") and not equals:
+            value = next(rest, "")
+            argument = f"{name}={value}"
+        if name in ("--config", "-config"):
+            given = True
+            file, colon, mode = value.partition(":")
+            argument = f"--config={named.config_file(file)}{colon}{mode}"
+        if name in ("--workdir", "-workdir"):
+            workdir = value
+        found.append(argument)
+    if not given and workdir and (Path(workdir) / "config.json").exists():
+        found.insert(1, f"--config={of_run.__file__}:{workdir}")
+    return found
 
 
 def _readable(error: Exception) -> str:

@@ -1,6 +1,6 @@
 r"""Search the dense CRF's parameters that give a run the best mean IU on a split.
 
-python -m fcn_jax crf_search --config=configs/NAME.py --workdir=DIR --out=crf.json
+fcn_jax crf_search --workdir=DIR --out=crf.json
     [--split=val] [--images=100] [--start=deeplab] [--with_run=DIR2]
     [--bilateral_xy=50,60,80,100] [--bilateral_rgb=3,5,8,13] [--bilateral_weight=4,5,10]
 
@@ -23,7 +23,7 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.runs import trained
 from fcn_jax.storage import files
 
-_REQUIRED = {"config": "configs/NAME.py", "workdir": "DIR", "out": "FILE.json"}
+_REQUIRED = {"config": "NAME", "workdir": "DIR", "out": "FILE.json"}
 # Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
 _GRID = {
     "bilateral_xy": "50,60,80,100",

@@ -1,8 +1,10 @@
 r"""Evaluate a run: the four FCN metrics, the classes' table, and pictures.
 
-python eval.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
-python eval.py --config=... --workdir=DIR --split=val --scales=0.75,1,1.25 --flip
-python eval.py --config=... --workdir=DIR --resolutions=0.5,1,2
+fcn_jax eval --workdir=runs/shapes_fcn8s
+fcn_jax eval --workdir=DIR --split=val --scales=0.75,1,1.25 --flip
+fcn_jax eval --workdir=DIR --resolutions=0.5,1,2
+
+The config is the run's own, unless --config names another; keys can be given alone.
 
 Takes the run's best checkpoint (or --step) and writes, into --out (by default
 DIR/eval/SPLIT): metrics.json, table.txt, contact_sheet.png, labels/ID.png in the
@@ -11,8 +13,7 @@ palette of the data set (VOC's is what its server takes) and overlays/ID.png. Wi
 comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
 CRF comes last; scores and the contact sheet then show before and after.
 
-python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=DIR \
-    --with_run=DIR_OF_FCN8S --compare
+fcn_jax eval --workdir=DIR --with_run=DIR_OF_FCN8S --compare
 """
 
 from pathlib import Path
@@ -26,8 +27,8 @@ from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
 from fcn_jax.runs.trained import Evaluation
 
 
-def define_flags():
-    """Declare the flags of this script."""
+def define_flags() -> None:
+    """Declare the flags of this command."""
     command_line.define_flags()
     flags.DEFINE_string("split", None, "Split to evaluate; the config's by default.")
     flags.DEFINE_string("out", None, "Where to write; WORKDIR/eval/SPLIT by default.")
@@ -71,7 +72,10 @@ def run_flags(values):
         )
 
 
-def main(argv):
+parse_flags = command_line.parse_flags
+
+
+def main(argv: list[str]) -> None:
     """Read the flags and evaluate."""
     del argv
     runtime.prepare()

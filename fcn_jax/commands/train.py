@@ -1,10 +1,11 @@
 r"""Train a network; run the same command again to go on where it stopped.
 
-python train.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
-python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid \
+fcn_jax train --config=shapes_fcn8s --workdir=runs/shapes_fcn8s
+fcn_jax train --config=camvid_fcn8s --workdir=runs/camvid \
     --config.data.root=../camvid --config.num_steps=3000
 
-The run's directory holds config.json, checkpoints/, log.jsonl, tensorboard/,
+A config is one of those that come with the package, by name, or a file of your own. The
+run's directory holds config.json, checkpoints/, log.jsonl, tensorboard/,
 curves.png and, after the last step, result.json.
 """
 
@@ -14,8 +15,11 @@ from fcn_jax import runtime
 from fcn_jax.commands import command_line
 from fcn_jax.runs.trainer import train
 
+define_flags = command_line.define_flags
+parse_flags = command_line.parse_flags
 
-def main(argv):
+
+def main(argv: list[str]) -> None:
     """Read the flags and train."""
     del argv
     runtime.prepare()
