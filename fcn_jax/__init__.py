@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fcn_jax.exported import load_exported
     from fcn_jax.models import create
     from fcn_jax.preprocessing import deprocess, preprocess
+    from fcn_jax.runs import load
     from fcn_jax.viz.labels import decode_labels
     from fcn_jax.weights import load_weights
 
@@ -21,6 +22,7 @@ __all__ = [
     "create",
     "decode_labels",
     "deprocess",
+    "load",
     "load_exported",
     "load_weights",
     "preprocess",
@@ -31,15 +33,23 @@ _HOME = {
     "create": "fcn_jax.models",
     "decode_labels": "fcn_jax.viz",
     "deprocess": "fcn_jax.preprocessing",
+    "load": "fcn_jax.runs",
     "load_exported": "fcn_jax.exported",
     "load_weights": "fcn_jax.weights",
     "preprocess": "fcn_jax.preprocessing",
 }
 
+# Modules that are found here too; two of them have moved since.
+_MODULES = {
+    "crf": "fcn_jax.crf",
+    "losses": "fcn_jax.training.losses",
+    "metrics": "fcn_jax.evaluation.metrics",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "crf":
-        return importlib.import_module("fcn_jax.crf")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(
             f"module 'fcn_jax' has no attribute {name!r}; it has {', '.join(__all__)} "

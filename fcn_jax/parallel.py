@@ -16,12 +16,12 @@ AXIS = "batch"
 
 
 def data_parallel(
-    step: Callable,
+    step: Callable[..., Any],
     devices: Sequence[jax.Device],
     *,
     donate: Sequence[int] = (),
     **settings: Any,
-) -> Callable:
+) -> Any:
     """A per-replica step as a function over all `devices`.
 
     Args:
@@ -68,17 +68,17 @@ def unreplicate(tree: Any) -> Any:
 
 
 def shard_batch(
-    batch: Mapping[str, np.ndarray],
+    batch: Mapping[str, Any],
     devices: Sequence[jax.Device],
     accumulate: int = 1,
-) -> dict[str, jax.Array]:
+) -> dict[str, Any]:
     """Split the rows of a batch between devices.
 
     Row r of micro-batch m is row (m * rows of a micro-batch + r) of the batch,
     whatever the number of devices, so that each update sees the same micro-batches.
 
     Args:
-        batch: Arrays with the same number of rows, B.
+        batch: Arrays with the same number of rows, B, or dicts of such.
         devices: The devices to split them between.
         accumulate: Micro-batches in the batch.
 
@@ -88,7 +88,7 @@ def shard_batch(
     Raises:
         ValueError: If B is not divisible by len(devices) * accumulate.
     """
-    rows = len(next(iter(batch.values())))
+    rows = len(jax.tree.leaves(dict(batch))[0])
     check_batch_size(rows, len(devices), accumulate)
     micro = rows // (len(devices) * accumulate)
     sharding = _sharding(devices)
@@ -99,11 +99,15 @@ def shard_batch(
             x.reshape(len(devices), accumulate * micro, *x.shape[3:]), sharding
         )
 
-    return {name: split(np.asarray(x)) for name, x in batch.items()}
+    return jax.tree.map(lambda x: split(np.asarray(x)), dict(batch))
 
 
 def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> None:
-    """Raise unless a batch splits evenly over devices and micro-batches."""
+    """Raise unless a batch splits evenly over devices and micro-batches.
+
+    Raises:
+        ValueError: Naming the nearest batch size that does.
+    """
     parts = num_devices * accumulate
     if batch_size < 1 or batch_size % parts:
         nearest = max(1, round(batch_size / parts)) * parts

@@ -16,31 +16,40 @@ class Preprocessing:
 
     Attributes:
         name: As it stands in configs and checkpoints.
-        channels: "bgr" (Caffe) or "rgb".
-        mean: Of each channel in that order, in [0, 255].
+        channels: "bgr" (Caffe) or "rgb", perhaps with more behind, a letter each
+            ("bgrd" for depth, "rgbhha"); or "grey". Images come with red first.
+        mean: Of each channel in that order; of colours in [0, 255].
         std: Of each channel in that order, positive.
 
     Raises:
-        ValueError: If the order is neither of the two, there are not three numbers
-            each, or a std is not positive.
+        ValueError: If the order is none of these, there is not a number for each
+            channel, or a std is not positive.
     """
 
     name: str
     channels: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def num_channels(self) -> int:
+        """Of an image."""
+        return 1 if self.channels == "grey" else len(self.channels)
 
     def __post_init__(self):
         """Refuse what `preprocess` would silently take for something else."""
-        if self.channels not in ("bgr", "rgb"):
+        if self.channels != "grey" and self.channels[:3] not in ("bgr", "rgb"):
             raise ValueError(
                 f"Preprocessing: channels={self.channels!r} is not known; expected "
-                f"'bgr' (Caffe) or 'rgb'."
+                f"'bgr' (Caffe) or 'rgb', more letters behind it, or 'grey'."
             )
-        if len(self.mean) != 3 or len(self.std) != 3:
+        count = self.num_channels
+        if len(self.mean) != count or len(self.std) != count:
+            numbers = {1: "one number", 3: "three numbers"}
             raise ValueError(
-                f"Preprocessing: mean={self.mean}, std={self.std}; expected three "
-                f"numbers each, in {self.channels.upper()} order."
+                f"Preprocessing: mean={self.mean}, std={self.std}; expected "
+                f"{numbers.get(count, f'{count} numbers')} each, in "
+                f"{self.channels.upper()} order."
             )
         if min(self.std) <= 0:
             raise ValueError(
@@ -83,70 +92,83 @@ CAFFE = Preprocessing(
 IMAGENET = Preprocessing(
     "imagenet", "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 )
-PREPROCESSING = {recipe.name: recipe for recipe in (CAFFE, IMAGENET)}
+PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET)}
 
 
-def preprocess(images: Array, recipe: Preprocessing = CAFFE) -> Array:
+def preprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:
     """uint8 RGB -> the input of a network.
 
     Args:
-        images: [..., H, W, 3] uint8 RGB.
-        recipe: What the network was trained with.
+        images: [..., H, W, 3] uint8 RGB; of other channels than three uint8 or float32
+            (depth in its own unit).
+        preprocessing: What the network was trained with.
 
     Returns:
         [..., H, W, 3] float32; for CAFFE: BGR in [-123, 151].
 
     Raises:
         TypeError: If the images are not uint8.
-        ValueError: If the last axis is not 3 channels.
+        ValueError: If the last axis is not the channels of the preprocessing.
     """
-    if images.dtype != jnp.uint8:
+    given = images.dtype
+    if given != jnp.uint8 and not (
+        given == jnp.float32 and preprocessing.num_channels != 3
+    ):
         raise TypeError(
             f"preprocess: images are {images.dtype}; expected uint8 RGB in [0, 255]. "
             f"If they are preprocessed already, pass them to the model as they are."
         )
-    _check_shape("preprocess", images)
-    images = jnp.asarray(images)
-    if recipe.channels == "bgr":
-        images = images[..., ::-1]
-    mean, std = _mean_and_std(recipe, images.ndim)
+    _check_shape("preprocess", images, preprocessing)
+    images = _colours_turned(jnp.asarray(images), preprocessing)
+    mean, std = _mean_and_std(preprocessing, images.ndim)
     return (images.astype(jnp.float32) - mean) / std
 
 
-def deprocess(images: Array, recipe: Preprocessing = CAFFE) -> Array:
+def deprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:
     """The inverse of `preprocess`: the input of a network -> uint8 RGB.
 
     Args:
         images: [..., H, W, 3] floating point, as `preprocess` returns it.
-        recipe: What the images were preprocessed with.
+        preprocessing: What the images were preprocessed with.
 
     Returns:
-        [..., H, W, 3] uint8 RGB, rounded and clipped.
+        [..., H, W, 3] uint8 RGB, rounded and clipped, and so are other channels.
 
     Raises:
         TypeError: If the images are not floating point.
-        ValueError: If the last axis is not 3 channels.
+        ValueError: If the last axis is not the channels of the preprocessing.
     """
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise TypeError(
             f"deprocess: images are {images.dtype}; expected what preprocess returns, "
             f"float32."
         )
-    _check_shape("deprocess", images)
+    _check_shape("deprocess", images, preprocessing)
     images = jnp.asarray(images, jnp.float32)
-    mean, std = _mean_and_std(recipe, images.ndim)
+    mean, std = _mean_and_std(preprocessing, images.ndim)
     images = jnp.clip(jnp.round(images * std + mean), 0, 255).astype(jnp.uint8)
-    return images[..., ::-1] if recipe.channels == "bgr" else images
+    return _colours_turned(images, preprocessing)
 
 
-def _check_shape(function: str, images: Array) -> None:
-    if images.ndim < 3 or images.shape[-1] != 3:
+def _check_shape(function: str, images: Array, preprocessing: Preprocessing) -> None:
+    count = preprocessing.num_channels
+    if images.ndim < 3 or images.shape[-1] != count:
         raise ValueError(
-            f"{function}: images have shape {images.shape}; expected [..., H, W, 3]."
+            f"{function}: images have shape {images.shape}; expected "
+            f"[..., H, W, {count}]."
         )
 
 
-def _mean_and_std(recipe: Preprocessing, ndim: int) -> tuple[Array, Array]:
-    shape = (1,) * (ndim - 1) + (3,)
-    mean = jnp.asarray(recipe.mean, jnp.float32).reshape(shape)
-    return mean, jnp.asarray(recipe.std, jnp.float32).reshape(shape)
+def _colours_turned(images: Array, preprocessing: Preprocessing) -> Array:
+    """Red and blue exchanged where the preprocessing has blue first."""
+    if not preprocessing.channels.startswith("bgr"):
+        return images
+    if preprocessing.num_channels == 3:
+        return images[..., ::-1]
+    return jnp.concatenate([images[..., 2::-1], images[..., 3:]], axis=-1)
+
+
+def _mean_and_std(preprocessing: Preprocessing, ndim: int) -> tuple[Array, Array]:
+    shape = (1,) * (ndim - 1) + (preprocessing.num_channels,)
+    mean = jnp.asarray(preprocessing.mean, jnp.float32).reshape(shape)
+    return mean, jnp.asarray(preprocessing.std, jnp.float32).reshape(shape)

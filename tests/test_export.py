@@ -294,7 +294,7 @@ def run(tmp_path_factory):
     variables = cases.random_variables(model)
     store = checkpoints.Checkpoints(workdir / "checkpoints")
     state = types.SimpleNamespace(step=5, opt_state={}, **variables)
-    store.save(state, metadata=command.workdirs.describe(config))
+    store.save(state, metadata=command.workdirs.checkpoint_metadata(config))
     store.close()
     return folder, workdir, model, variables
 

@@ -45,35 +45,31 @@ def run_flags(values: flags.FlagValues) -> None:
             f"{values.workdir} is a run of {config.model.name}; there are decoder "
             f"activations of deconvnet only."
         )
-    member = trained.Member(
-        config, values.workdir, values.step, jax.local_devices()[:1]
-    )
-    with image_files.open_image(values.image) as opened:
-        image = np.asarray(opened.convert("RGB"))
+    net = trained.TrainedNet(config, values.workdir, values.step)
+    image = image_files.read_photo(values.image)
     if config.inference.method != "whole":
         side = config.inference.side
         image = transforms.resize_image(image, (side, side))
-    maps = decoder_maps(member, image)
+    maps = decoder_maps(net, image)
     name = f"{Path(values.image).stem}.png"
     out = Path(values.out or Path(values.workdir) / "activations" / name)
     plots.plot_activations(image, maps, out)
-    print(f"{len(maps)} layers of step {member.checkpoint.step}: {out}")
+    print(f"{len(maps)} layers of step {net.checkpoint.step}: {out}")
 
 
-def decoder_maps(member: trained.Member, image: np.ndarray) -> dict[str, np.ndarray]:
+def decoder_maps(net: trained.TrainedNet, image: np.ndarray) -> dict[str, np.ndarray]:
     """The maps after fc6-deconv, each unpooling and each stage, of one image.
 
     Args:
-        member: A trained DeconvNet.
+        net: A trained DeconvNet.
         image: uint8 RGB [H, W, 3].
 
     Returns:
         By layer name, coarse to fine, [h, w, C].
     """
-    variables = jax.tree.map(lambda x: x[0], member.variables)
-    _, found = jax.jit(
-        functools.partial(member.model.apply, mutable=["intermediates"])
-    )(variables, preprocess(image[None], member.recipe))
+    _, found = jax.jit(functools.partial(net.model.apply, mutable=["intermediates"]))(
+        net.variables, preprocess(image[None], net.preprocessing)
+    )
     names = ["fc6-deconv-relu"]
     for stage, channels in deconvnet.STAGES.items():
         names += [f"unpool{stage}", f"derelu{stage}_{len(channels)}"]

@@ -108,10 +108,12 @@ def _of_run(settings, name):
     """The net of a run, or another one, and those of the run's options that it has."""
     same = name in (None, settings["name"])
     name = name or settings["name"]
-    encoder = settings.get("encoder", "vgg16")
+    encoder = settings.get("encoder") or "vgg16"
     known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):
         known.discard("skip_scales")
+    if not settings.get("encoder"):
+        known.discard("encoder")
     return name, {key: v for key, v in settings.items() if key in known}
 
 

@@ -11,7 +11,6 @@ colours of the classes are those of the run's data set; where its folder is not 
 import functools
 from pathlib import Path
 
-import jax
 from absl import flags
 
 from fcn_jax import data, export, exported, runtime
@@ -44,21 +43,19 @@ def run_flags(values: flags.FlagValues) -> None:
     export.require_flatbuffers()
     config = workdirs.config_of_run(values.workdir)
     labels = label_set(config, values.classes, values.palette)
-    member = trained.Member(
-        config, values.workdir, values.step, jax.local_devices()[:1]
-    )
+    net = trained.TrainedNet(config, values.workdir, values.step)
     export.export_network(
         out,
-        member.model,
-        jax.tree.map(lambda x: x[0], member.variables),
+        net.model,
+        net.variables,
         classes=labels.classes,
         palette=labels.palette,
-        preprocessing=member.recipe,
+        preprocessing=net.preprocessing,
         output=values.output,
-        about={"step": member.checkpoint.step, "config": config.model.to_dict()},
+        about={"step": net.checkpoint.step, "config": config.model.to_dict()},
     )
     print(
-        f"{config.model.name} of step {member.checkpoint.step}, "
+        f"{config.model.name} of step {net.checkpoint.step}, "
         f"{len(labels.classes)} classes, {out.stat().st_size / 2**20:,.1f} MiB: {out}\n"
         f"in Python: {values.output} = fcn_jax.load_exported({str(out)!r})(images)"
     )

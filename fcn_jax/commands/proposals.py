@@ -40,7 +40,7 @@ def run_flags(values: flags.FlagValues) -> None:
     if values.method:
         config.data.objects.proposal_method = values.method
     cache = datasets.make_proposal_cache(config, values.out)
-    source = datasets.open_images(config, values.split or config.data.train_split)
+    source = datasets.open_split(config, values.split or config.data.train_split)
     print(datasets.describe_source(source))
     counts = proposal_cache.precompute(source, cache, values.workers)
     bar = tqdm(counts, total=len(source), unit="image", disable=None)

@@ -57,6 +57,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.
     config.loss.class_weights = ()
     config.loss.pixel_probability = 1.0
+    config.loss.pixel_stride = 0  # Side of the cells sampled together; 0: of a pixel.
 
     config.optim = ml_collections.ConfigDict()
     config.optim.name = "sgd"  # Caffe's; or "adamw".
@@ -110,6 +111,7 @@ def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
 def _fcn():
     model = ml_collections.ConfigDict()
     model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
+    model.encoder = ""  # A name of fcn_jax.models.encoders.ENCODERS; "": vgg16.
     model.num_classes = 21
     model.width = 1.0
     model.fc_features = 4096

@@ -1,5 +1,6 @@
 """From a config to the network, preprocessing, optimiser and loss of a run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -7,8 +8,10 @@ import ml_collections
 import optax
 
 from fcn_jax import crf, models
+from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.training import optim, schedules
+from fcn_jax.training.losses import CrossEntropy, Loss, LossOptions
 
 
 def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> Any:
@@ -16,8 +19,9 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
-    if not options.get("skip_scales"):
-        options.pop("skip_scales", None)
+    for name_of_default in ("skip_scales", "encoder"):
+        if not options.get(name_of_default):
+            options.pop(name_of_default, None)
     if options["dtype"] not in ("float32", "bfloat16"):
         raise ValueError(
             f"config.model.dtype={options['dtype']!r} is not known; use 'float32' or "
@@ -70,8 +74,19 @@ def make_optimizer(
     )
 
 
-def loss_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Keyword arguments of `training.train_step` about the loss."""
+def make_loss(
+    config: ml_collections.ConfigDict,
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> Loss:
+    """The loss that `config.loss` describes.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        ignore_label: The void label of the source; by head where there are several.
+
+    Raises:
+        ValueError: If there is not a weight for each class.
+    """
     settings = config.loss
     if settings.class_weights and len(settings.class_weights) != (
         config.model.num_classes
@@ -80,8 +95,12 @@ def loss_settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
             f"config.loss.class_weights has {len(settings.class_weights)} entries for "
             f"{config.model.num_classes} classes; give one a class, or () for none."
         )
-    return {
-        "reduction": settings.reduction,
-        "class_weights": tuple(settings.class_weights) or None,
-        "pixel_probability": settings.pixel_probability,
-    }
+    return CrossEntropy(
+        LossOptions(
+            reduction=settings.reduction,
+            class_weights=tuple(settings.class_weights) or None,
+            pixel_probability=settings.pixel_probability,
+            stride=settings.get("pixel_stride", 0) or 1,  # Older runs lack it.
+            ignore_label=ignore_label,
+        )
+    )

@@ -18,12 +18,12 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     That of "train" holds crops where config.data.objects asks for them.
     """
     if which == "eval":
-        return open_images(config, config.data.eval_split, config.data.eval_name)
-    source = open_images(config, config.data.train_split)
+        return open_split(config, config.data.eval_split, config.data.eval_name)
+    source = open_split(config, config.data.train_split)
     return _crops(config, source) if config.data.objects.stage else source
 
 
-def open_images(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
+def open_split(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
     """A split of the config's data set, or of another; whole images.
 
     Checked against num_classes.
@@ -36,8 +36,14 @@ def open_images(config: ml_collections.ConfigDict, split: str, name: str = "") -
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,
     )
-    checks.check_num_classes(source, config.model.num_classes)
+    checks.check_num_classes(source, num_classes_of(config))
     return source
+
+
+def num_classes_of(config: ml_collections.ConfigDict) -> int | dict[str, int]:
+    """The classes of the network; by head where there are several."""
+    found = config.model.num_classes
+    return found.to_dict() if isinstance(found, ml_collections.ConfigDict) else found
 
 
 def make_proposal_cache(
@@ -109,7 +115,7 @@ def train_batches(
         source,
         batch_size=config.batch_size,
         seed=config.seed,
-        num_classes=config.model.num_classes,
+        num_classes=num_classes_of(config),
         augmentation=loader.Augmentation(
             flip=settings.flip,
             scale=tuple(settings.scale) or None,

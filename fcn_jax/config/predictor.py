@@ -3,32 +3,21 @@
 `train.py` and `eval.py` share it, so that a run is watched as it will be evaluated.
 """
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import jax
 import ml_collections
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
 from fcn_jax.config import datasets
-from fcn_jax.inference import ensembles, instance_wise, whole_image, windows
+from fcn_jax.inference import instance_wise, whole_image, windows
+from fcn_jax.inference.predictor import Predictor
 from fcn_jax.preprocessing import Preprocessing
 
 METHODS = ("whole", "window", "tiles", "proposals")
-
-
-class Predictor(NamedTuple):
-    """How to ask, and what a batch must hold for it."""
-
-    scores: Callable  # (variables, batch) -> class scores, [N, H, W, C] float32.
-    scales: tuple[float, ...] = (1.0,)  # At which batches hold the images.
-    windows: Any = None  # Of every image; None: batches hold none.
-
-    def log_probs(self, variables: Any, batch: Any) -> jax.Array:
-        """Class log-probabilities, [N, H, W, C] float32."""
-        return jax.nn.log_softmax(self.scores(variables, batch))
 
 
 def make_predictor(
@@ -114,32 +103,6 @@ def make_windows(config: ml_collections.ConfigDict) -> Any:
     )
 
 
-def combine(members: Sequence[Predictor], how: str) -> Predictor:
-    """An ensemble as one predictor; its variables are a tuple, of each member.
-
-    Args:
-        members: At most one may look at windows.
-        how: "mean_prob" or "product_score"; see `ensembles.log_probs`.
-
-    Returns:
-        The predictor.
-
-    Raises:
-        ValueError: If two members look at windows.
-    """
-    of_windows = [m.windows for m in members if m.windows is not None]
-    if len(of_windows) > 1:
-        raise ValueError(
-            f"{len(of_windows)} members of the ensemble look at windows; one may (set "
-            f"config.inference.method=whole for the others)."
-        )
-    scores = functools.partial(
-        ensembles.log_probs, members=[m.scores for m in members], combine=how
-    )
-    scales = sorted({scale for member in members for scale in member.scales})
-    return Predictor(scores, tuple(scales), of_windows[0] if of_windows else None)
-
-
 def with_crf(predictor: Predictor, config: ml_collections.ConfigDict) -> Predictor:
     """A predictor whose probabilities go through the dense CRF of `config.crf`.
 
@@ -158,4 +121,4 @@ def with_crf(predictor: Predictor, config: ml_collections.ConfigDict) -> Predict
             **parameters,
         )
 
-    return predictor._replace(scores=scores)
+    return dataclasses.replace(predictor, scores=scores)

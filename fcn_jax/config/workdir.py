@@ -47,7 +47,7 @@ def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
 
 
-def describe(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def checkpoint_metadata(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """What a checkpoint says of its making: the config and the preprocessing."""
     return {
         "config": json.loads(config.to_json()),
@@ -55,7 +55,7 @@ def describe(config: ml_collections.ConfigDict) -> dict[str, Any]:
     }
 
 
-def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
+def check_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
     """Write the config into a new workdir; in an old one, compare it.
 
     Raises:

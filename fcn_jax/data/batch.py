@@ -1,6 +1,61 @@
-"""What the entries of a batch are called, where that follows a rule."""
+"""A batch: what its entries are called, and which of them stay on the host."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+# Of training: `image` [B, H, W, channels], `labels` uint8 [B, H, W] (by head where
+# there are several), `sizes` int32 [B, 2], `index` int32 [B]. Of evaluation, too: `id`
+# (list of str), `example_valid` bool [B], and what is wanted at other scales and in
+# windows.
+Batch: TypeAlias = Mapping[str, Any]
+
+# Entries that only the host needs; the rest goes to the devices.
+HOST_KEYS = ("id", "index", "example_valid")
 
 
 def scaled_key(name: str, scale: float) -> str:
     """The entry that holds `image` or `sizes` at a scale other than 1: `image@0.5`."""
     return f"{name}@{scale:g}"
+
+
+def for_devices(batch: Batch) -> dict[str, Any]:
+    """The entries of a batch that networks see."""
+    return {name: x for name, x in batch.items() if name not in HOST_KEYS}
+
+
+def empty(
+    batch_size: int,
+    canvas: tuple[int, int],
+    channels: int = 3,
+    scales: Sequence[float] = (1.0,),
+    dtype: Any = np.uint8,
+) -> dict[str, Any]:
+    """A batch of black images of which none is valid yet, without labels.
+
+    Args:
+        batch_size: Rows, B.
+        canvas: Height and width that images are padded to, pixels.
+        channels: Of the images.
+        scales: At which images are wanted.
+        dtype: Of the images.
+
+    Returns:
+        `image`, `sizes`, `index` (-1), `example_valid` (False), `id`, and `image` and
+        `sizes` at the other scales.
+    """
+    found: dict[str, Any] = {
+        "image": np.zeros((batch_size, *canvas, channels), dtype),
+        "sizes": np.ones((batch_size, 2), np.int32),
+        "index": np.full(batch_size, -1, np.int32),
+        "example_valid": np.zeros(batch_size, bool),
+        "id": [""] * batch_size,
+    }
+    for scale in scales:
+        if scale != 1:
+            size = tuple(max(1, round(n * scale)) for n in canvas)
+            shape = (batch_size, *size, channels)
+            found[scaled_key("image", scale)] = np.zeros(shape, dtype)
+            found[scaled_key("sizes", scale)] = np.ones((batch_size, 2), np.int32)
+    return found

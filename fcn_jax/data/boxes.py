@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fcn_jax.data.label_sets import IGNORE_LABEL
+
 
 def check_boxes(boxes: np.ndarray, size: tuple[int, int], where: str) -> None:
     """Raise unless every box lies in its image and has an area.
@@ -80,7 +82,10 @@ def extend(boxes: np.ndarray, factor: float) -> np.ndarray:
 
 
 def cut(
-    image: np.ndarray, labels: np.ndarray, box: np.ndarray, ignore_label: int = 255
+    image: np.ndarray,
+    labels: np.ndarray,
+    box: np.ndarray,
+    ignore_label: int = IGNORE_LABEL,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a box shows; beyond the image it is black, and void.
 

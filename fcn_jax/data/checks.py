@@ -4,11 +4,13 @@ In JAX a label 255 that reaches the loss gives NaN, and a label -1 trains the la
 class.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from fcn_jax.data import contracts
+from fcn_jax.data.contracts import Item, Source
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 
@@ -20,7 +22,7 @@ def check_labels(
     Args:
         labels: uint8 [H, W].
         num_classes: Number of classes, C.
-        ignore_label: The label that counts nowhere.
+        ignore_label: The label of void pixels, which are ignored.
         where: The image, for the message.
 
     Raises:
@@ -57,18 +59,75 @@ def check_pair(image: np.ndarray, labels: np.ndarray, where: str) -> None:
         )
 
 
-def check_num_classes(source: Any, num_classes: int) -> None:
+def check_item(
+    item: Item,
+    num_classes: int | Mapping[str, int],
+    ignore_label: int | Mapping[str, int],
+    where: str,
+) -> None:
+    """Raise unless an image and its labels, of each head, belong together.
+
+    Args:
+        item: Of a source.
+        num_classes: Classes; by head where there are several.
+        ignore_label: The label of void pixels; by head likewise.
+        where: The image, for the message.
+
+    Raises:
+        TypeError: As `check_labels`.
+        ValueError: As `check_pair` and `check_labels`; or if the labels have other
+            heads.
+    """
+    labels = item["labels"]
+    if not isinstance(labels, Mapping) or not isinstance(num_classes, Mapping):
+        if isinstance(labels, Mapping) or isinstance(num_classes, Mapping):
+            raise ValueError(
+                f"{where}: labels are {_heads(labels)} and classes "
+                f"{_heads(num_classes)}; a source with several heads gives a dict of "
+                f"labels, and its network has num_classes by the same names."
+            )
+        check_pair(item["image"], labels, where)
+        check_labels(labels, num_classes, ignore_label, where)
+        return
+    if labels.keys() != num_classes.keys():
+        raise ValueError(
+            f"{where}: labels are {_heads(labels)} and classes {_heads(num_classes)}; "
+            f"they must be of the same heads."
+        )
+    for head, found in labels.items():
+        check_pair(item["image"], found, f"{where}, {head}")
+        ignored = (
+            ignore_label[head] if isinstance(ignore_label, Mapping) else (ignore_label)
+        )
+        check_labels(found, num_classes[head], ignored, f"{where}, {head}")
+
+
+def _heads(found: Any) -> str:
+    """The heads of labels or numbers, for a message."""
+    return f"of {', '.join(found)}" if isinstance(found, Mapping) else "of one head"
+
+
+def check_num_classes(source: Source, num_classes: int | Mapping[str, int]) -> None:
     """Raise unless a network's classes are those of a source.
 
     Raises:
         ValueError: Naming both numbers and the source's classes.
     """
-    if len(source.classes) != num_classes:
-        shown = ", ".join(source.classes[:6]) + ", ..." * (len(source.classes) > 6)
+    expected = contracts.num_classes(source)
+    given = dict(num_classes) if isinstance(num_classes, Mapping) else num_classes
+    if expected == given:
+        return
+    if isinstance(expected, Mapping) or isinstance(given, Mapping):
         raise ValueError(
-            f"num_classes={num_classes}, but {source.name} has {len(source.classes)} "
-            f"classes ({shown}); set --config.model.num_classes={len(source.classes)}."
+            f"num_classes={given}, but {source.name} has {expected}; set "
+            f"--config.model.num_classes to these."
         )
+    classes = contracts.heads_of(source)[0].classes
+    shown = ", ".join(classes[:6]) + ", ..." * (len(classes) > 6)
+    raise ValueError(
+        f"num_classes={num_classes}, but {source.name} has {len(classes)} "
+        f"classes ({shown}); set --config.model.num_classes={len(classes)}."
+    )
 
 
 def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:

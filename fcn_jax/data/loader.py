@@ -5,30 +5,45 @@ threads or on where a run began, so that the step number is all a resumed run ne
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import grain
 import numpy as np
 
-from fcn_jax.data import checks, transforms
+from fcn_jax.data import batch as batches
+from fcn_jax.data import checks, contracts, transforms
 from fcn_jax.data.batch import scaled_key
+from fcn_jax.data.contracts import Item, Source
 from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "eval_batches", "train_batches"]
 
 Batch = dict[str, Any]
 
+
+class Windows(Protocol):
+    """Which boxes of an image are wanted; see `fcn_jax.inference.windows`."""
+
+    def most(self, canvas: tuple[int, int]) -> int:
+        """How many an image has at most that fits the canvas."""
+        ...
+
+    def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
+        """The boxes (row0, col0, row1, col1) of an image, int32 [M, 4]."""
+        ...
+
+
 _PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
 _MANY_IMAGES = 1 << 60
 
 
 def train_batches(
-    source: Any,
+    source: Source,
     *,
     batch_size: int,
     seed: int,
-    num_classes: int,
+    num_classes: int | Mapping[str, int],
     augmentation: Augmentation | None = None,
     canvas: tuple[int, int] | None = None,
     with_replacement: bool = False,
@@ -68,18 +83,16 @@ def train_batches(
     augmentation = augmentation or Augmentation()
     if augmentation.crop is None:
         canvas = _training_canvas(source, augmentation, canvas)
-    ignore_label = source.ignore_label
+    ignore_label = contracts.ignore_labels(source)
 
     def load(index: int, rng: np.random.Generator) -> Batch:
         item = source[index]
         where = _where(source, item["id"])
-        image, labels = item["image"], item["labels"]
-        checks.check_pair(image, labels, where)
-        checks.check_labels(labels, num_classes, ignore_label, where)
+        checks.check_item(item, num_classes, ignore_label, where)
         image, labels = transforms.augment(
-            image, labels, augmentation, rng, ignore_label
+            item["image"], item["labels"], augmentation, rng, ignore_label
         )
-        size = np.array(labels.shape, np.int32)
+        size = np.array(image.shape[:2], np.int32)
         if augmentation.crop is None:
             image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
         return {
@@ -105,13 +118,13 @@ def train_batches(
 
 
 def eval_batches(
-    source: Any,
+    source: Source,
     *,
     batch_size: int,
-    num_classes: int,
+    num_classes: int | Mapping[str, int],
     canvases: Sequence[tuple[int, int]] | None = None,
     scales: Sequence[float] = (1.0,),
-    windows: Any = None,
+    windows: Windows | None = None,
     process_index: int = 0,
     process_count: int = 1,
     num_threads: int = 2,
@@ -200,7 +213,7 @@ def _training_canvas(
 
 
 def _group(
-    sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Any
+    sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Source
 ) -> list[tuple[tuple[int, int], list[int]]]:
     """(canvas, places in the source) of each group of images."""
     if canvases is None:
@@ -225,69 +238,75 @@ def _group(
 
 
 def _eval_batch(
-    source: Any,
+    source: Source,
     rows: list[int],
     canvas: tuple[int, int],
     batch_size: int,
     scales: Sequence[float],
-    num_classes: int,
-    windows: Any,
+    num_classes: int | Mapping[str, int],
+    windows: Windows | None,
 ) -> Batch:
-    ignore_label = source.ignore_label
-    batch: Batch = {
-        "image": np.zeros((batch_size, *canvas, 3), np.uint8),
-        "labels": np.full((batch_size, *canvas), ignore_label, np.uint8),
-        "sizes": np.ones((batch_size, 2), np.int32),
-        "index": np.full(batch_size, -1, np.int32),
-        "example_valid": np.zeros(batch_size, bool),
-        "id": [""] * batch_size,
-    }
+    ignore_label = contracts.ignore_labels(source)
+    items = [source[int(place)] for place in rows]
+    channels = contracts.num_channels(source)
+    dtype = items[0]["image"].dtype
+    batch: Batch = batches.empty(batch_size, canvas, channels, scales, dtype)
+    batch["labels"] = contracts.map_labels(
+        lambda _, ignored: np.full((batch_size, *canvas), ignored, np.uint8),
+        items[0]["labels"],
+        ignore_label,
+    )
     if windows is not None:
         batch["boxes"] = np.zeros((batch_size, windows.most(canvas), 4), np.int32)
         batch["num_boxes"] = np.zeros(batch_size, np.int32)
-    others = {
-        scale: (scaled_key("image", scale), scaled_key("sizes", scale))
-        for scale in scales
-        if scale != 1
-    }
-    for scale, (image_key, sizes_key) in others.items():
-        shape = transforms.scaled_size(canvas, scale)
-        batch[image_key] = np.zeros((batch_size, *shape, 3), np.uint8)
-        batch[sizes_key] = np.ones((batch_size, 2), np.int32)
-    for row, place in enumerate(rows):
-        item = source[int(place)]
-        image, labels = item["image"], item["labels"]
+    for row, (place, item) in enumerate(zip(rows, items, strict=True)):
         where = _where(source, item["id"])
-        checks.check_pair(image, labels, where)
-        checks.check_labels(labels, num_classes, ignore_label, where)
-        height, width = labels.shape
-        _check_fits(labels.shape, canvas, where)
-        batch["image"][row, :height, :width] = image
-        batch["labels"][row, :height, :width] = labels
-        batch["sizes"][row] = height, width
+        checks.check_item(item, num_classes, ignore_label, where)
+        _check_fits(item["image"].shape[:2], canvas, where)
+        _fill_row(batch, row, item, scales)
         batch["index"][row] = place
-        batch["example_valid"][row] = True
-        batch["id"][row] = item["id"]
         if windows is not None:
-            found = windows(image, item["id"])
+            found = windows(item["image"], item["id"])
             batch["boxes"][row, : len(found)] = found
             batch["num_boxes"][row] = len(found)
-        for scale, (image_key, sizes_key) in others.items():
-            h, w = transforms.scaled_size((height, width), scale)
-            batch[image_key][row, :h, :w] = transforms.resize_image(image, (h, w))
-            batch[sizes_key][row] = h, w
     return batch
+
+
+def _fill_row(batch: Batch, row: int, item: Item, scales: Sequence[float]) -> None:
+    """Lay an image, and its labels, into a row of a batch."""
+    image, labels = item["image"], item["labels"]
+    height, width = image.shape[:2]
+    batch["image"][row, :height, :width] = image
+
+    def lay(into, found):
+        into[row, :height, :width] = found
+        return into
+
+    contracts.map_labels(lay, batch["labels"], labels)
+    batch["sizes"][row] = height, width
+    batch["example_valid"][row] = True
+    batch["id"][row] = item["id"]
+    for scale in scales:
+        if scale != 1:
+            h, w = transforms.scaled_size((height, width), scale)
+            resized = transforms.resize_image(image, (h, w))
+            batch[scaled_key("image", scale)][row, :h, :w] = resized
+            batch[scaled_key("sizes", scale)][row] = h, w
 
 
 def _on_canvas(image, labels, canvas, ignore_label, where):
     """Whole images are padded with zeros: their true size masks what lies beyond."""
-    _check_fits(labels.shape, canvas, where)
-    height, width = labels.shape
-    padded = np.zeros((*canvas, 3), np.uint8)
+    height, width, channels = image.shape
+    _check_fits((height, width), canvas, where)
+    padded = np.zeros((*canvas, channels), image.dtype)
     padded[:height, :width] = image
-    padded_labels = np.full(canvas, ignore_label, np.uint8)
-    padded_labels[:height, :width] = labels
-    return padded, padded_labels
+
+    def extend(x, ignored):
+        found = np.full(canvas, ignored, np.uint8)
+        found[:height, :width] = x
+        return found
+
+    return padded, contracts.map_labels(extend, labels, ignore_label)
 
 
 def _check_fits(size: tuple[int, int], canvas: tuple[int, int], where: str) -> None:
@@ -299,5 +318,5 @@ def _check_fits(size: tuple[int, int], canvas: tuple[int, int], where: str) -> N
         )
 
 
-def _where(source: Any, name: str) -> str:
+def _where(source: Source, name: str) -> str:
     return f"{source.name} {source.split}: {name}"

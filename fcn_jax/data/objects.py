@@ -19,13 +19,15 @@ import numpy as np
 from scipy import ndimage
 
 from fcn_jax.data import boxes, checks, transforms
+from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.storage import array_cache
 
 BACKGROUND = 0
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
-def object_map(item: dict[str, Any], ignore_label: int = 255) -> np.ndarray:
+def object_map(item: dict[str, Any], ignore_label: int = IGNORE_LABEL) -> np.ndarray:
     """Which object every pixel belongs to.
 
     Args:
@@ -57,7 +59,7 @@ def find_objects(
     *,
     min_area: int = 100,
     tolerance: float = 0.1,
-    ignore_label: int = 255,
+    ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
     """The objects of an item: number, class and tight box of each.
 
@@ -127,7 +129,7 @@ def repeats(labels: np.ndarray, balance: int) -> np.ndarray:
     return np.minimum(times, balance)[labels]
 
 
-class _Crops:
+class _Crops(OneHead):
     """Crops of a source, all of one size; a source too.
 
     What the two stages share: subclasses say which boxes there are (`_entries`) and

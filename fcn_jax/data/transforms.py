@@ -5,12 +5,17 @@ al. 2015, sec. 4.3, found mirroring and jitter not to help).
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
+from fcn_jax.data.contracts import Labels, map_labels
+from fcn_jax.data.label_sets import IGNORE_LABEL
+
 # The mean colour of ImageNet, rounded: what lies outside an image.
 MEAN_COLOUR = (123, 117, 104)
+MEAN_GREY = 117  # Its luminance, for images without colours.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,19 +58,19 @@ class Augmentation:
 
 def augment(
     image: np.ndarray,
-    labels: np.ndarray,
+    labels: Labels,
     augmentation: Augmentation,
     rng: np.random.Generator,
-    ignore_label: int = 255,
-) -> tuple[np.ndarray, np.ndarray]:
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
     """Change an image and its labels as `augmentation` allows.
 
     Args:
-        image: uint8 RGB [H, W, 3].
-        labels: uint8 [H, W].
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W]; by head where there are several, all changed alike.
         augmentation: What may happen.
         rng: Draws all that is random.
-        ignore_label: Label of what lies outside the image.
+        ignore_label: Label of what lies outside the image; by head likewise.
 
     Returns:
         Image and labels, of the crop's size if there is one.
@@ -83,33 +88,45 @@ def augment(
         shift = rng.integers(-augmentation.jitter, augmentation.jitter + 1, size=2)
         image, labels = translate(image, labels, tuple(shift), ignore_label)
     if augmentation.flip and rng.random() < 0.5:
-        image, labels = image[:, ::-1], labels[:, ::-1]
+        image, labels = image[:, ::-1], map_labels(lambda x: x[:, ::-1], labels)
     if augmentation.brightness:
         change = rng.uniform(-augmentation.brightness, augmentation.brightness)
         image = brighten(image, 1 + change)
-    return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+    return np.ascontiguousarray(image), map_labels(np.ascontiguousarray, labels)
 
 
 def random_crop(
     image: np.ndarray,
-    labels: np.ndarray,
+    labels: Labels,
     factor: float,
     size: tuple[int, int],
     rng: np.random.Generator,
-    ignore_label: int = 255,
-) -> tuple[np.ndarray, np.ndarray]:
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
     """A random window of the image resized by `factor`; only the window is resized.
 
     Where the resized image is smaller than the window, it lies at its top left; the
     rest has the mean colour and is void.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W], by head where there are several.
+        factor: On height and width.
+        size: Height and width of the window, pixels.
+        rng: Draws its place.
+        ignore_label: Label of what lies outside the image.
+
+    Returns:
+        Image and labels of that size.
     """
-    height, width = labels.shape
+    height, width = image.shape[:2]
     crop_h, crop_w = size
     if factor == 1:  # Whole pixels: nothing to interpolate.
         top = rng.integers(max(0, height - crop_h), endpoint=True)
         left = rng.integers(max(0, width - crop_w), endpoint=True)
         rows, columns = slice(top, top + crop_h), slice(left, left + crop_w)
-        window, window_labels = image[rows, columns], labels[rows, columns]
+        window = image[rows, columns]
+        window_labels = map_labels(lambda x: x[rows, columns], labels)
     else:
         source_h, source_w = min(height, crop_h / factor), min(width, crop_w / factor)
         top = rng.uniform(0, height - source_h)
@@ -118,92 +135,172 @@ def random_crop(
         out_w = min(crop_w, max(1, round(source_w * factor)))
         box = (left, top, left + source_w, top + source_h)
         window, window_labels = resize(image, labels, (out_h, out_w), box)
-    if window_labels.shape == size:
+    if window.shape[:2] == tuple(size):
         return window, window_labels
     return pad(window, window_labels, size, ignore_label)
 
 
 def rescale(
-    image: np.ndarray, labels: np.ndarray, factor: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Resize both: the image bilinearly (smoothed when reduced), labels to nearest."""
-    size = scaled_size(labels.shape, factor)
-    return resize(image, labels, size)
+    image: np.ndarray, labels: Labels, factor: float
+) -> tuple[np.ndarray, Labels]:
+    """Resize both: the image bilinearly (smoothed when reduced), labels to nearest.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W], by head where there are several.
+        factor: On height and width.
+
+    Returns:
+        Image and labels of `scaled_size`.
+    """
+    return resize(image, labels, scaled_size(image.shape[:2], factor))
 
 
 def resize(
     image: np.ndarray,
-    labels: np.ndarray,
+    labels: Labels,
     size: tuple[int, int],
     box: tuple[float, float, float, float] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Labels]:
     """Resize both to (height, width), whatever the aspect.
 
-    The image bilinearly (smoothed when reduced), labels to nearest; of `box` (left,
-    top, right, bottom; pixels), if there is one, alone.
+    Args:
+        image: uint8 or float32 [H, W, channels]; bilinearly, smoothed when reduced.
+        labels: uint8 [H, W], by head where there are several; to nearest.
+        size: Height and width of the result, pixels.
+        box: The part that is resized (left, top, right, bottom; pixels); None: all.
+
+    Returns:
+        Image and labels of that size.
     """
-    resized = Image.fromarray(image).resize(
-        size[::-1], Image.Resampling.BILINEAR, box=box
-    )
-    nearest = Image.fromarray(labels).resize(
-        size[::-1], Image.Resampling.NEAREST, box=box
-    )
-    return np.asarray(resized), np.asarray(nearest)
+
+    def nearest(x):
+        resized = Image.fromarray(x).resize(
+            size[::-1], Image.Resampling.NEAREST, box=box
+        )
+        return np.asarray(resized)
+
+    return resize_image(image, size, box), map_labels(nearest, labels)
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize an image to (height, width), bilinearly, smoothed when reduced."""
-    resized = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+def resize_image(
+    image: np.ndarray,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
+) -> np.ndarray:
+    """Resize an image to (height, width), bilinearly, smoothed when reduced.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        size: Height and width of the result, pixels.
+        box: The part that is resized (left, top, right, bottom; pixels); None: all.
+
+    Returns:
+        The image, of its dtype.
+    """
+    bilinear = Image.Resampling.BILINEAR
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        return np.asarray(Image.fromarray(image).resize(size[::-1], bilinear, box=box))
+    # Pillow knows no image of other channels: one at a time.
+    planes = [
+        np.asarray(Image.fromarray(plane).resize(size[::-1], bilinear, box=box))
+        for plane in np.ascontiguousarray(image.transpose(2, 0, 1))
+    ]
+    return np.stack(planes, axis=-1)
 
 
-def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+def scaled_size(size: Sequence[int], factor: float) -> tuple[int, int]:
     """(height, width) times a factor, rounded, at least a pixel."""
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def translate(
     image: np.ndarray,
-    labels: np.ndarray,
+    labels: Labels,
     shift: tuple[int, int],
-    ignore_label: int = 255,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move both down and right by `shift` (rows, columns); the uncovered is void."""
-    moved = _mean_coloured(labels.shape)
-    moved_labels = np.full_like(labels, ignore_label)
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
+    """Move both down and right; what that uncovers has the mean colour and is void.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W], by head where there are several.
+        shift: Rows and columns, pixels; negative: up and left.
+        ignore_label: Label of void.
+
+    Returns:
+        Image and labels, of their size.
+    """
+    moved = _mean_coloured(image.shape[:2], image)
     (to_r, from_r), (to_c, from_c) = (
-        _overlap(int(s), n) for s, n in zip(shift, labels.shape, strict=True)
+        _overlap(int(s), n) for s, n in zip(shift, image.shape[:2], strict=True)
     )
     moved[to_r, to_c] = image[from_r, from_c]
-    moved_labels[to_r, to_c] = labels[from_r, from_c]
-    return moved, moved_labels
+
+    def move(x, ignored):
+        found = np.full_like(x, ignored)
+        found[to_r, to_c] = x[from_r, from_c]
+        return found
+
+    return moved, map_labels(move, labels, ignore_label)
 
 
 def brighten(image: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply all channels, rounded down and clipped to uint8."""
+    """Multiply the colours, rounded down and clipped to uint8.
+
+    Args:
+        image: uint8 [H, W, channels], of which those beyond the third are no colours
+            and stay; or float32, which stays as it is.
+        factor: Not negative.
+
+    Returns:
+        The image.
+    """
+    if image.dtype != np.uint8:
+        return image
     table = np.clip(np.arange(256) * factor, 0, 255).astype(np.uint8)
-    return np.take(table, image)
+    if image.shape[2] <= 3:
+        return np.take(table, image)
+    return np.concatenate([np.take(table, image[..., :3]), image[..., 3:]], axis=-1)
 
 
 def pad(
     image: np.ndarray,
-    labels: np.ndarray,
+    labels: Labels,
     size: tuple[int, int],
-    ignore_label: int = 255,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Extend both to `size` at the bottom and right, with mean colour and void."""
-    height, width = labels.shape
-    padded = _mean_coloured(size)
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
+    """Extend both at the bottom and right, with the mean colour and void.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W], by head where there are several.
+        size: Height and width of the result, pixels.
+        ignore_label: Label of void.
+
+    Returns:
+        Image and labels of that size.
+    """
+    height, width = image.shape[:2]
+    padded = _mean_coloured(size, image)
     padded[:height, :width] = image
-    padded_labels = np.full(size, ignore_label, np.uint8)
-    padded_labels[:height, :width] = labels
-    return padded, padded_labels
+
+    def extend(x, ignored):
+        found = np.full(size, ignored, np.uint8)
+        found[:height, :width] = x
+        return found
+
+    return padded, map_labels(extend, labels, ignore_label)
 
 
-def _mean_coloured(size: tuple[int, int]) -> np.ndarray:
+def _mean_coloured(size: Sequence[int], like: np.ndarray) -> np.ndarray:
+    """An image of the mean colour, its channels and dtype those of another."""
+    channels = like.shape[2]
+    colour = np.zeros(channels, like.dtype)
+    colour[:3] = MEAN_COLOUR[:channels] if channels >= 3 else MEAN_GREY
     # A row at a time: ten times as quick as a pixel at a time.
-    row = np.tile(np.array(MEAN_COLOUR, np.uint8), size[1])
-    return np.tile(row, (size[0], 1)).reshape(*size, 3)
+    row = np.tile(colour, size[1])
+    return np.tile(row, (size[0], 1)).reshape(*size, channels)
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:

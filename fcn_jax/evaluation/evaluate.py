@@ -5,84 +5,226 @@ And the pass before it that a network with BatchNorm may ask for.
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax import parallel, training
+from fcn_jax import parallel
+from fcn_jax.data import batch as batches_of
+from fcn_jax.data import contracts, loader
+from fcn_jax.data.contracts import Source
+from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.evaluation import metrics
+from fcn_jax.inference.predictor import Predictor
 
-# Entries of a batch that only the host needs; the rest goes to the devices.
-_HOST_KEYS = ("id", "index", "example_valid")
+Array = jax.Array
+# By head where there are several.
+Counts: TypeAlias = metrics.Confusion | Mapping[str, metrics.Confusion]
+Matrices: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
-OnBatch = Callable[[Mapping[str, np.ndarray], np.ndarray], None]
+NOT_A_CLASS = 255  # Predicted where scores are not finite.
+
+# Called with a batch and its predicted classes, uint8 [B, H, W] (by head likewise).
+OnBatch: TypeAlias = Callable[[Mapping[str, Any], Any], None]
+
+
+def eval_step(
+    variables: Mapping[str, Any],
+    confusion: Counts,
+    batch: Mapping[str, Any],
+    *,
+    scores: Callable[[Any, Mapping[str, Any]], Any],
+    num_classes: int | Mapping[str, int],
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[Counts, Any]:
+    """Predict a batch and add it to this device's confusion matrix.
+
+    Args:
+        variables: What `model.apply` takes.
+        confusion: The counts of the batches before.
+        batch: What `scores` needs and `labels`, integer [B, H, W]; rows that only fill
+            up the batch are void.
+        scores: Function of (variables, batch) -> class scores [B, H, W, C]; see
+            `fcn_jax.inference`.
+        num_classes: Number of classes, C.
+        ignore_label: The label of void pixels, which are ignored.
+
+    Returns:
+        The counts with this batch, and the predicted classes, uint8 [B, H, W]; where
+        no score is finite, or one is NaN or infinite, `NOT_A_CLASS`, which is ignored.
+        Of scores by head: labels, classes, counts and predictions by head too.
+    """
+    found = scores(variables, batch)
+    if not isinstance(found, Mapping):
+        return _count(confusion, found, batch["labels"], num_classes, ignore_label)
+    counts, pred = {}, {}
+    for head, of_head in found.items():
+        ignored = (
+            ignore_label[head] if isinstance(ignore_label, Mapping) else (ignore_label)
+        )
+        counts[head], pred[head] = _count(
+            confusion[head], of_head, batch["labels"][head], num_classes[head], ignored
+        )
+    return counts, pred
+
+
+def _count(confusion, scores, labels, num_classes, ignore_label):
+    pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
+    # The largest is NaN where one is, infinite where one is, and -inf where all are.
+    broken = ~jnp.isfinite(jnp.max(scores, axis=-1))
+    pred = jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
+    labels = labels.astype(jnp.int32)
+    counts = metrics.confusion_matrix(labels, pred, num_classes, ignore_label)
+    return confusion.add(counts), pred.astype(jnp.uint8)
 
 
 def evaluate(
-    step: Callable,
+    step: Callable[..., Any],
     variables: Any,
-    batches: Iterable[Mapping[str, np.ndarray]],
+    batches: Iterable[Mapping[str, Any]],
     devices: Sequence[jax.Device],
-    num_classes: int,
+    num_classes: int | Mapping[str, int],
     on_batch: OnBatch | None = None,
-) -> np.ndarray:
+) -> Matrices:
     """Score a network on all batches; memory does not grow with their number.
 
     Args:
-        step: `training.eval_step` under `parallel.data_parallel`.
+        step: `eval_step` under `parallel.data_parallel`.
         variables: What `model.apply` takes, one copy a device.
         batches: As `fcn_jax.data.loader.eval_batches` yields them.
         devices: The devices of `step`.
-        num_classes: Number of classes, C.
+        num_classes: Number of classes, C; by head where there are several.
         on_batch: Called with each batch and its predicted classes, uint8 [B, H, W].
 
     Returns:
-        The confusion matrix, int64 [C, C]: row = truth, column = prediction.
+        The confusion matrix, int64 [C, C]: row = truth, column = prediction; by head
+        where there are several.
 
     Raises:
-        FloatingPointError: If an image has scores that are NaN, naming it.
+        FloatingPointError: If an image has scores that are not finite, naming it.
     """
-    confusion = parallel.replicate(metrics.Confusion.zero(num_classes), devices)
+    zero: Counts
+    if isinstance(num_classes, Mapping):
+        zero = {head: metrics.Confusion.zero(n) for head, n in num_classes.items()}
+    else:
+        zero = metrics.Confusion.zero(num_classes)
+    confusion = parallel.replicate(zero, devices)
     for batch in batches:
         confusion, pred = step(variables, confusion, to_devices(batch, devices))
-        pred = np.asarray(pred)
-        pred = pred.reshape(-1, *pred.shape[2:])
-        _check_classes(batch, pred)
+        pred = jax.tree.map(_joined, pred)
+        for of_head in jax.tree.leaves(pred):
+            _check_classes(batch, of_head)
         if on_batch is not None:
             on_batch(batch, pred)
-    # One matrix a device; int64 on the host, where their sum cannot overflow.
-    return sum(
-        jax.tree.map(lambda x, d=d: np.asarray(x)[d], confusion).to_int64()
-        for d in range(len(devices))
-    )
+
+    def total(counts):
+        # One matrix a device; int64 on the host, where their sum cannot overflow.
+        return sum(
+            jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
+            for d in range(len(devices))
+        )
+
+    if isinstance(confusion, Mapping):
+        return {head: total(counts) for head, counts in confusion.items()}
+    return total(confusion)
+
+
+def _joined(pred):
+    """Predictions of all devices, [D, B, ...], as those of one batch, [D * B, ...]."""
+    pred = np.asarray(pred)
+    return pred.reshape(-1, *pred.shape[2:])
 
 
 def to_devices(
-    batch: Mapping[str, np.ndarray], devices: Sequence[jax.Device]
+    batch: Mapping[str, Any], devices: Sequence[jax.Device]
 ) -> dict[str, jax.Array]:
     """The entries of a batch that networks see, split between devices."""
-    sent = {name: x for name, x in batch.items() if name not in _HOST_KEYS}
-    return parallel.shard_batch(sent, devices)
+    return parallel.shard_batch(batches_of.for_devices(batch), devices)
 
 
 def _check_classes(batch, pred):
     for row in np.flatnonzero(batch["example_valid"]):
         height, width = batch["sizes"][row]
-        if (pred[row, :height, :width] == training.NOT_A_CLASS).any():
+        if (pred[row, :height, :width] == NOT_A_CLASS).any():
             raise FloatingPointError(
-                f"{batch['id'][row]}: the scores are NaN. With a CRF its lattice may "
-                f"be too small for this image: raise config.crf.capacity (6 a pixel "
-                f"is the most that it can need). Otherwise the parameters of the "
-                f"network are broken."
+                f"{batch['id'][row]}: the scores are NaN or infinite. With a CRF its "
+                f"lattice may be too small for this image: raise config.crf.capacity "
+                f"(6 a pixel is the most that it can need). Otherwise the parameters "
+                f"of the network are broken."
             )
 
 
+class Evaluator:
+    """A way of asking a network about a source, compiled once and scored at any time.
+
+    Args:
+        predictor: How the network is asked.
+        source: What it is asked about.
+        batch_size: Images of a batch, over all devices.
+        devices: That share them.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        source: Source,
+        batch_size: int,
+        devices: Sequence[jax.Device],
+    ):
+        self.predictor, self.source = predictor, source
+        self.batch_size, self.devices = batch_size, devices
+        self.num_classes = contracts.num_classes(source)
+        self._step = parallel.data_parallel(
+            eval_step,
+            devices,
+            scores=predictor.scores,
+            num_classes=self.num_classes,
+            ignore_label=contracts.ignore_labels(source),
+        )
+
+    def batches(self) -> Iterable[Mapping[str, Any]]:
+        """Every image of the source once, as the predictor wants to see it."""
+        return loader.eval_batches(
+            self.source,
+            batch_size=self.batch_size,
+            num_classes=self.num_classes,
+            scales=self.predictor.scales,
+            windows=self.predictor.windows,
+        )
+
+    def score(self, variables: Any, on_batch: OnBatch | None = None) -> dict[str, Any]:
+        """The scores of a network with these variables.
+
+        Args:
+            variables: What the predictor takes, one copy a device.
+            on_batch: See `evaluate`.
+
+        Returns:
+            See `metrics.scores` and, for several heads, `metrics.scores_of_heads`.
+
+        Raises:
+            FloatingPointError: If an image has scores that are not finite.
+        """
+        found = evaluate(
+            self._step,
+            variables,
+            self.batches(),
+            self.devices,
+            self.num_classes,
+            on_batch,
+        )
+        names = contracts.by_head(self.source, lambda head: head.classes)
+        if isinstance(found, Mapping):
+            return metrics.scores_of_heads(found, names)
+        return metrics.scores(found, names)
+
+
 def recompute_batch_stats(
-    step: Callable,
+    step: Callable[..., Any],
     variables: Any,
-    batches: Iterable[Mapping[str, np.ndarray]],
+    batches: Iterable[Mapping[str, Any]],
     devices: Sequence[jax.Device],
     count: int,
 ) -> Any:

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from fcn_jax.data.label_sets import IGNORE_LABEL
+
 Array = jax.Array
 
 HEADLINE_METRICS = (
@@ -32,7 +34,7 @@ _BLOCK = 1 << 20
 
 
 def confusion_matrix(
-    labels: Array, pred: Array, num_classes: int, ignore_label: int = 255
+    labels: Array, pred: Array, num_classes: int, ignore_label: int = IGNORE_LABEL
 ) -> Array:
     """Count the pixels of every class by what they were predicted to be.
 
@@ -45,7 +47,7 @@ def confusion_matrix(
         pred: Predicted classes, integer of the same shape, in [0, C); a pixel with
             another prediction does not count.
         num_classes: Number of classes, C.
-        ignore_label: The label that counts nowhere, even if it is below C.
+        ignore_label: The label of void pixels, which are ignored, even if below C.
 
     Returns:
         [C, C] int32, exact: row = truth, column = prediction. At most 2**31 - 1 pixels.
@@ -185,8 +187,45 @@ def scores(
     }
 
 
+def scores_of_heads(
+    confusions: Mapping[str, np.ndarray], class_names: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The scores of several heads, and their means over the heads.
+
+    Args:
+        confusions: Counts of each head, integer [C, C].
+        class_names: Names of its classes.
+
+    Returns:
+        `heads`, what `scores` says of each; and, as `scores` has them, the means of the
+        four metrics over the heads, `iu` and `accuracy` by "head/class", `confusion` by
+        head, and `num_pixels`, the sum.
+    """
+    found = {head: scores(x, class_names[head]) for head, x in confusions.items()}
+    together: dict[str, Any] = {}
+    for name in HEADLINE_METRICS:
+        defined = [x[name] for x in found.values() if x[name] is not None]
+        together[name] = float(np.mean(defined)) if defined else None
+    for name in ("iu", "accuracy"):
+        together[name] = {
+            f"{head}/{each}": value
+            for head, x in found.items()
+            for each, value in x[name].items()
+        }
+    together["num_pixels"] = sum(x["num_pixels"] for x in found.values())
+    together["confusion"] = {head: x["confusion"] for head, x in found.items()}
+    return together | {"heads": found}
+
+
 def format_table(values: Mapping[str, Any]) -> str:
-    """What `scores` returned as text: a line a class, then the four metrics."""
+    """What `scores` returned as text: a line a class, then the four metrics.
+
+    Of several heads, a table for each.
+    """
+    if "heads" in values:
+        return "\n\n".join(
+            f"{head}\n{format_table(found)}" for head, found in values["heads"].items()
+        )
     width = max([len("frequency weighted IU"), *map(len, values["iu"])])
     lines = [f"{'class':<{width}}  {'IU':>7}  {'accuracy':>8}  {'pixels':>13}"]
     for row, name in enumerate(values["iu"]):

@@ -3,13 +3,14 @@
 import numpy as np
 
 from fcn_jax import viz
+from fcn_jax.data import contracts
 
 
 class Pictures:
     """Writes what each batch looks like, and keeps a few images for a sheet."""
 
     def __init__(self, out, source, labels, overlays, sheet_rows):
-        self.out, self.source = out, source
+        self.out, self.head = out, contracts.heads_of(source)[0]
         self.labels, self.overlays = labels, overlays
         # Spread over the split, so that the sheet shows more than its first scene.
         stride = max(1, len(source) // max(1, sheet_rows))
@@ -17,13 +18,15 @@ class Pictures:
         self.rows = {}
 
     def __call__(self, batch, pred):
-        """Write the pictures of one batch."""
+        """Write the pictures of one batch; of several heads, those of the first."""
+        labels_of = contracts.first_labels(batch["labels"])
+        first = contracts.first_labels(pred)
         for row in np.flatnonzero(batch["example_valid"]):
             h, w = batch["sizes"][row]
             name, index = batch["id"][row], int(batch["index"][row])
-            image, labels = batch["image"][row, :h, :w], batch["labels"][row, :h, :w]
-            predicted = pred[row, :h, :w]
-            palette = self.source.palette
+            image, labels = batch["image"][row, :h, :w], labels_of[row, :h, :w]
+            predicted = first[row, :h, :w]
+            palette = self.head.palette
             if self.labels:
                 viz.save_label_png(
                     self.out / "labels" / f"{name}.png", predicted, palette
@@ -51,8 +54,8 @@ class Pictures:
             ]
         sheet = viz.contact_sheet(
             rows,
-            classes=self.source.classes,
-            palette=self.source.palette,
+            classes=self.head.classes,
+            palette=self.head.palette,
             titles=titles,
         )
         viz.save_image(self.out / "contact_sheet.png", sheet)

@@ -1,5 +1,6 @@
 """From whole images to class scores: at one or more scales, mirrored."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def scores(
     preprocessing: Preprocessing = CAFFE,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
-) -> Array:
+) -> Array | dict[str, Array]:
     """Class scores of every pixel, whose softmax are its probabilities.
 
     Probabilities are averaged over the views of an image.
@@ -40,7 +41,7 @@ def scores(
 
     Returns:
         [N, H, W, C] float32: the network's own scores if there is one view, else the
-        log of the mean of the views' probabilities.
+        log of the mean of the views' probabilities. By head where there are several.
     """
     image = batch["image"]
     sizes = batch.get("sizes")
@@ -61,17 +62,26 @@ def scores(
                 variables, preprocess(view, preprocessing), scaled_sizes, train=False
             )
             if mirrored:
-                logits = resizing.flip(logits, scaled_sizes)
+                back = functools.partial(resizing.flip, sizes=scaled_sizes)
+                logits = jax.tree.map(back, logits)
             if scale != 1:
-                logits = resizing.resize(logits, scaled_sizes, sizes, image.shape[1:3])
+                logits = jax.tree.map(
+                    functools.partial(_resize, scaled_sizes, sizes, image.shape[1:3]),
+                    logits,
+                )
             views.append(logits)
     if len(views) == 1:
         return views[0]
-    return ensembles.mean_log_prob([jax.nn.log_softmax(view) for view in views])
+    views = jax.tree.map(jax.nn.log_softmax, views)
+    return jax.tree.map(lambda *heads: ensembles.mean_log_prob(heads), *views)
+
+
+def _resize(sizes, new_sizes, shape, logits):
+    return resizing.resize(logits, sizes, new_sizes, shape)
 
 
 def log_probs(
     variables: Mapping[str, Any], batch: Mapping[str, Array], **settings: Any
 ) -> Array:
     """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes."""
-    return jax.nn.log_softmax(scores(variables, batch, **settings))
+    return jax.tree.map(jax.nn.log_softmax, scores(variables, batch, **settings))

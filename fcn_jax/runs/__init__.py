@@ -1,5 +1,5 @@
 """What lives in the directory of a run: training, logs, trained networks, reports."""
 
-from fcn_jax.runs.trained import Evaluation, Member
+from fcn_jax.runs.trained import Evaluation, TrainedNet, load
 
-__all__ = ["Evaluation", "Member"]
+__all__ = ["Evaluation", "TrainedNet", "load"]

@@ -20,7 +20,7 @@ class Progress:
             total=num_steps,
             initial=first_step,
             unit="step",
-            disable=None,  # A log file gets the lines of `say` alone.
+            disable=None,  # A log file gets the lines of `write` alone.
             dynamic_ncols=True,
         )
         self._num_steps = num_steps
@@ -64,7 +64,7 @@ class Progress:
         """Leave what happened since the last `measure` out of the speed."""
         self._restart()
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Print a line without disturbing the bar."""
         self._bar.write(text, file=sys.stdout)
         sys.stdout.flush()

@@ -1,22 +1,26 @@
-"""The training of a run: what it is made of, and the parts of its loop."""
+"""The training of a run: its state, the loop, and what it writes down."""
 
 import json
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import ml_collections
 import numpy as np
 
 from fcn_jax import parallel, training, viz, weights
-from fcn_jax.config import build, datasets
-from fcn_jax.config import predictor as predictors
+from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
-from fcn_jax.data import loader
-from fcn_jax.evaluation import evaluate, metrics
+from fcn_jax.config.parts import RunParts, build_parts
+from fcn_jax.data import contracts
+from fcn_jax.evaluation import metrics
+from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import logs
+from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.storage import checkpoints, files
 from fcn_jax.viz import plots
@@ -24,216 +28,146 @@ from fcn_jax.viz import plots
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class Run:
-    """One training run: what it is made of, and the parts of its loop."""
+class Trainer:
+    """One training run, from where it stands to its last step.
 
-    def __init__(self, config, workdir):
+    Args:
+        config: Of the run.
+        workdir: Its directory; if a run of this config is there, it goes on.
+
+    Raises:
+        ValueError: If the config has no sense, or the directory holds another run.
+    """
+
+    def __init__(self, config: ml_collections.ConfigDict, workdir: str | Path):
         self.config, self.workdir = config, Path(workdir)
         self.devices = jax.local_devices()
-        parallel.check_batch_size(
-            config.batch_size, len(self.devices), config.accumulate
-        )
-        parallel.check_batch_size(config.eval_batch_size, len(self.devices))
-        self.train_source = datasets.open_source(config, "train")
-        self.eval_source = datasets.open_source(config, "eval")
-        self.model = build.make_model(config, axis_name=parallel.AXIS)
-        self.recipe = build.make_preprocessing(config)
-        self.predictor = predictors.make_predictor(
-            config, self.model, self.recipe, (config.eval_scale,)
-        )
-        workdirs.claim_workdir(config, self.workdir)
-        for source in (self.train_source, self.eval_source):
+        self.parts = build_parts(config, self.devices)
+        workdirs.check_workdir(config, self.workdir)
+        for source in (self.parts.train_source, self.parts.eval_source):
             print(datasets.describe_source(source), flush=True)
         self.store = checkpoints.Checkpoints(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
-        self.state, self.memory = self._initial_state()
+        self.state, self.optimizer, memory = _initial_state(
+            self.parts, self.store, self.workdir
+        )
+        self.best, self.losses = memory["best"], RecentLosses(memory["losses"])
+        self.evaluator = Evaluator(
+            self.parts.predictor,
+            self.parts.eval_source,
+            config.eval_batch_size,
+            self.devices,
+        )
         step = int(self.state.step)
         self.log = logs.RunLog(self.workdir, step)
         self.progress = Progress(config.num_steps, step, config.batch_size)
-        self.say = self.progress.say
-        self.pending = []  # Metrics of the steps since the last log line.
         self.terminated = False
 
-    def _initial_state(self):
-        """The state to go on from, and what the run remembers beside it."""
-        config = self.config
-        variables = training.init_variables(self.model, config.seed)
-        saved = self.store.newest()
-        if saved is None and config.init_from:
-            variables = weights.load_weights(
-                config.init_from,
-                self.model,
-                strict=False,
-                preprocessing=self.recipe,
-                inputs=config.init_inputs or None,
-                initial=variables,
-            )
-        self.optimizer = build.make_optimizer(config, variables["params"])
-        state = training.create_state(variables, self.optimizer)
-        if saved is None:
-            return state, {"best": None, "losses": []}
-        print(f"going on from step {saved.step} in {self.workdir}", flush=True)
-        state = checkpoints.into_state(saved.arrays, state)
-        return state, {name: saved.metadata[name] for name in ("best", "losses")}
-
-    def compile(self, batch):
+    def compile(self, batch: Mapping[str, Any]) -> Any:
         """The compiled training step; says what it costs before it is first run."""
-        config = self.config
+        config, parts = self.config, self.parts
         step = parallel.data_parallel(
             training.train_step,
             self.devices,
             donate=(0,),
-            model=self.model,
+            model=parts.model,
             optimizer=self.optimizer,
             seed=config.seed,
-            preprocessing=self.recipe,
+            loss=parts.loss,
+            preprocessing=parts.preprocessing,
             frozen=tuple(config.optim.frozen),
             accumulate=config.accumulate,
             axis_name=parallel.AXIS,
-            **build.loss_settings(config),
         )
         start = time.perf_counter()
         compiled = step.lower(self.state, batch).compile()
-        self.say(training.param_table(self.model_params))
-        self.say(
+        self.progress.write(
             f"{describe_cost(compiled)}; "
             f"compiled in {time.perf_counter() - start:.1f} s"
         )
         return compiled
 
-    def run(self):
+    def run(self) -> None:
         """All steps that are left."""
         config = self.config
         first = int(self.state.step)
-        self.model_params = self.state.params
+        table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
-        self.eval_step = parallel.data_parallel(
-            training.eval_step,
-            self.devices,
-            log_probs=self.predictor.log_probs,
-            num_classes=config.model.num_classes,
-        )
         compiled = None
-        batches = datasets.train_batches(config, self.train_source, first)
+        batches = self.parts.train_batches(first)
         for step in range(first + 1, config.num_steps + 1):
             start = time.perf_counter()
             batch = self._to_devices(next(batches))
             if compiled is None:
+                self.progress.write(table)
                 compiled = self.compile(batch)
                 self.progress.skip_clock()
             else:
                 self.progress.waiting(time.perf_counter() - start)
             self.state, step_metrics = compiled(self.state, batch)
-            self.pending.append((step, step_metrics))
+            self.losses.add(step, step_metrics)
             self.progress.step_done()
-            last = step == config.num_steps
-            if last or step % config.log_every == 0:
-                self.write_losses(step)
-            mean_iu = None
-            if last or step % config.eval_every == 0:
-                mean_iu = self.evaluate(step)
-            if (
-                last
-                or mean_iu is not None
-                or self.terminated
-                or step % config.checkpoint_every == 0
-            ):
-                self.save(step, mean_iu)
-            if self.terminated:
-                self.store.close()
-                self.say(f"terminated: step {step} is saved; run again to go on")
-                sys.exit(_TERMINATED)
+            self._after_step(step)
         batches.close()
         self.finish()
 
-    def _to_devices(self, batch):
+    def _after_step(self, step: int) -> None:
+        """Log, evaluate and save where the config says so; end if it was asked for."""
+        config = self.config
+        last = step == config.num_steps
+        if last or step % config.log_every == 0:
+            self.write_losses(step)
+        mean_iu = None
+        if last or step % config.eval_every == 0:
+            mean_iu = self.evaluate(step)
+        due = step % config.checkpoint_every == 0
+        if last or mean_iu is not None or self.terminated or due:
+            self.save(mean_iu)
+        if self.terminated:
+            self.store.close()
+            self.progress.write(f"terminated: step {step} is saved; run again to go on")
+            sys.exit(_TERMINATED)
+
+    def _to_devices(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         sent = {name: batch[name] for name in ("image", "labels")}
         if not self.config.data.crop:
             sent["sizes"] = batch["sizes"]
         return parallel.shard_batch(sent, self.devices, self.config.accumulate)
 
-    def collect(self):
-        """Read the pending metrics; stop if one is not finite.
-
-        Raises:
-            FloatingPointError: Naming the step and the last good checkpoint.
-        """
-        for step, values in self.pending:
-            loss, norm = (
-                float(values[name].addressable_shards[0].data[0])
-                for name in ("loss", "grad_norm")
-            )
-            if not np.isfinite([loss, norm]).all():
-                self.store.close()
-                raise FloatingPointError(
-                    f"step {step}: loss {loss}, gradient norm {norm}; training has "
-                    f"diverged and was stopped. Good checkpoints: "
-                    f"{self.store.steps() or 'none'} in {self.store.directory}. Lower "
-                    f"config.optim.learning_rate or set config.optim.clip_norm."
-                )
-            self.memory["losses"].append(loss)
-            self.grad_norm = norm
-        self.pending = []
-
-    def write_losses(self, step):
+    def write_losses(self, step: int) -> None:
         """Log the loss of this step and the mean since the last line."""
-        self.collect()
-        losses = self.memory["losses"]
-        values = {
-            "loss": losses[-1],
-            "mean_loss": float(np.mean(losses)),
-            "grad_norm": self.grad_norm,
-        }
-        self.memory["losses"] = []
+        self.losses.collect(self.store)
+        values = self.losses.summary()
         speed = self.progress.measure(step)
         self.log.write("train", step, {**values, **speed})
-        self.say(
+        self.progress.write(
             f"step {step}/{self.config.num_steps}  loss {values['loss']:.4f}  "
             f"mean {values['mean_loss']:.4f}  {speed['images_per_second']:.1f} "
             f"images/s  waiting {speed['waiting']:.0%}  ETA {duration(speed['eta'])}"
         )
 
-    def evaluate(self, step):
+    def evaluate(self, step: int) -> float | None:
         """Score the evaluation split; returns the mean IU, None if undefined."""
-        config, source = self.config, self.eval_source
+        source = self.parts.eval_source
         start = time.perf_counter()
-        pictures = []
-
-        def draw(batch, pred):
-            for row in np.flatnonzero(batch["example_valid"]):
-                if len(pictures) == config.num_pictures:
-                    return
-                h, w = batch["sizes"][row]
-                image, labels = batch["image"][row], batch["labels"][row]
-                pictures.append((image[:h, :w], labels[:h, :w], pred[row, :h, :w]))
-
-        confusion = evaluate.evaluate(
-            self.eval_step,
-            self.state.variables,
-            loader.eval_batches(
-                source,
-                batch_size=config.eval_batch_size,
-                num_classes=config.model.num_classes,
-                scales=self.predictor.scales,
-                windows=self.predictor.windows,
-            ),
-            self.devices,
-            config.model.num_classes,
-            draw if config.num_pictures else None,
+        drawn = _Drawn(self.config.num_pictures)
+        scores = self.evaluator.score(
+            self.state.variables, drawn if drawn.count else None
         )
-        scores = metrics.scores(confusion, source.classes)
         seconds = time.perf_counter() - start
         shown = {name: scores[name] for name in metrics.HEADLINE_METRICS}
         self.log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
-        for number, rows in enumerate(pictures):
-            sheet = viz.prediction_row(*rows, palette=source.palette)
+        palette = contracts.heads_of(source)[0].palette
+        for number, row in enumerate(drawn.rows):
+            sheet = viz.prediction_row(*row, palette=palette)
             self.log.picture(f"prediction/{number}", step, sheet)
         mean_iu = scores["mean_iu"]
-        best = self.memory["best"]
-        if mean_iu is not None and (best is None or mean_iu > best["mean_iu"]):
-            self.memory["best"] = {"mean_iu": mean_iu, "step": step}
-        self.say(
+        if mean_iu is not None and (
+            self.best is None or mean_iu > self.best["mean_iu"]
+        ):
+            self.best = {"mean_iu": mean_iu, "step": step}
+        self.progress.write(
             f"step {step}: {source.split} "
             + ", ".join(f"{n} {v:.4f}" for n, v in shown.items() if v is not None)
             + f"  ({len(source)} images, {duration(seconds)})"
@@ -241,44 +175,70 @@ class Run:
         self.progress.skip_clock()
         return mean_iu
 
-    def save(self, step, mean_iu):
+    def save(self, mean_iu: float | None) -> None:
         """Begin to save the state, once its metrics are known to be finite."""
-        self.collect()
+        self.losses.collect(self.store)
+        memory = {"best": self.best, "losses": self.losses.losses}
         self.store.save(
             parallel.unreplicate(self.state),
-            metadata={**workdirs.describe(self.config), **self.memory},
+            metadata={**workdirs.checkpoint_metadata(self.config), **memory},
             mean_iu=mean_iu,
         )
 
-    def finish(self):
+    def finish(self) -> None:
         """Draw the curves and write the result."""
         self.store.close()
         self.close()
-        entries = logs.read(self.log.path)
-        plots.plot_curves(entries, self.workdir / "curves.png")
-        losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
-        lowest = min(losses, key=losses.get)
-        result = {
-            "step": self.config.num_steps,
-            "final_loss": losses[max(losses)],
-            "lowest_loss": {"loss": losses[lowest], "step": lowest},
-            "best": self.memory["best"],
-            "params_sha256": checkpoints.content_hash(
-                self.store.newest().arrays["params"]
-            ),
-            "scores": [e for e in entries if e["kind"] == "eval"][-1],
-        }
-        files.write_json(self.workdir / "result.json", result)
-        print(
-            f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
-            f"step {lowest}; best {json.dumps(self.memory['best'])}; "
-            f"curves in {self.workdir / 'curves.png'}"
-        )
+        write_result(self.workdir, self.config.num_steps, self.best, self.store)
 
-    def close(self):
+    def close(self) -> None:
         """Let go of the log and the progress bar."""
         self.log.close()
         self.progress.close()
+
+
+class _Drawn:
+    """The first images that an evaluation sees, with what was predicted for them."""
+
+    def __init__(self, count: int):
+        self.count = count
+        self.rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def __call__(self, batch: Mapping[str, Any], pred: Any) -> None:
+        labels = contracts.first_labels(batch["labels"])
+        pred = contracts.first_labels(pred)
+        for row in np.flatnonzero(batch["example_valid"]):
+            if len(self.rows) == self.count:
+                return
+            h, w = batch["sizes"][row]
+            image = batch["image"][row, :h, :w]
+            self.rows.append((image, labels[row, :h, :w], pred[row, :h, :w]))
+
+
+def _initial_state(
+    parts: RunParts, store: checkpoints.Checkpoints, workdir: Path
+) -> tuple[training.TrainState, Any, dict[str, Any]]:
+    """The state to go on from, its optimiser, and what the run remembers beside it."""
+    config = parts.config
+    variables = training.init_variables(parts.model, config.seed)
+    saved = store.newest()
+    if saved is None and config.init_from:
+        variables = weights.load_weights(
+            config.init_from,
+            parts.model,
+            strict=False,
+            preprocessing=parts.preprocessing,
+            inputs=config.init_inputs or None,
+            initial=variables,
+        )
+    optimizer = parts.optimizer(variables["params"])
+    state = training.create_state(variables, optimizer)
+    if saved is None:
+        return state, optimizer, {"best": None, "losses": []}
+    print(f"going on from step {saved.step} in {workdir}", flush=True)
+    state = checkpoints.into_state(saved.arrays, state)
+    memory = {name: saved.metadata[name] for name in ("best", "losses")}
+    return state, optimizer, memory
 
 
 def describe_cost(compiled: Any) -> str:
@@ -298,16 +258,49 @@ def describe_cost(compiled: Any) -> str:
     )
 
 
-def train(config, workdir):
+def write_result(
+    workdir: Path,
+    num_steps: int,
+    best: Mapping[str, Any] | None,
+    store: checkpoints.Checkpoints,
+) -> None:
+    """Draw the curves of a run that is done, and write result.json.
+
+    Args:
+        workdir: Of the run.
+        num_steps: Steps that it took.
+        best: Its best mean IU, and at which step.
+        store: Its checkpoints.
+    """
+    entries = logs.read(workdir / "log.jsonl")
+    plots.plot_curves(entries, workdir / "curves.png")
+    losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
+    lowest = min(losses, key=lambda step: losses[step])
+    result = {
+        "step": num_steps,
+        "final_loss": losses[max(losses)],
+        "lowest_loss": {"loss": losses[lowest], "step": lowest},
+        "best": best,
+        "params_sha256": checkpoints.content_hash(store.newest().arrays["params"]),
+        "scores": [e for e in entries if e["kind"] == "eval"][-1],
+    }
+    files.write_json(workdir / "result.json", result)
+    print(
+        f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
+        f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
+    )
+
+
+def train(config: ml_collections.ConfigDict, workdir: str | Path) -> None:
     """Train as `config` says, in `workdir`; go on if a run of it is there."""
-    run = Run(config, workdir)
+    trainer = Trainer(config, workdir)
 
     def on_sigterm(*_):
-        run.terminated = True
+        trainer.terminated = True
 
     before = signal.signal(signal.SIGTERM, on_sigterm)
     try:
-        run.run()
+        trainer.run()
     finally:
         signal.signal(signal.SIGTERM, before)
-        run.close()
+        trainer.close()

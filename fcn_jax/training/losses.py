@@ -4,14 +4,43 @@ References:
     Long et al. 2015, arXiv:1411.4038, sec. 4.4; BVLC/caffe, softmax_loss_layer.cpp.
 """
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
+from fcn_jax.data.label_sets import IGNORE_LABEL
+
 Array = jax.Array
+# What a network gives: [N, H, W, C], by head where there are several.
+Outputs: TypeAlias = Array | Mapping[str, Array]
 
 REDUCTIONS = ("sum", "mean")
+
+
+@dataclasses.dataclass(frozen=True)
+class LossOptions:
+    """What a config says of the loss.
+
+    Attributes:
+        reduction: "sum" (over pixels, divided by the number of images, as in the FCN
+            release) or "mean" (over the pixels that are not ignored).
+        class_weights: Weight of each class; None: all 1. By head where there are
+            several.
+        pixel_probability: Probability with which a pixel takes part in the loss (Long
+            et al. 2015, sec. 4.4, "patch sampling is loss sampling").
+        stride: Side of the cells that are sampled together, pixels.
+        ignore_label: The label of void pixels, which are ignored; by head where there
+            are several.
+    """
+
+    reduction: str = "mean"
+    class_weights: tuple[float, ...] | Mapping[str, tuple[float, ...]] | None = None
+    pixel_probability: float = 1.0
+    stride: int = 1
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL
 
 
 class PixelLoss(NamedTuple):
@@ -22,11 +51,83 @@ class PixelLoss(NamedTuple):
     weight: Array  # Sum of their class weights; `count` where there are none.
 
 
+class Loss(Protocol):
+    """A loss of a batch, as `training.train_step` takes it.
+
+    Attributes:
+        reduction: How its parts are divided, a key of `REDUCTIONS`.
+    """
+
+    @property
+    def reduction(self) -> str:
+        """See above."""
+        ...
+
+    def __call__(
+        self, outputs: Outputs, batch: Mapping[str, Any], keys: Array
+    ) -> Sequence[PixelLoss]:
+        """The parts of the loss, which are reduced one by one and then added.
+
+        Args:
+            outputs: What the network gave, [B, H, W, C]; by head where there are
+                several.
+            batch: As it came, on this device.
+            keys: A random key for every row, [B].
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossEntropy:
+    """Softmax cross-entropy, a part for each head; the loss of both papers."""
+
+    options: LossOptions = LossOptions()
+
+    @property
+    def reduction(self) -> str:
+        """How its parts are divided."""
+        return self.options.reduction
+
+    def __call__(
+        self, outputs: Outputs, batch: Mapping[str, Any], keys: Array
+    ) -> tuple[PixelLoss, ...]:
+        """See `Loss`."""
+        labels = batch["labels"]
+        if not isinstance(outputs, Mapping):
+            return (self._part(outputs, labels, keys, ""),)
+        return tuple(
+            self._part(outputs[head], labels[head], keys, head)
+            for head in sorted(outputs)
+        )
+
+    def _part(self, logits, labels, keys, head):
+        options = self.options
+        weights = _of_head(options.class_weights, head)
+        labels = labels.astype(jnp.int32)
+        keep = None
+        if options.pixel_probability < 1:
+            keep = sample_pixels(
+                keys, labels, options.pixel_probability, options.stride
+            )
+        return cross_entropy(
+            logits,
+            labels,
+            ignore_label=_of_head(options.ignore_label, head),
+            class_weights=None if weights is None else jnp.asarray(weights, "float32"),
+            keep=keep,
+        )
+
+
+def _of_head(value: Any, head: str) -> Any:
+    """A value of one head, or the one that all heads have."""
+    return value[head] if isinstance(value, Mapping) else value
+
+
 def cross_entropy(
     logits: Array,
     labels: Array,
     *,
-    ignore_label: int = 255,
+    ignore_label: int = IGNORE_LABEL,
     class_weights: Array | None = None,
     keep: Array | None = None,
 ) -> PixelLoss:
@@ -43,7 +144,7 @@ def cross_entropy(
     Args:
         logits: [N, H, W, C]; lower precisions are computed in float32.
         labels: [N, H, W] integer, in [0, C) or `ignore_label`.
-        ignore_label: The label that counts nowhere.
+        ignore_label: The label of void pixels, which are ignored.
         class_weights: Weight of each class, [C]; None: all 1.
         keep: Pixels that may count, [N, H, W] bool; None: all.
 

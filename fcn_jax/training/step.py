@@ -1,11 +1,11 @@
-"""One step of training and one of evaluation, as pure functions of arrays.
+"""One step of training, as a pure function of arrays.
 
-Both are written per replica: they see the part of the batch that one device holds,
-and reach the other devices only through `axis_name` (None: there are no others).
-`fcn_jax.parallel` wraps them; nothing else knows how many devices there are.
+It is written per replica: it sees the part of the batch that one device holds,
+and reaches the other devices only through `axis_name` (None: there are no others).
+`fcn_jax.parallel` wraps it; nothing else knows how many devices there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -15,16 +15,14 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from fcn_jax.evaluation import metrics
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.training import losses, optim
+from fcn_jax.training.losses import CrossEntropy, Loss
 
 Array = jax.Array
 Batch = Mapping[str, Array]
-
-NOT_A_CLASS = 255  # Predicted where scores are NaN.
 
 
 class TrainState(struct.PyTreeNode):
@@ -77,11 +75,8 @@ def train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     seed: int,
-    reduction: str = "mean",
+    loss: Loss = CrossEntropy(),  # noqa: B008  It is immutable.
     preprocessing: Preprocessing = CAFFE,
-    ignore_label: int = 255,
-    class_weights: tuple[float, ...] | None = None,
-    pixel_probability: float = 1.0,
     frozen: tuple[str, ...] = (),
     accumulate: int = 1,
     axis_name: str | None = None,
@@ -93,21 +88,17 @@ def train_step(
 
     Args:
         state: The state before the step.
-        batch: `image` uint8 RGB [B, H, W, 3], `labels` integer [B, H, W], and, where
-            the images are smaller than the arrays, `sizes` int32 [B, 2]; this
-            device's rows, one micro-batch of B / accumulate rows after the other.
+        batch: `image` uint8 [B, H, W, channels], what the loss needs (`labels` integer
+            [B, H, W], by head where there are several), and, where the images are
+            smaller than the arrays, `sizes` int32 [B, 2]; this device's rows, one
+            micro-batch of B / accumulate rows after the other.
         model: A network of `fcn_jax.models`.
         optimizer: An optax transformation; see `fcn_jax.training.optim`.
         seed: Seed of dropout and of pixel sampling.
-        reduction: "sum" (over pixels, divided by the number of images, as in the
-            FCN release) or "mean" (over the pixels that count).
-        preprocessing: What turns uint8 RGB into the input of the network.
-        ignore_label: The label that counts nowhere.
-        class_weights: Weight of each class in the loss; None: all 1.
-        pixel_probability: Probability with which a pixel takes part in the loss
-            (Long et al. 2015, sec. 4.4, "patch sampling is loss sampling").
+        loss: Of the network's outputs and the batch; see `fcn_jax.training.losses`.
+        preprocessing: What turns images into the input of the network.
         frozen: Patterns of the layers that `optimizer` keeps as they are; their
-            gradients count nowhere, and need not be computed.
+            gradients are ignored, and need not be computed.
         accumulate: Micro-batches whose gradients are averaged into one update.
         axis_name: Name of the mapped device axis.
 
@@ -116,13 +107,12 @@ def train_step(
         and `grad_norm` (L2 norm of the gradient of all that learns).
     """
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
-    weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
 
     def loss_fn(params, batch_stats, micro, rows):
         variables = {"params": params}
         if batch_stats:
             variables["batch_stats"] = batch_stats
-        logits, updates = model.apply(
+        outputs, updates = model.apply(
             variables,
             preprocess(micro["image"], preprocessing),
             micro.get("sizes"),
@@ -131,35 +121,34 @@ def train_step(
             rngs={"dropout": step_key},
             mutable=["batch_stats"],
         )
-        labels = micro["labels"].astype(jnp.int32)
-        keep = None
-        if pixel_probability < 1:
-            sampling_key = jax.random.fold_in(step_key, 1)
-            keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)
-            keep = losses.sample_pixels(keys, labels, pixel_probability)
-        pixel_loss = losses.cross_entropy(
-            logits, labels, ignore_label=ignore_label, class_weights=weights, keep=keep
-        )
+        sampling_key = jax.random.fold_in(step_key, 1)
+        keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)
         # The denominators are those of the whole micro-batch: a mean of the
         # devices' own means would weigh images with much void too heavily.
-        loss = losses.reduce_loss(
-            pixel_loss.total,
-            _sum_over_devices(pixel_loss.weight, axis_name),
-            labels.shape[0] * _num_devices(axis_name),
-            reduction,
-        )
-        return loss, updates.get("batch_stats", batch_stats)
+        parts = [
+            losses.reduce_loss(
+                part.total,
+                _sum_over_devices(part.weight, axis_name),
+                rows.shape[0] * _num_devices(axis_name),
+                loss.reduction,
+            )
+            for part in loss(outputs, micro, keys)
+        ]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total, updates.get("batch_stats", batch_stats)
 
     def micro_step(carry, numbered):
         grads_so_far, batch_stats, loss_so_far = carry
         index, micro = numbered
-        rows = _global_rows(index, micro["labels"].shape[0], axis_name)
+        rows = _global_rows(index, micro["image"].shape[0], axis_name)
         with convolution.fast_gradients(in_loop=accumulate > 1):
-            (loss, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+            (found, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
                 state.params, batch_stats, micro, rows
             )
         grads = jax.tree.map(jnp.add, grads_so_far, grads)
-        return (grads, batch_stats, loss_so_far + loss), None
+        return (grads, batch_stats, loss_so_far + found), None
 
     carry = (
         jax.tree.map(jnp.zeros_like, state.params),
@@ -175,7 +164,7 @@ def train_step(
         )
         indices = jnp.arange(accumulate, dtype=jnp.int32)
         carry, _ = jax.lax.scan(micro_step, carry, (indices, micro_batches))
-    grads, batch_stats, loss = carry
+    grads, batch_stats, total = carry
     grads = jax.tree.map(lambda g: _sum_over_devices(g, axis_name) / accumulate, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     new_state = TrainState(
@@ -185,7 +174,7 @@ def train_step(
         opt_state=opt_state,
     )
     return new_state, {
-        "loss": _sum_over_devices(loss, axis_name) / accumulate,
+        "loss": _sum_over_devices(total, axis_name) / accumulate,
         "grad_norm": optim.gradient_norm(grads, frozen),
     }
 
@@ -233,40 +222,6 @@ def batch_statistics(
         mutable=["batch_stats"],
     )
     return updates["batch_stats"]
-
-
-def eval_step(
-    variables: Mapping[str, Any],
-    confusion: metrics.Confusion,
-    batch: Batch,
-    *,
-    log_probs: Callable[[Mapping[str, Any], Batch], Array],
-    num_classes: int,
-    ignore_label: int = 255,
-) -> tuple[metrics.Confusion, Array]:
-    """Predict a batch and add it to this device's confusion matrix.
-
-    Args:
-        variables: What `model.apply` takes.
-        confusion: The counts of the batches before.
-        batch: What `log_probs` needs and `labels`, integer [B, H, W]; rows that only
-            fill up the batch are void.
-        log_probs: Function of (variables, batch) -> scores [B, H, W, C]; see
-            `fcn_jax.inference`.
-        num_classes: Number of classes, C.
-        ignore_label: The label that counts nowhere.
-
-    Returns:
-        The counts with this batch, and the predicted classes, uint8 [B, H, W]; where
-        a score is NaN, `NOT_A_CLASS`, which is counted nowhere.
-    """
-    scores = log_probs(variables, batch)
-    pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
-    broken = jnp.any(jnp.isnan(scores), axis=-1)
-    pred = jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
-    labels = batch["labels"].astype(jnp.int32)
-    counts = metrics.confusion_matrix(labels, pred, num_classes, ignore_label)
-    return confusion.add(counts), pred.astype(jnp.uint8)
 
 
 def count_params(params: Any) -> int:

@@ -98,18 +98,18 @@ def fold_input(
     """
     kernel, bias = np.array(kernel, np.float64), np.array(bias, np.float64)
     colours = kernel[:, :, :3]
-    if source.channels != target.channels:
+    if source.channels[:3] != target.channels[:3]:
         colours = colours[:, :, ::-1]
     mean, std = _in_order(source, target.channels)
-    their_mean, their_std = np.array(target.mean), np.array(target.std)
+    their_mean, their_std = np.array(target.mean[:3]), np.array(target.std[:3])
     shift = np.einsum("hwio,i->o", colours, (their_mean - mean) / std)
     scaled = colours * (their_std / std)[:, None]
     return np.concatenate([scaled, kernel[:, :, 3:]], axis=2), bias + shift
 
 
 def _in_order(recipe, channels):
-    step = 1 if recipe.channels == channels else -1
-    return np.array(recipe.mean[::step]), np.array(recipe.std[::step])
+    step = 1 if recipe.channels[:3] == channels[:3] else -1
+    return np.array(recipe.mean[:3][::step]), np.array(recipe.std[:3][::step])
 
 
 def fold_scale(kernel: np.ndarray, theirs: np.ndarray, ours: float) -> np.ndarray:

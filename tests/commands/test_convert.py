@@ -145,7 +145,10 @@ def test_eval_takes_a_converted_run(command, tmp_path):
     model = build.make_model(config)
     variables = cases.random_variables(model)
     saving.save_weights(
-        tmp_path / "run", variables, model.clone(dtype=None), preprocessing=IMAGENET
+        tmp_path / "run",
+        variables,
+        model.with_encoder(dtype=None),
+        preprocessing=IMAGENET,
     )
     options = (
         "--model=fcn8s",
@@ -162,7 +165,7 @@ def test_eval_takes_a_converted_run(command, tmp_path):
     for run in ("run", "again"):
         devices = jax.devices()[:1]
         evaluation = runs.Evaluation(config, tmp_path / run, devices=devices)
-        assert evaluation.members[0].recipe == IMAGENET
+        assert evaluation.members[0].preprocessing == IMAGENET
         assert evaluation.checkpoint.step == 0
         scores.append(evaluation.score())
     assert scores[0]["confusion"] == scores[1]["confusion"]
@@ -184,7 +187,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
         config = tiny_config(
             folder, init_from=str(tmp_path / "vgg.npz"), init_inputs=inputs
         )
-        run = trainer.Run(config, tmp_path / name)
+        run = trainer.Trainer(config, tmp_path / name)
         said = capsys.readouterr().out
         assert note in said
         assert ("rewritten" in said) == bool(inputs)
@@ -194,7 +197,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
         assert changed == bool(inputs)
     config = tiny_config(folder, init_from=str(tmp_path / "vgg.npz"), init_inputs="bgr")
     with pytest.raises(ValueError, match=r"inputs='bgr' is not known; choose one of"):
-        trainer.Run(config, tmp_path / "wrong")
+        trainer.Trainer(config, tmp_path / "wrong")
 
 
 @pytest.mark.parametrize(
@@ -281,8 +284,8 @@ def test_a_run_without_the_newest_key_goes_on(tmp_path):
     old = json.loads(config.to_json())
     del old["init_inputs"]
     (tmp_path / "config.json").write_text(json.dumps(old))
-    workdirs.claim_workdir(config, tmp_path)
+    workdirs.check_workdir(config, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(old))
     config.init_inputs = "imagenet"
     with pytest.raises(ValueError, match=r"init_inputs: None there, 'imagenet' now"):
-        workdirs.claim_workdir(config, tmp_path)
+        workdirs.check_workdir(config, tmp_path)

@@ -46,7 +46,7 @@ def test_the_full_model_can_be_built(name):
     assert config.model.name in fcn_jax.models.MODELS
     build.make_optimizer(config, shapes_of["params"])
     build.make_preprocessing(config)
-    build.loss_settings(config)
+    build.make_loss(config)
 
 
 def test_the_heavy_recipe_is_the_published_one():
@@ -150,7 +150,7 @@ def test_wrong_values_are_named(key, value, message):
     def use():
         build.make_model(config)
         build.make_preprocessing(config)
-        build.loss_settings(config)
+        build.make_loss(config)
 
     with pytest.raises(ValueError, match=message):
         use()

@@ -50,7 +50,7 @@ def test_stage_2(folder, tmp_path):
     config = staged(folder, "proposals", **{"data.objects.cache_dir": str(tmp_path)})
     source = datasets.open_source(config, "train")
     cache = datasets.make_proposal_cache(config, tmp_path)
-    images = datasets.open_images(config, "train")
+    images = datasets.open_split(config, "train")
     assert set(source.index[:, 0]) == {0, 1, 2, 3}
     for number, _, _, *box in source.index[:5].tolist():
         assert box in cache.boxes_of(images[number]).tolist()
@@ -134,9 +134,9 @@ def test_two_steps_of_a_stage(folder, tmp_path, monkeypatch, stage):
 
 def test_a_run_may_move_its_cache(folder, tmp_path):
     config = staged(folder, "objects", **{"data.objects.cache_dir": "here"})
-    workdirs.claim_workdir(config, tmp_path)
+    workdirs.check_workdir(config, tmp_path)
     config.data.objects.cache_dir = "there"
-    workdirs.claim_workdir(config, tmp_path)
+    workdirs.check_workdir(config, tmp_path)
     config.data.objects.min_iou = 0.7
     with pytest.raises(ValueError, match="data.objects.min_iou: 0.5 there, 0.7 now"):
-        workdirs.claim_workdir(config, tmp_path)
+        workdirs.check_workdir(config, tmp_path)

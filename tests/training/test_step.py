@@ -8,8 +8,12 @@ import pytest
 
 from fcn_jax import models, parallel, training
 from fcn_jax.training import optim, schedules
+from fcn_jax.training.losses import CrossEntropy, LossOptions
 
 NUM_CLASSES = 3
+
+
+SUM = CrossEntropy(LossOptions(reduction="sum"))
 
 
 def tiny(**options):
@@ -78,7 +82,8 @@ def distance(a, b):
 def test_eight_devices_equal_one(reduction):
     model = tiny(batch_norm=True, dropout_rate=0.5, axis_name=parallel.AXIS)
     batches = [make_batch(8, seed=s, with_sizes=True) for s in range(5)]
-    settings = {"reduction": reduction, "pixel_probability": 0.7}
+    options = LossOptions(reduction=reduction, pixel_probability=0.7)
+    settings = {"loss": CrossEntropy(options)}
     if reduction == "sum":
         batches = batches[:2]  # Unnormalised gradients are large at this rate.
     one, losses_one = train(model, 1, batches, **settings)
@@ -101,8 +106,8 @@ def test_accumulated_sums_are_the_mean_of_the_micro_batches():
     # With a sum over pixels divided by the images, two halves average to the whole.
     model = tiny(dropout_rate=0.0)
     batch = [make_batch(4)]
-    whole, (loss,) = train(model, 1, batch, reduction="sum")
-    halves, (loss_of_halves,) = train(model, 1, batch, accumulate=2, reduction="sum")
+    whole, (loss,) = train(model, 1, batch, loss=SUM)
+    halves, (loss_of_halves,) = train(model, 1, batch, accumulate=2, loss=SUM)
     assert loss_of_halves == pytest.approx(loss, rel=1e-5)
     scale = max(float(np.max(np.abs(x))) for x in jax.tree.leaves(whole.params))
     assert distance(whole.params, halves.params) < 1e-5 * scale

@@ -6,6 +6,7 @@ from PIL import Image
 import fcn_jax
 from fcn_jax import viz
 from fcn_jax.data.label_sets import voc_palette
+from fcn_jax.viz import labels as drawing
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -154,7 +155,7 @@ def test_small_images_are_enlarged_for_their_titles():
     row = ("a name that is rather too long for it", IMAGE, LABELS, LABELS)
     sheet = viz.contact_sheet([row], ("background", "a", "b"))
     large = IMAGE.repeat(22, axis=0).repeat(22, axis=1)  # 8 pixels -> 176.
-    top, left = viz._TITLE, viz._MARGIN
+    top, left = drawing._TITLE, drawing._MARGIN
     np.testing.assert_array_equal(sheet[top : top + 132, left : left + 176], large)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fcn_jax.data import label_sets
+from fcn_jax.data.contracts import OneHead
 
 _PICTURES = ("image", "labels", "objects")
 
@@ -52,7 +53,7 @@ def picture_features(tfds: Any) -> Any:
     )
 
 
-class TfdsSource:
+class TfdsSource(OneHead):
     """A split of a prepared builder, read at random.
 
     Args:

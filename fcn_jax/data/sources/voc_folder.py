@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from fcn_jax.data import checks, image_files, label_sets
+from fcn_jax.data.contracts import OneHead
 
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 
 
-class VocFolder:
+class VocFolder(OneHead):
     """A split of a folder; `source[i]` is a dict of image, labels and id.
 
     All files of the split are looked for when it is opened, so that a missing one is

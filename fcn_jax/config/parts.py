@@ -1,0 +1,75 @@
+"""All that a training run is made of, built from its config once."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import optax
+
+from fcn_jax import parallel
+from fcn_jax.config import build, datasets
+from fcn_jax.config import predictor as predictors
+from fcn_jax.data import contracts
+from fcn_jax.data.contracts import Source
+from fcn_jax.inference.predictor import Predictor
+from fcn_jax.models.network import Network
+from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.training.losses import Loss
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunParts:
+    """What a run is made of.
+
+    Attributes:
+        train_source: What it is trained on.
+        eval_source: What it is scored on while it is trained.
+        model: The network (or `crf.WithCRF`), over the axis of all devices.
+        preprocessing: What turns images into its input.
+        predictor: How it is asked about images of `eval_source`.
+        loss: What is minimised.
+    """
+
+    config: ml_collections.ConfigDict
+    train_source: Source
+    eval_source: Source
+    model: Network
+    preprocessing: Preprocessing
+    predictor: Predictor
+    loss: Loss
+
+    def optimizer(self, params: Any) -> optax.GradientTransformation:
+        """The optimiser of these parameters."""
+        return build.make_optimizer(self.config, params)
+
+    def train_batches(self, first: int) -> Iterator[dict[str, np.ndarray]]:
+        """The training batches from update `first` on."""
+        return datasets.train_batches(self.config, self.train_source, first)
+
+
+def build_parts(
+    config: ml_collections.ConfigDict, devices: Sequence[jax.Device]
+) -> RunParts:
+    """The parts of the run that a config describes.
+
+    Raises:
+        ValueError: If batches cannot be split between the devices, or the config has a
+            value that has no sense.
+        FileNotFoundError: If a data set is not where the config says.
+    """
+    parallel.check_batch_size(config.batch_size, len(devices), config.accumulate)
+    parallel.check_batch_size(config.eval_batch_size, len(devices))
+    train_source = datasets.open_source(config, "train")
+    eval_source = datasets.open_source(config, "eval")
+    model = build.make_model(config, axis_name=parallel.AXIS)
+    preprocessing = build.make_preprocessing(config)
+    predictor = predictors.make_predictor(
+        config, model, preprocessing, (config.eval_scale,)
+    )
+    loss = build.make_loss(config, contracts.ignore_labels(train_source))
+    return RunParts(
+        config, train_source, eval_source, model, preprocessing, predictor, loss
+    )

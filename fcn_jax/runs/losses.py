@@ -1,0 +1,61 @@
+"""The losses of the steps since the last log line."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fcn_jax.storage.checkpoints import Checkpoints
+
+
+class RecentLosses:
+    """Collects what steps return, late, so that no step waits for it to be read.
+
+    Args:
+        losses: Those that were collected before a resumed run ended.
+    """
+
+    def __init__(self, losses: Sequence[float] = ()):
+        self.losses = list(losses)
+        self.grad_norm = float("nan")
+        self._pending: list[tuple[int, Mapping[str, Any]]] = []
+
+    def add(self, step: int, values: Mapping[str, Any]) -> None:
+        """Take the metrics of a step; they are read at the next `collect`."""
+        self._pending.append((step, values))
+
+    def collect(self, store: Checkpoints) -> None:
+        """Read the pending metrics; stop if one is not finite.
+
+        Args:
+            store: Of the run, whose good checkpoints the error names.
+
+        Raises:
+            FloatingPointError: Naming the step and the last good checkpoint.
+        """
+        for step, values in self._pending:
+            loss, norm = (
+                float(values[name].addressable_shards[0].data[0])
+                for name in ("loss", "grad_norm")
+            )
+            if not np.isfinite([loss, norm]).all():
+                store.close()
+                raise FloatingPointError(
+                    f"step {step}: loss {loss}, gradient norm {norm}; training has "
+                    f"diverged and was stopped. Good checkpoints: "
+                    f"{store.steps() or 'none'} in {store.directory}. Lower "
+                    f"config.optim.learning_rate or set config.optim.clip_norm."
+                )
+            self.losses.append(loss)
+            self.grad_norm = norm
+        self._pending = []
+
+    def summary(self) -> dict[str, float]:
+        """The last loss, the mean of all, and the gradient's norm; then start anew."""
+        values = {
+            "loss": self.losses[-1],
+            "mean_loss": float(np.mean(self.losses)),
+            "grad_norm": self.grad_norm,
+        }
+        self.losses = []
+        return values
