@@ -6,7 +6,8 @@
 # make clean   removes the environment and the demo's run
 
 PYTHON ?= python3
-VENV := .venv
+# Another interpreter has an environment of its own: make test PYTHON=python3.13
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 RUN := runs/shapes_fcn8s
 

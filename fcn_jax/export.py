@@ -30,6 +30,7 @@ def stablehlo(
     variables: Mapping[str, Any],
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
+    dtype: jax.typing.DTypeLike = jnp.uint8,
 ) -> export.Exported:
     """A network with its preprocessing and its weights as a StableHLO program.
 
@@ -38,6 +39,7 @@ def stablehlo(
         variables: What `model.apply` takes.
         preprocessing: What the network was trained with.
         output: "logits", or "labels": the class with the highest score.
+        dtype: Of the images: uint8, or float32 for channels that are no colours.
 
     Returns:
         uint8 RGB [n, h, w, 3] -> float32 [n, h, w, C] or int32 [n, h, w] for all of
@@ -54,13 +56,15 @@ def stablehlo(
 
     def run(images):
         logits = model.apply(variables, preprocess(images, preprocessing), train=False)
-        return logits if output == "logits" else jnp.argmax(logits, -1).astype("int32")
+        if output == "logits":
+            return logits
+        return jax.tree.map(lambda x: jnp.argmax(x, -1).astype("int32"), logits)
 
     least = model.smallest_image
     shape = export.symbolic_shape(
-        "n, h, w, 3", constraints=(f"h >= {least}", f"w >= {least}")
+        f"n, h, w, {model.channels}", constraints=(f"h >= {least}", f"w >= {least}")
     )
-    images = jax.ShapeDtypeStruct(shape, jnp.uint8)
+    images = jax.ShapeDtypeStruct(shape, dtype)
     return export.export(jax.jit(run), platforms=PLATFORMS)(images)
 
 
@@ -69,8 +73,8 @@ def export_network(
     model: nn.Module,
     variables: Mapping[str, Any],
     *,
-    classes: Sequence[str],
-    palette: np.ndarray,
+    classes: Sequence[str] | Mapping[str, Sequence[str]],
+    palette: np.ndarray | Mapping[str, np.ndarray],
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
     about: Mapping[str, Any] | None = None,
@@ -81,8 +85,9 @@ def export_network(
         path: The file; its directory is made if there is none.
         model: A network of `fcn_jax.models`.
         variables: What `model.apply` takes.
-        classes: Names, in the order of the labels.
-        palette: Colour of every label, uint8 RGB [L, 3], for all classes at least.
+        classes: Names, in the order of the labels; by head where there are several.
+        palette: Colour of every label, uint8 RGB [L, 3], for all classes at least; by
+            head likewise.
         preprocessing: What the network was trained with.
         output: "logits", or "labels": the class with the highest score.
         about: Anything more to tell of it, that JSON can hold.
@@ -94,23 +99,27 @@ def export_network(
             each class of the model.
     """
     require_flatbuffers()
-    count = model.num_classes
-    if len(classes) != count or len(palette) < count:
-        raise ValueError(
-            f"the network scores {count} classes, but there are {len(classes)} names "
-            f"and {len(palette)} colours; give a name and a colour for each."
-        )
+    counts = model.num_classes
+    if isinstance(counts, Mapping):
+        colours = {
+            head: _checked_palette(n, classes[head], palette[head])
+            for head, n in counts.items()
+        }
+        names = {head: list(classes[head]) for head in counts}
+    else:
+        colours, names = _checked_palette(counts, classes, palette), list(classes)
     network = stablehlo(model, variables, preprocessing, output)
     metadata = {
         "format": exported.FORMAT,
         "version": exported.VERSION,
         "model": type(model).__name__,
-        "input": "uint8 RGB [n, h, w, 3]",
+        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
+        "channels": model.channels,
         "preprocessing": preprocessing.to_dict(),  # Inside; told, not to be done again.
         "output": output,
         "smallest_image": model.smallest_image,
-        "classes": list(classes),
-        "palette": np.asarray(palette)[:count].tolist(),
+        "classes": names,
+        "palette": colours,
         "platforms": list(network.platforms),
         "fcn_jax": fcn_jax.__version__,
         "jax": jax.__version__,
@@ -130,6 +139,22 @@ def export_network(
             f"{path} could not be written ({error}); it needs "
             f"{len(program) / 2**20:,.1f} MiB: make room, or choose another file."
         ) from error
+
+
+def _checked_palette(
+    count: int, classes: Sequence[str], palette: np.ndarray
+) -> list[list[int]]:
+    """The colours of the classes of one head.
+
+    Raises:
+        ValueError: If there is not a name and a colour for each.
+    """
+    if len(classes) != count or len(palette) < count:
+        raise ValueError(
+            f"the network scores {count} classes, but there are {len(classes)} names "
+            f"and {len(palette)} colours; give a name and a colour for each."
+        )
+    return np.asarray(palette)[:count].tolist()
 
 
 def require_flatbuffers() -> None:

@@ -31,31 +31,36 @@ class ExportedNetwork:
     """A network that is called with photographs.
 
     Attributes:
-        classes: Names of the classes, in the order of the labels.
-        palette: Their colours, uint8 RGB [C, 3]: `palette[labels]` is a picture.
+        classes: Names of the classes, in the order of the labels; of a network with
+            several heads by their names, as its logits and labels are.
+        palette: Their colours, uint8 RGB [C, 3]: `palette[labels]` is a picture; by
+            head likewise.
         output: "logits" or "labels".
         smallest_image: The least height and width, pixels.
         metadata: All that the file says of the network.
+        channels: Of the images.
         exported: What `jax.export` made of it; `exported.mlir_module_serialized` is the
             StableHLO program, for other runtimes.
     """
 
-    classes: tuple[str, ...]
-    palette: np.ndarray
+    classes: tuple[str, ...] | dict[str, tuple[str, ...]]
+    palette: np.ndarray | dict[str, np.ndarray]
     output: str
     smallest_image: int
     metadata: dict[str, Any]
     exported: export.Exported
+    channels: int = 3
 
     def __post_init__(self):
         """Compile once for every shape."""
         object.__setattr__(self, "_call", jax.jit(self.exported.call))
 
-    def __call__(self, images: Any) -> jax.Array:
+    def __call__(self, images: Any) -> Any:
         """Score every pixel, or name its class.
 
         Args:
-            images: uint8 RGB [N, H, W, 3], NumPy or JAX; no preprocessing.
+            images: uint8 RGB [N, H, W, 3], NumPy or JAX; no preprocessing. Of other
+                channels what the network was exported for.
 
         Returns:
             Logits [N, H, W, C] float32, or labels [N, H, W] int32, as `output` says.
@@ -66,15 +71,15 @@ class ExportedNetwork:
         """
         shape, least = np.shape(images), self.smallest_image
         dtype = getattr(images, "dtype", type(images).__name__)
-        if dtype != np.uint8:
+        if dtype != np.uint8 and self.channels == 3:
             raise TypeError(
                 f"images are {dtype}; expected an array of uint8 RGB in [0, 255] (the "
                 f"network does its own preprocessing)."
             )
-        if len(shape) != 4 or shape[-1] != 3 or 0 in shape:
+        if len(shape) != 4 or shape[-1] != self.channels or 0 in shape:
             raise ValueError(
-                f"images have shape {shape}; expected [N, H, W, 3] (for a single image "
-                f"pass image[None])."
+                f"images have shape {shape}; expected [N, H, W, {self.channels}] (for "
+                f"a single image pass image[None])."
             )
         if min(shape[1:3]) < least:
             raise ValueError(
@@ -152,13 +157,14 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _described(metadata: dict[str, Any]) -> dict[str, Any]:
     """The fields of an `ExportedNetwork` that its metadata tell, checked."""
-    classes = tuple(metadata["classes"])
-    palette = np.asarray(metadata["palette"], np.uint8)
     output, least = metadata["output"], metadata["smallest_image"]
-    if palette.shape != (len(classes), 3):
-        raise ValueError(
-            f"{len(classes)} classes have colours of shape {palette.shape}"
-        )
+    names, colours = metadata["classes"], metadata["palette"]
+    if isinstance(names, dict):
+        found = {head: _labels(names[head], colours[head]) for head in names}
+        classes = {head: each[0] for head, each in found.items()}
+        palette = {head: each[1] for head, each in found.items()}
+    else:
+        classes, palette = _labels(names, colours)
     if output not in OUTPUTS:
         raise ValueError(f"output {output!r} is none of {', '.join(OUTPUTS)}")
     return {
@@ -166,4 +172,15 @@ def _described(metadata: dict[str, Any]) -> dict[str, Any]:
         "palette": palette,
         "output": output,
         "smallest_image": int(least),
+        "channels": int(metadata.get("channels", 3)),  # Older files do not say.
     }
+
+
+def _labels(names: Any, colours: Any) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and colours of the classes of one head, checked."""
+    classes, palette = tuple(names), np.asarray(colours, np.uint8)
+    if palette.shape != (len(classes), 3):
+        raise ValueError(
+            f"{len(classes)} classes have colours of shape {palette.shape}"
+        )
+    return classes, palette

@@ -57,6 +57,12 @@ class Preprocessing:
                 f"only the mean is to be taken off."
             )
 
+    @property
+    def channels_given(self) -> str:
+        """The channels of an image before it is preprocessed, "RGB", "RGBD"."""
+        colours = "rgb" if self.channels[:3] == "bgr" else self.channels[:3]
+        return (colours + self.channels[3:]).upper()
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return {

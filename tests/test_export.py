@@ -332,23 +332,23 @@ def test_the_command(run, tmp_path):
 def test_where_names_and_colours_come_from(run, tmp_path):
     folder, _, _, _ = run
     config = tiny_config(folder)
-    assert command.label_set(config).classes == ("dark", "middle", "bright")
+    assert command.heads(config)[0].classes == ("dark", "middle", "bright")
     config.data.name = "shapes"
-    assert command.label_set(config).classes[:2] == ("background", "disc")
+    assert command.heads(config)[0].classes[:2] == ("background", "disc")
     config.data.name = "voc_segmentation/2012"
-    assert command.label_set(config) is label_sets.VOC
+    assert command.heads(config)[0].classes == label_sets.VOC.classes
     names, colours = tmp_path / "names.txt", tmp_path / "colours.txt"
     names.write_text("x\ny\nz\n")
     colours.write_text("1 2 3\n4 5 6\n7 8 9\n")
-    found = command.label_set(config, names, colours)
+    (found,) = command.heads(config, names, colours)
     assert found.classes == ("x", "y", "z")
     np.testing.assert_array_equal(found.palette[:2], [(1, 2, 3), (4, 5, 6)])
-    np.testing.assert_array_equal(command.label_set(config, names).palette, PALETTE)
+    np.testing.assert_array_equal(command.heads(config, names)[0].palette, PALETTE)
     with pytest.raises(ValueError, match="--palette gives colours to --classes=FILE"):
-        command.label_set(config, palette=colours)
+        command.heads(config, palette=colours)
     config = tiny_config(tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match=r"names .*/gone does.* Give them with"):
-        command.label_set(config)
+        command.heads(config)
 
 
 def test_a_wrong_command_leaves_nothing(run, tmp_path):

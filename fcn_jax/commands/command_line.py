@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
 from fcn_jax.config import named, of_run
+from fcn_jax.config.types import Config
 
 # The flags that `train.py` and `eval.py` cannot do without.
 REQUIRED_FLAGS = {"config": "NAME", "workdir": "DIR"}
@@ -113,7 +113,7 @@ def _readable(error: Exception) -> str:
     return text.replace("\\n", "\n")
 
 
-def config_of_flags() -> ml_collections.ConfigDict:
+def config_of_flags() -> Config:
     """The config of the command line, overrides applied."""
     return flags.FLAGS.config
 

@@ -112,8 +112,7 @@ def _of_run(settings, name):
     known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):
         known.discard("skip_scales")
-    if not settings.get("encoder"):
-        known.discard("encoder")
+    known -= {key for key in ("encoder", "channels") if not settings.get(key)}
     return name, {key: v for key, v in settings.items() if key in known}
 
 

@@ -16,7 +16,9 @@ from absl import flags
 from fcn_jax import data, export, exported, runtime
 from fcn_jax.commands import command_line
 from fcn_jax.config import workdir as workdirs
+from fcn_jax.config.types import Config
 from fcn_jax.data import label_sets
+from fcn_jax.data.contracts import Head
 from fcn_jax.runs import trained
 
 _REQUIRED = {"workdir": "DIR", "out": "FILE"}
@@ -42,26 +44,32 @@ def run_flags(values: flags.FlagValues) -> None:
         raise ValueError(f"--out={out} is a directory; give the name of a file.")
     export.require_flatbuffers()
     config = workdirs.config_of_run(values.workdir)
-    labels = label_set(config, values.classes, values.palette)
+    found = heads(config, values.classes, values.palette)
+    alone = len(found) == 1 and not found[0].name
+    classes = {head.name: head.classes for head in found}
+    palette = {head.name: head.palette for head in found}
     net = trained.TrainedNet(config, values.workdir, values.step)
     export.export_network(
         out,
         net.model,
         net.variables,
-        classes=labels.classes,
-        palette=labels.palette,
+        classes=classes[""] if alone else classes,
+        palette=palette[""] if alone else palette,
         preprocessing=net.preprocessing,
         output=values.output,
         about={"step": net.checkpoint.step, "config": config.model.to_dict()},
     )
     print(
         f"{config.model.name} of step {net.checkpoint.step}, "
-        f"{len(labels.classes)} classes, {out.stat().st_size / 2**20:,.1f} MiB: {out}\n"
+        f"{sum(head.num_classes for head in found)} classes, "
+        f"{out.stat().st_size / 2**20:,.1f} MiB: {out}\n"
         f"in Python: {values.output} = fcn_jax.load_exported({str(out)!r})(images)"
     )
 
 
-def label_set(config, classes=None, palette=None) -> label_sets.LabelSet:
+def heads(
+    config: Config, classes: str | None = None, palette: str | None = None
+) -> tuple[Head, ...]:
     """Names and colours from text files, else those of the run's data set.
 
     Args:
@@ -78,11 +86,11 @@ def label_set(config, classes=None, palette=None) -> label_sets.LabelSet:
         colours = label_sets.VOC.palette
         if palette:
             colours = label_sets.read_palette(palette, names)
-        return label_sets.LabelSet(str(classes), names, colours)
+        return (Head("", names, colours),)
     if palette:
         raise ValueError("--palette gives colours to --classes=FILE; give that too.")
     try:
-        return data.label_set(
+        return data.heads(
             config.data.name,
             config.data.train_split,
             root=config.data.root or None,

@@ -2,8 +2,10 @@
 
 import ml_collections
 
+from fcn_jax.config.types import Config
 
-def base_config(family: str = "fcn") -> ml_collections.ConfigDict:
+
+def base_config(family: str = "fcn") -> Config:
     """A locked config: setting a key that does not stand here is an error.
 
     Args:
@@ -113,6 +115,7 @@ def _fcn():
     model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
     model.encoder = ""  # A name of fcn_jax.models.encoders.ENCODERS; "": vgg16.
     model.num_classes = 21
+    model.channels = 0  # Of the images; 0: the 3 of RGB.
     model.width = 1.0
     model.fc_features = 4096
     model.padding = "caffe"

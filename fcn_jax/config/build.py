@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-import ml_collections
 import optax
 
 from fcn_jax import crf, models
+from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.training import optim, schedules
 from fcn_jax.training.losses import CrossEntropy, Loss, LossOptions
 
 
-def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) -> Any:
+def make_model(config: Config, axis_name: str | None = None) -> Any:
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
-    for name_of_default in ("skip_scales", "encoder"):
+    for name_of_default in ("skip_scales", "encoder", "channels"):
         if not options.get(name_of_default):
             options.pop(name_of_default, None)
     if options["dtype"] not in ("float32", "bfloat16"):
@@ -39,7 +39,7 @@ def make_model(config: ml_collections.ConfigDict, axis_name: str | None = None) 
     return crf.WithCRF(network, layer, make_preprocessing(config))
 
 
-def make_preprocessing(config: ml_collections.ConfigDict) -> Preprocessing:
+def make_preprocessing(config: Config) -> Preprocessing:
     """What turns uint8 RGB into the network's input."""
     if config.preprocessing not in PREPROCESSING:
         raise ValueError(
@@ -49,9 +49,7 @@ def make_preprocessing(config: ml_collections.ConfigDict) -> Preprocessing:
     return PREPROCESSING[config.preprocessing]
 
 
-def make_optimizer(
-    config: ml_collections.ConfigDict, params: Any
-) -> optax.GradientTransformation:
+def make_optimizer(config: Config, params: Any) -> optax.GradientTransformation:
     """The optimiser with its schedule and per-layer multipliers."""
     settings = config.optim
     schedule = schedules.make_schedule(
@@ -75,7 +73,7 @@ def make_optimizer(
 
 
 def make_loss(
-    config: ml_collections.ConfigDict,
+    config: Config,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
 ) -> Loss:
     """The loss that `config.loss` describes.

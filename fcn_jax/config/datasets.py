@@ -8,11 +8,12 @@ import ml_collections
 import numpy as np
 
 from fcn_jax import data
-from fcn_jax.data import checks, loader, objects
+from fcn_jax.config.types import Config
+from fcn_jax.data import checks, contracts, loader, objects
 from fcn_jax.proposals.cache import ProposalCache
 
 
-def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
+def open_source(config: Config, which: str) -> Any:
     """The source of `which`, "train" or "eval", checked against num_classes.
 
     That of "train" holds crops where config.data.objects asks for them.
@@ -23,7 +24,7 @@ def open_source(config: ml_collections.ConfigDict, which: str) -> Any:
     return _crops(config, source) if config.data.objects.stage else source
 
 
-def open_split(config: ml_collections.ConfigDict, split: str, name: str = "") -> Any:
+def open_split(config: Config, split: str, name: str = "") -> Any:
     """A split of the config's data set, or of another; whole images.
 
     Checked against num_classes.
@@ -40,15 +41,13 @@ def open_split(config: ml_collections.ConfigDict, split: str, name: str = "") ->
     return source
 
 
-def num_classes_of(config: ml_collections.ConfigDict) -> int | dict[str, int]:
+def num_classes_of(config: Config) -> int | dict[str, int]:
     """The classes of the network; by head where there are several."""
     found = config.model.num_classes
     return found.to_dict() if isinstance(found, ml_collections.ConfigDict) else found
 
 
-def make_proposal_cache(
-    config: ml_collections.ConfigDict, directory: str | Path
-) -> ProposalCache:
+def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
     """The proposals that stage 2 is trained on, kept in a directory."""
     settings = config.data.objects
     return ProposalCache(
@@ -59,7 +58,7 @@ def make_proposal_cache(
     )
 
 
-def _crops(config: ml_collections.ConfigDict, source: Any) -> Any:
+def _crops(config: Config, source: Any) -> Any:
     """The examples of a stage of DeconvNet."""
     settings, crop = config.data.objects, config.data.crop
     if settings.stage not in ("objects", "proposals"):
@@ -100,14 +99,17 @@ def _crops(config: ml_collections.ConfigDict, source: Any) -> Any:
 def describe_source(source: Any) -> str:
     """A line on what was opened, and how its masks are stored where that may vary."""
     stored = getattr(source, "mask_format", None)
-    return (
-        f"{source.name} {source.split}: {len(source)} images, {len(source.classes)} "
-        f"classes" + (f", masks stored as {stored}" if stored else "")
+    classes = " and ".join(
+        f"{head.num_classes} {head.name + ' ' if head.name else ''}classes"
+        for head in contracts.heads_of(source)
+    )
+    return f"{source.name} {source.split}: {len(source)} images, {classes}" + (
+        f", masks stored as {stored}" if stored else ""
     )
 
 
 def train_batches(
-    config: ml_collections.ConfigDict, source: Any, start_step: int
+    config: Config, source: Any, start_step: int
 ) -> Iterator[dict[str, np.ndarray]]:
     """The training batches from update `start_step` on."""
     settings = config.data

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import ml_collections
 import numpy as np
 import optax
 
 from fcn_jax import parallel
 from fcn_jax.config import build, datasets
 from fcn_jax.config import predictor as predictors
+from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Source
 from fcn_jax.inference.predictor import Predictor
@@ -33,7 +33,7 @@ class RunParts:
         loss: What is minimised.
     """
 
-    config: ml_collections.ConfigDict
+    config: Config
     train_source: Source
     eval_source: Source
     model: Network
@@ -50,9 +50,7 @@ class RunParts:
         return datasets.train_batches(self.config, self.train_source, first)
 
 
-def build_parts(
-    config: ml_collections.ConfigDict, devices: Sequence[jax.Device]
-) -> RunParts:
+def build_parts(config: Config, devices: Sequence[jax.Device]) -> RunParts:
     """The parts of the run that a config describes.
 
     Raises:

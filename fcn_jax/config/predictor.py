@@ -8,11 +8,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import ml_collections
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
 from fcn_jax.config import datasets
+from fcn_jax.config.types import Config
 from fcn_jax.inference import instance_wise, whole_image, windows
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.preprocessing import Preprocessing
@@ -21,7 +21,7 @@ METHODS = ("whole", "window", "tiles", "proposals")
 
 
 def make_predictor(
-    config: ml_collections.ConfigDict,
+    config: Config,
     model: nn.Module,
     preprocessing: Preprocessing,
     scales: Sequence[float] = (1.0,),
@@ -75,7 +75,7 @@ def make_predictor(
     return Predictor(scores, windows=make_windows(config))
 
 
-def make_windows(config: ml_collections.ConfigDict) -> Any:
+def make_windows(config: Config) -> Any:
     """Which windows of an image `config.inference` looks at; see `windows`."""
     settings, of_training = config.inference, config.data.objects
     if settings.method == "window":
@@ -103,7 +103,7 @@ def make_windows(config: ml_collections.ConfigDict) -> Any:
     )
 
 
-def with_crf(predictor: Predictor, config: ml_collections.ConfigDict) -> Predictor:
+def with_crf(predictor: Predictor, config: Config) -> Predictor:
     """A predictor whose probabilities go through the dense CRF of `config.crf`.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 import ml_collections
 
 from fcn_jax.config import build
+from fcn_jax.config.types import Config
 from fcn_jax.storage import files
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
@@ -32,7 +33,7 @@ _FREE_KEYS = (
 )
 
 
-def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
+def config_of_run(workdir: str | Path) -> Config:
     """The config that a run was trained with.
 
     Raises:
@@ -47,7 +48,7 @@ def config_of_run(workdir: str | Path) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
 
 
-def checkpoint_metadata(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def checkpoint_metadata(config: Config) -> dict[str, Any]:
     """What a checkpoint says of its making: the config and the preprocessing."""
     return {
         "config": json.loads(config.to_json()),
@@ -55,7 +56,7 @@ def checkpoint_metadata(config: ml_collections.ConfigDict) -> dict[str, Any]:
     }
 
 
-def check_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
+def check_workdir(config: Config, workdir: Path) -> None:
     """Write the config into a new workdir; in an old one, compare it.
 
     Raises:

@@ -1,23 +1,92 @@
 """Data sets and the pipeline that feeds the steps. NumPy and image files; no JAX.
 
-A source is a sequence: `source[i]` is a dict of `image` (uint8 RGB [H, W, 3]), `labels`
-(uint8 [H, W]), `id` (str) and perhaps `objects` (uint8 [H, W]). It has `classes`,
-`palette`, `ignore_label`, `name`, `split` and `image_sizes()`.
+A source is a sequence, `source[i]` a dict of `image` (uint8 RGB [H, W, 3]), `labels`
+(uint8 [H, W]), `id` (str) and perhaps `objects` (uint8 [H, W]); see
+`fcn_jax.data.contracts`. To add a data set, write a source and give it a line here.
 """
 
-import difflib
-from typing import Any
+import dataclasses
+from collections.abc import Callable
 
+from fcn_jax import messages
 from fcn_jax.data import label_sets
-from fcn_jax.data.sources import drawing
+from fcn_jax.data.contracts import Head, Source, heads_of
 
-# What can be opened, and where its images come from.
-DATASETS = {
-    "folder": "any folder in VOC layout, at root",
-    "shapes": "generated textured shapes, built in",
-    "voc_segmentation/2011": "PASCAL VOC 2011",
-    "voc_segmentation/2012": "PASCAL VOC 2012",
-    "voc_segmentation/sbd": "PASCAL VOC with the SBD annotations",
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Where a data set is; each takes what it needs.
+
+    Attributes:
+        root: "folder": where it is.
+        palette: "folder": text file of the colours of RGB masks, such as
+            `label_sets.read_palette` reads; None: VOC's.
+        data_dir: Where prepared data sets are kept; None: the default of TFDS.
+        manual_dir: Where archives are that were downloaded by hand.
+    """
+
+    root: str | None = None
+    palette: str | None = None
+    data_dir: str | None = None
+    manual_dir: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """What can be opened by name.
+
+    Attributes:
+        description: Where its images come from.
+        open: (split, options) -> the source; what it needs is imported then.
+        heads: What its labels say, where that is known without opening it.
+        takes_palette: Whether `Options.palette` has a meaning.
+    """
+
+    description: str
+    open: Callable[[str, Options], Source]
+    heads: tuple[Head, ...] | None = None
+    takes_palette: bool = False
+
+
+def _open_folder(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import voc_folder
+
+    if not options.root:
+        raise ValueError(
+            "data set 'folder' needs the path of its folder; set "
+            "--config.data.root=DIR (or root=DIR)."
+        )
+    return voc_folder.VocFolder(options.root, split, palette=options.palette or None)
+
+
+def _open_shapes(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import shapes
+
+    return shapes.open_shapes(split, options.data_dir)
+
+
+def _voc(year: str, description: str) -> DataSet:
+    def open_year(split: str, options: Options) -> Source:
+        from fcn_jax.data.sources import voc
+
+        return voc.open_voc(year, split, options.data_dir, options.manual_dir)
+
+    head = Head("", label_sets.VOC.classes, label_sets.VOC.palette)
+    return DataSet(description, open_year, (head,))
+
+
+DATASETS: dict[str, DataSet] = {
+    "folder": DataSet(
+        "any folder in VOC layout, at root", _open_folder, takes_palette=True
+    ),
+    "shapes": DataSet(
+        "generated textured shapes, built in",
+        _open_shapes,
+        (Head("", label_sets.SHAPES, label_sets.VOC.palette),),
+    ),
+    "voc_segmentation/2011": _voc("2011", "PASCAL VOC 2011"),
+    "voc_segmentation/2012": _voc("2012", "PASCAL VOC 2012"),
+    "voc_segmentation/sbd": _voc("sbd", "PASCAL VOC with the SBD annotations"),
 }
 
 
@@ -29,16 +98,15 @@ def open_source(
     palette: str | None = None,
     data_dir: str | None = None,
     manual_dir: str | None = None,
-) -> Any:
+) -> Source:
     """Open a split of a data set; one that is not prepared yet is prepared first.
 
     Args:
         name: One of DATASETS.
         split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
-        root: "folder": where it is.
-        palette: "folder": text file of the colours of RGB masks, such as
-            `label_sets.read_palette` reads; None: VOC's.
-        data_dir: Where prepared data sets are kept; None: the default of TFDS.
+        root: As of `Options`, and so are the others.
+        palette: "folder": text file of the colours of RGB masks.
+        data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
 
     Returns:
@@ -48,38 +116,13 @@ def open_source(
         ValueError: If the name is unknown, "folder" comes without `root`, or another
             with `palette`.
     """
-    if name not in DATASETS:
-        close = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(
-            f"data set {name!r} is not known; {hint}There are: {', '.join(DATASETS)}."
-        )
-    if palette and name != "folder":
-        raise ValueError(
-            f"data set {name!r} has colours of its own, but palette={palette!r} is "
-            f"given; leave --config.data.palette empty, or name the data set 'folder'."
-        )
-    if name == "folder":
-        from fcn_jax.data.sources.voc_folder import VocFolder
-
-        if not root:
-            raise ValueError(
-                "data set 'folder' needs the path of its folder; set "
-                "--config.data.root=DIR (or root=DIR)."
-            )
-        return VocFolder(root, split, palette=palette or None)
-    if name == "shapes":
-        from fcn_jax.data.sources.shapes import open_shapes
-
-        return open_shapes(split, data_dir)
-    from fcn_jax.data.sources.voc import open_voc
-
-    return open_voc(name.partition("/")[2], split, data_dir, manual_dir)
+    options = Options(root, palette, data_dir, manual_dir)
+    return _known(name, palette).open(split, options)
 
 
-def label_set(
+def heads(
     name: str, split: str, *, root: str | None = None, palette: str | None = None
-) -> label_sets.LabelSet:
+) -> tuple[Head, ...]:
     """Names and colours of the classes of a data set; none is prepared for it.
 
     Args:
@@ -89,15 +132,34 @@ def label_set(
         palette: "folder": as of `open_source`.
 
     Returns:
-        The label set.
+        Its heads.
 
     Raises:
         FileNotFoundError: If the folder is not there.
         ValueError: As `open_source`.
     """
-    if name.startswith("voc_segmentation/"):
-        return label_sets.VOC
-    if name == "shapes":
-        return label_sets.LabelSet(name, drawing.CLASSES, label_sets.VOC.palette)
-    source = open_source(name, split, root=root, palette=palette)
-    return label_sets.LabelSet(source.name, source.classes, source.palette)
+    found = _known(name, palette).heads
+    if found is None:
+        found = heads_of(open_source(name, split, root=root, palette=palette))
+    return found
+
+
+def _known(name: str, palette: str | None) -> DataSet:
+    """The data set of a name.
+
+    Raises:
+        ValueError: If there is none, or it has colours of its own.
+    """
+    if name not in DATASETS:
+        hint = messages.suggestion(name, DATASETS, cutoff=0.4)
+        raise ValueError(
+            f"data set {name!r} is not known; {hint + ' ' if hint else ''}There are: "
+            f"{', '.join(DATASETS)}."
+        )
+    found = DATASETS[name]
+    if palette and not found.takes_palette:
+        raise ValueError(
+            f"data set {name!r} has colours of its own, but palette={palette!r} is "
+            f"given; leave --config.data.palette empty, or name the data set 'folder'."
+        )
+    return found

@@ -110,6 +110,16 @@ def num_channels(source: Source) -> int:
     return 1 if channels == "grey" else len(channels)
 
 
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """What of an image can be shown, uint8 RGB [H, W, 3].
+
+    Args:
+        image: uint8 or float32 [H, W, channels]: colours first, or grey.
+    """
+    shown = image[..., :3] if image.shape[-1] >= 3 else image[..., [0, 0, 0]]
+    return np.clip(shown, 0, 255).astype(np.uint8)
+
+
 def by_head(source: Source, value: Callable[[Head], T]) -> T | dict[str, T]:
     """A value of each head, by its name; the value alone where there is one head."""
     heads = heads_of(source)

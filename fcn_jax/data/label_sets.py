@@ -78,6 +78,10 @@ VOC = LabelSet(
 )
 
 
+# Of the built-in shapes.
+SHAPES = ("background", "disc", "square", "triangle", "star", "ring", "cross")
+
+
 def read_classes(path: str | Path) -> tuple[str, ...]:
     """Class names from a text file, a name a line; blank lines do not count.
 

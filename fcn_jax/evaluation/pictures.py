@@ -10,7 +10,8 @@ class Pictures:
     """Writes what each batch looks like, and keeps a few images for a sheet."""
 
     def __init__(self, out, source, labels, overlays, sheet_rows):
-        self.out, self.head = out, contracts.heads_of(source)[0]
+        self.out, self.heads = out, contracts.heads_of(source)
+        self.head = self.heads[0]
         self.labels, self.overlays = labels, overlays
         # Spread over the split, so that the sheet shows more than its first scene.
         stride = max(1, len(source) // max(1, sheet_rows))
@@ -24,18 +25,25 @@ class Pictures:
         for row in np.flatnonzero(batch["example_valid"]):
             h, w = batch["sizes"][row]
             name, index = batch["id"][row], int(batch["index"][row])
-            image, labels = batch["image"][row, :h, :w], labels_of[row, :h, :w]
+            image = contracts.to_rgb(batch["image"][row, :h, :w])
+            labels = labels_of[row, :h, :w]
             predicted = first[row, :h, :w]
             palette = self.head.palette
             if self.labels:
-                viz.save_label_png(
-                    self.out / "labels" / f"{name}.png", predicted, palette
-                )
+                self._save_labels(name, pred, row, (h, w))
             if self.overlays:
                 overlay = viz.overlay(image, predicted, palette=palette)
                 viz.save_image(self.out / "overlays" / f"{name}.png", overlay)
             if index in self.chosen:
                 self.rows[index] = (name, image, labels, predicted)
+
+    def _save_labels(self, name, pred, row, size):
+        """The predicted labels of an image; of several heads, a folder for each."""
+        height, width = size
+        for head in self.heads:
+            of_head = pred[head.name] if head.name else pred
+            path = self.out / "labels" / head.name / f"{name}.png"
+            viz.save_label_png(path, of_head[row, :height, :width], head.palette)
 
     def write_sheet(self, before=None):
         """The contact sheet: image, truth, prediction and errors, an image a row.

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import ml_collections
 import numpy as np
 
 from fcn_jax import parallel, training
 from fcn_jax.config import build, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
+from fcn_jax.config.types import Config
 from fcn_jax.data import batch as batches
 from fcn_jax.data import transforms
 from fcn_jax.evaluation import evaluate
@@ -39,7 +39,7 @@ class TrainedNet:
 
     def __init__(
         self,
-        config: ml_collections.ConfigDict,
+        config: Config,
         workdir: str | Path,
         step: int | None = None,
         devices: Sequence[jax.Device] | None = None,
@@ -257,7 +257,7 @@ class Evaluation:
 
     def __init__(
         self,
-        config: ml_collections.ConfigDict,
+        config: Config,
         workdir: str | Path,
         split: str | None = None,
         step: int | None = None,

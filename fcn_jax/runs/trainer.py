@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import ml_collections
 import numpy as np
 
 from fcn_jax import parallel, training, viz, weights
 from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
+from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.evaluation import metrics
 from fcn_jax.evaluation.evaluate import Evaluator
@@ -39,7 +39,7 @@ class Trainer:
         ValueError: If the config has no sense, or the directory holds another run.
     """
 
-    def __init__(self, config: ml_collections.ConfigDict, workdir: str | Path):
+    def __init__(self, config: Config, workdir: str | Path):
         self.config, self.workdir = config, Path(workdir)
         self.devices = jax.local_devices()
         self.parts = build_parts(config, self.devices)
@@ -211,7 +211,7 @@ class _Drawn:
             if len(self.rows) == self.count:
                 return
             h, w = batch["sizes"][row]
-            image = batch["image"][row, :h, :w]
+            image = contracts.to_rgb(batch["image"][row, :h, :w])
             self.rows.append((image, labels[row, :h, :w], pred[row, :h, :w]))
 
 
@@ -291,7 +291,7 @@ def write_result(
     )
 
 
-def train(config: ml_collections.ConfigDict, workdir: str | Path) -> None:
+def train(config: Config, workdir: str | Path) -> None:
     """Train as `config` says, in `workdir`; go on if a run of it is there."""
     trainer = Trainer(config, workdir)
 

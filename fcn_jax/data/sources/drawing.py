@@ -8,7 +8,9 @@ import dataclasses
 
 import numpy as np
 
-CLASSES = ("background", "disc", "square", "triangle", "star", "ring", "cross")
+from fcn_jax.data import label_sets
+
+CLASSES = label_sets.SHAPES
 VOID = 255
 
 _HEIGHTS = (80, 112)  # Pixels, both ends included.
