@@ -100,14 +100,15 @@ def export_network(
     """
     require_flatbuffers()
     counts = model.num_classes
-    if isinstance(counts, Mapping):
+    if isinstance(classes, Mapping) and isinstance(palette, Mapping):
         colours = {
             head: _checked_palette(n, classes[head], palette[head])
             for head, n in counts.items()
         }
         names = {head: list(classes[head]) for head in counts}
     else:
-        colours, names = _checked_palette(counts, classes, palette), list(classes)
+        names = list(classes)
+        colours = _checked_palette(counts, names, np.asarray(palette))
     network = stablehlo(model, variables, preprocessing, output)
     metadata = {
         "format": exported.FORMAT,

@@ -50,6 +50,7 @@ class ExportedNetwork:
     metadata: dict[str, Any]
     exported: export.Exported
     channels: int = 3
+    _call: Any = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self):
         """Compile once for every shape."""

@@ -6,18 +6,23 @@ The only file that knows about `jax.pmap`. A step written per replica (see
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+if TYPE_CHECKING:
+    from jaxlib._jax import Device  # `jax.Device` is no type to a checker.
+else:
+    Device = jax.Device
 
 AXIS = "batch"
 
 
 def data_parallel(
     step: Callable[..., Any],
-    devices: Sequence[jax.Device],
+    devices: Sequence[Device],
     *,
     donate: Sequence[int] = (),
     **settings: Any,
@@ -42,7 +47,7 @@ def data_parallel(
     )
 
 
-def replicate(tree: Any, devices: Sequence[jax.Device]) -> Any:
+def replicate(tree: Any, devices: Sequence[Device]) -> Any:
     """One copy of every array on each device: [...] -> [len(devices), ...].
 
     The copies go straight from the host to their devices; no device ever holds more
@@ -69,7 +74,7 @@ def unreplicate(tree: Any) -> Any:
 
 def shard_batch(
     batch: Mapping[str, Any],
-    devices: Sequence[jax.Device],
+    devices: Sequence[Device],
     accumulate: int = 1,
 ) -> dict[str, Any]:
     """Split the rows of a batch between devices.
@@ -119,5 +124,5 @@ def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> 
         )
 
 
-def _sharding(devices: Sequence[jax.Device]) -> NamedSharding:
+def _sharding(devices: Sequence[Device]) -> NamedSharding:
     return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec(AXIS))

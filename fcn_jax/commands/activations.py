@@ -11,6 +11,7 @@ import functools
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
@@ -68,7 +69,7 @@ def decoder_maps(net: trained.TrainedNet, image: np.ndarray) -> dict[str, np.nda
         By layer name, coarse to fine, [h, w, C].
     """
     _, found = jax.jit(functools.partial(net.model.apply, mutable=["intermediates"]))(
-        net.variables, preprocess(image[None], net.preprocessing)
+        net.variables, preprocess(jnp.asarray(image[None]), net.preprocessing)
     )
     names = ["fc6-deconv-relu"]
     for stage, channels in deconvnet.STAGES.items():

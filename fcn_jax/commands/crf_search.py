@@ -50,7 +50,8 @@ parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 def run_flags(values: flags.FlagValues) -> None:
     """Search as the command line says."""
     grid = {
-        name: command_line.parse_numbers(name, values[name].value) for name in _GRID
+        name: command_line.parse_numbers(name, str(values[name].value))
+        for name in _GRID
     }
     if values.images < 1:
         raise ValueError(f"--images={values.images} is not positive.")

@@ -11,7 +11,7 @@ def base_config(family: str = "fcn") -> Config:
     Args:
         family: "fcn" or "deconvnet", whose options are then those of `model`.
     """
-    config = ml_collections.ConfigDict()
+    config = Config()
     config.seed = 0
     config.num_steps = 1000  # Optimiser updates.
     config.batch_size = 8  # Images of one update, over all devices.

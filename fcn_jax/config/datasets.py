@@ -1,11 +1,10 @@
 """From a config to the sources and batches of a run."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import ml_collections
-import numpy as np
 
 from fcn_jax import data
 from fcn_jax.config.types import Config
@@ -110,7 +109,7 @@ def describe_source(source: Any) -> str:
 
 def train_batches(
     config: Config, source: Any, start_step: int
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Generator[dict[str, Any], None, None]:
     """The training batches from update `start_step` on."""
     settings = config.data
     return loader.train_batches(

@@ -1,11 +1,9 @@
 """All that a training run is made of, built from its config once."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
-import jax
-import numpy as np
 import optax
 
 from fcn_jax import parallel
@@ -45,12 +43,12 @@ class RunParts:
         """The optimiser of these parameters."""
         return build.make_optimizer(self.config, params)
 
-    def train_batches(self, first: int) -> Iterator[dict[str, np.ndarray]]:
+    def train_batches(self, first: int) -> Generator[dict[str, Any], None, None]:
         """The training batches from update `first` on."""
         return datasets.train_batches(self.config, self.train_source, first)
 
 
-def build_parts(config: Config, devices: Sequence[jax.Device]) -> RunParts:
+def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     """The parts of the run that a config describes.
 
     Raises:

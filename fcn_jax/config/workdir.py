@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import ml_collections
-
 from fcn_jax.config import build
 from fcn_jax.config.types import Config
 from fcn_jax.storage import files
@@ -14,7 +12,7 @@ from fcn_jax.storage import files
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
 # the end: they may differ when a run goes on. So may all of config.inference and of
 # config.crf.
-_FREE_KEYS = (
+_FREE_KEYS: tuple[str, ...] = (
     "log_every",
     "eval_every",
     "checkpoint_every",
@@ -45,7 +43,7 @@ def config_of_run(workdir: str | Path) -> Config:
             f"{path} does not exist; {workdir} is not the directory of a run of "
             f"train.py."
         )
-    return ml_collections.ConfigDict(json.loads(path.read_text("utf-8")))
+    return Config(json.loads(path.read_text("utf-8")))
 
 
 def checkpoint_metadata(config: Config) -> dict[str, Any]:

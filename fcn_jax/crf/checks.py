@@ -1,8 +1,8 @@
 """What `mean_field` refuses, and what it says then."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fcn_jax.ops import extents
 
@@ -74,7 +74,7 @@ def check_bandwidths(bandwidths):
     """Standard deviations, where their values are known."""
     for name, value in bandwidths.items():
         unit = "units of 255" if "rgb" in name else "pixels"
-        if not isinstance(value, jax.core.Tracer) and not float(value) > 0:
+        if not isinstance(value, Tracer) and not float(value) > 0:
             raise ValueError(
                 f"mean_field: {name}={float(value):g} is not positive; it is a "
                 f"standard deviation, in {unit}."

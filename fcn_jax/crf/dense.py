@@ -9,6 +9,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from fcn_jax.crf import checks
 from fcn_jax.ops import extents, filtering, permutohedral
@@ -95,7 +96,7 @@ def mean_field(
     num_pixels = unary.shape[1] * unary.shape[2]
     weights = smooth_weight, bilateral_weight
     traced = any(
-        isinstance(x, jax.core.Tracer)
+        isinstance(x, Tracer)
         for x in (unary, image, sizes, *bandwidths.values(), *weights, compatibility)
     )
     dtype = unary.dtype
@@ -259,7 +260,7 @@ def _smooth_capacity(shape, smooth_xy):
     """Room for the vertices of the smoothness kernel: 1.18 a square deviation."""
     height, width = shape
     most = 3 * height * width
-    if isinstance(smooth_xy, jax.core.Tracer):
+    if isinstance(smooth_xy, Tracer):
         return min(most, height * width + 64)
     deviations = (height / float(smooth_xy) + 4) * (width / float(smooth_xy) + 4)
     return min(most, int(1.3 * deviations) + 64)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 Array = jax.Array
 
@@ -26,7 +27,7 @@ def unary_from_probs(probs: Array, clip: float = 1e-5) -> Array:
         ValueError: Outside `jit`, if they do not sum to 1.
     """
     probs = jnp.asarray(probs)
-    if not isinstance(probs, jax.core.Tracer):
+    if not isinstance(probs, Tracer):
         off = np.abs(np.asarray(probs.sum(axis=-1), np.float64) - 1)
         if not (off <= 1e-3).all():
             worst = np.unravel_index(np.nanargmax(off), off.shape)

@@ -87,6 +87,7 @@ def check_item(
                 f"labels, and its network has num_classes by the same names."
             )
         check_pair(item["image"], labels, where)
+        assert not isinstance(ignore_label, Mapping)
         check_labels(labels, num_classes, ignore_label, where)
         return
     if labels.keys() != num_classes.keys():
@@ -95,10 +96,10 @@ def check_item(
             f"they must be of the same heads."
         )
     for head, found in labels.items():
-        check_pair(item["image"], found, f"{where}, {head}")
         ignored = (
-            ignore_label[head] if isinstance(ignore_label, Mapping) else (ignore_label)
+            ignore_label[head] if isinstance(ignore_label, Mapping) else ignore_label
         )
+        check_pair(item["image"], found, f"{where}, {head}")
         check_labels(found, num_classes[head], ignored, f"{where}, {head}")
 
 

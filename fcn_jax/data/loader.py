@@ -5,7 +5,7 @@ threads or on where a run began, so that the step number is all a resumed run ne
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import grain
@@ -51,7 +51,7 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
     num_threads: int = 2,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
 
     Args:
@@ -128,7 +128,7 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
     num_threads: int = 2,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
 
     Images of mixed sizes are padded to one of at most two canvases, so that a step is
@@ -177,7 +177,9 @@ def eval_batches(
     return _iterate(grain.MapDataset.source(plan).map(make), batch_size, num_threads)
 
 
-def _iterate(dataset: Any, batch_size: int, num_threads: int) -> Iterator[Batch]:
+def _iterate(
+    dataset: Any, batch_size: int, num_threads: int
+) -> Generator[Batch, None, None]:
     """The batches in their order, made ahead by threads; closing it ends these."""
     ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
     options = grain.ReadOptions(
@@ -216,25 +218,34 @@ def _group(
     sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Source
 ) -> list[tuple[tuple[int, int], list[int]]]:
     """(canvas, places in the source) of each group of images."""
+    found: list[tuple[int, int]] = []
     if canvases is None:
         wide = sizes[:, 1] > sizes[:, 0]
         masks = [mask for mask in (wide, ~wide) if mask.any()]
-        canvases = [tuple(int(n) for n in sizes[mask].max(axis=0)) for mask in masks]
+        found = [_largest(sizes[mask]) for mask in masks]
         # One canvas does where the images are much alike.
-        together = tuple(int(n) for n in sizes.max(axis=0))
-        if len(canvases) == 2 and together in canvases:
-            canvases = [together]
-    canvases = sorted({tuple(canvas) for canvas in canvases}, key=lambda c: c[0] * c[1])
-    groups = {canvas: [] for canvas in canvases}
+        together = _largest(sizes)
+        if len(found) == 2 and together in found:
+            found = [together]
+    else:
+        found = [(height, width) for height, width in canvases]
+    found = sorted(set(found), key=lambda c: c[0] * c[1])
+    groups: dict[tuple[int, int], list[int]] = {canvas: [] for canvas in found}
     for place, (height, width) in enumerate(sizes):
-        fitting = [c for c in canvases if height <= c[0] and width <= c[1]]
+        fitting = [c for c in found if height <= c[0] and width <= c[1]]
         if not fitting:
             raise ValueError(
                 f"{_where(source, f'image {place}')} is {height}x{width} and fits none "
-                f"of the canvases {canvases}; give larger ones, or None."
+                f"of the canvases {found}; give larger ones, or None."
             )
         groups[fitting[0]].append(place)
     return [(canvas, members) for canvas, members in groups.items() if members]
+
+
+def _largest(sizes: np.ndarray) -> tuple[int, int]:
+    """The canvas that holds images of these sizes, int [N, 2]."""
+    height, width = sizes.max(axis=0)
+    return int(height), int(width)
 
 
 def _eval_batch(

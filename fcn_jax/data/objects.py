@@ -9,11 +9,12 @@ References:
     classes get, and the least overlap of a proposal, are not published.
 """
 
+import abc
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import ndimage
@@ -46,7 +47,10 @@ def object_map(item: dict[str, Any], ignore_label: int = IGNORE_LABEL) -> np.nda
     found, count = np.zeros(labels.shape, np.int32), 0
     for label in np.unique(labels):
         if label not in (BACKGROUND, ignore_label):
-            parts, num = ndimage.label(labels == label, _EIGHT_NEIGHBOURS)
+            parts, num = cast(
+                "tuple[np.ndarray, int]",
+                ndimage.label(labels == label, _EIGHT_NEIGHBOURS),
+            )
             found[parts > 0] = parts[parts > 0] + count
             count += num
     return found
@@ -129,7 +133,7 @@ def repeats(labels: np.ndarray, balance: int) -> np.ndarray:
     return np.minimum(times, balance)[labels]
 
 
-class _Crops(OneHead):
+class _Crops(OneHead, abc.ABC):
     """Crops of a source, all of one size; a source too.
 
     What the two stages share: subclasses say which boxes there are (`_entries`) and
@@ -187,6 +191,14 @@ class _Crops(OneHead):
         name = array_cache.digest(self.kind, *key, *_content(self._base))
         path = Path(cache_dir).expanduser() / f"{self.kind}-{name}.npz"
         return array_cache.cached(path, search)["entries"]
+
+    @abc.abstractmethod
+    def _entries(self, item, where) -> np.ndarray:
+        """The boxes of an image: (thing, label, row0, col0, row1, col1), [M, 6]."""
+
+    @abc.abstractmethod
+    def _labels(self, item, thing, label) -> np.ndarray:
+        """The labels of a crop of an image, uint8 [H, W]."""
 
     def _entries_of(self, number):
         item = self._base[number]

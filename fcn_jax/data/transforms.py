@@ -176,7 +176,7 @@ def resize(
 
     def nearest(x):
         resized = Image.fromarray(x).resize(
-            size[::-1], Image.Resampling.NEAREST, box=box
+            (size[1], size[0]), Image.Resampling.NEAREST, box=box
         )
         return np.asarray(resized)
 
@@ -198,12 +198,12 @@ def resize_image(
     Returns:
         The image, of its dtype.
     """
-    bilinear = Image.Resampling.BILINEAR
+    bilinear, turned = Image.Resampling.BILINEAR, (size[1], size[0])
     if image.dtype == np.uint8 and image.shape[2] == 3:
-        return np.asarray(Image.fromarray(image).resize(size[::-1], bilinear, box=box))
+        return np.asarray(Image.fromarray(image).resize(turned, bilinear, box=box))
     # Pillow knows no image of other channels: one at a time.
     planes = [
-        np.asarray(Image.fromarray(plane).resize(size[::-1], bilinear, box=box))
+        np.asarray(Image.fromarray(plane).resize(turned, bilinear, box=box))
         for plane in np.ascontiguousarray(image.transpose(2, 0, 1))
     ]
     return np.stack(planes, axis=-1)

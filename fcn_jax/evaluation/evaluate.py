@@ -32,13 +32,13 @@ OnBatch: TypeAlias = Callable[[Mapping[str, Any], Any], None]
 
 def eval_step(
     variables: Mapping[str, Any],
-    confusion: Counts,
+    confusion: Any,
     batch: Mapping[str, Any],
     *,
     scores: Callable[[Any, Mapping[str, Any]], Any],
-    num_classes: int | Mapping[str, int],
+    num_classes: Any,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
-) -> tuple[Counts, Any]:
+) -> tuple[Any, Any]:
     """Predict a batch and add it to this device's confusion matrix.
 
     Args:
@@ -84,7 +84,7 @@ def evaluate(
     step: Callable[..., Any],
     variables: Any,
     batches: Iterable[Mapping[str, Any]],
-    devices: Sequence[jax.Device],
+    devices: Sequence[parallel.Device],
     num_classes: int | Mapping[str, int],
     on_batch: OnBatch | None = None,
 ) -> Matrices:
@@ -121,9 +121,12 @@ def evaluate(
 
     def total(counts):
         # One matrix a device; int64 on the host, where their sum cannot overflow.
-        return sum(
-            jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
-            for d in range(len(devices))
+        return np.sum(
+            [
+                jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
+                for d in range(len(devices))
+            ],
+            axis=0,
         )
 
     if isinstance(confusion, Mapping):
@@ -138,7 +141,7 @@ def _joined(pred):
 
 
 def to_devices(
-    batch: Mapping[str, Any], devices: Sequence[jax.Device]
+    batch: Mapping[str, Any], devices: Sequence[parallel.Device]
 ) -> dict[str, jax.Array]:
     """The entries of a batch that networks see, split between devices."""
     return parallel.shard_batch(batches_of.for_devices(batch), devices)
@@ -171,7 +174,7 @@ class Evaluator:
         predictor: Predictor,
         source: Source,
         batch_size: int,
-        devices: Sequence[jax.Device],
+        devices: Sequence[parallel.Device],
     ):
         self.predictor, self.source = predictor, source
         self.batch_size, self.devices = batch_size, devices
@@ -215,17 +218,17 @@ class Evaluator:
             self.num_classes,
             on_batch,
         )
-        names = contracts.by_head(self.source, lambda head: head.classes)
+        names = {head.name: head.classes for head in contracts.heads_of(self.source)}
         if isinstance(found, Mapping):
             return metrics.scores_of_heads(found, names)
-        return metrics.scores(found, names)
+        return metrics.scores(found, names[""])
 
 
 def recompute_batch_stats(
     step: Callable[..., Any],
     variables: Any,
     batches: Iterable[Mapping[str, Any]],
-    devices: Sequence[jax.Device],
+    devices: Sequence[parallel.Device],
     count: int,
 ) -> Any:
     """Variables whose running averages are the mean over the statistics of batches.

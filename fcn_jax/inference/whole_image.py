@@ -57,12 +57,14 @@ def scores(
                 batch[scaled_key("sizes", scale)],
             )
         for mirrored in (False, True) if flip else (False,):
-            view = resizing.flip(scaled, scaled_sizes) if mirrored else scaled
+            view = scaled
+            if mirrored:
+                view = resizing.flip(scaled, _known(scaled_sizes))
             logits = model.apply(
                 variables, preprocess(view, preprocessing), scaled_sizes, train=False
             )
             if mirrored:
-                back = functools.partial(resizing.flip, sizes=scaled_sizes)
+                back = functools.partial(resizing.flip, sizes=_known(scaled_sizes))
                 logits = jax.tree.map(back, logits)
             if scale != 1:
                 logits = jax.tree.map(
@@ -74,6 +76,12 @@ def scores(
         return views[0]
     views = jax.tree.map(jax.nn.log_softmax, views)
     return jax.tree.map(lambda *heads: ensembles.mean_log_prob(heads), *views)
+
+
+def _known(sizes: Array | None) -> Array:
+    """Sizes, which are there wherever an image has more than one view."""
+    assert sizes is not None
+    return sizes
 
 
 def _resize(sizes, new_sizes, shape, logits):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
+from jax.core import Tracer
 
 from fcn_jax.models import initializers, inputs, layers
 from fcn_jax.models.encoders import vgg
@@ -109,15 +110,15 @@ class DeconvNet(Network):
         inputs.check_images(images, self.channels)
         self._check_not_too_small(images.shape[1:3], "images have")
         sizes = inputs.check_sizes(sizes, images)
-        if sizes is not None and not isinstance(sizes, jax.core.Tracer):
+        if sizes is not None and not isinstance(sizes, Tracer):
             self._check_not_too_small(sizes.min(axis=0).tolist(), "sizes go down to")
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
         found = features.switches if switches is None else switches
         # What each unpooling restores: the shapes and extents before the pooling.
-        shapes = {1: images.shape[1:3]}
+        shapes = {1: _height_and_width(images)}
         extents_before = {1: sizes}
         for stage in range(2, len(vgg.STAGES) + 1):
-            shapes[stage] = features.maps[f"pool{stage - 1}"].shape[1:3]
+            shapes[stage] = _height_and_width(features.maps[f"pool{stage - 1}"])
             extents_before[stage] = features.sizes[f"pool{stage - 1}"]
         x = self._inflate(features, train=train)
         for stage, channels in STAGES.items():
@@ -230,3 +231,7 @@ class DeconvNet(Network):
                 f"DeconvNet: decoder_start={self.decoder_start!r} is not known; choose "
                 f"one of {', '.join(DECODER_STARTS)}."
             )
+
+
+def _height_and_width(x: Array) -> tuple[int, int]:
+    return x.shape[1], x.shape[2]

@@ -135,11 +135,11 @@ class FCN(Network):
             self.upsampling == "learned_2x" and bool(step.skip)
         )
 
-    def fixed_upsampling(self) -> dict[str, int]:
-        """Kernel sizes of the upsampling layers that hold no parameters, by name."""
+    def fixed_upsampling(self) -> dict[str, tuple[int, int]]:
+        """Upsampling layers without parameters: kernel size and classes, by name."""
         return {
-            layer_name(step.name, head): step.kernel_size
-            for head in self.heads
+            layer_name(step.name, head): (step.kernel_size, count)
+            for head, count in self.heads.items()
             for step in reversed(upsampling_steps(self.encoder, self.skips))
             if not self._learns(step)
         }

@@ -271,7 +271,9 @@ class Score(Conv):
     precision: jax.lax.Precision | None = jax.lax.Precision.HIGHEST
     kernel_init: Callable = nn.initializers.zeros_init()
 
-    def __call__(self, x: Array, scale: float = 1.0) -> Array:
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: Array, scale: float = 1.0
+    ) -> Array:
         """Score features, [N, h, w, F], times `scale`: [N, h, w, features]."""
         x = x.astype(at_least_float32(x.dtype))
         return super().__call__(x if scale == 1.0 else x * scale)

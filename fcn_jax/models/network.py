@@ -55,8 +55,8 @@ class Network(nn.Module):
         """The same network, options of its encoder changed."""
         return self.clone(encoder=self.encoder.clone(**changes))
 
-    def fixed_upsampling(self) -> dict[str, int]:
-        """Kernel sizes of the upsampling layers that hold no parameters, by name."""
+    def fixed_upsampling(self) -> dict[str, tuple[int, int]]:
+        """Upsampling layers without parameters: kernel size and classes, by name."""
         return {}
 
     def setup(self) -> None:

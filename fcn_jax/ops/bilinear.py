@@ -5,6 +5,7 @@ overlapping blocks (Caffe: col2im). Written so, nothing is multiplied with the z
 that a dilated input would hold.
 """
 
+import functools
 import math
 
 import jax
@@ -82,15 +83,15 @@ def _upsample_axis(x: Array, taps: np.ndarray, axis: int, length: int) -> Array:
     """Output pixel factor * m + r: the sum over blocks b of taps[b, r] * x[m - b]."""
     blocks, factor = taps.shape
     x = jnp.expand_dims(x, axis + 1)
-    total = None
+    terms = []
     for b in range(blocks):
         pads = [(0, 0)] * x.ndim
         pads[axis] = (b, blocks - 1 - b)
         weight = jnp.asarray(taps[b], x.dtype)
         shape = [1] * x.ndim
         shape[axis + 1] = factor
-        term = jnp.pad(x, pads) * weight.reshape(shape)
-        total = term if total is None else total + term
+        terms.append(jnp.pad(x, pads) * weight.reshape(shape))
+    total = functools.reduce(jnp.add, terms)
     shape = list(total.shape)
     shape[axis : axis + 2] = [shape[axis] * factor]
     return jax.lax.slice_in_dim(total.reshape(shape), 0, length, axis=axis)
@@ -159,11 +160,10 @@ def _overlap_add(blocks: Array, axis: int, stride: int) -> Array:
     length, size = blocks.shape[axis : axis + 2]
     count = size // stride
     shape = (*blocks.shape[:axis], length * stride, *blocks.shape[axis + 2 :])
-    total = None
+    parts = []
     for i in range(count):
         part = jax.lax.slice_in_dim(blocks, i * stride, (i + 1) * stride, axis=axis + 1)
         pads = [(0, 0)] * len(shape)
         pads[axis] = (i * stride, (count - 1 - i) * stride)
-        part = jnp.pad(part.reshape(shape), pads)
-        total = part if total is None else total + part
-    return total
+        parts.append(jnp.pad(part.reshape(shape), pads))
+    return functools.reduce(jnp.add, parts)

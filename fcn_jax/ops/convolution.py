@@ -90,13 +90,13 @@ def conv_general_dilated(
     if tuple(window_strides) != (1, 1) or not plain:
         return native(lhs, rhs)
     if kh * kw <= _LARGEST_NATIVE_WINDOW:
-        padding = tuple(map(tuple, padding))
-        cuts = min(min(sides) for sides in padding) < 0
+        sides = tuple((before, after) for before, after in padding)
+        cuts = min(map(min, sides)) < 0
         # Without a loop a 1x1 convolution is a product, its gradients too.
         few = channels < _FAST.get() or (kh * kw == 1 and _FAST.get() > 1)
         if few or cuts:
             return native(lhs, rhs)
-        return _convolution(lhs, rhs, padding, tuple(sorted(options.items())))
+        return _convolution(lhs, rhs, sides, tuple(sorted(options.items())))
 
     def as_product(lhs, rhs):
         return _im2col_convolution(lhs, rhs, padding)

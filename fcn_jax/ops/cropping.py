@@ -5,6 +5,7 @@ reference lies in the map that is cropped (Caffe, coord_map.py).
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 
 import jax
@@ -79,7 +80,7 @@ def crop_offset(reference: CoordinateMap, cropped: CoordinateMap) -> int:
     return int(offset)
 
 
-def crop(x: jax.Array, offset: int, size: tuple[int, int]) -> jax.Array:
+def crop(x: jax.Array, offset: int, size: Sequence[int]) -> jax.Array:
     """Cut [offset, offset + size) out of both spatial axes.
 
     Args:
@@ -105,7 +106,7 @@ def crop(x: jax.Array, offset: int, size: tuple[int, int]) -> jax.Array:
     return x[:, offset : offset + height, offset : offset + width]
 
 
-def _crop_by_padding(x: jax.Array, offset: int, size: tuple[int, int]) -> jax.Array:
+def _crop_by_padding(x: jax.Array, offset: int, size: Sequence[int]) -> jax.Array:
     """The cut as padding by less than nothing: its size follows without a proof."""
     ends = [
         (-offset, offset + wanted - there, 0)

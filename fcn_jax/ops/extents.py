@@ -13,6 +13,7 @@ where every example fills the array; then none of these functions does anything.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fcn_jax.ops import window_pooling
 
@@ -134,7 +135,7 @@ def check(sizes: Array | None, shape: tuple[int, ...]) -> None:
             f"sizes has shape {tuple(sizes.shape)}; for images of shape {tuple(shape)} "
             f"pass the true (height, width) of every example, shape ({shape[0]}, 2)."
         )
-    if isinstance(sizes, jax.core.Tracer):
+    if isinstance(sizes, Tracer):
         return
     values = np.asarray(sizes)
     wrong = (values < 0) | (values > np.asarray(shape[1:3]))

@@ -14,6 +14,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fcn_jax.ops import cropping
 
@@ -152,7 +153,7 @@ def indices_to_switches(
     row0, column0 = _window_origins(indices.shape, window)
     row = indices // output_size[1] - row0
     column = indices % output_size[1] - column0
-    if not isinstance(indices, jax.core.Tracer):
+    if not isinstance(indices, Tracer):
         inside = (row >= 0) & (row < window) & (column >= 0) & (column < window)
         if not bool(jnp.all(inside)):
             first = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])

@@ -1,5 +1,7 @@
 """Bilinear resizing of padded batches, each image by its own true size."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -51,7 +53,7 @@ def flip(x: Array, sizes: Array) -> Array:
     return jnp.take_along_axis(x, source[:, None, :, None], axis=2)
 
 
-def _within(sizes: Array, shape: tuple[int, int]) -> Array:
+def _within(sizes: Array, shape: Sequence[int]) -> Array:
     row = jnp.arange(shape[0], dtype=sizes.dtype)[None, :, None, None]
     column = jnp.arange(shape[1], dtype=sizes.dtype)[None, None, :, None]
     height, width = sizes[:, 0, None, None, None], sizes[:, 1, None, None, None]

@@ -25,7 +25,7 @@ class Widening(NamedTuple):
     """
 
     depth: int
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 def widen(x: Array, sizes: Array | None, widening: Widening) -> Array:

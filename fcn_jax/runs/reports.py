@@ -13,7 +13,7 @@ from fcn_jax.viz import plots
 def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows=6):
     """Score a run, print the table, write JSON and pictures; returns the scores."""
     pictures = Pictures(out, run.source, labels, overlays, rows)
-    before = None
+    before, unrefined = None, {}
     if run.config.crf.parameters:
         before = Pictures(out, run.source, False, False, rows)
         unrefined = run.score(scales, flip, before, crf=False)

@@ -1,7 +1,7 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class TrainedNet:
         config: Config,
         workdir: str | Path,
         step: int | None = None,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[parallel.Device] | None = None,
     ):
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
@@ -168,7 +168,8 @@ class TrainedNet:
         predictor = self._own_predictor
         height, width = image.shape[:2]
         least = self.model.smallest_image
-        canvas = tuple(max(least, -(-n // _BUCKET) * _BUCKET) for n in (height, width))
+        rounded = [max(least, -(-n // _BUCKET) * _BUCKET) for n in (height, width)]
+        canvas = (rounded[0], rounded[1])
         batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
         batch["image"][0, :height, :width] = image
         batch["sizes"][0] = height, width
@@ -219,7 +220,7 @@ def _kind(images: Any, channels: int) -> tuple[bool, bool]:
 def load(
     workdir: str | Path,
     step: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[parallel.Device] | None = None,
     **changes: Any,
 ) -> TrainedNet:
     """The network of a run.
@@ -261,7 +262,7 @@ class Evaluation:
         workdir: str | Path,
         split: str | None = None,
         step: int | None = None,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[parallel.Device] | None = None,
         with_run: str | Path | None = None,
         combine: str = "mean_prob",
     ):
@@ -351,10 +352,8 @@ class Evaluation:
         return ensembles_of.combine(asked, self.combine), variables
 
 
-def _check_same_classes(
-    config: Mapping[str, Any], second: Mapping[str, Any], with_run: str | Path
-) -> None:
-    ours, theirs = config["model"]["num_classes"], second["model"]["num_classes"]
+def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:
+    ours, theirs = config.model.num_classes, second.model.num_classes
     if ours != theirs:
         raise ValueError(
             f"--with_run={with_run} scores {theirs} classes, this run {ours}; an "

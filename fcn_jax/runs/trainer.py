@@ -272,6 +272,8 @@ def write_result(
         best: Its best mean IU, and at which step.
         store: Its checkpoints.
     """
+    newest = store.newest()
+    assert newest is not None  # The last step is always saved.
     entries = logs.read(workdir / "log.jsonl")
     plots.plot_curves(entries, workdir / "curves.png")
     losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
@@ -281,7 +283,7 @@ def write_result(
         "final_loss": losses[max(losses)],
         "lowest_loss": {"loss": losses[lowest], "step": lowest},
         "best": best,
-        "params_sha256": checkpoints.content_hash(store.newest().arrays["params"]),
+        "params_sha256": checkpoints.content_hash(newest.arrays["params"]),
         "scores": [e for e in entries if e["kind"] == "eval"][-1],
     }
     files.write_json(workdir / "result.json", result)

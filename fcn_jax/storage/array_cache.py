@@ -24,7 +24,8 @@ def digest(*parts: Any) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             total.update(f"{part.dtype}{part.shape}".encode())
-            total.update(np.ascontiguousarray(part))
+            contiguous: Any = np.ascontiguousarray(part)
+            total.update(contiguous)
         else:
             total.update(json.dumps(part, sort_keys=True).encode())
         total.update(b"\0")
@@ -60,7 +61,7 @@ def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -196,7 +196,7 @@ class Checkpoints:
                 f"no checkpoint of step {step} in {self.directory}; there are "
                 f"{self.steps() or 'none'}."
             )
-        path = self.directory / str(step)
+        path: Any = self.directory / str(step)  # Orbax has a type of its own.
         handler = ocp.PyTreeCheckpointHandler()
         try:
             as_numpy = jax.tree.map(

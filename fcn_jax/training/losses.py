@@ -47,7 +47,8 @@ class PixelLoss(NamedTuple):
     """A loss before its denominator is chosen."""
 
     total: Array  # Sum over the pixels that count, nats; scalar.
-    count: Array  # Pixels that count; scalar.
+    # Pixels that are not ignored; scalar.
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]
     weight: Array  # Sum of their class weights; `count` where there are none.
 
 

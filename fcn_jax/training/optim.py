@@ -6,7 +6,7 @@ References:
 
 import fnmatch
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,8 @@ from fcn_jax.training.schedules import Schedule
 class CaffeSgdState(NamedTuple):
     """What Caffe's SGD remembers."""
 
-    count: jax.Array  # Updates done, int32.
+    # Updates done, int32.
+    count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
     velocity: Any  # The last update of every parameter, learning rate included; a
     # scalar 0 for the parameters that do not learn.
 
@@ -82,7 +83,7 @@ def caffe_sgd(
         )
         return CaffeSgdState(jnp.zeros((), jnp.int32), velocity)
 
-    def update(grads, state, params=None):
+    def update(grads: Any, state: Any, params: Any = None) -> Any:
         if params is None:
             raise ValueError(
                 "caffe_sgd: update needs the parameters, for their decay; call "
@@ -109,7 +110,7 @@ def caffe_sgd(
         )
         return updates, CaffeSgdState(state.count + 1, velocity)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(init, cast("optax.TransformUpdateFn", update))
 
 
 def multipliers(
@@ -257,7 +258,9 @@ def make_optimizer(
         core = caffe_sgd(schedule, momentum, weight_decay, lr, decay)
     else:
         decays = jax.tree.map(lambda x: x.ndim > 1, params)
-        core = optax.adamw(schedule, weight_decay=weight_decay, mask=decays)
+        core = optax.adamw(
+            cast("optax.Schedule", schedule), weight_decay=weight_decay, mask=decays
+        )
         if frozen:
             labels = jax.tree.map(
                 lambda learning: "learns" if learning else "frozen",

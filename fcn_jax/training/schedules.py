@@ -1,12 +1,13 @@
 """Learning rates as functions of the update, by name."""
 
-import difflib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import optax
+
+from fcn_jax import messages
 
 Schedule = Callable[[jax.Array], jax.Array]
 
@@ -118,13 +119,15 @@ def _require(condition: bool, otherwise: str) -> None:
         raise ValueError(f"make_schedule: {otherwise}.")
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Names in alphabetical order, as text."""
     return ", ".join(sorted(names))
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> str:
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is none of those known."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{what} {name!r} is not known; {hint}There are: {listed(known) or 'none'}."
+    hint = messages.suggestion(name, known)
+    return (
+        f"{what} {name!r} is not known; {hint + ' ' if hint else ''}There are: "
+        f"{listed(known) or 'none'}."
+    )

@@ -79,7 +79,7 @@ def fetch(
         rounded = None if sha256 else weights.mib  # That is of another file, perhaps.
         largest = LARGEST if rounded is None else (rounded + 1) * _MIB
         downloading.download(
-            [address], path, checksums=checksums, size=size, largest=largest
+            [str(address)], path, checksums=checksums, size=size, largest=largest
         )
     elif checksums:
         downloading.check(path, checksums)

@@ -21,7 +21,7 @@ def load_weights(
     strict: bool = True,
     preprocessing: Preprocessing = CAFFE,
     inputs: Preprocessing | str | None = None,
-    skip_scales: tuple[float, float] | None = None,
+    skip_scales: tuple[float, ...] | None = None,
     bn_form: str | None = None,
     initial: Mapping[str, Any] | None = None,
     say: Callable[[str], object] = print,

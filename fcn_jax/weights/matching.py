@@ -67,7 +67,8 @@ class Placement:
             if layer not in sizes:
                 self.unplaced.append(entry.source)
                 continue
-            shape = (*2 * (sizes[layer],), *2 * (self.net.num_classes,))
+            size, count = sizes[layer]
+            shape = (size, size, count, count)
             if kernel.shape != shape:
                 self.mismatched.append((entry.target, entry.array.shape, shape))
             elif surgery.is_bilinear(kernel):

@@ -187,7 +187,7 @@ def _split(name: str, style: str) -> tuple[str, str]:
         return _split_keras(name)
     if style == TENSORFLOW:
         match = _TENSORFLOW_NAME.match(name)
-        return match.groups() if match else ("", name)
+        return (match[1], match[2]) if match else ("", name)
     if style in (PYTORCH, TORCHVISION):
         layer, _, part = name.removeprefix("module.").rpartition(".")
     else:

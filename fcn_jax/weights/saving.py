@@ -1,14 +1,15 @@
 """From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import numpy as np
 
 from fcn_jax import models
 from fcn_jax.models import MODELS
+from fcn_jax.models.network import Network
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
 from fcn_jax.storage import checkpoints, files
@@ -28,7 +29,7 @@ _PARTS = {
 def save_weights(
     path: str | Path,
     variables: Mapping[str, Any],
-    model: nn.Module,
+    model: Network,
     *,
     preprocessing: Preprocessing = CAFFE,
 ) -> None:
@@ -101,7 +102,7 @@ def check_out(path: Path) -> None:
         )
 
 
-def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.ndarray]:
+def to_pytorch(variables: Mapping[str, Any], model: Network) -> dict[str, np.ndarray]:
     """The state dict of the same net in PyTorch.
 
     Layers have the names of the Caffe nets (and of wkentaro/pytorch-fcn). Kernels of
@@ -128,16 +129,16 @@ def to_pytorch(variables: Mapping[str, Any], model: nn.Module) -> dict[str, np.n
                 (2, 3, 0, 1) if names.is_transposed(layer) else (3, 2, 0, 1)
             )
         found[f"{layer}.{_PARTS[part]}"] = np.ascontiguousarray(x)
-    for layer, size in model.fixed_upsampling().items():
-        kernel = bilinear.bilinear_kernel(size, model.num_classes)
-        dtype = found["score_fr.weight"].dtype
+    dtype = next(iter(found.values())).dtype
+    for layer, (size, count) in model.fixed_upsampling().items():
+        kernel = bilinear.bilinear_kernel(size, count)
         found[f"{layer}.weight"] = np.ascontiguousarray(
             kernel.transpose(2, 3, 0, 1), dtype
         )
     return found
 
 
-def model_name(model: nn.Module) -> str:
+def model_name(model: Network) -> str:
     """The name under which `fcn_jax.create` knows a net.
 
     Raises:
@@ -153,11 +154,11 @@ def model_name(model: nn.Module) -> str:
     )
 
 
-def describe(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
+def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
     """What must be known to use the weights, as text."""
     return {
         "model": model_name(model),
-        "num_classes": str(model.num_classes),
+        "num_classes": json.dumps(model.num_classes, default=dict),
         "padding": models.options_of(model).get("padding", ""),
         **provenance.to_text(model, preprocessing),
     }

@@ -59,13 +59,17 @@ def _release(file, model, num_classes, reproduces=None, **facts) -> Weights:
     return Weights(file, _RELEASE, model, num_classes, **facts)
 
 
-def _pytorch(file, model, checksums, reproduces, num_classes=21, **facts) -> Weights:
+def _pytorch(
+    file, model, checksums, reproduces, num_classes: int | None = 21, **facts
+) -> Weights:
     checksums = tuple(f"md5:{checksum}" for checksum in checksums)
     facts = {"checksums": checksums, "reproduces": reproduces} | facts
     return Weights(f"{file}_from_caffe.pth", _PYTORCH, model, num_classes, **facts)
 
 
-def _chainer(name, model, md5, reproduces, num_classes=21) -> Weights:
+def _chainer(
+    name, model, md5, reproduces, num_classes: int | None = 21
+) -> Weights:
     return Weights(
         f"{name}.npz",  # Our name for it: that of the port is not known.
         _CHAINER,

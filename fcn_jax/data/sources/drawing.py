@@ -125,9 +125,8 @@ def _surface(rng, shape, colour, kind):
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 8)
     along = 2 * np.pi / period * (np.cos(angle) * x + np.sin(angle) * y)
     across = 2 * np.pi / period * (np.cos(angle) * y - np.sin(angle) * x)
+    pattern = np.zeros(shape)  # "plain".
     match kind:
-        case "plain":
-            pattern = np.zeros(shape)
         case "gradient":
             pattern = along / (np.ptp(along) + 1) * 2
             pattern -= pattern.mean()
@@ -139,7 +138,7 @@ def _surface(rng, shape, colour, kind):
             pattern = 2.0 * (np.cos(along) * np.cos(across) > 0.35) - 0.5
         case "clouds":
             waves = rng.uniform((-0.35, -0.35, 0), (0.35, 0.35, 2 * np.pi), (4, 3))
-            pattern = sum(np.sin(a * x + b * y + c) for a, b, c in waves) / 2
+            pattern = np.sum([np.sin(a * x + b * y + c) for a, b, c in waves], 0) / 2
         case "speckles":
             pattern = rng.choice((-1.0, 1.0), shape)
     tint = rng.uniform(-1, 1, 3)

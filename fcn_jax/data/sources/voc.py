@@ -105,7 +105,8 @@ class ArchiveReader:
                 f"{self.path} holds no {self._root}/{name}, which its lists name; the "
                 f"archive is not the official one, or damaged. Get it again."
             )
-        return self._tar.extractfile(self._members[f"{self._root}/{name}"]).read()
+        member = self._tar.extractfile(self._members[f"{self._root}/{name}"])
+        return member.read() if member else b""  # A file always has content.
 
     def read_list(self, name: str) -> list[str]:
         """The ids in a list, an id a line."""

@@ -8,7 +8,7 @@ maps, true extents and the networks on top of it follow from the list.
 import dataclasses
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -193,7 +193,7 @@ class Encoder(nn.Module):
         maps: dict[str, Array] = {}
         map_sizes: dict[str, Array | None] = {}
         switches: dict[str, Array] = {}
-        x = images if self.dtype is None else images.astype(self.dtype)
+        x: Any = images if self.dtype is None else images.astype(self.dtype)
         x = extents.mask(x, sizes)
         listed = self.layers()
         kept = {name for layer in listed for name in layer.inputs}
@@ -256,7 +256,9 @@ class Encoder(nn.Module):
             )
         return x, sizes
 
-    def _pool(self, layer, x, sizes):
+    def _pool(
+        self, layer: Layer, x: Any, sizes: Array | None
+    ) -> tuple[Any, Array | None, Array | None]:
         """The maxima, their extents, and their switches if these are asked for."""
         sizes = layer.extents(sizes)
         side_by_side = layer.stride == layer.kernel_size and not layer.pad
@@ -267,6 +269,11 @@ class Encoder(nn.Module):
             # Windows that overlap may reach from outside into the true extent.
             return extents.mask(x, sizes), sizes, None
         if self.return_switches:
-            x, switch = pooling.max_pool_with_switches(x, layer.kernel_size)
-            return x, sizes, switch
+            maxima, switch = _with_switches(x, layer.kernel_size)
+            return maxima, sizes, switch
         return pooling.max_pool(x, layer.kernel_size), sizes, None
+
+
+def _with_switches(x: Array, window: int) -> tuple[Array, Array]:
+    found: Any = pooling.max_pool_with_switches(x, window)
+    return found

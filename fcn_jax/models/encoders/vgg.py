@@ -7,10 +7,15 @@ References:
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
+
+import jax
 
 from fcn_jax.models import layers
 from fcn_jax.models.encoders.encoder import Encoder, Layer
 from fcn_jax.ops import wide_padding
+
+Array = jax.Array
 
 # Channels of the convolutions of stages 1 to 5; a pooling follows every stage.
 STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
@@ -146,7 +151,9 @@ class VGG16(Encoder):
             layer = dataclasses.replace(layer, pad=NARROW_PAD)
         return super()._convolve(layer, x, sizes, train, example_ids)
 
-    def _pool(self, layer, x, sizes):
+    def _pool(
+        self, layer: Layer, x: Any, sizes: Array | None
+    ) -> tuple[Any, Array | None, Array | None]:
         x, sizes, switch = super()._pool(layer, x, sizes)
         if self._narrow and layer.name in WIDENINGS:
             x = wide_padding.widen(x, sizes, WIDENINGS[layer.name])

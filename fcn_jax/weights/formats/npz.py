@@ -84,4 +84,4 @@ def _array(path, name, data):
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays under their names, without compression."""
     with open(path, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]

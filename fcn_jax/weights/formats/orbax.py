@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from fcn_jax.storage import checkpoints
@@ -69,7 +70,7 @@ def write(
     try:
         store = checkpoints.Checkpoints(part / "checkpoints")
         state = TrainState(
-            np.int32(0), variables["params"], variables.get("batch_stats", {}), ()
+            jnp.int32(0), variables["params"], variables.get("batch_stats", {}), ()
         )
         store.save(state, metadata=metadata)
         store.close()

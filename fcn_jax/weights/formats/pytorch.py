@@ -150,7 +150,7 @@ def _read_zip(path):
 
 def _read_stream(path, file):
     """The object of the stream form, and its storages by key."""
-    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapped: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if pickles.load(mapped, ()) != _MAGIC_NUMBER:
         raise _Broken("the magic number is missing")
     protocol = pickles.load(mapped, ())
