@@ -2,6 +2,7 @@
 # make test    runs the test suite
 # make parity  compares with PyTorch, live
 # make lint    ruff
+# make types   pyright
 # make slow    the tests that take minutes
 # make clean   removes the environment and the demo's run
 
@@ -11,11 +12,11 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 RUN := runs/shapes_fcn8s
 
-.PHONY: demo test parity lint slow clean
+.PHONY: demo test parity lint types slow clean
 
 demo: $(VENV)/.core
-	$(BIN)/python train.py --config=configs/shapes_fcn8s.py --workdir=$(RUN)
-	$(BIN)/python eval.py --config=configs/shapes_fcn8s.py --workdir=$(RUN)
+	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
+	$(BIN)/fcn_jax eval --workdir=$(RUN)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
@@ -29,6 +30,9 @@ parity: $(VENV)/.parity
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
 	rm -rf $(VENV) $(RUN)

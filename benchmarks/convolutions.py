@@ -1,7 +1,7 @@
 """The products of a 3x3 convolution's training step, each by itself.
 
-python benchmarks/convolutions.py
-python benchmarks/convolutions.py --smoke
+python -m benchmarks.convolutions
+python -m benchmarks.convolutions --smoke
 
 For layers of VGG-16 on a 320x320 image: the output, the gradient of the input, and that
 of the kernel as XLA takes it, as `fcn_jax.ops.convolution` does, and as PyTorch does,
@@ -18,8 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import machine
-import timing
+from benchmarks.common import machine, timing
 from fcn_jax import runtime
 from fcn_jax.ops import convolution
 

@@ -1,7 +1,7 @@
 """The dense CRF: time to build its lattices and to iterate, memory, how both grow.
 
-python benchmarks/crf.py            # 375x500, 21 classes, 10 iterations
-python benchmarks/crf.py --smoke    # a small image, once
+python -m benchmarks.crf            # 375x500, 21 classes, 10 iterations
+python -m benchmarks.crf --smoke    # a small image, once
 
 The image is a mosaic of the built-in shapes, enlarged; the unary is that of labels of
 which a third are wrong. Where pydensecrf is installed (`pip install pydensecrf2`, which
@@ -21,8 +21,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-import machine
-import timing
+from benchmarks.common import machine, timing
 from fcn_jax import crf, runtime
 from fcn_jax.data.sources import drawing
 

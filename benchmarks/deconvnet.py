@@ -1,7 +1,7 @@
 """DeconvNet's inference on the proposals of an image, here and in PyTorch.
 
-python benchmarks/deconvnet.py                             # a quarter of the width
-python benchmarks/deconvnet.py --width 1 --boxes 10 25 50 100
+python -m benchmarks.deconvnet                             # a quarter of the width
+python -m benchmarks.deconvnet --width 1 --boxes 10 25 50 100
 
 Both sides have the same layers, boxes at once and precision; PyTorch runs eagerly,
 channels_last. The two are timed in turns in one run, on a CPU each in a process of its
@@ -19,8 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import fcn_jax
-import machine
-import timing
+from benchmarks.common import machine, timing
 from fcn_jax import runtime, training
 from fcn_jax.inference import instance_wise
 
@@ -33,7 +32,7 @@ def torch_inference(arguments, image, boxes):
     import torch
     import torch.nn.functional as F
 
-    import pytorch_nets
+    from benchmarks.peers import pytorch_nets
 
     torch.set_num_threads(arguments.threads)
     device = machine.torch_device()

@@ -1,7 +1,7 @@
 """Whether an accelerator computes the logits that the CPU computes.
 
-python benchmarks/device_parity.py            # FCN-8s on VGG-16, one 320x320 image
-python benchmarks/device_parity.py --smoke    # a tiny net
+python -m benchmarks.device_parity            # FCN-8s on VGG-16, one 320x320 image
+python -m benchmarks.device_parity --smoke    # a tiny net
 
 One net with random weights, one random image, four ways: float32 with the highest
 precision of products, on the CPU (what the others are held against) and on the default
@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 import fcn_jax
-import machine
+from benchmarks.common import machine
 from fcn_jax import runtime, training
 
 NUM_CLASSES = 21

@@ -1,8 +1,8 @@
 """How much memory an evaluation takes, and that it does not grow with the images.
 
-python benchmarks/eval_memory.py                    # 50, 500 and 2,000 images
-python benchmarks/eval_memory.py --images 50 5000
-python benchmarks/eval_memory.py --smoke            # a few small images
+python -m benchmarks.eval_memory                    # 50, 500 and 2,000 images
+python -m benchmarks.eval_memory --images 50 5000
+python -m benchmarks.eval_memory --smoke            # a few small images
 
 Each number of images has a fresh process, which draws images of 375x500 and 500x375
 from their index alone, predicts them with a narrow FCN-8s in batches, as eval.py does,
@@ -24,7 +24,7 @@ import time
 
 import numpy as np
 
-import machine
+from benchmarks.common import machine
 
 NUM_CLASSES = 21
 GOAL_KIB_PER_IMAGE = 18.0
@@ -69,27 +69,18 @@ def make_evaluation(width, padding="same"):
 
     import fcn_jax
     from fcn_jax import parallel, training
-    from fcn_jax.data import loader
-    from fcn_jax.evaluation import evaluate
+    from fcn_jax.evaluation.evaluate import Evaluator
     from fcn_jax.inference import whole_image
+    from fcn_jax.inference.predictor import Predictor
 
     devices = jax.local_devices()[:1]
     model = fcn_jax.create("fcn8s", NUM_CLASSES, width=width, padding=padding)
     variables = parallel.replicate(training.init_variables(model, 0), devices)
-    step = parallel.data_parallel(
-        training.eval_step,
-        devices,
-        log_probs=functools.partial(whole_image.log_probs, model=model),
-        num_classes=NUM_CLASSES,
-    )
+    predictor = Predictor(functools.partial(whole_image.scores, model=model))
 
     def run(source, batch_size, on_batch=None):
-        batches = loader.eval_batches(
-            source, batch_size=batch_size, num_classes=NUM_CLASSES
-        )
-        return evaluate.evaluate(
-            step, variables, batches, devices, NUM_CLASSES, on_batch
-        )
+        evaluator = Evaluator(predictor, source, batch_size, devices)
+        return evaluator.score(variables, on_batch)
 
     return run
 
@@ -109,11 +100,11 @@ def evaluate(arguments):
         predicted += len(pred[batch["example_valid"]])
 
     before, start = peak_mib(), time.perf_counter()
-    confusion = run(source, arguments.batch, on_batch)
+    scores = run(source, arguments.batch, on_batch)
     seconds = time.perf_counter() - start
     pixels = count * arguments.size[0] * arguments.size[1]
-    if predicted != count or confusion.sum() != pixels:
-        sys.exit(f"{predicted} of {count} images, {confusion.sum()} of {pixels} pixels")
+    if predicted != count or scores["num_pixels"] != pixels:
+        sys.exit(f"{predicted} of {count} images, {scores["num_pixels"]} of {pixels} pixels")
     report = {
         "images": count,
         "mib_before": round(before, 1),
@@ -125,7 +116,8 @@ def evaluate(arguments):
 
 def evaluate_apart(arguments, cache, count):
     """`evaluate` in a process of its own."""
-    command = [sys.executable, __file__, "--cache", cache, "--images", str(count)]
+    command = [sys.executable, "-m", __spec__.name]
+    command += ["--cache", cache, "--images", str(count)]
     command += ["--batch", str(arguments.batch), "--width", str(arguments.width)]
     command += ["--size", *map(str, arguments.size)]
     output = subprocess.check_output(command, text=True)

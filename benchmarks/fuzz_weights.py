@@ -1,6 +1,6 @@
 """Give mutated files to every reader of weights.
 
-PYTHONPATH=. python benchmarks/fuzz_weights.py --inputs=20000
+python -m benchmarks.fuzz_weights --inputs=20000
 
 Prints JSON: of every format how many inputs were read and how many refused, the
 slowest input in ms, and the peak memory of the process in MiB. Exit status 1 on any
@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import machine
+from benchmarks.common import machine
 from fcn_jax.weights import WeightsError, formats
 from tests.support import weight_samples as samples
 

@@ -82,7 +82,7 @@ for kind in ("purelib", "platlib"): print(sysconfig.get_path(kind))' >"$own/pare
   fi
   "$VENV/bin/python" -c 'import json, sys
 sys.path.insert(0, "benchmarks")
-import machine
+from benchmarks.common import machine
 print(json.dumps(machine.describe(), indent=2))'
 }
 
@@ -91,7 +91,7 @@ measure() {
   local name=$1 limit=$2 script=$3
   shift 3
   step "$name" "$limit" env XLA_PYTHON_CLIENT_PREALLOCATE=false \
-    "$VENV/bin/python" "benchmarks/$script.py" "$@" || FAILED=$((FAILED + 1))
+    "$VENV/bin/python" -m "benchmarks.$script" "$@" || FAILED=$((FAILED + 1))
 }
 
 export -f setup

@@ -1,7 +1,7 @@
 """How many augmented 500x375 images a second the input pipeline delivers.
 
-python benchmarks/input_pipeline.py                 # 2 threads, batches of 8
-python benchmarks/input_pipeline.py --threads 4 --images 2000
+python -m benchmarks.input_pipeline                 # 2 threads, batches of 8
+python -m benchmarks.input_pipeline --threads 4 --images 2000
 
 Makes a temporary folder in VOC layout (noise smoothed to JPEGs of about 70 KB, palette
 masks) and times `train_batches` on it. Prints JSON: for each kind of batch
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import machine
+from benchmarks.common import machine
 from fcn_jax.data import checks, image_files, label_sets, loader, transforms
 from fcn_jax.data.loader import Augmentation
 from fcn_jax.data.sources.voc_folder import VocFolder

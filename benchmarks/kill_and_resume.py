@@ -1,6 +1,6 @@
 """Kill a training run with SIGKILL at random moments; show that nothing is lost.
 
-python benchmarks/kill_and_resume.py --kills=100
+python -m benchmarks.kill_and_resume --kills=100
 
 Trains FCN-8s (tiny, with dropout, BatchNorm and augmentation) once without
 interruption, then again in a fresh workdir while killing the process, its saves

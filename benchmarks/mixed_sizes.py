@@ -1,8 +1,8 @@
 """Evaluation of images of many sizes: ours in padded batches, PyTorch's one at a time.
 
-python benchmarks/mixed_sizes.py
-python benchmarks/mixed_sizes.py --width 1 --images 64 --batch 8
-python benchmarks/mixed_sizes.py --smoke
+python -m benchmarks.mixed_sizes
+python -m benchmarks.mixed_sizes --width 1 --images 64 --batch 8
+python -m benchmarks.mixed_sizes --smoke
 
 FCN-8s on images whose sides are drawn between two thirds of `--side` and `--side`, from
 the source to the confusion matrix. Ours pads batches and passes the true `sizes`; the
@@ -19,9 +19,8 @@ import json
 
 import numpy as np
 
-import eval_memory
-import machine
-import timing
+from benchmarks import eval_memory
+from benchmarks.common import machine, timing
 from fcn_jax import runtime
 from fcn_jax.preprocessing import CAFFE
 
@@ -43,7 +42,7 @@ def ours(source, arguments):
 def theirs(source, arguments):
     import torch
 
-    import pytorch_nets
+    from benchmarks.peers import pytorch_nets
 
     torch.set_num_threads(arguments.threads)
     device, classes = machine.torch_device(), eval_memory.NUM_CLASSES

@@ -1,13 +1,13 @@
 """FCN-8s and DeconvNet here and in PyTorch: a training step, or inference.
 
-python benchmarks/networks.py                          # VGG-16, one 320x320 image
-python benchmarks/networks.py --task inference
-python benchmarks/networks.py --model deconvnet --width 0.5 --size 224 224 --batch 2
-python benchmarks/networks.py --width 0.5 --fc-features 2048 --batch-norm \
+python -m benchmarks.networks                          # VGG-16, one 320x320 image
+python -m benchmarks.networks --task inference
+python -m benchmarks.networks --model deconvnet --width 0.5 --size 224 224 --batch 2
+python -m benchmarks.networks --width 0.5 --fc-features 2048 --batch-norm \
     --padding same --size 176 240 --batch 8            # the CamVid run's step
-python benchmarks/networks.py --precision highest      # a GPU without TF32
-python benchmarks/networks.py --dtype bfloat16         # autocast in PyTorch
-python benchmarks/networks.py --sides pytorch --repeats 1    # its memory alone
+python -m benchmarks.networks --precision highest      # a GPU without TF32
+python -m benchmarks.networks --dtype bfloat16         # autocast in PyTorch
+python -m benchmarks.networks --sides pytorch --repeats 1    # its memory alone
 
 A step is forward, loss, backward and SGD with momentum; inference is the logits. All
 sides have the same layers, batch and precision, on the default device of JAX; PyTorch
@@ -27,8 +27,7 @@ import jax
 import numpy as np
 
 import fcn_jax
-import machine
-import timing
+from benchmarks.common import machine, timing
 from fcn_jax import runtime, training
 from fcn_jax.training import optim
 
@@ -52,7 +51,7 @@ def torch_call(arguments, image, labels, *, compiled):
     import torch
     import torch.nn.functional as F
 
-    import pytorch_nets
+    from benchmarks.peers import pytorch_nets
 
     torch.set_num_threads(arguments.threads)
     tf32 = arguments.precision != "highest"

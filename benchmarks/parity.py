@@ -1,9 +1,9 @@
 """The nets here and in PyTorch, layer by layer: writes docs/parity.md and .json.
 
-python benchmarks/parity.py                     # full width: some 20 minutes, 8 GB
-python benchmarks/parity.py --only training     # the other part as it was
-python benchmarks/parity.py --width 0.25 --nets fcn8s deconvnet --out /tmp/parity.md
-python benchmarks/parity.py --smoke --out /tmp/parity.md
+python -m benchmarks.parity                     # full width: some 20 minutes, 8 GB
+python -m benchmarks.parity --only training     # the other part as it was
+python -m benchmarks.parity --width 0.25 --nets fcn8s deconvnet --out /tmp/parity.md
+python -m benchmarks.parity --smoke --out /tmp/parity.md
 
 Both sides get the same random weights: PyTorch draws them (He et al., so that
 activations keep their size), and a file of its state_dict is read by
@@ -34,9 +34,9 @@ import torch
 import torch.nn.functional as F
 
 import fcn_jax
-import machine
-import parity_report
-import pytorch_nets
+from benchmarks.common import machine
+from benchmarks.peers import pytorch_nets
+from benchmarks.reports import parity_report
 from fcn_jax import runtime
 from fcn_jax.evaluation import metrics
 from fcn_jax.models import layers

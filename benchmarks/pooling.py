@@ -1,8 +1,8 @@
 """Pooling with switches and unpooling, against PyTorch's and against a plain copy.
 
-python benchmarks/pooling.py                     # DeconvNet's maps, batches of 8
-python benchmarks/pooling.py --dtype bfloat16    # on the default device
-python benchmarks/pooling.py --smoke             # a few small maps
+python -m benchmarks.pooling                     # DeconvNet's maps, batches of 8
+python -m benchmarks.pooling --dtype bfloat16    # on the default device
+python -m benchmarks.pooling --smoke             # a few small maps
 
 At each map that DeconvNet pools for a 224x224 image: pool and unpool it, then the
 gradient of the whole with respect to the map. PyTorch (where it is installed) does the
@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import machine
+from benchmarks.common import machine
 from fcn_jax import runtime
 from fcn_jax.ops import pooling
 

@@ -1,10 +1,10 @@
 """Everything that is timed, in one run: JSON, a table and a plot.
 
-python benchmarks/speed.py                              # everything, on JAX's device
-python benchmarks/speed.py --only fcn8s_training pooling
-python benchmarks/speed.py --device gpu --dtype bfloat16
-python benchmarks/speed.py --render                     # the page from the JSON alone
-python benchmarks/speed.py --smoke --out /tmp/speed
+python -m benchmarks.speed                              # everything, on JAX's device
+python -m benchmarks.speed --only fcn8s_training pooling
+python -m benchmarks.speed --device gpu --dtype bfloat16
+python -m benchmarks.speed --render                     # the page from the JSON alone
+python -m benchmarks.speed --smoke --out /tmp/speed
 
 Each measurement is a process of its own: a script of this folder with its arguments,
 which times ours and PyTorch's sides in turns. What it prints goes into
@@ -15,13 +15,14 @@ takes too long is recorded as unmeasured, with the reason. Prints the JSON.
 
 import argparse
 import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import performance_report
+from benchmarks.reports import performance_report
 from fcn_jax.storage import files
 
 HERE = Path(__file__).parent
@@ -78,7 +79,7 @@ MEASUREMENTS = {
     "input_pipeline": Measurement("input_pipeline", takes_dtype=False),
     "startup": Measurement("startup", takes_dtype=False),
     "convolutions": Measurement("convolutions", takes_dtype=False),
-    "stages": Measurement("stages", gpu=("--batch", "8")),
+    "stages": Measurement("roofline.stages", gpu=("--batch", "8")),
     **{
         f"memory_{n}_{t}_{side}": _memory(net, t, side)
         for n, net in NETS.items()
@@ -91,9 +92,9 @@ MEASUREMENTS = {
 def measure(name, arguments):
     """What the script of one measurement prints, or why there is nothing."""
     what = MEASUREMENTS[name]
-    script = HERE / f"{what.script}.py"
-    if not script.exists():
-        return {"unmeasured": f"there is no benchmarks/{script.name}"}
+    module = f"benchmarks.{what.script}"
+    if importlib.util.find_spec(module) is None:
+        return {"unmeasured": f"there is no {module}"}
     if arguments.smoke:
         options = ["--smoke"]
         if what.script == "networks":
@@ -111,7 +112,7 @@ def measure(name, arguments):
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTHONPATH": str(HERE.parent),
     }
-    command = [sys.executable, str(script), *options]
+    command = [sys.executable, "-m", module, *options]
     try:
         answer = subprocess.run(
             command,

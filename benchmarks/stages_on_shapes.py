@@ -1,7 +1,7 @@
 """DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
 
-python benchmarks/stages_on_shapes.py --out=runs/stages          # 15 minutes a seed
-python benchmarks/stages_on_shapes.py --out=runs/stages --seeds 1 --smoke
+python -m benchmarks.stages_on_shapes --out=runs/stages          # 15 minutes a seed
+python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 1 --smoke
 
 For every seed: FCN-8s (the demo's config), stage 1, stage 2 from it; then DeconvNet on
 proposals, on the whole image as it is, and on the whole image as one window; and the
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import machine
+from benchmarks.common import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ("small", "medium", "large")

@@ -1,7 +1,7 @@
 """How long until something happens: importing, and the first training step.
 
-python benchmarks/startup.py             # FCN-8s on VGG-16, one 320x320 image
-python benchmarks/startup.py --smoke     # a tiny net, to see that it works
+python -m benchmarks.startup             # FCN-8s on VGG-16, one 320x320 image
+python -m benchmarks.startup --smoke     # a tiny net, to see that it works
 
 Every figure is from a fresh process. `import`: `import fcn_jax`; `create`: that and
 `fcn_jax.create("fcn8s", 21)`, which loads JAX and Flax. `cold` and `warm`: from the
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-import machine
+from benchmarks.common import machine
 
 GOALS = {"import": 2.0, "warm": 15.0}  # Seconds.
 IMPORT = "import fcn_jax"
@@ -78,7 +78,7 @@ def first_step(arguments):
 
 def first_step_apart(arguments, cache):
     """`first_step` in a process of its own, its clock started before that."""
-    command = [sys.executable, __file__, "--size", str(arguments.size)]
+    command = [sys.executable, "-m", __spec__.name, "--size", str(arguments.size)]
     command += ["--width", str(arguments.width), "--cache", cache]
     output = subprocess.check_output(
         [*command, "--started", str(time.time())], text=True

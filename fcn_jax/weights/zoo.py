@@ -67,9 +67,7 @@ def _pytorch(
     return Weights(f"{file}_from_caffe.pth", _PYTORCH, model, num_classes, **facts)
 
 
-def _chainer(
-    name, model, md5, reproduces, num_classes: int | None = 21
-) -> Weights:
+def _chainer(name, model, md5, reproduces, num_classes: int | None = 21) -> Weights:
     return Weights(
         f"{name}.npz",  # Our name for it: that of the port is not known.
         _CHAINER,

@@ -10,7 +10,6 @@ import pytest
 from tests.support.paths import ROOT
 
 TINY = (
-    "by_heart",
     "convolutions",
     "crf",
     "deconvnet",
@@ -20,8 +19,9 @@ TINY = (
     "input_pipeline",
     "mixed_sizes",
     "networks",
+    "overfit",
     "pooling",
-    "stages",
+    "roofline.stages",
     "startup",
 )
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_it_prints_json(name):
     answer = subprocess.run(
-        [sys.executable, ROOT / f"benchmarks/{name}.py", "--smoke"],
+        [sys.executable, "-m", f"benchmarks.{name}", "--smoke"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -45,7 +45,7 @@ def test_it_prints_json(name):
 
 def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):
     def run(*options):
-        command = [sys.executable, ROOT / "benchmarks/speed.py", "--out", tmp_path]
+        command = [sys.executable, "-m", "benchmarks.speed", "--out", tmp_path]
         answer = subprocess.run(
             [*command, *options],
             env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-import performance_report
-import timing
+from benchmarks.common import timing
+from benchmarks.reports import performance_report
 
 MADE_WITH = {
     "jax": "1",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import fcn_jax.models
-from benchmarks import pytorch_nets
+from benchmarks.peers import pytorch_nets
 from fcn_jax.ops import pooling
 from fcn_jax.training import losses
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import fcn_jax
-from benchmarks import pytorch_nets
+from benchmarks.peers import pytorch_nets
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import IMAGENET
 from fcn_jax.weights import saving

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import fcn_jax.models
-from benchmarks import pytorch_nets
+from benchmarks.peers import pytorch_nets
 
 pytestmark = pytest.mark.parity
 

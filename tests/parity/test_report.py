@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 
 def run(out, *options):
-    command = [sys.executable, ROOT / "benchmarks/parity.py", "--smoke"]
+    command = [sys.executable, "-m", "benchmarks.parity", "--smoke"]
     answer = subprocess.run(
         [*command, "--threads", "1", "--out", out, *options],
         env=os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""},

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import fcn_jax.models
-from benchmarks import pytorch_nets
+from benchmarks.peers import pytorch_nets
 from fcn_jax.training import losses, optim
 
 pytestmark = pytest.mark.parity

@@ -1,7 +1,7 @@
 """How soon each network learns a few objects by heart, from scratch.
 
-python benchmarks/by_heart.py              # 6 minutes on 2 cores
-python benchmarks/by_heart.py --smoke      # a few steps of a narrow net
+python -m benchmarks.overfit              # 6 minutes on 2 cores
+python -m benchmarks.overfit --smoke      # a few steps of a narrow net
 
 Sixteen single objects of the built-in shapes (the first batch of
 configs/shapes_deconvnet_stage1.py), 75 steps over the same sixteen. What a network does
@@ -18,7 +18,7 @@ import sys
 
 import jax
 
-import machine
+from benchmarks.common import machine
 from configs import shapes_deconvnet_stage1
 from fcn_jax import models, runtime, training
 from fcn_jax.config import build, datasets

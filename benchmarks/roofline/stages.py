@@ -1,7 +1,7 @@
 """The floor and the time of every stage of FCN-8s and DeconvNet.
 
-python benchmarks/stages.py
-python benchmarks/stages.py --smoke
+python -m benchmarks.roofline.stages
+python -m benchmarks.roofline.stages --smoke
 
 The floors are counted (`floors.py`) at the rates that are measured here: a product of
 two square matrices, and a copy of a large array. A stage is timed by itself, its
@@ -17,9 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import floors
-import machine
-import timing
+from benchmarks.common import machine, timing
+from benchmarks.roofline import roofline
 from fcn_jax import runtime
 from fcn_jax.models import deconvnet
 from fcn_jax.models.encoders import vgg
@@ -145,10 +144,10 @@ def time_stage(run, shape, shapes, dtype, repeats):
 
 def report_net(layers, stages, rates, dtype, repeats):
     """Counts, floors and times by stage; stages that are not timed have no time."""
-    forward = floors.floor_seconds(layers, *rates, training=False)
-    training = floors.floor_seconds(layers, *rates, training=True)
+    forward = roofline.floor_seconds(layers, *rates, training=False)
+    training = roofline.floor_seconds(layers, *rates, training=True)
     found = {}
-    for name, counts in floors.totals(layers).items():
+    for name, counts in roofline.totals(layers).items():
         found[name] = {
             **counts,
             "floor": {"forward": forward[name], "training": training[name]},
@@ -176,9 +175,9 @@ def main():
     batch, width, dtype = arguments.batch, arguments.width, jnp.dtype(arguments.dtype)
     rates = measured_rates(matrix, copied, dtype, arguments.repeats)
     shared = {"scale": width, "value": dtype.itemsize}
-    fcn_layers = floors.fcn8s(*arguments.size, batch, **shared)
+    fcn_layers = roofline.fcn8s(*arguments.size, batch, **shared)
     fcn_stages, _ = encoder_stages(arguments.size, batch, "caffe", width, fc, dtype)
-    layers = floors.deconv_net(224, batch, **shared)
+    layers = roofline.deconv_net(224, batch, **shared)
     stages, _ = encoder_stages((224, 224), batch, "valid", width, fc, dtype)
     stages |= decoder_stages(224, batch, width, fc)
     rest = (rates, dtype, arguments.repeats)

@@ -5,7 +5,7 @@ from typing import Any
 
 _INTRODUCTION = """# Parity with PyTorch
 
-Written by `python benchmarks/parity.py`; the figures behind it are in `parity.json`.
+Written by `python -m benchmarks.parity`; the figures behind it are in `parity.json`.
 
 The nets here against nets in plain PyTorch, which `benchmarks/pytorch_nets.py` builds
 from the published layer lists alone. PyTorch draws the weights (He et al. 2015;

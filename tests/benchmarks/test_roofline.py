@@ -5,21 +5,20 @@ import jax.numpy as jnp
 import pytest
 
 import fcn_jax.models
-import floors
-import scaling
+from benchmarks.roofline import roofline, scaling
 
 
 def test_the_counts_are_those_of_the_published_nets():
-    trunk = floors.deconv_net(224)
+    trunk = roofline.deconv_net(224)
     macs = sum(layer.flops for layer in trunk) // 2
     # Noh et al.'s net: 32.7 G multiply-adds, 251,772,245 weights and biases.
     assert round(macs / 1e9, 1) == 32.7
     assert sum(layer.params for layer in trunk) == 251_772_245
-    assert sum(layer.params for layer in floors.fcn8s(500, 500)) == 134_362_751
+    assert sum(layer.params for layer in roofline.fcn8s(500, 500)) == 134_362_751
 
 
 def test_one_layer_by_hand():
-    (layer,) = (la for la in floors.fcn8s(1, 1, 2) if la.name == "conv1_1")
+    (layer,) = (la for la in roofline.fcn8s(1, 1, 2) if la.name == "conv1_1")
     cells = 2 * 199 * 199
     assert layer.flops == 2 * cells * 27 * 64
     image = 2 * 3
@@ -30,7 +29,7 @@ def test_one_layer_by_hand():
 
 @pytest.mark.parametrize("padding", ("caffe", "same"))
 def test_flops_are_those_that_xla_counts(padding):
-    layers = floors.fcn8s(64, 96, padding=padding, scale=1 / 16, fc_features=256)
+    layers = roofline.fcn8s(64, 96, padding=padding, scale=1 / 16, fc_features=256)
     model = fcn_jax.models.create(
         "fcn8s", width=1 / 16, fc_features=256, padding=padding, full_margin=True
     )
@@ -43,13 +42,13 @@ def test_flops_are_those_that_xla_counts(padding):
 
 
 def test_the_floor_is_the_slower_of_products_and_bytes():
-    layer = floors.Layer("s", "l", flops=100, bytes=10)
+    layer = roofline.Layer("s", "l", flops=100, bytes=10)
     assert layer.seconds(10, 1, training=False) == 10
     assert layer.seconds(1, 10, training=False) == 100
     assert layer.seconds(1, 10, training=True) == 300
-    first = floors.Layer("s", "m", flops=1, bytes=10, first=True)
-    assert floors.floor_seconds([layer, first], 10, 1, True) == {"s": 30 + 20}
-    assert floors.totals([layer, first])["s"]["training_bytes"] == 50
+    first = roofline.Layer("s", "m", flops=1, bytes=10, first=True)
+    assert roofline.floor_seconds([layer, first], 10, 1, True) == {"s": 30 + 20}
+    assert roofline.totals([layer, first])["s"]["training_bytes"] == 50
 
 
 def test_a_ring_sends_everything_twice_but_one_part():

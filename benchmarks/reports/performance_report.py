@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import floors
-import scaling
+from benchmarks.reports.parity_report import table
+from benchmarks.roofline import roofline, scaling
 from fcn_jax.storage import files
-from parity_report import table
 
 Found = Mapping[str, Mapping[str, Any]]  # By device, by name of the measurement.
 
@@ -42,7 +41,7 @@ UNMEASURED = "unmeasured"
 
 _INTRODUCTION = """# Performance
 
-Written by `python benchmarks/speed.py` from `speed_cpu.json` and `speed_gpu.json`;
+Written by `python -m benchmarks.speed` from `speed_cpu.json` and `speed_gpu.json`;
 `--render` writes it again without measuring, `--only NAME` measures some of it anew. A
 figure that no run has measured is called unmeasured. Times are medians after a warm-up,
 all sides in turns, on a CPU each network in a process of its own as its users run it;
@@ -311,8 +310,8 @@ def _stage_tables(device, report):
         text = f"### {device.upper()}\n\nFloors and times unmeasured."
         if device == "gpu":
             return [text]
-        counted = [_counts("FCN-8s, one 320x320 image", floors.fcn8s(320, 320))]
-        counted.append(_counts("DeconvNet, one 224x224 image", floors.deconv_net()))
+        counted = [_counts("FCN-8s, one 320x320 image", roofline.fcn8s(320, 320))]
+        counted.append(_counts("DeconvNet, one 224x224 image", roofline.deconv_net()))
         return [text, *counted]
     head = ["stage"]
     head += ["GFLOP", "MB", "floor", "measured", "gap"]
@@ -355,7 +354,7 @@ def _counts(title, layers):
             f"{t['training_flops'] / 1e9:.2f}",
             f"{t['training_bytes'] / 1e6:.1f}",
         )
-        for stage, t in floors.totals(layers).items()
+        for stage, t in roofline.totals(layers).items()
     ]
     return f"**{title}**\n\n{table(head, rows)}"
 

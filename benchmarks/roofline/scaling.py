@@ -1,6 +1,6 @@
 """How data-parallel training scales: a calculation, nothing is measured.
 
-python benchmarks/scaling.py
+python -m benchmarks.roofline.scaling
 
 Every chip computes the gradient of its own images, and a ring all-reduce sums them: of
 B bytes every chip of n sends and receives 2 B (n - 1) / n, in 2 (n - 1) messages. The
@@ -17,7 +17,7 @@ uses one in each direction. Vendors' data sheets: NVIDIA H100 SXM, Google Cloud 
 import dataclasses
 import json
 
-import floors
+from benchmarks.roofline import roofline
 
 CHIPS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 UTILISATION = 0.45
@@ -94,8 +94,8 @@ def efficiency(
 def table(batch: int = 8) -> list[dict]:
     """Both nets on both machines, `batch` images a chip."""
     nets = {
-        "FCN-8s, 500x500": floors.fcn8s(500, 500, batch, value=2),
-        "DeconvNet, 224x224": floors.deconv_net(224, batch, value=2),
+        "FCN-8s, 500x500": roofline.fcn8s(500, 500, batch, value=2),
+        "DeconvNet, 224x224": roofline.deconv_net(224, batch, value=2),
     }
     found = []
     for net, layers in nets.items():
