@@ -37,7 +37,7 @@ types: $(VENV)/.test
 clean:
 	rm -rf $(VENV) $(RUN)
 
-$(VENV)/.core: requirements.txt pyproject.toml
+$(VENV)/.core: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
 	touch $@

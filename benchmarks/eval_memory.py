@@ -103,8 +103,9 @@ def evaluate(arguments):
     scores = run(source, arguments.batch, on_batch)
     seconds = time.perf_counter() - start
     pixels = count * arguments.size[0] * arguments.size[1]
-    if predicted != count or scores["num_pixels"] != pixels:
-        sys.exit(f"{predicted} of {count} images, {scores["num_pixels"]} of {pixels} pixels")
+    scored = scores["num_pixels"]
+    if predicted != count or scored != pixels:
+        sys.exit(f"{predicted} of {count} images, {scored} of {pixels} pixels")
     report = {
         "images": count,
         "mib_before": round(before, 1),

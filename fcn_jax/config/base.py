@@ -17,6 +17,36 @@ def base_config(family: str = "fcn") -> Config:
     config.batch_size = 8  # Images of one update, over all devices.
     config.accumulate = 1  # Micro-batches that one update's images are split into.
 
+    _add_data(config)
+    config.model = FAMILIES[family]()
+    config.preprocessing = "caffe"  # Or "imagenet".
+    config.init_from = ""  # A run, or weights of any format.
+    config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
+    _add_loss_and_optim(config)
+    # Dense CRF after the network, in eval.py: a name of fcn_jax.crf.PARAMETERS, or the
+    # JSON file of a search (python -m fcn_jax crf_search); "": none. (model.crf is one
+    # that is trained.)
+    config.crf = ml_collections.ConfigDict()
+    config.crf.parameters = ""
+    config.crf.capacity = 0  # Vertices of the lattice; 0: one a pixel.
+
+    config.log_every = 100
+    config.eval_every = 1000
+    config.checkpoint_every = 1000
+    config.keep_checkpoints = 2  # Of the newest; the best is kept beside them.
+    config.num_pictures = 4  # Predictions drawn at each evaluation.
+    config.eval_batch_size = 8
+    config.eval_scale = 1.0  # Input resolution; scores are taken at the image's own.
+    # Training batches whose statistics BatchNorm uses in eval.py, averaged, as the
+    # release of DeconvNet does; 0: the running averages of training.
+    config.batch_stats_batches = 0
+
+    _add_inference(config)
+    config.lock()
+    return config
+
+
+def _add_data(config: Config) -> None:
     config.data = ml_collections.ConfigDict()
     config.data.name = "shapes"  # A name of fcn_jax.data.DATASETS.
     config.data.train_split = "train"
@@ -50,11 +80,8 @@ def base_config(family: str = "fcn") -> Config:
     config.data.objects.proposal_options = ml_collections.ConfigDict()  # Of the method.
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
-    config.model = FAMILIES[family]()
-    config.preprocessing = "caffe"  # Or "imagenet".
-    config.init_from = ""  # A run, or weights of any format.
-    config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
 
+def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.
     config.loss.class_weights = ()
@@ -76,24 +103,8 @@ def base_config(family: str = "fcn") -> Config:
     config.optim.frozen = ()  # Layer-name patterns that do not learn.
     config.optim.clip_norm = 0.0  # Of the whole gradient; 0: off.
 
-    # Dense CRF after the network, in eval.py: a name of fcn_jax.crf.PARAMETERS, or the
-    # JSON file of a search (python -m fcn_jax crf_search); "": none. (model.crf is one
-    # that is trained.)
-    config.crf = ml_collections.ConfigDict()
-    config.crf.parameters = ""
-    config.crf.capacity = 0  # Vertices of the lattice; 0: one a pixel.
 
-    config.log_every = 100
-    config.eval_every = 1000
-    config.checkpoint_every = 1000
-    config.keep_checkpoints = 2  # Of the newest; the best is kept beside them.
-    config.num_pictures = 4  # Predictions drawn at each evaluation.
-    config.eval_batch_size = 8
-    config.eval_scale = 1.0  # Input resolution; scores are taken at the image's own.
-    # Training batches whose statistics BatchNorm uses in eval.py, averaged, as the
-    # release of DeconvNet does; 0: the running averages of training.
-    config.batch_stats_batches = 0
-
+def _add_inference(config: Config) -> None:
     # How eval.py looks at an image: "whole", or by windows that the network sees at
     # one size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
     config.inference = ml_collections.ConfigDict()
@@ -105,9 +116,6 @@ def base_config(family: str = "fcn") -> Config:
     config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
     config.inference.overlap = 0.5  # Of tiles.
     config.inference.boxes_at_once = 8
-
-    config.lock()
-    return config
 
 
 def _fcn():

@@ -34,7 +34,7 @@ def make_model(config: Config, axis_name: str | None = None) -> Any:
     layer = crf.CRF(
         num_classes,
         capacity=config.crf.capacity or None,
-        **crf.parameters_named(crf_parameters),
+        **crf.get_parameters(crf_parameters),
     )
     return crf.WithCRF(network, layer, make_preprocessing(config))
 

@@ -109,7 +109,7 @@ def with_crf(predictor: Predictor, config: Config) -> Predictor:
     Raises:
         ValueError: If its parameters are neither published ones nor a JSON file.
     """
-    parameters = crf.parameters_named(config.crf.parameters)
+    parameters = crf.get_parameters(config.crf.parameters)
 
     def scores(variables, batch):
         return crf.mean_field(

@@ -1,8 +1,11 @@
 """The fully-connected CRF: labels that agree with colours and with their neighbours.
 
+>>> import numpy as np
 >>> from fcn_jax import crf
->>> unary = crf.unary_from_logits(logits)
->>> probs = crf.mean_field(unary, images, **crf.PARAMETERS["pydensecrf"])
+>>> image = np.zeros((4, 6, 3), np.uint8)  # RGB
+>>> unary = crf.unary_from_logits(np.zeros((4, 6, 2), np.float32))
+>>> crf.mean_field(unary, image, **crf.PARAMETERS["pydensecrf"]).shape
+(4, 6, 2)
 
 Inside `jax.jit` on any device, over batches, with gradients; `CRF` is the same as a
 layer that learns.
@@ -13,15 +16,16 @@ References:
 
 from fcn_jax.crf.dense import mean_field
 from fcn_jax.crf.module import CRF, WithCRF
-from fcn_jax.crf.parameters import PARAMETERS, parameters_named
+from fcn_jax.crf.parameters import PARAMETERS, CRFParameters, get_parameters
 from fcn_jax.crf.unary import unary_from_labels, unary_from_logits, unary_from_probs
 
 __all__ = [
     "CRF",
     "PARAMETERS",
+    "CRFParameters",
     "WithCRF",
+    "get_parameters",
     "mean_field",
-    "parameters_named",
     "unary_from_labels",
     "unary_from_logits",
     "unary_from_probs",

@@ -6,15 +6,23 @@ References:
 """
 
 import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
 from fcn_jax.crf import checks
+from fcn_jax.crf.parameters import CRFParameters
 from fcn_jax.ops import extents, filtering, permutohedral
 
 Array = jax.Array
+
+# A pixel touches d + 1 vertices of a lattice of d dimensions; position and colour: 5.
+_VERTICES_A_PIXEL = 6
+# Most photographs need fewer vertices than one for 8 pixels; tiny ones some more.
+_PIXELS_A_VERTEX, _LEAST_ROOM = 8, 64
 
 _TINY = 1e-20  # Added to a kernel's sums, as in pydensecrf.
 
@@ -22,19 +30,14 @@ _TINY = 1e-20  # Added to a kernel's sums, as in pydensecrf.
 def mean_field(
     unary: Array,
     image: Array,
+    parameters: CRFParameters | None = None,
     *,
-    smooth_xy: float,
-    smooth_weight: float | Array,
-    bilateral_xy: float,
-    bilateral_rgb: float,
-    bilateral_weight: float | Array,
-    iterations: int,
-    normalization: str = "symmetric",
     compatibility: str | Array = "potts",
     method: str = "lattice",
     sizes: Array | None = None,
     capacity: int | None = None,
     logits: bool = False,
+    **numbers: Any,
 ) -> Array:
     """Class probabilities after mean-field inference.
 
@@ -44,14 +47,8 @@ def mean_field(
     Args:
         unary: -log p(class at pixel), [H, W, C] or [N, H, W, C] floating, nats.
         image: RGB, [H, W, 3] or [N, H, W, 3] uint8.
-        smooth_xy: Standard deviation of the smoothness kernel, pixels.
-        smooth_weight: Its weight, a scalar or one a class, [C].
-        bilateral_xy: Standard deviation of the appearance kernel, pixels.
-        bilateral_rgb: The same in colour, of 255.
-        bilateral_weight: Its weight, a scalar or one a class, [C].
-        iterations: Updates of all pixels at once; 0: the softmax of -unary.
-        normalization: Of both kernels K, by n = K 1: "no", "before" (K (q / n)),
-            "after" ((K q) / n) or "symmetric" (K (q / sqrt n) / sqrt n).
+        parameters: Bandwidths, weights, iterations and normalisation; or give these
+            one by one, as keywords.
         compatibility: "potts", or the cost of two labels side by side, [C, C].
         method: "lattice" (linear in the pixels) or "exact" (for small images).
         sizes: True (height, width) of every image of a batch, [N, 2] integer, where
@@ -61,27 +58,36 @@ def mean_field(
             `jit` as much as the images turn out to need; inside, one a pixel.
         logits: Whether to return scores whose softmax are the probabilities, which do
             not round to 0 and 1.
+        **numbers: The fields of `CRFParameters`, where `parameters` is not given:
+            `mean_field(unary, image, **PARAMETERS["deeplab"])`.
 
     Returns:
         Probabilities, of the shape and dtype of `unary`. Under `jit` an image that
         has a non-finite unary, or needs more than `capacity`, comes back as all NaN.
 
     Raises:
-        TypeError: If the image is not uint8, or the unary not floating point.
+        TypeError: If the image is not uint8, or the unary not floating point; or if a
+            field of the parameters is missing, unknown, or given twice.
         ValueError: If shapes do not fit, or an option or a number has no meaning.
             Outside `jit` also if a unary is not finite, or the capacity too small,
             naming the one needed.
     """
+    given = _given(parameters, numbers)
     unary = jnp.asarray(unary)
     image = jnp.asarray(image)
     checks.check_arrays(unary, image)
     checks.check_options(
-        normalization, compatibility, method, iterations, capacity, unary.shape[-1]
+        given.normalization,
+        compatibility,
+        method,
+        given.iterations,
+        capacity,
+        unary.shape[-1],
     )
     bandwidths = {
-        "smooth_xy": smooth_xy,
-        "bilateral_xy": bilateral_xy,
-        "bilateral_rgb": bilateral_rgb,
+        "smooth_xy": given.smooth_xy,
+        "bilateral_xy": given.bilateral_xy,
+        "bilateral_rgb": given.bilateral_rgb,
     }
     checks.check_bandwidths(bandwidths)
     single = unary.ndim == 3
@@ -94,7 +100,7 @@ def mean_field(
         sizes = jnp.asarray(sizes)
         extents.check(sizes, unary.shape)
     num_pixels = unary.shape[1] * unary.shape[2]
-    weights = smooth_weight, bilateral_weight
+    weights = given.smooth_weight, given.bilateral_weight
     traced = any(
         isinstance(x, Tracer)
         for x in (unary, image, sizes, *bandwidths.values(), *weights, compatibility)
@@ -108,21 +114,54 @@ def mean_field(
         {name: jnp.asarray(value, dtype) for name, value in bandwidths.items()},
         tuple(jnp.asarray(weight, dtype) for weight in weights),
         None if isinstance(compatibility, str) else jnp.asarray(compatibility, dtype),
-        iterations=iterations,
-        normalization=normalization,
-        method=method,
-        smooth_capacity=_smooth_capacity(unary.shape[1:3], smooth_xy),
+        how=_How(given.iterations, given.normalization, method),
+        smooth_capacity=_smooth_capacity(unary.shape[1:3], given.smooth_xy),
     )
 
-    def result(scores):
-        scores = scores[0] if single else scores
-        return scores if logits else jax.nn.softmax(scores)
+    found = (
+        run(capacity=capacity or num_pixels)[0]
+        if traced
+        else _run_with_room(run, unary, sizes, method, capacity)
+    )
+    found = found[0] if single else found
+    return found if logits else jax.nn.softmax(found)
 
-    if traced:
-        return result(run(capacity=capacity or num_pixels)[0])
+
+class _How(NamedTuple):
+    """What a compiled mean field cannot change."""
+
+    iterations: int
+    normalization: str
+    method: str
+
+
+def _given(parameters: CRFParameters | None, numbers: Mapping[str, Any]):
+    """The parameters, given as one value or one by one.
+
+    Raises:
+        TypeError: If they are given as both, or one is missing or unknown.
+    """
+    if parameters is None:
+        return CRFParameters(**numbers)
+    if numbers:
+        raise TypeError(
+            f"mean_field: {', '.join(numbers)} stand beside parameters; give either "
+            f"(dataclasses.replace changes one field of the parameters)."
+        )
+    return parameters
+
+
+def _run_with_room(run, unary, sizes, method, capacity):
+    """Scores outside `jit`, with as much room for vertices as turns out to be needed.
+
+    Raises:
+        ValueError: If a unary is not finite, or the capacity too small.
+    """
     checks.check_finite(unary, sizes)
-    largest = num_pixels * 6
-    room = capacity or min(largest, _round_up(num_pixels // 8 + 64))
+    num_pixels = unary.shape[1] * unary.shape[2]
+    largest = num_pixels * _VERTICES_A_PIXEL
+    guess = num_pixels // _PIXELS_A_VERTEX + _LEAST_ROOM
+    room = capacity or min(largest, _round_up(guess))
     scores, needed = run(capacity=room)
     most = int(needed.max())
     if method == "lattice" and most > room:
@@ -133,18 +172,12 @@ def mean_field(
                 f"or more, or None to have it found."
             )
         scores, _ = run(capacity=min(largest, _round_up(most)))
-    return result(scores)
+    return scores
 
 
 @functools.partial(
     jax.jit,
-    static_argnames=(
-        "iterations",
-        "normalization",
-        "method",
-        "smooth_capacity",
-        "capacity",
-    ),
+    static_argnames=("how", "smooth_capacity", "capacity"),
 )
 def _mean_field(
     unary,
@@ -154,9 +187,7 @@ def _mean_field(
     weights,
     compatibility,
     *,
-    iterations,
-    normalization,
-    method,
+    how,
     smooth_capacity,
     capacity,
 ):
@@ -174,7 +205,7 @@ def _mean_field(
         filters, needed = [], jnp.zeros((), jnp.int32)
         fine = jnp.all(jnp.isfinite(flat))
         for feature, room in zip(features, rooms, strict=True):
-            if method == "exact":
+            if how.method == "exact":
                 filters.append(
                     functools.partial(_exact, features=feature, valid=inside)
                 )
@@ -183,10 +214,12 @@ def _mean_field(
             filters.append(functools.partial(permutohedral.filter_values, lattice))
             fine = fine & lattice.fits
             needed = lattice.num_vertices  # Of the last, the appearance kernel.
-        filters = [_normalized(f, inside, normalization, flat.dtype) for f in filters]
+        filters = [
+            _normalized(f, inside, how.normalization, flat.dtype) for f in filters
+        ]
         scores = jax.lax.cond(
             fine,
-            lambda: _iterate(flat, filters, weights, compatibility, iterations),
+            lambda: _iterate(flat, filters, weights, compatibility, how.iterations),
             lambda: flat + sum(jnp.sum(x) for x in jax.tree.leaves(terms)),
         )
         # A product, so that gradients are NaN too: to all that the scores come from.

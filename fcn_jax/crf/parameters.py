@@ -3,10 +3,41 @@
 All are keyword arguments of `mean_field`.
 """
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
+
+Number: TypeAlias = float | jax.Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CRFParameters:
+    """The numbers that the papers publish of a dense CRF.
+
+    Attributes:
+        smooth_xy: Standard deviation of the smoothness kernel, pixels.
+        smooth_weight: Its weight, a scalar or one a class, [C].
+        bilateral_xy: Standard deviation of the appearance kernel, pixels.
+        bilateral_rgb: The same in colour, of 255.
+        bilateral_weight: Its weight, a scalar or one a class, [C].
+        iterations: Updates of all pixels at once; 0: the softmax of -unary.
+        normalization: Of both kernels K, by n = K 1: "no", "before" (K (q / n)),
+            "after" ((K q) / n) or "symmetric" (K (q / sqrt n) / sqrt n).
+    """
+
+    smooth_xy: Number
+    smooth_weight: Number
+    bilateral_xy: Number
+    bilateral_rgb: Number
+    bilateral_weight: Number
+    iterations: int
+    normalization: str = "symmetric"
+
+
+# Keyword arguments of `CRFParameters`, and so of `mean_field`.
 PARAMETERS: dict[str, dict[str, Any]] = {
     # lucasb-eyer/pydensecrf, README and examples.
     "pydensecrf": {
@@ -51,7 +82,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def parameters_named(name: str) -> dict[str, Any]:
+def get_parameters(name: str) -> dict[str, Any]:
     """Parameters by the name of who published them, or from the JSON file of a search.
 
     Args:

@@ -48,8 +48,7 @@ def train_batches(
     canvas: tuple[int, int] | None = None,
     with_replacement: bool = False,
     start_step: int = 0,
-    process_index: int = 0,
-    process_count: int = 1,
+    share: tuple[int, int] = (0, 1),
     num_threads: int = 2,
 ) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
@@ -65,8 +64,8 @@ def train_batches(
         with_replacement: Draw every image independently, as the FCN release does,
             instead of shuffling epochs.
         start_step: Batches that were done before.
-        process_index: Which of the processes this is.
-        process_count: Processes that share the global batches, row by row.
+        share: Which of the processes this is, and how many share the global batches,
+            row by row.
         num_threads: Threads that read ahead; 0: none. They make no difference to
             the batches, and end when the iterator is closed.
 
@@ -79,6 +78,7 @@ def train_batches(
         ValueError: If an image is larger than the canvas; naming it. The iterator
             raises it if a label is wrong.
     """
+    process_index, process_count = share
     _check_share(batch_size, process_index, process_count)
     augmentation = augmentation or Augmentation()
     if augmentation.crop is None:
@@ -125,8 +125,7 @@ def eval_batches(
     canvases: Sequence[tuple[int, int]] | None = None,
     scales: Sequence[float] = (1.0,),
     windows: Windows | None = None,
-    process_index: int = 0,
-    process_count: int = 1,
+    share: tuple[int, int] = (0, 1),
     num_threads: int = 2,
 ) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
@@ -145,8 +144,7 @@ def eval_batches(
         windows: Which boxes of an image are wanted, such as `windows.Tiles`:
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
             M; None: none.
-        process_index: Which of the processes this is.
-        process_count: Processes that share the images.
+        share: Which of the processes this is, and how many share the images.
         num_threads: As for `train_batches`.
 
     Returns:
@@ -159,6 +157,7 @@ def eval_batches(
         ValueError: If an image fits no canvas; naming it. The iterator raises it if a
             label is wrong.
     """
+    process_index, process_count = share
     _check_share(batch_size, process_index, process_count)
     together = batch_size * process_count
     # All processes have as many batches of each canvas, or they would not step alike.

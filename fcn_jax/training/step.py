@@ -123,20 +123,8 @@ def train_step(
         )
         sampling_key = jax.random.fold_in(step_key, 1)
         keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)
-        # The denominators are those of the whole micro-batch: a mean of the
-        # devices' own means would weigh images with much void too heavily.
-        parts = [
-            losses.reduce_loss(
-                part.total,
-                _sum_over_devices(part.weight, axis_name),
-                rows.shape[0] * _num_devices(axis_name),
-                loss.reduction,
-            )
-            for part in loss(outputs, micro, keys)
-        ]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
+        parts = loss(outputs, micro, keys)
+        total = _reduced(parts, loss.reduction, rows.shape[0], axis_name)
         return total, updates.get("batch_stats", batch_stats)
 
     def micro_step(carry, numbered):
@@ -150,21 +138,7 @@ def train_step(
         grads = jax.tree.map(jnp.add, grads_so_far, grads)
         return (grads, batch_stats, loss_so_far + found), None
 
-    carry = (
-        jax.tree.map(jnp.zeros_like, state.params),
-        state.batch_stats,
-        jnp.zeros((), jnp.float32),
-    )
-    if accumulate == 1:
-        carry, _ = micro_step(carry, (jnp.zeros((), jnp.int32), batch))
-    else:
-        micro_batches = jax.tree.map(
-            lambda x: x.reshape(accumulate, x.shape[0] // accumulate, *x.shape[1:]),
-            dict(batch),
-        )
-        indices = jnp.arange(accumulate, dtype=jnp.int32)
-        carry, _ = jax.lax.scan(micro_step, carry, (indices, micro_batches))
-    grads, batch_stats, total = carry
+    grads, batch_stats, total = _accumulated(micro_step, state, batch, accumulate)
     grads = jax.tree.map(lambda g: _sum_over_devices(g, axis_name) / accumulate, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     new_state = TrainState(
@@ -177,6 +151,44 @@ def train_step(
         "loss": _sum_over_devices(total, axis_name) / accumulate,
         "grad_norm": optim.gradient_norm(grads, frozen),
     }
+
+
+def _reduced(parts, reduction, rows, axis_name):
+    """The parts of a loss, each divided by its denominator, added."""
+    # The denominators are those of the whole micro-batch: a mean of the devices' own
+    # means would weigh images with much void too heavily.
+    found = [
+        losses.reduce_loss(
+            part.total,
+            _sum_over_devices(part.weight, axis_name),
+            rows * _num_devices(axis_name),
+            reduction,
+        )
+        for part in parts
+    ]
+    total = found[0]
+    for part in found[1:]:
+        total = total + part
+    return total
+
+
+def _accumulated(micro_step, state, batch, accumulate):
+    """Sums of gradients and losses over the micro-batches, and the last statistics."""
+    carry = (
+        jax.tree.map(jnp.zeros_like, state.params),
+        state.batch_stats,
+        jnp.zeros((), jnp.float32),
+    )
+    if accumulate == 1:
+        carry, _ = micro_step(carry, (jnp.zeros((), jnp.int32), batch))
+        return carry
+    micro_batches = jax.tree.map(
+        lambda x: x.reshape(accumulate, x.shape[0] // accumulate, *x.shape[1:]),
+        dict(batch),
+    )
+    indices = jnp.arange(accumulate, dtype=jnp.int32)
+    carry, _ = jax.lax.scan(micro_step, carry, (indices, micro_batches))
+    return carry
 
 
 def batch_statistics(

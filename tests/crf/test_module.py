@@ -164,12 +164,12 @@ def test_logits_of_other_classes():
 
 
 def test_parameters_by_name_or_from_a_file(tmp_path):
-    assert crf.parameters_named("deeplab")["bilateral_xy"] == 121
+    assert crf.get_parameters("deeplab")["bilateral_xy"] == 121
     path = tmp_path / "found.json"
     path.write_text(json.dumps({"parameters": {"smooth_xy": 1.0}, "mean_iu": 0.5}))
-    assert crf.parameters_named(str(path)) == {"smooth_xy": 1.0}
+    assert crf.get_parameters(str(path)) == {"smooth_xy": 1.0}
     path.write_text("[]")
     with pytest.raises(ValueError, match="found.json holds no CRF parameters; .* crf_"):
-        crf.parameters_named(str(path))
+        crf.get_parameters(str(path))
     with pytest.raises(ValueError, match="'depplab' are not known; .* pydensecrf, de"):
-        crf.parameters_named("depplab")
+        crf.get_parameters("depplab")

@@ -87,10 +87,7 @@ def test_a_batch_depends_on_seed_and_step_only(mixed, with_replacement):
 def test_processes_share_the_batches_of_one(mixed, with_replacement):
     options = {"with_replacement": with_replacement, "augmentation": ALL}
     alone = train(mixed, 6, batch_size=4, **options)
-    shards = [
-        train(mixed, 6, process_index=index, process_count=2, **options)
-        for index in range(2)
-    ]
+    shards = [train(mixed, 6, share=(index, 2), **options) for index in range(2)]
     for step, batch in enumerate(alone):
         for row in range(4):
             for name, value in batch.items():
@@ -172,8 +169,8 @@ def test_a_canvas_is_compared_with_every_image_beforehand(mixed):
     "options",
     (
         {"batch_size": 0},
-        {"process_index": 2, "process_count": 2},
-        {"process_index": -1},
+        {"share": (2, 2)},
+        {"share": (-1, 1)},
     ),
 )
 def test_processes_are_counted_from_0(mixed, options):
@@ -268,9 +265,7 @@ def test_an_image_must_fit_a_canvas(mixed):
 
 
 def test_processes_share_the_evaluation_and_make_as_many_batches(mixed):
-    shards = [
-        evaluate(mixed, process_index=index, process_count=2) for index in range(2)
-    ]
+    shards = [evaluate(mixed, share=(index, 2)) for index in range(2)]
     assert len(shards[0]) == len(shards[1])
     for one, other in zip(*shards, strict=True):  # They compile for the same shapes.
         assert one["image"].shape == other["image"].shape

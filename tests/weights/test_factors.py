@@ -151,7 +151,7 @@ def test_a_crf_behind_the_net_changes_nothing(load, same):
     """Factors, inputs and fixed upsampling are those of the network within."""
     network = foreign.create("fcn8s_atonce", padding="same")
     ours = foreign.drawn(network)
-    layer = crf.CRF(3, **crf.parameters_named("deeplab"))
+    layer = crf.CRF(3, **crf.get_parameters("deeplab"))
     model = crf.WithCRF(network, layer)
     start = cases.random_variables(model, seed=1)
     arrays = foreign.pytorch(ours)

@@ -227,7 +227,7 @@ def test_variables_of_another_net(tmp_path, small):
     ):
         saving.save_weights(path, extra, model)
     network = foreign.create("fcn8s", padding="same")
-    layer = crf.CRF(3, **crf.parameters_named("deeplab"))
+    layer = crf.CRF(3, **crf.get_parameters("deeplab"))
     with pytest.raises(
         ValueError, match=r"WithCRF is none of the nets .*, fcn32s.*save the network, w"
     ):
