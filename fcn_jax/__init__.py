@@ -1,9 +1,13 @@
 """Semantic segmentation with FCN and DeconvNet, as published, in JAX/Flax.
 
+>>> import jax
+>>> import numpy as np
 >>> import fcn_jax
->>> model = fcn_jax.create("fcn8s", num_classes=21)
->>> variables = model.init(key, fcn_jax.preprocess(images))
->>> logits = model.apply(variables, fcn_jax.preprocess(images))
+>>> model = fcn_jax.create("fcn32s", num_classes=21, padding="same", width=1 / 64)
+>>> images = fcn_jax.preprocess(np.zeros((1, 8, 12, 3), np.uint8))  # RGB
+>>> variables = model.init(jax.random.key(0), images)
+>>> model.apply(variables, images).shape
+(1, 8, 12, 21)
 """
 
 import importlib

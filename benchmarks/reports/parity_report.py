@@ -7,8 +7,8 @@ _INTRODUCTION = """# Parity with PyTorch
 
 Written by `python -m benchmarks.parity`; the figures behind it are in `parity.json`.
 
-The nets here against nets in plain PyTorch, which `benchmarks/pytorch_nets.py` builds
-from the published layer lists alone. PyTorch draws the weights (He et al. 2015;
+The nets here against nets in plain PyTorch, which `benchmarks/peers/pytorch_nets.py`
+builds from the published layer lists alone. PyTorch draws the weights (He et al. 2015;
 biases and scales as large as those of trained nets, the statistics of DeconvNet's
 BatchNorm those of four other images) and saves them;
 `fcn_jax.load_weights` reads that file. A relative difference is the largest difference

@@ -50,8 +50,8 @@ sides have the same layers, batch and precision; PyTorch is channels_last."""
 
 _STAGES = """## Floors
 
-FLOPs and bytes are counted from the layer lists (`benchmarks/floors.py`): a convolution
-reads its input and kernel and writes its output once. The floor is the larger of the
+FLOPs and bytes are counted from the layer lists (`benchmarks/roofline/roofline.py`): a
+convolution reads its input and kernel and writes its output once. The floor is the larger of the
 FLOPs at the rate of a matrix product and the bytes at the speed of a copy, layer by
 layer, both measured in the same run; the gap is the measured time over the floor.
 Every stage is timed by itself; `head` and `seg-score` are not timed."""
@@ -99,7 +99,7 @@ summed as float32 by a ring all-reduce: of B bytes each of n chips sends
 2 B (n - 1) / n. A chip is taken to compute at {share:.0f} % of its published peak, the
 goal of this project. "waiting": the all-reduce after the backward pass; "hidden":
 beside it, where it has two thirds of the compute to hide behind. Assumptions
-(`benchmarks/scaling.py`): {links}."""
+(`benchmarks/roofline/scaling.py`): {links}."""
 
 
 def render(found: Found) -> str:

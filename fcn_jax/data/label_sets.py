@@ -24,7 +24,7 @@ class LabelSet:
         name: Of the set.
         classes: Names, in the order of the labels.
         palette: Colour of every label, uint8 RGB [256, 3].
-        ignore_label: The label of pixels that count nowhere.
+        ignore_label: The label of void pixels, which are ignored.
     """
 
     name: str

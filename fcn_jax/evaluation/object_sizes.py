@@ -4,7 +4,7 @@ The claim of Noh et al. (2015, sec. 4.4 and fig. 1) is that instance-wise infere
 helps objects much smaller and much larger than the receptive field of a network. A
 confusion matrix cannot show it: a wrong pixel belongs to no object. Here each true
 object is scored within its own box, extended as DeconvNet extends boxes; pixels of
-other objects of its class count nowhere. Intersections and unions are summed over the
+other objects of its class are ignored. Intersections and unions are summed over the
 objects of a class and a size, and the quotients averaged over classes.
 """
 
@@ -47,7 +47,7 @@ class ObjectSizeIU:
         """Count the objects of an image.
 
         Args:
-            labels: True classes, [H, W] integer; what is no class counts nowhere.
+            labels: True classes, [H, W] integer; what is no class is ignored.
             objects: Number of the object at every pixel, [H, W] integer; 0: none.
             pred: Predicted classes, [H, W] integer.
         """

@@ -308,7 +308,7 @@ def _neighbours(table, ends, keys, capacity):
             queries.append(word + step - back)
         forward = _search(table, queries, bounds, capacity)
         forward = jnp.where(full, forward, capacity)
-        # Who is my forward neighbour has me behind it.
+        # The vertex behind is the inverse: where vertex a has b ahead, b has a behind.
         back = jnp.full((capacity + 1,), capacity, jnp.int32)
         back = back.at[forward].set(own)[:capacity]
         found.append(jnp.stack([forward, back]))
