@@ -51,9 +51,10 @@ sides have the same layers, batch and precision; PyTorch is channels_last."""
 _STAGES = """## Floors
 
 FLOPs and bytes are counted from the layer lists (`benchmarks/roofline/roofline.py`): a
-convolution reads its input and kernel and writes its output once. The floor is the larger of the
-FLOPs at the rate of a matrix product and the bytes at the speed of a copy, layer by
-layer, both measured in the same run; the gap is the measured time over the floor.
+convolution reads its input and kernel and writes its output once. The floor is the
+larger of the FLOPs at the rate of a matrix product and the bytes at the speed of a
+copy, layer by layer, both measured in the same run; the gap is the measured time over
+the floor.
 Every stage is timed by itself; `head` and `seg-score` are not timed."""
 
 _SLOW_GRADIENT = """## Where XLA was behind

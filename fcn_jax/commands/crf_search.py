@@ -11,7 +11,9 @@ iterations and normalisation of --start. The networks run once. What is best goe
 
 import functools
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -19,8 +21,10 @@ from tqdm import tqdm
 
 from fcn_jax import crf, runtime
 from fcn_jax.commands import command_line
+from fcn_jax.data.contracts import heads_of
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import trained
+from fcn_jax.runs.trained import Evaluation
 from fcn_jax.storage import files
 
 _REQUIRED = {"config": "NAME", "workdir": "DIR", "out": "FILE.json"}
@@ -75,37 +79,46 @@ def run_flags(values: flags.FlagValues) -> None:
     print(f"best: {results[0]}; in {values.out}, with all that were tried")
 
 
-def search(run, grid, start, num_images):
+def search(
+    run: Evaluation,
+    grid: Mapping[str, Sequence[float]],
+    start: Mapping[str, Any],
+    num_images: int,
+) -> list[dict[str, Any]]:
     """Mean IU of every combination, the best first.
 
     Args:
-        run: A `runs.Evaluation`.
-        grid: Values to try, by name of a keyword of `crf.mean_field`.
-        start: The other keywords.
-        num_images: Images of the split to look at.
+        run: The networks and the split.
+        grid: Values to try, by name of a field of `crf.CRFParameters`.
+        start: The other fields.
+        num_images: Images of the split to look at; one at a time is held.
 
     Returns:
         Dicts of `mean_iu` and `parameters`; the first of all is best, and the network
         without a CRF is among them, with parameters of 0 iterations.
     """
-    items = list(itertools.islice(run.log_probs(), num_images))
-    tried = [start | {"iterations": 0}] + [
-        start | dict(zip(grid, values, strict=True))
+    tried = [{**start, "iterations": 0}] + [
+        {**start, **dict(zip(grid, values, strict=True))}
         for values in itertools.product(*grid.values())
     ]
-    num_classes = len(run.source.classes)
-    results = []
-    for parameters in tqdm(tried, unit="combination", disable=None):
-        confusion = np.zeros((num_classes, num_classes), np.int64)
-        for image, labels, log_probs in items:
+    head = heads_of(run.source)[0]
+    size = head.num_classes
+    confusions = [np.zeros((size, size), np.int64) for _ in tried]
+    count = min(num_images, len(run.source))
+    images = itertools.islice(run.log_probs(), num_images)
+    for image, labels, log_probs in tqdm(
+        images, total=count, unit="image", disable=None
+    ):
+        for parameters, confusion in zip(tried, confusions, strict=True):
             probs = crf.mean_field(-log_probs, image, **parameters)
-            pred = np.asarray(probs.argmax(-1))
-            counts = labels < num_classes
-            pairs = labels[counts].astype(np.int64) * num_classes + pred[counts]
-            found = np.bincount(pairs, minlength=num_classes**2)
-            confusion += found.reshape(num_classes, num_classes)
-        mean_iu = metrics.scores(confusion)["mean_iu"]
-        results.append({"mean_iu": mean_iu, "parameters": parameters})
+            counts = metrics.confusion_matrix(
+                labels, probs.argmax(-1), size, head.ignore_label
+            )
+            confusion += np.asarray(counts)
+    results = [
+        {"mean_iu": metrics.scores(confusion)["mean_iu"], "parameters": parameters}
+        for parameters, confusion in zip(tried, confusions, strict=True)
+    ]
     return sorted(results, key=lambda result: -(result["mean_iu"] or 0))
 
 

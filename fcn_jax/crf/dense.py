@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from fcn_jax.crf import checks
@@ -28,8 +29,8 @@ _TINY = 1e-20  # Added to a kernel's sums, as in pydensecrf.
 
 
 def mean_field(
-    unary: Array,
-    image: Array,
+    unary: Array | np.ndarray,
+    image: Array | np.ndarray,
     parameters: CRFParameters | None = None,
     *,
     compatibility: str | Array = "potts",

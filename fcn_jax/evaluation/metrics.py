@@ -34,7 +34,10 @@ _BLOCK = 1 << 20
 
 
 def confusion_matrix(
-    labels: Array, pred: Array, num_classes: int, ignore_label: int = IGNORE_LABEL
+    labels: Array | np.ndarray,
+    pred: Array | np.ndarray,
+    num_classes: int,
+    ignore_label: int = IGNORE_LABEL,
 ) -> Array:
     """Count the pixels of every class by what they were predicted to be.
 
