@@ -1,4 +1,4 @@
-"""The demo's first 60 steps, here and in another checkout: are they the same, bit for bit?
+"""The demo's first 60 steps, here and in another checkout: the same, bit for bit?
 
 git worktree add ../before REV
 python -m benchmarks.witness --against ../before
