@@ -292,7 +292,7 @@ def run(tmp_path_factory):
     (workdir / "config.json").write_text(config.to_json())
     model = build.make_model(config)
     variables = cases.random_variables(model)
-    store = checkpoints.Checkpoints(workdir / "checkpoints")
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
     state = types.SimpleNamespace(step=5, opt_state={}, **variables)
     store.save(state, metadata=command.workdirs.checkpoint_metadata(config))
     store.close()

@@ -17,7 +17,7 @@ from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.evaluation import metrics
 from fcn_jax.preprocessing import CAFFE, preprocess
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 from tests.support.paths import GOLDEN
 from tests.support.runs import make_folder
 
@@ -60,14 +60,14 @@ def test_a_run_is_that_of_its_config_still(copied, name):
     """It would go on: neither the config nor the state is refused."""
     config = workdirs.config_of_run(copied / name)
     workdirs.check_workdir(config, copied / name)
-    saved = checkpoints.Checkpoints(copied / name / "checkpoints").newest()
+    saved = checkpoints.CheckpointStore(copied / name / "checkpoints").newest()
     net = runs.load(copied / name)
     optimizer = build.make_optimizer(config, net.variables["params"])
     state = fcn_jax.training.create_state(net.variables, optimizer)
-    state = checkpoints.into_state(saved.arrays, state)
+    state = trees.into_state(saved.arrays, state)
     result = json.loads((copied / name / "result.json").read_text())
-    arrays = checkpoints.to_arrays(state)["params"]
-    assert checkpoints.content_hash(arrays) == result["params_sha256"]
+    arrays = trees.to_arrays(state)["params"]
+    assert trees.content_hash(arrays) == result["params_sha256"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_run_is_that_of_its_config_still(copied, name):
 )
 def test_weights_of_every_form_load(copied, expected, name):
     model = build.make_model(workdirs.config_of_run(copied / "fcn8s"))
-    variables = fcn_jax.load_weights(copied / name, model, say=lambda text: None)
+    variables = fcn_jax.load_weights(copied / name, model, log=lambda text: None)
     logits = model.apply(variables, preprocess(expected["images"], CAFFE))
     log_probs = jax.nn.log_softmax(logits)
     np.testing.assert_allclose(log_probs, expected["fcn8s/log_probs"], **CLOSE)

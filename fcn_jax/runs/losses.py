@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn_jax.storage.checkpoints import Checkpoints
+from fcn_jax.storage.checkpoints import CheckpointStore
 
 
 class RecentLosses:
@@ -24,7 +24,7 @@ class RecentLosses:
         """Take the metrics of a step; they are read at the next `collect`."""
         self._pending.append((step, values))
 
-    def collect(self, store: Checkpoints) -> None:
+    def collect(self, store: CheckpointStore) -> None:
         """Read the pending metrics; stop if one is not finite.
 
         Args:

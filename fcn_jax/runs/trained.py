@@ -21,7 +21,7 @@ from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import Preprocessing
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 
 
 class TrainedNet:
@@ -53,13 +53,13 @@ class TrainedNet:
         )
         template = training.init_variables(self.model, config.seed)
         self.replicated = parallel.replicate(
-            checkpoints.into_variables(self.checkpoint.arrays, template), self.devices
+            trees.into_variables(self.checkpoint.arrays, template), self.devices
         )
         if config.batch_stats_batches:
             self.replicated = self._recompute_batch_stats()
 
     def _read_checkpoint(self, step: int | None) -> checkpoints.Checkpoint:
-        store = checkpoints.Checkpoints(self.workdir / "checkpoints")
+        store = checkpoints.CheckpointStore(self.workdir / "checkpoints")
         found = store.best() if step is None else store.read(step)
         if found is None:
             raise FileNotFoundError(

@@ -22,7 +22,7 @@ from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import logs
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
-from fcn_jax.storage import checkpoints, files
+from fcn_jax.storage import checkpoints, files, trees
 from fcn_jax.viz import plots
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -46,7 +46,7 @@ class Trainer:
         workdirs.check_workdir(config, self.workdir)
         for source in (self.parts.train_source, self.parts.eval_source):
             print(datasets.describe_source(source), flush=True)
-        self.store = checkpoints.Checkpoints(
+        self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
         self.state, self.optimizer, memory = _initial_state(
@@ -180,7 +180,7 @@ class Trainer:
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
         self.store.save(
-            parallel.unreplicate(self.state),
+            trees.to_arrays(parallel.unreplicate(self.state)),
             metadata={**workdirs.checkpoint_metadata(self.config), **memory},
             mean_iu=mean_iu,
         )
@@ -216,7 +216,7 @@ class _Drawn:
 
 
 def _initial_state(
-    parts: RunParts, store: checkpoints.Checkpoints, workdir: Path
+    parts: RunParts, store: checkpoints.CheckpointStore, workdir: Path
 ) -> tuple[training.TrainState, Any, dict[str, Any]]:
     """The state to go on from, its optimiser, and what the run remembers beside it."""
     config = parts.config
@@ -236,7 +236,7 @@ def _initial_state(
     if saved is None:
         return state, optimizer, {"best": None, "losses": []}
     print(f"going on from step {saved.step} in {workdir}", flush=True)
-    state = checkpoints.into_state(saved.arrays, state)
+    state = trees.into_state(saved.arrays, state)
     memory = {name: saved.metadata[name] for name in ("best", "losses")}
     return state, optimizer, memory
 
@@ -262,7 +262,7 @@ def write_result(
     workdir: Path,
     num_steps: int,
     best: Mapping[str, Any] | None,
-    store: checkpoints.Checkpoints,
+    store: checkpoints.CheckpointStore,
 ) -> None:
     """Draw the curves of a run that is done, and write result.json.
 
@@ -283,7 +283,7 @@ def write_result(
         "final_loss": losses[max(losses)],
         "lowest_loss": {"loss": losses[lowest], "step": lowest},
         "best": best,
-        "params_sha256": checkpoints.content_hash(newest.arrays["params"]),
+        "params_sha256": trees.content_hash(newest.arrays["params"]),
         "scores": [e for e in entries if e["kind"] == "eval"][-1],
     }
     files.write_json(workdir / "result.json", result)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fcn_jax.models import layers
 from fcn_jax.training import schedules
 from fcn_jax.training.schedules import Schedule
 
@@ -144,7 +145,7 @@ def multipliers(
         layer, name = str(path[0].key), str(path[-1].key)
         if not learning:
             return (0.0, 0.0)
-        if is_batch_norm(layer):
+        if layers.is_batch_norm(layer):
             return (1.0, bn_decay)
         return (bias_lr, bias_decay) if name == "bias" else (1.0, 1.0)
 
@@ -167,12 +168,12 @@ def learns(params: Any, frozen: Sequence[str] = ()) -> Any:
     Raises:
         ValueError: If a pattern matches no layer.
     """
-    layers = {str(path[0].key) for path, _ in _with_paths(params)}
+    known = {str(path[0].key) for path, _ in _with_paths(params)}
     for pattern in frozen:
-        if not fnmatch.filter(layers, pattern):
+        if not fnmatch.filter(known, pattern):
             raise ValueError(
                 f"frozen: {pattern!r} matches no layer; there are "
-                f"{schedules.listed(layers)}."
+                f"{schedules.listed(known)}."
             )
 
     def choose(path, _):
@@ -200,11 +201,6 @@ def gradient_norm(grads: Any, frozen: Sequence[str] = ()) -> jax.Array:
     return optax.tree.norm(
         jax.tree.map(lambda g, counts: g if counts else None, grads, learning)
     )
-
-
-def is_batch_norm(layer: str) -> bool:
-    """Whether a layer of that name normalises (bn1_1, debn5_1, fc6-deconv-bn)."""
-    return layer.removeprefix("de").startswith("bn") or layer.endswith("-bn")
 
 
 OPTIMIZERS = ("adamw", "sgd")

@@ -18,6 +18,7 @@ from flax import struct
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
+from fcn_jax.storage import trees
 from fcn_jax.training import losses, optim
 from fcn_jax.training.losses import CrossEntropy, Loss
 
@@ -244,17 +245,13 @@ def count_params(params: Any) -> int:
 def param_table(params: Any) -> str:
     """A line per parameter, name, shape and count, and the total, as text."""
     rows = [
-        (_path_name(path), "x".join(map(str, x.shape)), int(np.prod(x.shape)))
-        for path, x in jax.tree_util.tree_flatten_with_path(params)[0]
+        (name, "x".join(map(str, x.shape)), int(np.prod(x.shape)))
+        for name, x in trees.leaves(params).items()
     ]
     width = max((len(name) for name, _, _ in rows), default=4)
     lines = [f"{name:<{width}}  {shape:>16}  {n:>13,}" for name, shape, n in rows]
     lines.append(f"{'total':<{width}}  {'':>16}  {count_params(params):>13,}")
     return "\n".join(lines)
-
-
-def _path_name(path: tuple) -> str:
-    return "/".join(str(getattr(entry, "key", entry)) for entry in path)
 
 
 def _sum_over_devices(x: Array, axis_name: str | None) -> Array:

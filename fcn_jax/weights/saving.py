@@ -12,7 +12,7 @@ from fcn_jax.models import MODELS
 from fcn_jax.models.network import Network
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
-from fcn_jax.storage import checkpoints, files
+from fcn_jax.storage import files, trees
 from fcn_jax.weights import names, provenance
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.formats import npz, orbax, safetensors
@@ -61,7 +61,7 @@ def save_weights(
         arrays = to_pytorch(variables, model)
         _write_whole(path, lambda part: safetensors.write(part, arrays, metadata))
     elif path.suffix == ".npz":
-        arrays = checkpoints.flatten(variables)
+        arrays = trees.flatten(variables)
         arrays |= provenance.to_arrays(model, preprocessing)
         _write_whole(path, lambda part: npz.write(part, arrays))
     else:
@@ -122,7 +122,7 @@ def to_pytorch(variables: Mapping[str, Any], model: Network) -> dict[str, np.nda
         Arrays by name, in the dtype of the variables.
     """
     found = {}
-    for name, x in checkpoints.flatten(variables).items():
+    for name, x in trees.flatten(variables).items():
         _, layer, part = name.split("/")
         if part == "kernel":
             x = x.transpose(
@@ -191,7 +191,7 @@ def _run_metadata(model, preprocessing):
 def _check(variables, model):
     """Refuse variables of another net, whose weights would go under false names."""
     expected = variables_of.shapes(model)
-    given = variables_of.by_name(variables)
+    given = trees.leaves(variables)
     for name in sorted(expected.keys() | given.keys()):
         wanted = expected[name].shape if name in expected else None
         found = np.shape(given[name]) if name in given else None

@@ -2,36 +2,22 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import flax.linen as nn
 import jax
+from flax.typing import VariableDict
 
 from fcn_jax.models import inputs
+from fcn_jax.storage import trees
 
 
 def shapes(model: nn.Module) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes and dtypes of a net's variables by name; nothing is computed."""
     init, key = _init(model)
-    return by_name(jax.eval_shape(init, key))
-
-
-def by_name(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaves of nested variables by names such as "params/conv1_1/kernel"."""
-    leaves = jax.tree_util.tree_leaves_with_path(dict(variables))
-    return {"/".join(str(entry.key) for entry in path): x for path, x in leaves}
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `by_name`."""
-    variables: dict[str, Any] = {}
-    for name, value in flat.items():
-        *parents, last = name.split("/")
-        at = variables
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        at[last] = value
-    return variables
+    return cast(
+        "dict[str, jax.ShapeDtypeStruct]", trees.leaves(jax.eval_shape(init, key))
+    )
 
 
 def start(model: nn.Module, names: Sequence[str]) -> dict[str, jax.Array]:
@@ -40,23 +26,23 @@ def start(model: nn.Module, names: Sequence[str]) -> dict[str, jax.Array]:
 
     @functools.partial(jax.jit, static_argnums=1)
     def pick(key, names):
-        found = by_name(init(key))
+        found = trees.leaves(init(key))
         return {name: found[name] for name in names}
 
     return pick(key, tuple(names)) if names else {}
 
 
 def taken_from(
-    given: Mapping[str, Any],
+    given: VariableDict,
     names: Sequence[str],
     shapes: Mapping[str, jax.ShapeDtypeStruct],
-) -> dict[str, Any]:
+) -> dict[str, jax.Array]:
     """Some of the variables that are given.
 
     Raises:
         ValueError: If one is not there, or not of the shape that it has in the net.
     """
-    found = by_name(given)
+    found = trees.leaves(given)
     for name in names:
         shape = getattr(found.get(name), "shape", None)
         if shape != shapes[name].shape:

@@ -48,7 +48,7 @@ def once():
 
 
 def load(path, model, **options):
-    found = fcn_jax.load_weights(path, model, say=lambda account: None, **options)
+    found = fcn_jax.load_weights(path, model, log=lambda account: None, **options)
     return foreign.flat(found)
 
 
@@ -268,7 +268,7 @@ def test_a_full_disk_leaves_nothing(command, tmp_path, monkeypatch, once, out):
             (store.directory / "0").mkdir(parents=True)
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(checkpoints.Checkpoints, "save", full)
+        monkeypatch.setattr(checkpoints.CheckpointStore, "save", full)
     else:
         (tmp_path / f".{out}.part").symlink_to("/dev/full")
     with pytest.raises(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.runs import logs, trainer
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
 
@@ -57,7 +57,7 @@ def test_a_run_leaves_what_it_promises(finished):
     entries = logs.read(finished / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [3, 6]
-    newest = checkpoints.Checkpoints(finished / "checkpoints").newest()
+    newest = checkpoints.CheckpointStore(finished / "checkpoints").newest()
     assert newest.metadata["preprocessing"]["channels"] == "bgr"
     assert newest.metadata["best"]["mean_iu"] == result["best"]["mean_iu"]
 
@@ -87,9 +87,9 @@ def test_a_run_goes_on_with_another_number_of_devices(
     trainer.train(tiny_config(folder, num_steps=2), tmp_path / "run")
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     trainer.train(tiny_config(folder), tmp_path / "run")
-    ours = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints").newest()
-    theirs = checkpoints.Checkpoints(finished / "checkpoints").newest()
-    a, b = (checkpoints.flatten(c.arrays["params"]) for c in (ours, theirs))
+    ours = checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints").newest()
+    theirs = checkpoints.CheckpointStore(finished / "checkpoints").newest()
+    a, b = (trees.flatten(c.arrays["params"]) for c in (ours, theirs))
     for name in a:
         np.testing.assert_allclose(a[name], b[name], atol=1e-4, err_msg=name)
 
@@ -169,7 +169,7 @@ def test_sigterm_saves_first(folder, tmp_path):
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, output
-    (step,) = checkpoints.Checkpoints(workdir / "checkpoints").steps()
+    (step,) = checkpoints.CheckpointStore(workdir / "checkpoints").steps()
     assert step >= 2
     assert f"terminated: step {step} is saved; run again to go on" in output
 
@@ -180,8 +180,8 @@ def test_divergence_stops_with_the_last_good_checkpoint(folder, tmp_path, one_de
     config.checkpoint_every = 1
     with pytest.raises(FloatingPointError, match=r"step \d+: loss .*has diverged"):
         trainer.train(config, tmp_path / "run")
-    store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints")
-    for array in checkpoints.flatten(store.newest().arrays["params"]).values():
+    store = checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
+    for array in trees.flatten(store.newest().arrays["params"]).values():
         assert np.isfinite(array).all()
 
 
@@ -210,12 +210,12 @@ def test_staged_training_starts_from_a_run(
     account = {
         line.split(" (")[0]: line
         for line in printed.splitlines()
-        if line.startswith(("matched (", "missing (", "unused (", "mismatched ("))
+        if line.startswith(("matched (", "missing (", "unexpected (", "mismatched ("))
     }
     # 13 + 2 layers of the encoder and 3 of scores, kernel and bias each.
     assert account["matched"].startswith("matched (36): params/conv1_1/bias")
     assert account["missing"] == "missing (0): -"
-    assert "params/bn1_1/scale" in account["unused"]
+    assert "params/bn1_1/scale" in account["unexpected"]
     assert account["mismatched"] == "mismatched (0): -"
 
 

@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.storage import checkpoints
-from fcn_jax.training.step import TrainState
+from fcn_jax.storage import checkpoints, trees
 from fcn_jax.weights.errors import WeightsError
 
 _COLLECTIONS = ("params", "batch_stats")
@@ -38,7 +36,7 @@ def read_with_metadata(
     path = Path(path)
     directory = path / "checkpoints"
     try:
-        found = checkpoints.Checkpoints(directory).best()
+        found = checkpoints.CheckpointStore(directory).best()
     except ValueError as error:
         raise WeightsError(
             path, str(error).rstrip("."), "expected a whole one"
@@ -49,7 +47,7 @@ def read_with_metadata(
             f"train it first, or give a file of weights."
         )
     kept = {name: found.arrays.get(name, {}) for name in _COLLECTIONS}
-    return checkpoints.flatten(kept), found.metadata
+    return trees.flatten(kept), found.metadata
 
 
 def write(
@@ -68,11 +66,8 @@ def write(
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        store = checkpoints.Checkpoints(part / "checkpoints")
-        state = TrainState(
-            jnp.int32(0), variables["params"], variables.get("batch_stats", {}), ()
-        )
-        store.save(state, metadata=metadata)
+        store = checkpoints.CheckpointStore(part / "checkpoints")
+        store.save(trees.of_variables(variables), metadata=metadata)
         store.close()
         part.rename(path)
     finally:
