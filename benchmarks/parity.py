@@ -79,7 +79,7 @@ def load(net, model):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
         torch.save(net.state_dict(), path)
-        return fcn_jax.load_weights(path, model, say=lambda account: None)
+        return fcn_jax.load_weights(path, model, log=lambda account: None)
 
 
 def draw_image(rng, shape):
@@ -151,7 +151,7 @@ def our_forward(model, variables, image, switches):
     which computes once what repeats there.
     """
     options = {"switches": switches} if switches else {}
-    wide = model if switches else model.with_encoder(full_margin=True)
+    wide = model if switches else model.with_encoder(full_padding=True)
 
     @jax.jit
     def run(variables, image, options):

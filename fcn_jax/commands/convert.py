@@ -39,10 +39,10 @@ def define_flags() -> None:
     flags.DEFINE_enum("model", None, list(models.MODELS), "The net.")
     flags.DEFINE_integer("num_classes", None, "Classes that it scores; 21 by default.")
     flags.DEFINE_bool("strict", True, "Refuse a file that is not exactly this net.")
-    recipes = list(PREPROCESSING)
-    flags.DEFINE_enum("inputs", None, recipes, "What IN's net was given.")
+    known = list(PREPROCESSING)
+    flags.DEFINE_enum("inputs", None, known, "What IN's net was given.")
     flags.DEFINE_enum(
-        "preprocessing", None, recipes, "What OUT's net is given; caffe by default."
+        "preprocessing", None, known, "What OUT's net is given; caffe by default."
     )
     flags.DEFINE_string("padding", None, "Of the net; its own by default.")
     flags.DEFINE_string("upsampling", None, "Of an FCN; its own by default.")
@@ -76,27 +76,27 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     scales = None
     if values.skip_scales:
         scales = command_line.parse_numbers("skip_scales", values.skip_scales)
-    name, options, recipe = values.model, {}, PREPROCESSING["caffe"]
+    name, options, preprocessing = values.model, {}, PREPROCESSING["caffe"]
     if _is_run(source):
         config = workdirs.config_of_run(source)
-        recipe = build.make_preprocessing(config)
+        preprocessing = build.make_preprocessing(config)
         name, options = _of_run(config.model.to_dict(), name)
     for option in _OPTIONS:
         if getattr(values, option) is not None:
             options[option] = getattr(values, option)
     model = models.create(name, **options)
     if values.preprocessing:
-        recipe = PREPROCESSING[values.preprocessing]
+        preprocessing = PREPROCESSING[values.preprocessing]
     variables = loading.load_weights(
         source,
         model,
         strict=values.strict,
-        preprocessing=recipe,
+        preprocessing=preprocessing,
         inputs=values.inputs,
         skip_scales=scales,
         bn_form=values.bn_form,
     )
-    saving.save_weights(out, variables, model, preprocessing=recipe)
+    saving.save_weights(out, variables, model, preprocessing=preprocessing)
     print(f"written: {out}")
 
 

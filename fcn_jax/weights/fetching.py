@@ -26,7 +26,7 @@ def fetch(
     sha256: str | None = None,
     size: int | None = None,
     unverified: bool = False,
-    say: Callable[[str], object] = print,
+    log: Callable[[str], object] = print,
 ) -> Path:
     """Weights on disk, checked; downloaded if they are not there yet.
 
@@ -40,7 +40,7 @@ def fetch(
         sha256: Checksum of the file there, 64 hexadecimal digits, instead of the known.
         size: Bytes of the file there; None: as known.
         unverified: Whether a file without any known checksum will do.
-        say: Told the SHA-256 of a file that no checksum was known for.
+        log: Called with the SHA-256 of a file that no checksum was known for.
 
     Returns:
         The path of the file.
@@ -89,7 +89,7 @@ def fetch(
             f"another file: delete it and get it again."
         )
     if not checksums:
-        say(
+        log(
             f"{path} was not verified. Its SHA-256 is "
             f"{downloading.digest(path, 'sha256')}"
         )

@@ -1,36 +1,36 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import flax.linen as nn
+from flax.typing import VariableDict
 
+from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
-from fcn_jax.weights import formats, names
+from fcn_jax.weights import conversion, formats, matching, names
 from fcn_jax.weights.errors import WeightsError
-from fcn_jax.weights.matching import Placement
 
 BN_FORMS = ("training", "inference")
 
 
 def load_weights(
     path: str | Path,
-    model: nn.Module,
+    model: Network,
     *,
     strict: bool = True,
     preprocessing: Preprocessing = CAFFE,
     inputs: Preprocessing | str | None = None,
     skip_scales: tuple[float, ...] | None = None,
     bn_form: str | None = None,
-    initial: Mapping[str, Any] | None = None,
-    say: Callable[[str], object] = print,
-) -> dict[str, Any]:
+    initial: VariableDict | None = None,
+    log: Callable[[str], object] = print,
+) -> VariableDict:
     """Read weights of any known format into the variables of a net.
 
-    The format is told by the content: `.caffemodel`, PyTorch `.pth`, `.safetensors`,
-    Keras `.h5`, `.npz` or the directory of a run. So are the names: those of the Caffe
-    nets, wkentaro's, torchvision's vgg16 and vgg16_bn, Keras', Chainer's, and ours.
+    The format is detected by the content: `.caffemodel`, PyTorch `.pth`,
+    `.safetensors`, Keras `.h5`, `.npz` or the directory of a run. So are the names:
+    those of the Caffe nets, wkentaro's, torchvision's vgg16 and vgg16_bn, Keras',
+    Chainer's, and ours.
 
     Strictly, every parameter of the net must come from the file, and every array of
     the file go into the net. There is one exception, the start that the papers
@@ -46,11 +46,11 @@ def load_weights(
         strict: Whether to refuse a file that is not exactly this net.
         preprocessing: What the net will be given; the first layer is rewritten for it
             where the file's net was given something else.
-        inputs: What the file's net was given: a recipe, or the name of one ("caffe",
-            "imagenet"). None: what the file records (a run, and what `save_weights`
-            wrote). Of others: "imagenet" for torchvision's names (pass "caffe" for
-            vgg16_from_caffe.pth, which has them too), "caffe" for those of Caffe,
-            Keras and Chainer, the same in RGB for archives of TensorFlow's layout, and
+        inputs: What the file's net was given: a `Preprocessing`, or the name of one
+            ("caffe", "imagenet"). None: what the file records (a run, and what
+            `save_weights` wrote). Of others: "imagenet" for torchvision's names (pass
+            "caffe" for vgg16_from_caffe.pth, which has them too), "caffe" for those of
+            Caffe, Keras and Chainer, the same in RGB for archives of TensorFlow's layout, and
             `preprocessing` for all else, wkentaro's PyTorch nets among them.
         skip_scales: The factors on pool4 and pool3 that the file's scores were trained
             with. None: what the file records (a run, and what `save_weights` wrote); a
@@ -58,10 +58,10 @@ def load_weights(
             net, of which a note is made. Scores are rescaled to the net's factors.
         bn_form: Of a `.caffemodel` of DeconvNet: "training", whose BatchNorm takes
             statistics of the batch and stores none, or "inference", which has them
-            folded into scale and shift. None: told by its layers.
+            folded into scale and shift. None: detected by its layers.
         initial: Variables from which parameters that the file lacks are taken; None:
             a fresh start of the net.
-        say: Called with the account of all names.
+        log: Called with the account of all names.
 
     Returns:
         Variables as `model.init` returns them.
@@ -72,7 +72,7 @@ def load_weights(
         ImportError: If a package that reads the format is missing.
         ValueError: If an argument is not one of those above.
     """
-    inputs = _recipe(inputs)
+    inputs = _preprocessing(inputs)
     _check_scales(skip_scales)
     if bn_form not in (None, *BN_FORMS):
         raise ValueError(
@@ -80,29 +80,28 @@ def load_weights(
             f"{', '.join(BN_FORMS)}, or None to tell by the file."
         )
     file = formats.read(path)
-    source = names.understand(file.arrays, file.format, type(model.network.encoder))
-    placement = Placement(path, model, file, source)
-    placement.match()
-    placement.check_upsampling()
-    placement.fold_skips(skip_scales)
-    placement.set_statistics(bn_form)
-    report = placement.report()
+    named = names.map_names(file.arrays, file.format, type(model.network.encoder))
+    matched = matching.match(path, model, file, named)
+    matched = conversion.check_upsampling(matched)
+    matched = conversion.fold_skip_scales(matched, skip_scales)
+    matched = conversion.fold_upsampling_bias(matched)
+    matched = conversion.set_statistics(matched, bn_form)
     if strict:
-        placement.check_strictly(report)
-    placement.hand_scores_on()
-    placement.fold_inputs(inputs, preprocessing)
-    report = placement.report()
-    say(f"weights from {path} ({file.format}, {source.style} names)\n{report}")
+        matching.check_strictly(matched)
+    matched = conversion.decoder_from_scores(matched)
+    matched = conversion.fold_inputs(matched, inputs, preprocessing)
+    report = matched.report()
+    log(f"weights from {path} ({file.format}, {named.convention} names)\n{report}")
     if not report.matched:
         raise WeightsError(
             path,
             f"none of its arrays is one of the net's\n{report}",
-            placement.advice(),
+            matching.advice(matched),
         )
-    return placement.variables(initial)
+    return matching.variables(matched, initial)
 
 
-def _recipe(inputs):
+def _preprocessing(inputs):
     if inputs is None or isinstance(inputs, Preprocessing):
         return inputs
     if inputs not in PREPROCESSING:

@@ -1,7 +1,7 @@
-"""Whose layer is whose: the names of Caffe, PyTorch, torchvision and Keras as ours.
+"""The names of Caffe, PyTorch, torchvision, Keras and Chainer mapped to ours.
 
-Our names are those of the Caffe nets. What a file calls a layer is told apart by its
-names alone, so one function maps them all; the values stay as they are, and
+Our names are those of the Caffe nets. The naming convention of a file is detected by
+its names alone, so one function maps them all; the values stay as they are, and
 `fcn_jax.weights.surgery` brings them into shape.
 
 References:
@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from fcn_jax.models import layers as layers_of
 from fcn_jax.models.encoders import VGG16, Encoder
 
 # Whose names a file has.
 CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
 KERAS, TENSORFLOW, CHAINER, FLAX = "Keras", "TensorFlow", "Chainer", "fcn_jax"
-_HWIO_STYLES = (KERAS, TENSORFLOW, FLAX)
+_HWIO_CONVENTIONS = (KERAS, TENSORFLOW, FLAX)
 
 RECORD = "record"  # First part of the names of what is no parameter in our `.npz`.
 
@@ -47,11 +48,11 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
-    """A file, its names understood.
+class NamedArrays:
+    """The arrays of a file under our names.
 
     Attributes:
-        style: Whose names they are.
+        convention: Whose names they are.
         entries: What a net may take.
         unused: Names of which no net of ours has a use, and of which that is known:
             the ImageNet classifier, counters.
@@ -61,7 +62,7 @@ class Source:
         record: What our `.npz` records beside the weights, by the names in the file.
     """
 
-    style: str
+    convention: str
     entries: tuple[Entry, ...]
     unused: tuple[str, ...]
     unknown: tuple[str, ...]
@@ -82,7 +83,6 @@ _ALIASES = {
 }
 _CLASSIFIER = "fc8"
 _SCALES = ("scale_pool4", "scale_pool3")
-_BATCH_NORM = re.compile(r"^(de)?bn|-bn$")
 _TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
 
 # The last part of a name, by who writes it; for BatchNorm and for all else.
@@ -112,12 +112,12 @@ def is_transposed(layer: str) -> bool:
     return bool(_TRANSPOSED.search(layer))
 
 
-def understand(
+def map_names(
     arrays: Mapping[str, np.ndarray],
     file_format: str,
     encoder: type[Encoder] = VGG16,
-) -> Source:
-    """Find out whose names these are, and what they are of our nets.
+) -> NamedArrays:
+    """Detect the naming convention of a file, and map its names to ours.
 
     Args:
         arrays: What a reader returned.
@@ -127,14 +127,14 @@ def understand(
     Returns:
         The arrays under our names.
     """
-    style = _style(arrays, file_format)
+    convention = _convention(arrays, file_format)
     record = {}
-    if style == FLAX:
+    if convention == FLAX:
         record = {n: x for n, x in arrays.items() if n.startswith(f"{RECORD}/")}
         arrays = {name: x for name, x in arrays.items() if name not in record}
-    split = {name: _split(name, style) for name in arrays}
+    split = {name: _split(name, convention) for name in arrays}
     layers = {layer for layer, _ in split.values()}
-    table = encoder.foreign_names(style, layers)
+    table = encoder.foreign_names(convention, layers)
     entries, unused, unknown, extra = [], [], [], {}
     for name, (theirs, part) in split.items():
         layer = table.get(theirs, theirs)
@@ -149,18 +149,20 @@ def understand(
         if kind is None or not layer:
             unknown.append(name)
             continue
-        if _BATCH_NORM.search(layer) and kind == "kernel":
+        if layers_of.is_batch_norm(layer) and kind == "kernel":
             kind = "scale"
         if layer == "upscore2" and kind == "bias":
             extra["upscore2/bias"] = arrays[name]
             continue
         collection = "batch_stats" if kind in _STATISTICS else "params"
         layout = HWIO
-        if style not in _HWIO_STYLES:
+        if convention not in _HWIO_CONVENTIONS:
             layout = IOHW if is_transposed(layer) else OIHW
         target = f"{collection}/{layer}/{kind}"
         entries.append(Entry(name, target, arrays[name], layout))
-    return Source(style, tuple(entries), tuple(unused), tuple(unknown), extra, record)
+    return NamedArrays(
+        convention, tuple(entries), tuple(unused), tuple(unknown), extra, record
+    )
 
 
 # VGG-16 as an archive of TensorFlow's layout: conv1_1_W, fc6_b.
@@ -168,7 +170,7 @@ _TENSORFLOW_NAME = re.compile(r"^(conv\d_\d|fc\d)_(W|b)$")
 _KERAS_1_NAME = re.compile(r"^(.*)_([Wb])(_\d+)?$")
 
 
-def _style(arrays: Iterable[str], file_format: str) -> str:
+def _convention(arrays: Iterable[str], file_format: str) -> str:
     """Whose names these are."""
     if file_format == "caffemodel":
         return CAFFE
@@ -181,18 +183,18 @@ def _style(arrays: Iterable[str], file_format: str) -> str:
     return TORCHVISION if "features.0.weight" in arrays else PYTORCH
 
 
-def _split(name: str, style: str) -> tuple[str, str]:
+def _split(name: str, convention: str) -> tuple[str, str]:
     """A layer's name and which of its parameters, as they stand in the file."""
-    if style == KERAS:
+    if convention == KERAS:
         return _split_keras(name)
-    if style == TENSORFLOW:
+    if convention == TENSORFLOW:
         match = _TENSORFLOW_NAME.match(name)
         return (match[1], match[2]) if match else ("", name)
-    if style in (PYTORCH, TORCHVISION):
+    if convention in (PYTORCH, TORCHVISION):
         layer, _, part = name.removeprefix("module.").rpartition(".")
     else:
         layer, _, part = name.rpartition("/")
-    if style == FLAX:
+    if convention == FLAX:
         layer = layer.removeprefix("params/").removeprefix("batch_stats/")
     return layer, part
 

@@ -66,48 +66,48 @@ def to_text(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
 
 
 def inputs(
-    path: str | Path, file: formats.File, source: names.Source
+    path: str | Path, file: formats.File, named: names.NamedArrays
 ) -> Preprocessing | None:
     """What the net of a file was given: recorded, or known by whose names it has.
 
     Args:
         path: The file, for errors.
         file: It, read.
-        source: It, its names understood.
+        named: Its arrays under our names.
 
     Returns:
-        The recipe, or None if nothing is known.
+        The preprocessing, or None if nothing is known.
 
     Raises:
         WeightsError: If what is recorded cannot be understood.
     """
-    if not source.record.keys() & {_MEAN, _STD, _RGB}:
+    if not named.record.keys() & {_MEAN, _STD, _RGB}:
         recorded = _preprocessing(path, file.metadata.get("preprocessing"))
-        return recorded or _KNOWN_INPUTS.get(source.style)
+        return recorded or _KNOWN_INPUTS.get(named.convention)
     mean, std, rgb = (
-        tuple(np.ravel(source.record.get(name, ())).astype(float).tolist())
+        tuple(np.ravel(named.record.get(name, ())).astype(float).tolist())
         for name in (_MEAN, _STD, _RGB)
     )
     channels = {(0.0,): "bgr", (1.0,): "rgb"}.get(rgb, f"{_RGB} {rgb}")
     found = {"channels": channels, "mean": mean, "std": std}
-    known = (
-        recipe.name
-        for recipe in PREPROCESSING.values()
-        if recipe.to_dict() | {"mean": recipe.mean, "std": recipe.std}
-        == {"name": recipe.name} | found
+    names_known = (
+        known.name
+        for known in PREPROCESSING.values()
+        if known.to_dict() | {"mean": known.mean, "std": known.std}
+        == {"name": known.name} | found
     )
-    return _recipe(path, {"name": next(known, "recorded")} | found)
+    return _as_preprocessing(path, {"name": next(names_known, "recorded")} | found)
 
 
 def recorded_skip_scales(
-    path: str | Path, file: formats.File, source: names.Source
+    path: str | Path, file: formats.File, named: names.NamedArrays
 ) -> tuple[float, ...] | None:
     """The factors on pool4 and pool3 that the scores of a file were trained with.
 
     Args:
         path: The file, for errors.
         file: It, read.
-        source: It, its names understood.
+        named: Its arrays under our names.
 
     Returns:
         One for each skip of the file's net, or None if they are not recorded.
@@ -115,8 +115,8 @@ def recorded_skip_scales(
     Raises:
         WeightsError: If what is recorded cannot be understood.
     """
-    if _SCALES in source.record:
-        return _scales(path, np.ravel(source.record[_SCALES]).tolist())
+    if _SCALES in named.record:
+        return _scales(path, np.ravel(named.record[_SCALES]).tolist())
     return _factors(path, file.metadata)
 
 
@@ -128,14 +128,14 @@ def _preprocessing(path, recorded):
             return PREPROCESSING[recorded]
         with contextlib.suppress(ValueError, RecursionError):  # Refused below.
             recorded = json.loads(recorded)
-    return _recipe(path, recorded)
+    return _as_preprocessing(path, recorded)
 
 
-def _recipe(path, recorded):
+def _as_preprocessing(path, recorded):
     try:
         if isinstance(recorded, Mapping):
             return Preprocessing.from_dict(recorded)
-        reason = "it is no recipe"
+        reason = "it is no preprocessing"
     except (TypeError, ValueError, OverflowError) as error:
         reason = str(error).rstrip(".")
     raise WeightsError(

@@ -1,30 +1,34 @@
-"""The account of a load: what became of every name."""
+"""The report of a load: which names matched, and which did not."""
 
 import dataclasses
+from typing import TypeAlias
+
+# A name, its shape in the file and in the net.
+Mismatch: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of every name.
+    """Which names matched, and which did not.
 
     Attributes:
         matched: Parameters of the net that the file gave.
         missing: Parameters of the net that the file lacks; they keep their initial
             values: scores zero, upsampling bilinear, all else as the net starts it.
-        unused: Names of the file that the net has no place for.
+        unexpected: Names of the file that the net has no place for.
         mismatched: (name, shape in the file, shape in the net); not taken.
         notes: What else was done, a sentence each.
     """
 
     matched: tuple[str, ...]
     missing: tuple[str, ...]
-    unused: tuple[str, ...]
-    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    unexpected: tuple[str, ...]
+    mismatched: tuple[Mismatch, ...]
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = []
-        for title in ("matched", "missing", "unused"):
+        for title in ("matched", "missing", "unexpected"):
             found = getattr(self, title)
             lines.append(f"{title} ({len(found)}): {', '.join(found) or '-'}")
         shapes = ", ".join(f"{n}: {a} -> {b}" for n, a, b in self.mismatched)

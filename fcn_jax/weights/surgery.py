@@ -14,7 +14,7 @@ from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights.names import HWIO, IOHW, Entry
 
 
-def fit(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
+def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
     """Bring an array of a file into the shape that the net has for it.
 
     Kernels get the axes [rows, columns, in, out]. A fully connected layer becomes the
@@ -107,9 +107,11 @@ def fold_input(
     return np.concatenate([scaled, kernel[:, :, 3:]], axis=2), bias + shift
 
 
-def _in_order(recipe, channels):
-    step = 1 if recipe.channels[:3] == channels[:3] else -1
-    return np.array(recipe.mean[:3][::step]), np.array(recipe.std[:3][::step])
+def _in_order(preprocessing, channels):
+    step = 1 if preprocessing.channels[:3] == channels[:3] else -1
+    return np.array(preprocessing.mean[:3][::step]), np.array(
+        preprocessing.std[:3][::step]
+    )
 
 
 def fold_scale(kernel: np.ndarray, theirs: np.ndarray, ours: float) -> np.ndarray:
@@ -127,7 +129,7 @@ def fold_scale(kernel: np.ndarray, theirs: np.ndarray, ours: float) -> np.ndarra
     return np.asarray(kernel, np.float64) * factor
 
 
-def hand_scores_on(
+def decoder_from_scores(
     score: np.ndarray, shape: tuple[int, ...], channels: int, whole: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Let DeconvNet start with the scores of an FCN, one after the other.

@@ -6,7 +6,7 @@
 import numpy as np
 
 import fcn_jax
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import trees
 from tests.support import cases
 
 # torchvision's vgg16 and vgg16_bn: the places of the convolutions in `features`.
@@ -27,7 +27,7 @@ def create(name="fcn8s", **options):
 
 
 def flat(variables):
-    return checkpoints.flatten(variables)
+    return trees.flatten(variables)
 
 
 def oihw(kernel):
@@ -190,10 +190,10 @@ def drawn(model, seed=0):
 
 
 def counts(account):
-    """matched, missing, unused, mismatched, as they are printed."""
+    """matched, missing, unexpected, mismatched, as they are printed."""
     lines = [line for line in account.splitlines() if " (" in line and "): " in line]
     found = {line.split(" (")[0]: line.split("(")[1].split(")")[0] for line in lines}
-    titles = ("matched", "missing", "unused", "mismatched")
+    titles = ("matched", "missing", "unexpected", "mismatched")
     return tuple(int(found[title]) for title in titles)
 
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import trees
 from fcn_jax.weights import formats, loading, variables
 from tests.support import foreign_weights as foreign
 
@@ -21,8 +21,8 @@ def load(monkeypatch):
         monkeypatch.setattr(formats, "read", lambda path: file)
         monkeypatch.setattr(variables, "shapes", _shapes)  # Traced once a net.
         said = []
-        found = loading.load_weights("file", model, say=said.append, **options)
-        return checkpoints.flatten(found), said[0]
+        found = loading.load_weights("file", model, log=said.append, **options)
+        return trees.flatten(found), said[0]
 
     return run
 

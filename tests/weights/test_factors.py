@@ -5,7 +5,8 @@ import pytest
 
 from fcn_jax import crf
 from fcn_jax.ops import bilinear
-from fcn_jax.weights import WeightsError, variables
+from fcn_jax.storage import trees
+from fcn_jax.weights import WeightsError
 from tests.support import cases
 from tests.support import foreign_weights as foreign
 
@@ -139,7 +140,7 @@ def test_at_once_logits_in_a_plain_net(load):
     found, _ = load(foreign.flat(ours), plain, "orbax", metadata)
     images = cases.random_images((1, 33, 40))
     theirs = cases.quick_jit(once.apply)(ours, images)
-    logits = cases.quick_jit(plain.apply)(variables.nested(found), images)
+    logits = cases.quick_jit(plain.apply)(trees.nested(found), images)
     scale = np.abs(theirs).max()
     assert scale > 0.1
     np.testing.assert_allclose(logits, theirs, rtol=0, atol=1e-5 * scale)
@@ -233,10 +234,10 @@ def test_factors_that_are_recorded_wrongly(load, fcn8s, recorded):
 @pytest.mark.parametrize(
     ("recorded", "reason"),
     [
-        ("nonsense", "it is no recipe"),
-        ("[1]", "it is no recipe"),
+        ("nonsense", "it is no preprocessing"),
+        ("[1]", "it is no preprocessing"),
         ('{"name": "x"}', "'channels' is missing"),
-        ("[" * 100_000, "it is no recipe"),
+        ("[" * 100_000, "it is no preprocessing"),
         ({"name": 1, "channels": "bgr", "mean": [10**400], "std": []}, "too large"),
         ({"name": "x", "channels": "bgr", "mean": 1, "std": 2}, "not iterable"),
         ({"name": "x", "channels": "bgr", "mean": [1], "std": [2]}, "expected three"),

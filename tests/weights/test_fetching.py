@@ -347,7 +347,7 @@ def test_without_a_checksum_only_on_request(server, tmp_path, monkeypatch):
     assert server.asked == []
     put_part(tmp_path, b"?" * CUT)  # Nothing could tell that it is of another file.
     said = []
-    path = fetch(server, "cut", tmp_path, unverified=True, say=said.append)
+    path = fetch(server, "cut", tmp_path, unverified=True, log=said.append)
     assert path.read_bytes() == CONTENT
     assert said == [f"{path} was not verified. Its SHA-256 is {SHA256}"]
     assert server.asked[0] == ("/cut", None)

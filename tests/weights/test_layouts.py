@@ -63,8 +63,8 @@ def test_vgg16_starts_a_net(load, same, fcn8s, style):
         write(trunk), model, file_format, inputs="caffe", initial=start
     )
     same(found, foreign.flat(start) | trunk)
-    unused = {"torchvision": 2, "keras": 1, "tensorflow": 2, "caffe": 0}[style]
-    assert foreign.counts(account) == (30, 6, unused, 0)
+    unexpected = {"torchvision": 2, "keras": 1, "tensorflow": 2, "caffe": 0}[style]
+    assert foreign.counts(account) == (30, 6, unexpected, 0)
 
 
 def test_vgg16_without_a_start(load):

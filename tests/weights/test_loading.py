@@ -10,6 +10,7 @@ import pytest
 import fcn_jax
 from fcn_jax.models import initializers
 from fcn_jax.ops import bilinear
+from fcn_jax.storage import trees
 from fcn_jax.weights import WeightsError, loading, variables
 from tests.support import cases
 from tests.support import foreign_weights as foreign
@@ -69,11 +70,11 @@ def test_the_inference_form_of_deconvnet(load, deconvnet):
     # ... and as a whole.
     run = cases.quick_jit(lambda v, x: model.apply(v, x))
     images = cases.random_images((1, 32, 33))
-    theirs = run(variables.nested(ours), images)
+    theirs = run(trees.nested(ours), images)
     scale = np.abs(theirs).max()
     assert scale > 0.1
     np.testing.assert_allclose(
-        run(variables.nested(found), images), theirs, rtol=0, atol=1e-3 * scale
+        run(trees.nested(found), images), theirs, rtol=0, atol=1e-3 * scale
     )
 
 
@@ -162,7 +163,7 @@ def test_another_architecture(load, fcn8s, deconvnet):
     assert "file: it is not this FCN8s: it lacks params/score_fr/bias" in text
     assert re.search(r"; the net has no place for bn1_1.run.*, .* and \d+ more", text)
     assert "create the net that the file holds, or pass strict=False" in text
-    assert "unused (" in text
+    assert "unexpected (" in text
     with pytest.raises(WeightsError, match=r"it is not this DeconvNet: it lacks"):
         load(foreign.pytorch(ours), deconvnet[0])
     wide = foreign.create(width=1 / 16)
@@ -212,7 +213,7 @@ def test_two_arrays_for_one_parameter(load, fcn8s):
 def test_nothing_that_fits(load, fcn8s):
     model, _ = fcn8s
     arrays = {"layer.weight": np.ones((2, 2)), "mean_file": np.ones(3)}
-    match = r"(?s)none of its arrays is one of the net's.*unused \(2\): layer.weight, m"
+    match = r"(?s)none of its arrays is one of the net's.*unexpected \(2\): layer.w"
     with pytest.raises(WeightsError, match=match):
         load(arrays, model, strict=False)
 
@@ -233,14 +234,14 @@ def test_files_from_end_to_end(tmp_path, same, fcn8s, deconvnet):
     path = tmp_path / "weights"
     for v1 in (False, True):
         path.write_bytes(foreign.caffemodel(foreign.caffe(ours), v1))
-        found = loading.load_weights(path, model, say=lambda account: None)
+        found = loading.load_weights(path, model, log=lambda account: None)
         same(foreign.flat(found), ours)
     model, ours = deconvnet
     said = []
     path.write_bytes(
         foreign.caffemodel(foreign.caffe(foreign.folded(ours)), True, True)
     )
-    loading.load_weights(path, model, say=said.append)
+    loading.load_weights(path, model, log=said.append)
     assert foreign.counts(said[0]) == (len(ours), 0, 0, 0)
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected"):
         fcn_jax.load_weights(tmp_path / "nowhere", model)
@@ -271,16 +272,16 @@ def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, 
     )
     found, account = load(foreign.pytorch(ours), model, strict=False)
     assert "the decoder starts with the scores of score_fr" in account
-    assert "unused (1): score_fr.bias" in account
+    assert "unexpected (1): score_fr.bias" in account
     images = cases.random_images((1, side, side))
-    expected = fcn.apply(variables.nested(ours), images)[0, side // 2, side // 2]
+    expected = fcn.apply(trees.nested(ours), images)[0, side // 2, side // 2]
     assert np.diff(np.sort(expected)).min() > 0.01
-    _, maps = model.apply(variables.nested(found), images, mutable=["intermediates"])
+    _, maps = model.apply(trees.nested(found), images, mutable=["intermediates"])
     switches = {
         f"pool{i}": jnp.zeros_like(maps["intermediates"][f"pool{i}_mask"][0])
         for i in range(1, 6)
     }
-    logits = model.apply(variables.nested(found), images, switches=switches)
+    logits = model.apply(trees.nested(found), images, switches=switches)
     np.testing.assert_array_equal(
         ranks(logits), np.broadcast_to(ranks(expected), logits.shape)
     )

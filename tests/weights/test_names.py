@@ -9,8 +9,8 @@ from tests.support import foreign_weights as foreign
 X = np.zeros((2, 3))
 
 
-def understand(*given, file_format="pytorch"):
-    return names.understand(dict.fromkeys(given, X), file_format)
+def map_names(*given, file_format="pytorch"):
+    return names.map_names(dict.fromkeys(given, X), file_format)
 
 
 def targets(source):
@@ -28,8 +28,8 @@ def test_torchvision(places):
         given += [f"features.{i + 1}.running_var" for i in places.values()]
         given += ["features.1.weight", "features.1.num_batches_tracked"]
     given += ["classifier.0.weight", "classifier.3.bias", "classifier.6.weight"]
-    source = understand(*given)
-    assert source.style == names.TORCHVISION
+    source = map_names(*given)
+    assert source.convention == names.TORCHVISION
     expected = {}
     for conv, i in places.items():
         expected[f"features.{i}.weight"] = f"params/{conv}/kernel"
@@ -52,7 +52,7 @@ def test_torchvision(places):
 
 
 def test_names_of_the_caffe_nets_in_pytorch():
-    source = understand(
+    source = map_names(
         "module.conv1_1.weight",
         "upscore8.weight",
         "fc6-deconv.weight",
@@ -64,7 +64,7 @@ def test_names_of_the_caffe_nets_in_pytorch():
         "bn1_1.num_batches_tracked",
         "head.gamma_1",
     )
-    assert source.style == names.PYTORCH
+    assert source.convention == names.PYTORCH
     assert targets(source) == {
         "module.conv1_1.weight": "params/conv1_1/kernel",
         "upscore8.weight": "params/upscore8/kernel",
@@ -86,7 +86,7 @@ def test_names_of_the_caffe_nets_in_pytorch():
 
 
 def test_other_names_in_caffe():
-    source = understand(
+    source = map_names(
         "conv1_1_bgrd/0",
         "score-fr/1",
         "score-pool4/0",
@@ -103,7 +103,7 @@ def test_other_names_in_caffe():
         "conv1_1/2",
         file_format="caffemodel",
     )
-    assert source.style == names.CAFFE
+    assert source.convention == names.CAFFE
     assert targets(source) == {
         "conv1_1_bgrd/0": "params/conv1_1/kernel",
         "score-fr/1": "params/score_fr/bias",
@@ -138,8 +138,8 @@ def test_other_names_in_caffe():
 )
 def test_keras(conv, fc, classifier):
     first = ["layers/conv2d/vars/0"] if "conv2d" in conv else []
-    source = understand(conv, fc, classifier, *first, file_format="keras")
-    assert source.style == names.KERAS
+    source = map_names(conv, fc, classifier, *first, file_format="keras")
+    assert source.convention == names.KERAS
     found = targets(source)
     assert found[conv] == "params/conv5_3/kernel"
     assert found[fc] == "params/fc6/bias"
@@ -149,15 +149,15 @@ def test_keras(conv, fc, classifier):
 
 
 def test_archives():
-    source = understand("conv1_1_W", "fc6_b", "fc8_W", "other", file_format="npz")
-    assert source.style == names.TENSORFLOW
+    source = map_names("conv1_1_W", "fc6_b", "fc8_W", "other", file_format="npz")
+    assert source.convention == names.TENSORFLOW
     assert targets(source) == {
         "conv1_1_W": "params/conv1_1/kernel",
         "fc6_b": "params/fc6/bias",
     }
     assert (source.unused, source.unknown) == (("fc8_W",), ("other",))
-    source = understand("conv1_1/W", "upscore2/W", "fc6/b", file_format="npz")
-    assert source.style == names.CHAINER
+    source = map_names("conv1_1/W", "upscore2/W", "fc6/b", file_format="npz")
+    assert source.convention == names.CHAINER
     assert layouts(source) == {
         "params/conv1_1/kernel": names.OIHW,
         "params/upscore2/kernel": names.IOHW,
@@ -167,11 +167,11 @@ def test_archives():
 
 def test_our_own_archive_and_its_record():
     given = ("params/deconv5_1/kernel", "batch_stats/bn1_1/var", "record/mean", "x")
-    source = understand(*given, file_format="npz")
-    assert source.style == names.FLAX
+    source = map_names(*given, file_format="npz")
+    assert source.convention == names.FLAX
     assert targets(source) == {name: name for name in given[:2]}
     assert set(layouts(source).values()) == {names.HWIO}
     assert source.record.keys() == {"record/mean"}
     assert source.unknown == ("x",)
     # What another framework calls a record is a layer that is not known.
-    assert understand("record/mean", file_format="caffemodel").record == {}
+    assert map_names("record/mean", file_format="caffemodel").record == {}

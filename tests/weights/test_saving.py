@@ -98,13 +98,13 @@ def test_round_trips(tmp_path, same, learned, out, recipe):
     saving.save_weights(path, variables, model, preprocessing=recipe)
     said = []
     # Given images as it was, it is as it was, whichever recipe that is...
-    found = fcn_jax.load_weights(path, model, preprocessing=recipe, say=said.append)
+    found = fcn_jax.load_weights(path, model, preprocessing=recipe, log=said.append)
     same(foreign.flat(found), foreign.flat(variables))
     assert "rewritten" not in said[0]
     assert "does not say" not in said[0]
     # ... and given others, it is rewritten for those without a word from the user.
     other = IMAGENET if recipe is CAFFE else CAFFE
-    found = fcn_jax.load_weights(path, model, preprocessing=other, say=said.append)
+    found = fcn_jax.load_weights(path, model, preprocessing=other, log=said.append)
     # An archive of numbers keeps no name but those that are known.
     name = "recorded" if recipe is ODD and out == "net.npz" else recipe.name
     note = f"conv1_1 rewritten from {name} to {other.name} images"
@@ -129,7 +129,7 @@ def test_the_factors_of_the_at_once_net_go_along(tmp_path, out):
     path = tmp_path / out
     saving.save_weights(path, variables, once)
     said = []
-    plain = fcn_jax.load_weights(path, foreign.create("fcn8s"), say=said.append)
+    plain = fcn_jax.load_weights(path, foreign.create("fcn8s"), log=said.append)
     for layer, factor in (("score_pool4", 0.01), ("score_pool3", 1e-4)):
         np.testing.assert_allclose(
             plain["params"][layer]["kernel"],
@@ -142,7 +142,7 @@ def test_the_factors_of_the_at_once_net_go_along(tmp_path, out):
     variables = cases.random_variables(once)
     path = tmp_path / f"16{out}"
     saving.save_weights(path, variables, once)
-    plain = fcn_jax.load_weights(path, foreign.create("fcn16s"), say=said.append)
+    plain = fcn_jax.load_weights(path, foreign.create("fcn16s"), log=said.append)
     np.testing.assert_allclose(
         plain["params"]["score_pool4"]["kernel"],
         variables["params"]["score_pool4"]["kernel"] * 0.5,
@@ -155,7 +155,7 @@ def test_statistics_survive(tmp_path, same):
     variables = cases.random_variables(model)
     for out in ("net.safetensors", "net.npz", "net"):
         saving.save_weights(tmp_path / out, variables, model)
-        found = fcn_jax.load_weights(tmp_path / out, model, say=lambda account: None)
+        found = fcn_jax.load_weights(tmp_path / out, model, log=lambda account: None)
         same(foreign.flat(found), foreign.flat(variables))
 
 
@@ -254,7 +254,7 @@ def test_a_full_disk_leaves_no_run(tmp_path, small, monkeypatch):
         (store.directory / "0").mkdir(parents=True)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints.Checkpoints, "save", full)
+    monkeypatch.setattr(checkpoints.CheckpointStore, "save", full)
     model, variables = small
     with pytest.raises(
         OSError, match=r"run could not be written \(.*No space left.*Make room"

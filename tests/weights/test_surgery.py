@@ -20,14 +20,14 @@ def numbered(*shape):
 def test_axes_by_hand():
     # Two rows, three columns, 4 -> 5 channels.
     kernel = numbered(5, 4, 2, 3)
-    fitted = surgery.fit(entry(kernel), (2, 3, 4, 5))
-    transposed = surgery.fit(entry(numbered(4, 5, 2, 3), names.IOHW), (2, 3, 4, 5))
+    fitted = surgery.to_shape(entry(kernel), (2, 3, 4, 5))
+    transposed = surgery.to_shape(entry(numbered(4, 5, 2, 3), names.IOHW), (2, 3, 4, 5))
     for r, c, i, o in np.ndindex(2, 3, 4, 5):
         assert fitted[r, c, i, o] == kernel[o, i, r, c]
         assert transposed[r, c, i, o] == ((i * 5 + o) * 2 + r) * 3 + c
     ours = numbered(2, 3, 4, 5)
     np.testing.assert_array_equal(
-        surgery.fit(entry(ours, names.HWIO), ours.shape), ours
+        surgery.to_shape(entry(ours, names.HWIO), ours.shape), ours
     )
 
 
@@ -38,26 +38,28 @@ def test_fully_connected_layers_see_what_they_saw():
     matrix = rng.normal(size=(5, 4 * 7 * 6))  # [out, in], channel by channel.
     expected = matrix @ x.transpose(2, 0, 1).ravel()
     for array in (matrix, matrix[None, None]):  # PyTorch and Caffe; V1 of Caffe.
-        kernel = surgery.fit(entry(array), (7, 6, 4, 5))
+        kernel = surgery.to_shape(entry(array), (7, 6, 4, 5))
         found = np.einsum("hwi,hwio->o", x, kernel)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     by_pixel = rng.normal(size=(7 * 6 * 4, 5))  # Keras, [in, out], pixel by pixel.
-    kernel = surgery.fit(entry(by_pixel, names.HWIO), (7, 6, 4, 5))
+    kernel = surgery.to_shape(entry(by_pixel, names.HWIO), (7, 6, 4, 5))
     found = np.einsum("hwi,hwio->o", x, kernel)
     np.testing.assert_allclose(found, x.ravel() @ by_pixel, rtol=1e-12)
 
 
 def test_a_matrix_may_be_a_score_layer():
     matrix = numbered(3, 4)
-    kernel = surgery.fit(entry(matrix), (1, 1, 4, 3))
+    kernel = surgery.to_shape(entry(matrix), (1, 1, 4, 3))
     np.testing.assert_array_equal(kernel[0, 0], matrix.T)
     # One output of one input: the leading ones are no V1 form.
-    assert surgery.fit(entry(np.full((1, 1, 3, 3), 2.0)), (3, 3, 1, 1)).sum() == 18
+    assert surgery.to_shape(entry(np.full((1, 1, 3, 3), 2.0)), (3, 3, 1, 1)).sum() == 18
 
 
 @pytest.mark.parametrize("shape", ((4,), (1, 4), (1, 1, 1, 4), (1, 4, 1, 1)))
 def test_vectors(shape):
-    np.testing.assert_array_equal(surgery.fit(entry(numbered(*shape)), (4,)), range(4))
+    np.testing.assert_array_equal(
+        surgery.to_shape(entry(numbered(*shape)), (4,)), range(4)
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,19 @@ def test_vectors(shape):
     ],
 )
 def test_what_does_not_fit(given, wanted):
-    assert surgery.fit(entry(numbered(*given)), wanted) is None
+    assert surgery.to_shape(entry(numbered(*given)), wanted) is None
 
 
 def test_depth_starts_as_the_mean_colour():
     kernel = numbered(2, 3, 3, 3)
     first = entry(kernel, target="params/conv1_1/kernel")
-    wide = surgery.fit(first, (3, 3, 4, 2))
+    wide = surgery.to_shape(first, (3, 3, 4, 2))
     np.testing.assert_array_equal(wide[:, :, :3], kernel.transpose(2, 3, 1, 0))
     np.testing.assert_array_equal(wide[1, 2, 3], kernel[:, :, 1, 2].mean(axis=1))
-    six = surgery.fit(first, (3, 3, 6, 2))
+    six = surgery.to_shape(first, (3, 3, 6, 2))
     np.testing.assert_array_equal(six[:, :, 3], six[:, :, 5])
-    assert surgery.fit(first, (3, 3, 2, 2)) is None
-    assert surgery.fit(first, (3, 3, 4, 5)) is None
+    assert surgery.to_shape(first, (3, 3, 2, 2)) is None
+    assert surgery.to_shape(first, (3, 3, 4, 5)) is None
     # Depth is not among the colours that are rewritten.
     folded, _ = surgery.fold_input(wide, np.zeros(2), IMAGENET, CAFFE)
     np.testing.assert_array_equal(folded[:, :, 3], wide[:, :, 3])
@@ -159,12 +161,12 @@ def test_bilinear_kernels():
 def test_scores_through_a_decoder_by_hand():
     score = np.array([[1, 2], [3, 4], [5, 6]], np.float32)[None, None]  # 3 -> 2.
     signed = [[1, 2, -1, -2, 1], [3, 4, -3, -4, 3], [5, 6, -5, -6, 5]]
-    deconv, last = surgery.hand_scores_on(score, (7, 7, 3, 10), 5, whole=False)
+    deconv, last = surgery.decoder_from_scores(score, (7, 7, 3, 10), 5, whole=False)
     np.testing.assert_array_equal(deconv[3, 3], np.tile(signed, (1, 2)))
     deconv[3, 3] = 0
     assert not deconv.any()
     np.testing.assert_array_equal(
         last[0, 0], [[1, 0], [0, 1], [-1, 0], [0, -1], [0, 0]]
     )
-    deconv, _ = surgery.hand_scores_on(score, (7, 7, 3, 10), 5, whole=True)
+    deconv, _ = surgery.decoder_from_scores(score, (7, 7, 3, 10), 5, whole=True)
     np.testing.assert_array_equal(deconv[0, 6], np.tile(signed, (1, 2)))
