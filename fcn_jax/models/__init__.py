@@ -16,6 +16,8 @@ MODELS: dict[str, type[Network]] = {
     "fcn8s_atonce": fcn.FCN8sAtOnce,
     "deconvnet": deconvnet.DeconvNet,
 }
+# Options as earlier versions called them.
+_RENAMED = {"full_margin": "full_padding"}
 _RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
 
 
@@ -62,6 +64,7 @@ def create(
             f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
             f"encoders are {', '.join(ENCODERS)}."
         )
+    options = {_RENAMED.get(option, option): x for option, x in options.items()}
     known = [*own, *of_encoder]
     for option in options:
         if option not in known:

@@ -58,7 +58,7 @@ class DeconvNet(Network):
         "batch_norm": True,
         "batch_norm_fc": True,
         "return_switches": True,
-        "full_margin": False,
+        "full_padding": False,
     }
     encoder_defaults: ClassVar[Mapping[str, Any]] = {
         "padding": "valid",
@@ -108,10 +108,10 @@ class DeconvNet(Network):
                 `smallest_image`, or sizes do not fit them.
         """
         inputs.check_images(images, self.channels)
-        self._check_not_too_small(images.shape[1:3], "images have")
+        _check_not_too_small(self, images.shape[1:3], "images have")
         sizes = inputs.check_sizes(sizes, images)
         if sizes is not None and not isinstance(sizes, Tracer):
-            self._check_not_too_small(sizes.min(axis=0).tolist(), "sizes go down to")
+            _check_not_too_small(self, sizes.min(axis=0).tolist(), "sizes go down to")
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
         found = features.switches if switches is None else switches
         # What each unpooling restores: the shapes and extents before the pooling.
@@ -120,7 +120,7 @@ class DeconvNet(Network):
         for stage in range(2, len(vgg.STAGES) + 1):
             shapes[stage] = _height_and_width(features.maps[f"pool{stage - 1}"])
             extents_before[stage] = features.sizes[f"pool{stage - 1}"]
-        x = self._inflate(features, train=train)
+        x = _inflate(self, features, train=train)
         for stage, channels in STAGES.items():
             switch = found[f"pool{stage}"]
             self.sow("intermediates", f"pool{stage}_mask", switch)
@@ -128,7 +128,8 @@ class DeconvNet(Network):
             self.sow("intermediates", f"unpool{stage}", x)
             for i, count in enumerate(channels, start=1):
                 tag = f"{stage}_{i}"
-                x = self._deconvolve(
+                x = _deconvolve(
+                    self,
                     x,
                     extents_before[stage],
                     features=layers.scaled(count, self.encoder.width),
@@ -149,65 +150,6 @@ class DeconvNet(Network):
                 for head, count in self.heads.items()
             }
         )
-
-    def _inflate(self, features, *, train):
-        """fc6-deconv: from the cells of fc7 back to those of pool5."""
-        kernel_size = vgg.FC6_KERNEL
-        valid = self.encoder.padding == "valid"
-        return self._deconvolve(
-            features.maps["fc7"],
-            features.sizes["pool5"],
-            features=layers.scaled(vgg.STAGES[-1][-1], self.encoder.width),
-            kernel_size=kernel_size,
-            pad=0 if valid else kernel_size // 2,
-            names=("fc6-deconv", "fc6-deconv-bn", "fc6-deconv-relu"),
-            reach=kernel_size // 2 if valid else 0,
-            train=train,
-        )
-
-    def _deconvolve(self, x, size, *, features, kernel_size, pad, names, reach, train):
-        """Deconvolution, BatchNorm, ReLU; zero outside the true extents `size`.
-
-        `reach`: how far values spread at the start, if it is that of an upsampling.
-        """
-        deconv, batch_norm, relu = names
-        encoder = self.encoder
-        batch_statistics = train and not encoder.freeze_batch_norm
-        upsampling = self.decoder_start == "upsampling"
-        x = layers.Deconv(
-            features,
-            kernel_size,
-            pad,
-            param_dtype=encoder.param_dtype,
-            kernel_init=(
-                initializers.upsampling(reach)
-                if upsampling
-                else layers.Deconv.kernel_init
-            ),
-            name=deconv,
-        )(x, train_bias=not batch_statistics)
-        x = layers.BatchNorm(
-            momentum=encoder.bn_momentum,
-            epsilon=encoder.bn_epsilon,
-            frozen=encoder.freeze_batch_norm,
-            axis_name=encoder.axis_name,
-            param_dtype=encoder.param_dtype,
-            shift=_UPSAMPLING_SHIFT if upsampling else encoder.bn_shift,
-            name=batch_norm,
-        )(x, size, train=train)
-        x = extents.mask(nn.relu(x), size)
-        self.sow("intermediates", relu, x)
-        return x
-
-    def _check_not_too_small(self, size, what):
-        if any(side < self.smallest_image for side in size):
-            window, least = vgg.FC6_KERNEL, vgg.SMALLEST_VALID
-            raise ValueError(
-                f"DeconvNet: {what} {size[0]}x{size[1]} pixels, but with "
-                f"padding='valid' pool5 of an image below {least}x{least} is smaller "
-                f"than the {window}x{window} window of fc6; resize to 224x224 as "
-                f"published, or use padding='same'."
-            )
 
     def check_options(self) -> None:
         """Refuse options, and encoders, that no DeconvNet has.
@@ -235,3 +177,63 @@ class DeconvNet(Network):
 
 def _height_and_width(x: Array) -> tuple[int, int]:
     return x.shape[1], x.shape[2]
+
+
+def _inflate(net, features, *, train):
+    """fc6-deconv: from the cells of fc7 back to those of pool5."""
+    kernel_size = vgg.FC6_KERNEL
+    valid = net.encoder.padding == "valid"
+    return _deconvolve(
+        net,
+        features.maps["fc7"],
+        features.sizes["pool5"],
+        features=layers.scaled(vgg.STAGES[-1][-1], net.encoder.width),
+        kernel_size=kernel_size,
+        pad=0 if valid else kernel_size // 2,
+        names=("fc6-deconv", "fc6-deconv-bn", "fc6-deconv-relu"),
+        reach=kernel_size // 2 if valid else 0,
+        train=train,
+    )
+
+
+def _deconvolve(net, x, size, *, features, kernel_size, pad, names, reach, train):
+    """Deconvolution, BatchNorm, ReLU of a net; zero outside the true extents `size`.
+
+    `reach`: how far values spread at the start, if it is that of an upsampling.
+    """
+    deconv, batch_norm, relu = names
+    encoder = net.encoder
+    batch_statistics = train and not encoder.freeze_batch_norm
+    upsampling = net.decoder_start == "upsampling"
+    start = initializers.upsampling(reach) if upsampling else layers.Deconv.kernel_init
+    x = layers.Deconv(
+        features,
+        kernel_size,
+        pad,
+        param_dtype=encoder.param_dtype,
+        kernel_init=start,
+        name=deconv,
+    )(x, train_bias=not batch_statistics)
+    x = layers.BatchNorm(
+        momentum=encoder.bn_momentum,
+        epsilon=encoder.bn_epsilon,
+        frozen=encoder.freeze_batch_norm,
+        axis_name=encoder.axis_name,
+        param_dtype=encoder.param_dtype,
+        shift=_UPSAMPLING_SHIFT if upsampling else encoder.bn_shift,
+        name=batch_norm,
+    )(x, size, train=train)
+    x = extents.mask(nn.relu(x), size)
+    net.sow("intermediates", relu, x)
+    return x
+
+
+def _check_not_too_small(net, size, what):
+    if any(side < net.smallest_image for side in size):
+        window, least = vgg.FC6_KERNEL, vgg.SMALLEST_VALID
+        raise ValueError(
+            f"DeconvNet: {what} {size[0]}x{size[1]} pixels, but with padding='valid' "
+            f"pool5 of an image below {least}x{least} is smaller than the "
+            f"{window}x{window} window of fc6; resize to 224x224 as published, or use "
+            f"padding='same'."
+        )

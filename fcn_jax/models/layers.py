@@ -118,6 +118,11 @@ class Deconv(nn.Module):
         return x + bias.astype(x.dtype)[None, None, None]
 
 
+def is_batch_norm(layer: str) -> bool:
+    """Whether a layer of that name normalises (bn1_1, debn5_1, fc6-deconv-bn)."""
+    return layer.removeprefix("de").startswith("bn") or layer.endswith("-bn")
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation whose statistics count true pixels only.
 

@@ -21,7 +21,6 @@ from fcn_jax.ops import cropping
 Array = jax.Array
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def max_pool(x: Array, window: int = 2) -> Array:
     """The maximum of every window; its gradient goes to the first maximum.
 
@@ -37,10 +36,9 @@ def max_pool(x: Array, window: int = 2) -> Array:
         TypeError: If `x` is not floating point.
         ValueError: If `x` has not four axes, or the window is not 1 to 16.
     """
-    return _pool(x, window)[0]
+    return _max_pool(x, window)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def max_pool_with_switches(x: Array, window: int = 2) -> tuple[Array, Array]:
     """`max_pool`, and where in its window each maximum was.
 
@@ -57,7 +55,7 @@ def max_pool_with_switches(x: Array, window: int = 2) -> tuple[Array, Array]:
         TypeError: If `x` is not floating point.
         ValueError: If `x` has not four axes, or the window is not 1 to 16.
     """
-    return _pool(x, window)
+    return _max_pool_with_switches(x, window)
 
 
 def max_unpool(
@@ -195,6 +193,16 @@ def _in_windows(x: Array, window: int, fill: float) -> list[Array]:
     return [x[:, :, i, :, j] for i in range(window) for j in range(window)]
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _max_pool(x: Array, window: int) -> Array:
+    return _pool(x, window)[0]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _max_pool_with_switches(x: Array, window: int) -> tuple[Array, Array]:
+    return _pool(x, window)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _unpool(
     x: Array, switches: Array, window: int, output_size: tuple[int, int]
@@ -228,12 +236,12 @@ def _pool_backward(window, residual, g):
     return (_unpool(g, switches, window, shape.shape[1:]),)
 
 
-def _pool_with_switches_forward(x, window):
+def _switches_forward(x, window):
     maxima, residual = _pool_forward(x, window)
     return (maxima, residual[0]), residual
 
 
-def _pool_with_switches_backward(window, residual, g):
+def _switches_backward(window, residual, g):
     return _pool_backward(window, residual, g[0])
 
 
@@ -246,8 +254,8 @@ def _unpool_backward(window, output_size, switches, g):
     return _select(g, switches, window), np.zeros(switches.shape, jax.dtypes.float0)
 
 
-max_pool.defvjp(_pool_forward, _pool_backward)
-max_pool_with_switches.defvjp(_pool_with_switches_forward, _pool_with_switches_backward)
+_max_pool.defvjp(_pool_forward, _pool_backward)
+_max_pool_with_switches.defvjp(_switches_forward, _switches_backward)
 _unpool.defvjp(_unpool_forward, _unpool_backward)
 
 

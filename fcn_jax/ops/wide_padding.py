@@ -1,11 +1,11 @@
-"""The wide margin of Caffe's FCNs, of which a narrow one tells everything.
+"""The padding of 100 pixels of Caffe's FCNs, most of which repeats.
 
 They pad the image by 100 pixels, so that the 7x7 window of fc6 finds room. A few pixels
 away from the image and from the outer edge all of this padding looks alike, and so do
 the maps of it: row by row above and below the image, column by column beside it. So the
 image is padded by a few pixels only, and rows and columns that repeat are put in after
-a pooling. The maps are those of the wide margin, and so are the gradients, for half of
-the pixels in the first stages.
+a pooling. The maps are those of the whole padding, and so are the gradients, for half
+of the pixels in the first stages.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 Array = jax.Array
 
 
-class Widening(NamedTuple):
+class Repeat(NamedTuple):
     """What is put into a map, along each of its four sides.
 
     Attributes:
@@ -28,13 +28,13 @@ class Widening(NamedTuple):
     count: int  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
-def widen(x: Array, sizes: Array | None, widening: Widening) -> Array:
+def expand(x: Array, sizes: Array | None, repeat: Repeat) -> Array:
     """Put in the rows and columns that repeat, on all four sides.
 
     Args:
         x: Maps, [N, h, w, C]; zero outside the true extents.
         sizes: True (height, width) of every example, [N, 2] integer, or None.
-        widening: Depth and count; the row at that depth is to repeat, seen from either
+        repeat: Depth and count; the row at that depth is to repeat, seen from either
             edge.
 
     Returns:
@@ -43,18 +43,18 @@ def widen(x: Array, sizes: Array | None, widening: Widening) -> Array:
     """
     for axis in (1, 2):
         if sizes is None:
-            x = _widen(x, axis, *widening)
+            x = _expand(x, axis, *repeat)
         else:
-            x = _widen_masked(x, axis, sizes[:, axis - 1], *widening)
+            x = _expand_masked(x, axis, sizes[:, axis - 1], *repeat)
     return x
 
 
-def after_widening(sizes: Array | None, widening: Widening) -> Array | None:
+def after_expansion(sizes: Array | None, repeat: Repeat) -> Array | None:
     """Extents after it, [N, 2], or None."""
-    return None if sizes is None else sizes + 2 * widening.count
+    return None if sizes is None else sizes + 2 * repeat.count
 
 
-def _widen(x, axis, depth, count):
+def _expand(x, axis, depth, count):
     length = x.shape[axis]
     parts = (
         _slice(x, axis, 0, depth),
@@ -64,7 +64,7 @@ def _widen(x, axis, depth, count):
     return jnp.concatenate(parts, axis)
 
 
-def _widen_masked(x, axis, sizes, depth, count):
+def _expand_masked(x, axis, sizes, depth, count):
     """The same where the far edge is where `sizes` [N] says."""
     row = _slice(x, axis, depth, depth + 1)
     parts = (

@@ -31,7 +31,7 @@ def test_one_layer_by_hand():
 def test_flops_are_those_that_xla_counts(padding):
     layers = roofline.fcn8s(64, 96, padding=padding, scale=1 / 16, fc_features=256)
     model = fcn_jax.models.create(
-        "fcn8s", width=1 / 16, fc_features=256, padding=padding, full_margin=True
+        "fcn8s", width=1 / 16, fc_features=256, padding=padding, full_padding=True
     )
     image = jax.ShapeDtypeStruct((1, 64, 96, 3), jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image)

@@ -34,7 +34,12 @@ def test_unknown_attribute_of_the_package():
 def test_unknown_option():
     message = (
         r"option 'paddin' of model 'fcn8s' is not known \(did you mean 'padding'\?\); "
-        r"its options are upsampling, skip_scales, dropout_rate, .*full_margin\."
+        r"its options are upsampling, skip_scales, dropout_rate, .*full_padding\."
     )
     with pytest.raises(ValueError, match=message):
         fcn_jax.models.create("fcn8s", paddin="same")
+
+
+def test_an_option_goes_on_under_its_earlier_name():
+    model = fcn_jax.models.create("fcn8s", full_margin=True)
+    assert model.encoder.full_padding

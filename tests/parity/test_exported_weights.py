@@ -104,7 +104,7 @@ def test_what_pytorch_saves_is_loaded(tmp_path, monkeypatch, name, options, stre
     path = tmp_path / "net.pth"
     checkpoint = {"epoch": 3, "model_state_dict": net.state_dict(), "best": 0.5}
     torch.save(checkpoint, path, _use_new_zipfile_serialization=not stream)
-    variables = fcn_jax.load_weights(path, model, say=lambda account: None)
+    variables = fcn_jax.load_weights(path, model, log=lambda account: None)
     expected = net.state_dict()
     found = saving.to_pytorch(variables, model)
     assert found.keys() == {n for n in expected if "num_batches" not in n}
@@ -122,7 +122,7 @@ def test_pytorch_to_a_run_to_pytorch(tmp_path, monkeypatch):
     torch.save(net.state_dict(), tmp_path / "net.pth")
     plain, model = build("fcn8s", {"padding": "same"}, monkeypatch)
     variables = fcn_jax.load_weights(
-        tmp_path / "net.pth", once, say=lambda account: None
+        tmp_path / "net.pth", once, log=lambda account: None
     )
     saving.save_weights(tmp_path / "run", variables, once)
     variables = fcn_jax.load_weights(tmp_path / "run", model)

@@ -1,6 +1,7 @@
 """Encoders: image -> named features."""
 
-from fcn_jax.models.encoders.encoder import Encoder, Features, Layer
+from fcn_jax.models.encoders.encoder import Encoder, Features
+from fcn_jax.models.encoders.layer import Layer
 from fcn_jax.models.encoders.vgg import VGG16
 
 ENCODERS: dict[str, type[Encoder]] = {"vgg16": VGG16}

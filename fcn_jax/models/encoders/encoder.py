@@ -1,92 +1,23 @@
 """What an encoder is: a list of layers, and the module that runs it.
 
-A new backbone says which layers it has (`Encoder.layers`) and, where files of other
-projects are to be read, what these call them (`Encoder.foreign_names`). Offsets between
-maps, true extents and the networks on top of it follow from the list.
+A new backbone lists its layers (`Encoder.layers`) and, where files of other projects
+are to be read, what these call them (`Encoder.foreign_names`). Offsets between maps,
+true extents and the networks on top of it follow from the list.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
+from fcn_jax.models.encoders.layer import Layer, coordinate_maps
 from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
 
 Array = jax.Array
-
-KINDS = ("conv", "pool", "lrn", "concat")
-
-
-@dataclasses.dataclass(frozen=True)
-class Layer:
-    """A line of the layer list.
-
-    Attributes:
-        name: As in the Caffe nets.
-        kind: "conv" (convolution, BatchNorm if `batch_norm` names one, ReLU), "pool"
-            (maximum), "lrn" (local response normalisation) or "concat" (channels of
-            all inputs, one after the other).
-        features: Output channels of a convolution.
-        kernel_size: Side of the window, pixels; of "lrn" the channels of a window.
-        stride: Step of the window, pixels.
-        pad: Zeros (no pixels, where it is a pooling) added on every side.
-        groups: Parts that the channels of a convolution are split into.
-        dilation: Distance between the taps of a convolution, pixels.
-        inputs: Layers that it is computed from; (): the layer before.
-        batch_norm: Name of the BatchNorm after a convolution; "": none.
-        dropout: Name of the dropout after a convolution; "": none.
-        alpha, beta: Of "lrn".
-    """
-
-    name: str
-    kind: str = "conv"
-    features: int = 0
-    kernel_size: int = 1
-    stride: int = 1
-    pad: int = 0
-    groups: int = 1
-    dilation: int = 1
-    inputs: tuple[str, ...] = ()
-    batch_norm: str = ""
-    dropout: str = ""
-    alpha: float = 1e-4
-    beta: float = 0.75
-
-    def __post_init__(self):
-        """Refuse a kind of layer that nothing computes.
-
-        Raises:
-            ValueError: If the kind is unknown.
-        """
-        if self.kind not in KINDS:
-            raise ValueError(
-                f"layer {self.name!r}: kind={self.kind!r} is not known; choose one of "
-                f"{', '.join(KINDS)}."
-            )
-
-    @property
-    def window(self) -> int:
-        """Side of what an output pixel sees of the map before, pixels."""
-        if self.kind in ("lrn", "concat"):
-            return 1
-        return self.dilation * (self.kernel_size - 1) + 1
-
-    def coordinate_map(self) -> cropping.CoordinateMap:
-        """From the pixels of the map before to those of its own."""
-        return cropping.window_map(self.window, self.stride, self.pad)
-
-    def extents(self, sizes: Array | None) -> Array | None:
-        """True (height, width) after it, [N, 2] integer, from those before it."""
-        if self.kind == "conv":
-            return extents.after_convolution(sizes, self.window, self.stride, self.pad)
-        if self.kind == "pool":
-            return extents.after_window(sizes, self.window, self.stride, self.pad)
-        return sizes
 
 
 class Features(NamedTuple):
@@ -151,24 +82,13 @@ class Encoder(nn.Module):
         del convention, layers
         return {}
 
+    def convolutions(self) -> list[str]:
+        """The names of the convolutions, first to last."""
+        return [layer.name for layer in self.layers() if layer.kind == "conv"]
+
     def coordinate_maps(self) -> dict[str, cropping.CoordinateMap]:
         """The map from image coordinates to those of a layer, by layer name."""
-        image = cropping.CoordinateMap(Fraction(1), Fraction(0))
-        maps: dict[str, cropping.CoordinateMap] = {}
-        before = ""
-        for layer in self.layers():
-            paths = [
-                maps[name] if name else image for name in layer.inputs or (before,)
-            ]
-            if any(path != paths[0] for path in paths):
-                raise ValueError(
-                    f"layer {layer.name!r}: its inputs {', '.join(layer.inputs)} lie "
-                    f"differently over the image; maps that are concatenated must have "
-                    f"one stride and one offset."
-                )
-            maps[layer.name] = paths[0].then(layer.coordinate_map())
-            before = layer.name
-        return maps
+        return coordinate_maps(self.layers())
 
     @nn.compact
     def __call__(
@@ -193,7 +113,7 @@ class Encoder(nn.Module):
         maps: dict[str, Array] = {}
         map_sizes: dict[str, Array | None] = {}
         switches: dict[str, Array] = {}
-        x: Any = images if self.dtype is None else images.astype(self.dtype)
+        x = images if self.dtype is None else images.astype(self.dtype)
         x = extents.mask(x, sizes)
         listed = self.layers()
         kept = {name for layer in listed for name in layer.inputs}
@@ -257,23 +177,25 @@ class Encoder(nn.Module):
         return x, sizes
 
     def _pool(
-        self, layer: Layer, x: Any, sizes: Array | None
-    ) -> tuple[Any, Array | None, Array | None]:
+        self, layer: Layer, x: Array, sizes: Array | None
+    ) -> tuple[Array, Array | None, Array | None]:
         """The maxima, their extents, and their switches if these are asked for."""
+        maxima, switches = _max_pool(layer, x, self.return_switches)
         sizes = layer.extents(sizes)
-        side_by_side = layer.stride == layer.kernel_size and not layer.pad
-        if not side_by_side:
-            x = window_pooling.max_pool_windows(
-                x, layer.kernel_size, layer.stride, layer.pad
-            )
-            # Windows that overlap may reach from outside into the true extent.
-            return extents.mask(x, sizes), sizes, None
-        if self.return_switches:
-            maxima, switch = _with_switches(x, layer.kernel_size)
-            return maxima, sizes, switch
-        return pooling.max_pool(x, layer.kernel_size), sizes, None
+        # Windows that overlap may reach from outside into the true extent.
+        return (
+            (maxima if layer.is_tiling else extents.mask(maxima, sizes)),
+            sizes,
+            switches,
+        )
 
 
-def _with_switches(x: Array, window: int) -> tuple[Array, Array]:
-    found: Any = pooling.max_pool_with_switches(x, window)
-    return found
+def _max_pool(
+    layer: Layer, x: Array, with_switches: bool
+) -> tuple[Array, Array | None]:
+    if not layer.is_tiling:
+        window = (layer.kernel_size, layer.stride, layer.pad)
+        return window_pooling.max_pool_windows(x, *window), None
+    if with_switches:
+        return pooling.max_pool_with_switches(x, layer.kernel_size)
+    return pooling.max_pool(x, layer.kernel_size), None

@@ -7,12 +7,12 @@ References:
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 
 from fcn_jax.models import layers
-from fcn_jax.models.encoders.encoder import Encoder, Layer
+from fcn_jax.models.encoders.encoder import Encoder
+from fcn_jax.models.encoders.layer import Layer
 from fcn_jax.ops import wide_padding
 
 Array = jax.Array
@@ -35,10 +35,10 @@ PADDINGS = {"caffe": (100, 0), "same": (1, 3), "valid": (1, 0)}
 # 8*6. Every convolution carries the outer edge and the image a row further; one row
 # that repeats is left between them at each pooling, and pool4 would have none.
 NARROW_PAD = 8
-WIDENINGS = {
-    "pool1": wide_padding.Widening(depth=1, count=6),
-    "pool2": wide_padding.Widening(depth=2, count=8),
-    "pool3": wide_padding.Widening(depth=3, count=6),
+REPEATS = {
+    "pool1": wide_padding.Repeat(depth=1, count=6),
+    "pool2": wide_padding.Repeat(depth=2, count=8),
+    "pool3": wide_padding.Repeat(depth=3, count=6),
 }
 
 
@@ -106,7 +106,7 @@ class VGG16(Encoder):
 
     With padding="caffe" what repeats in the padding around the image is computed once
     (`ops.wide_padding`), and pool1 and pool2 have less of it, unless BatchNorm counts
-    every pixel, switches are asked for, or `full_margin` is set.
+    every pixel, switches are asked for, or `full_padding` is set.
     """
 
     padding: str = "caffe"  # A key of PADDINGS.
@@ -114,7 +114,7 @@ class VGG16(Encoder):
     batch_norm_fc: bool = False  # After fc6 and fc7.
     width: float = 1.0  # Factor on all channels.
     fc_features: int = FC_FEATURES  # Channels of fc6 and fc7 before that factor.
-    full_margin: bool = False  # Maps before pool3 as large as in the Caffe nets.
+    full_padding: bool = False  # Maps before pool3 as large as in the Caffe nets.
 
     def layers(self) -> tuple[Layer, ...]:
         """conv1_1 ... pool5, fc6, fc7, with the padding as it is published."""
@@ -141,23 +141,23 @@ class VGG16(Encoder):
         return {}
 
     @property
-    def _narrow(self) -> bool:
+    def _repeats(self) -> bool:
         """Whether repeated padding is computed once."""
-        wide = self.full_margin or self.batch_norm or self.return_switches
+        wide = self.full_padding or self.batch_norm or self.return_switches
         return self.padding == "caffe" and not wide
 
     def _convolve(self, layer, x, sizes, train, example_ids):
-        if self._narrow and layer.name == "conv1_1":
+        if self._repeats and layer.name == "conv1_1":
             layer = dataclasses.replace(layer, pad=NARROW_PAD)
         return super()._convolve(layer, x, sizes, train, example_ids)
 
     def _pool(
-        self, layer: Layer, x: Any, sizes: Array | None
-    ) -> tuple[Any, Array | None, Array | None]:
+        self, layer: Layer, x: Array, sizes: Array | None
+    ) -> tuple[Array, Array | None, Array | None]:
         x, sizes, switch = super()._pool(layer, x, sizes)
-        if self._narrow and layer.name in WIDENINGS:
-            x = wide_padding.widen(x, sizes, WIDENINGS[layer.name])
-            sizes = wide_padding.after_widening(sizes, WIDENINGS[layer.name])
+        if self._repeats and layer.name in REPEATS:
+            x = wide_padding.expand(x, sizes, REPEATS[layer.name])
+            sizes = wide_padding.after_expansion(sizes, REPEATS[layer.name])
         return x, sizes, switch
 
 

@@ -12,7 +12,7 @@ import pytest
 import fcn_jax
 from fcn_jax.models import encoders, fcn, layers
 from fcn_jax.models.encoders import Encoder, Layer
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import trees
 from fcn_jax.weights import saving
 from tests.support import cases
 from tests.support.encoders import MadeUp
@@ -112,7 +112,7 @@ def test_every_parameter_has_a_gradient(net):
 
         return jax.grad(loss)(params)
 
-    found = checkpoints.flatten(gradient(variables["params"]))
+    found = trees.flatten(gradient(variables["params"]))
     for name, g in found.items():
         if name != "fc/bias":  # BatchNorm takes it away.
             assert np.abs(g).max() > 0, name
@@ -124,7 +124,7 @@ def test_weights_are_written_and_read(net, tmp_path, monkeypatch, name):
     model = fcn_jax.create("fcn32s", 3, encoder="made_up", upsampling="fixed")
     variables = cases.random_variables(model)
     saving.save_weights(tmp_path / name, variables, model)
-    back = fcn_jax.load_weights(tmp_path / name, model, say=lambda text: None)
+    back = fcn_jax.load_weights(tmp_path / name, model, log=lambda text: None)
     for (path, x), y in zip(
         jax.tree.leaves_with_path(variables), jax.tree.leaves(back), strict=True
     ):
@@ -148,7 +148,7 @@ def test_its_own_table_translates_names(net, tmp_path):
 
     safetensors.numpy.save_file(renamed, tmp_path / "theirs.safetensors")
     back = fcn_jax.load_weights(
-        tmp_path / "theirs.safetensors", model, say=lambda text: None
+        tmp_path / "theirs.safetensors", model, log=lambda text: None
     )
     np.testing.assert_array_equal(
         back["params"]["branch_b"]["kernel"], variables["params"]["branch_b"]["kernel"]

@@ -36,33 +36,33 @@ def test_worked_shapes(column):
         name: (1, *shapes[column], CHANNELS[name])
         for name, shapes in WORKED_SHAPES.items()
     }
-    maps = feature_shapes(vgg.VGG16(full_margin=True), IMAGE_SHAPES[column])
+    maps = feature_shapes(vgg.VGG16(full_padding=True), IMAGE_SHAPES[column])
     assert {name: m.shape for name, m in maps.items()} == expected
     maps = feature_shapes(vgg.VGG16(), IMAGE_SHAPES[column])
     for name in ("pool3", "pool4", "pool5", "fc7"):
         assert maps[name].shape == expected[name]
 
 
-def test_the_narrow_margin_and_what_is_put_in_make_100_pixels():
+def test_the_narrow_padding_and_what_is_put_in_make_100_pixels():
     cells = {"pool1": 2, "pool2": 4, "pool3": 8}
-    put_in = sum(cells[name] * w.count for name, w in vgg.WIDENINGS.items())
+    put_in = sum(cells[name] * w.count for name, w in vgg.REPEATS.items())
     assert vgg.NARROW_PAD + put_in == vgg.PADDINGS["caffe"][0] == 100
 
 
 @pytest.mark.parametrize("shape", ((1, 1), (18, 23), (20, 28), (33, 22)))
-def test_the_narrow_margin_gives_the_maps_of_the_wide_one(key, shape):
+def test_the_narrow_padding_gives_the_maps_of_the_wide_one(key, shape):
     """Odd and even maps at every pooling."""
     image = jax.random.normal(key, (1, *shape, 3))
     narrow = vgg.VGG16(width=1 / 32, fc_features=64)
     variables = cases.random_variables(narrow)
     maps = cases.quick_jit(narrow.apply)(variables, image).maps
-    wide = cases.quick_jit(narrow.clone(full_margin=True).apply)(variables, image).maps
+    wide = cases.quick_jit(narrow.clone(full_padding=True).apply)(variables, image).maps
     for name in ("pool3", "pool4", "pool5", "fc7"):
         scale = np.abs(wide[name]).max()
         np.testing.assert_allclose(maps[name], wide[name], atol=1e-6 * scale)
 
 
-def test_the_narrow_margin_gives_the_gradients_of_the_wide_one(key):
+def test_the_narrow_padding_gives_the_gradients_of_the_wide_one(key):
     image = jax.random.normal(key, (1, 9, 14, 3))
     narrow = vgg.VGG16(width=1 / 32, fc_features=64)
     variables = cases.random_variables(narrow)
@@ -75,7 +75,7 @@ def test_the_narrow_margin_gives_the_gradients_of_the_wide_one(key):
         return cases.quick_jit(jax.grad(loss))(variables)["params"]
 
     ours = gradients(narrow)
-    for layer, expected in gradients(narrow.clone(full_margin=True)).items():
+    for layer, expected in gradients(narrow.clone(full_padding=True)).items():
         for name, g in expected.items():
             scale = np.abs(g).max()
             np.testing.assert_allclose(

@@ -1,0 +1,113 @@
+"""A line of an encoder's layer list, and how the maps of a list lie over the image."""
+
+import dataclasses
+from collections.abc import Iterable
+from fractions import Fraction
+
+import jax
+
+from fcn_jax.ops import cropping, extents
+
+Array = jax.Array
+
+KINDS = ("conv", "pool", "lrn", "concat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A line of the layer list.
+
+    Attributes:
+        name: As in the Caffe nets.
+        kind: "conv" (convolution, BatchNorm if `batch_norm` names one, ReLU), "pool"
+            (maximum), "lrn" (local response normalisation) or "concat" (channels of
+            all inputs, one after the other).
+        features: Output channels of a convolution.
+        kernel_size: Side of the window, pixels; of "lrn" the channels of a window.
+        stride: Step of the window, pixels.
+        pad: Zeros (no pixels, where it is a pooling) added on every side.
+        groups: Parts that the channels of a convolution are split into.
+        dilation: Distance between the taps of a convolution, pixels.
+        inputs: Layers that it is computed from; (): the layer before.
+        batch_norm: Name of the BatchNorm after a convolution; "": none.
+        dropout: Name of the dropout after a convolution; "": none.
+        alpha, beta: Of "lrn".
+    """
+
+    name: str
+    kind: str = "conv"
+    features: int = 0
+    kernel_size: int = 1
+    stride: int = 1
+    pad: int = 0
+    groups: int = 1
+    dilation: int = 1
+    inputs: tuple[str, ...] = ()
+    batch_norm: str = ""
+    dropout: str = ""
+    alpha: float = 1e-4
+    beta: float = 0.75
+
+    def __post_init__(self):
+        """Refuse a kind of layer that nothing computes.
+
+        Raises:
+            ValueError: If the kind is unknown.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"layer {self.name!r}: kind={self.kind!r} is not known; choose one of "
+                f"{', '.join(KINDS)}."
+            )
+
+    @property
+    def window(self) -> int:
+        """Side of what an output pixel sees of the map before, pixels."""
+        if self.kind in ("lrn", "concat"):
+            return 1
+        return self.dilation * (self.kernel_size - 1) + 1
+
+    @property
+    def is_tiling(self) -> bool:
+        """Whether its windows lie side by side, without padding."""
+        return self.stride == self.kernel_size and not self.pad
+
+    def coordinate_map(self) -> cropping.CoordinateMap:
+        """From the pixels of the map before to those of its own."""
+        return cropping.window_map(self.window, self.stride, self.pad)
+
+    def extents(self, sizes: Array | None) -> Array | None:
+        """True (height, width) after it, [N, 2] integer, from those before it."""
+        if self.kind == "conv":
+            return extents.after_convolution(sizes, self.window, self.stride, self.pad)
+        if self.kind == "pool":
+            return extents.after_window(sizes, self.window, self.stride, self.pad)
+        return sizes
+
+
+def coordinate_maps(layers: Iterable[Layer]) -> dict[str, cropping.CoordinateMap]:
+    """How the maps of layers lie over the image.
+
+    Args:
+        layers: From the image on, every one after its inputs.
+
+    Returns:
+        The map from image coordinates to those of a layer, by layer name.
+
+    Raises:
+        ValueError: If the inputs of a layer lie differently over the image.
+    """
+    image = cropping.CoordinateMap(Fraction(1), Fraction(0))
+    maps: dict[str, cropping.CoordinateMap] = {}
+    before = ""
+    for layer in layers:
+        paths = [maps[name] if name else image for name in layer.inputs or (before,)]
+        if any(path != paths[0] for path in paths):
+            raise ValueError(
+                f"layer {layer.name!r}: its inputs {', '.join(layer.inputs)} lie "
+                f"differently over the image; maps that are concatenated must have "
+                f"one stride and one offset."
+            )
+        maps[layer.name] = paths[0].then(layer.coordinate_map())
+        before = layer.name
+    return maps
