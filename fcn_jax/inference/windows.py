@@ -21,7 +21,7 @@ MOST_EXTENSION = 3.0  # So that no window reaches further than an image beyond i
 class WholeImage:
     """One window that holds all of the image."""
 
-    def most(self, canvas: tuple[int, int]) -> int:
+    def max_windows(self, canvas: tuple[int, int]) -> int:
         """How many windows an image has at most that fits the canvas."""
         del canvas
         return 1
@@ -51,7 +51,7 @@ class Tiles:
             )
         self.side, self.overlap = side, overlap
 
-    def most(self, canvas: tuple[int, int]) -> int:
+    def max_windows(self, canvas: tuple[int, int]) -> int:
         """How many windows an image has at most that fits the canvas."""
         return len(self._starts(canvas[0])) * len(self._starts(canvas[1]))
 
@@ -74,7 +74,7 @@ class Tiles:
         return np.round(np.linspace(0, length - self.side, count)).astype(int).tolist()
 
 
-class Proposals:
+class ProposalWindows:
     """The best proposals of an image, extended for context.
 
     Args:
@@ -109,7 +109,7 @@ class Proposals:
         self.propose, self.num = propose, num
         self.extension, self.min_side = extension, min_side
 
-    def most(self, canvas: tuple[int, int]) -> int:
+    def max_windows(self, canvas: tuple[int, int]) -> int:
         """How many windows an image has at most."""
         del canvas
         return self.num

@@ -4,14 +4,26 @@ import concurrent.futures
 import multiprocessing
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from fcn_jax import proposals
+from fcn_jax.proposals import opencv
 from fcn_jax.storage import array_cache
+
+Item: TypeAlias = Mapping[str, Any]  # `image` and `id`, as sources give them.
+
+
+class Images(Protocol):
+    """What proposals are computed for; every source is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Item: ...
+
 
 _REVISION = 1  # Counted up when a method changes what it returns.
 
@@ -24,8 +36,8 @@ class ProposalCache:
 
     Args:
         directory: Where the files are.
-        method: See `proposals`.
-        parameters: Further arguments of `proposals`.
+        method: See `propose`.
+        parameters: Further arguments of `propose`.
 
     Raises:
         ValueError: If the method or a parameter is not known.
@@ -35,10 +47,10 @@ class ProposalCache:
         self, directory: str | Path, method: str = "edge_boxes", **parameters: Any
     ):
         own = {"num", "min_side", "seed"}
-        find = proposals.method_named(method, set(parameters) - own)
+        find = proposals.get_method(method, set(parameters) - own)
         defaults = {
             **proposals.defaults(find),
-            **proposals.defaults(proposals.proposals),
+            **proposals.defaults(proposals.propose),
             "method": method,
         }
         self.directory, self.method = Path(directory).expanduser(), method
@@ -53,15 +65,15 @@ class ProposalCache:
             name: Its id.
 
         Returns:
-            As `proposals`.
+            As `propose`.
 
         Raises:
-            ValueError: As `proposals`, naming the image.
+            ValueError: As `propose`, naming the image.
         """
 
         def make():
             try:
-                boxes, scores = proposals.proposals(
+                boxes, scores = proposals.propose(
                     image, self.method, **self._parameters
                 )
             except ValueError as error:
@@ -73,13 +85,13 @@ class ProposalCache:
         found = array_cache.cached(self.directory / f"{readable}-{content}.npz", make)
         return found["boxes"], found["scores"]
 
-    def boxes_of(self, item: dict[str, Any]) -> np.ndarray:
+    def boxes_of(self, item: Item) -> np.ndarray:
         """The boxes of a source's item, int32 [M, 4]."""
         return self(item["image"], item["id"])[0]
 
 
 def precompute(
-    source: Any, cache: ProposalCache, workers: int | None = None
+    source: Images, cache: ProposalCache, workers: int | None = None
 ) -> Iterator[int]:
     """Fill a cache with the proposals of all images of a source.
 
@@ -95,7 +107,7 @@ def precompute(
         ImportError: If the method needs OpenCV and it is not there.
     """
     if cache.method != "sliding_windows":
-        proposals.opencv()
+        opencv.load()
     workers = workers or _num_cores()
     if workers == 1:
         for index in range(len(source)):
@@ -117,18 +129,18 @@ def _num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill(source: Any, cache: ProposalCache, index: int) -> int:
+def _fill(source: Images, cache: ProposalCache, index: int) -> int:
     return len(cache.boxes_of(source[index]))
 
 
-_worker: tuple[Any, ProposalCache]  # In a worker process: what it works on.
+_worker: tuple[Images, ProposalCache]  # In a worker process: what it works on.
 
 
-def _start_worker(source: Any, cache: ProposalCache) -> None:
+def _start_worker(source: Images, cache: ProposalCache) -> None:
     global _worker
     _worker = source, cache
     if cache.method != "sliding_windows":
-        proposals.opencv().setNumThreads(1)  # There is a process a core already.
+        opencv.load().setNumThreads(1)  # There is a process a core already.
 
 
 def _fill_of_worker(index: int) -> int:

@@ -27,13 +27,13 @@ def picture(seed=0, size=(40, 50)):
 @pytest.fixture
 def computed(monkeypatch):
     """The sizes of the images that proposals were computed for."""
-    sizes, compute = [], proposals.proposals
+    sizes, compute = [], proposals.propose
 
     def counted(image, *args, **kwargs):
         sizes.append(image.shape[:2])
         return compute(image, *args, **kwargs)
 
-    monkeypatch.setattr(proposals, "proposals", counted)
+    monkeypatch.setattr(proposals, "propose", counted)
     # Defaults are read off the function.
     counted.__signature__ = inspect.signature(compute)
     return sizes
@@ -47,7 +47,7 @@ def test_the_second_time_is_a_hit(tmp_path, computed):
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
-    expected, _ = proposals.proposals(picture(), "sliding_windows", num=9)
+    expected, _ = proposals.propose(picture(), "sliding_windows", num=9)
     np.testing.assert_array_equal(first[0], expected)
     np.testing.assert_array_equal(
         cache.boxes_of({"image": picture(), "id": "a"}), expected
