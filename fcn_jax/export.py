@@ -9,12 +9,12 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.typing import VariableDict
 from jax import export
 
 import fcn_jax
@@ -27,7 +27,7 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 def stablehlo(
     model: nn.Module,
-    variables: Mapping[str, Any],
+    variables: VariableDict,
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
     dtype: jax.typing.DTypeLike = jnp.uint8,
@@ -71,13 +71,13 @@ def stablehlo(
 def export_network(
     path: str | Path,
     model: nn.Module,
-    variables: Mapping[str, Any],
+    variables: VariableDict,
     *,
     classes: Sequence[str] | Mapping[str, Sequence[str]],
     palette: np.ndarray | Mapping[str, np.ndarray],
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> None:
     """Write a network into one file, whole or not at all.
 

@@ -14,14 +14,18 @@ import dataclasses
 import json
 import os
 import zipfile
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
+import numpy.typing as npt
 from jax import export
 
 FORMAT, VERSION = "fcn_jax network", 1
 METADATA, NETWORK = "metadata.json", "network.jax_export"
+Metadata: TypeAlias = dict[str, Any]  # What metadata.json holds.
+Found: TypeAlias = jax.Array | dict[str, jax.Array]  # By head where several.
 OUTPUTS = ("logits", "labels")
 _INSTALL = "pip install flatbuffers (the extra [export])"
 
@@ -47,16 +51,18 @@ class ExportedNetwork:
     palette: np.ndarray | dict[str, np.ndarray]
     output: str
     smallest_image: int
-    metadata: dict[str, Any]
+    metadata: Metadata
     exported: export.Exported
     channels: int = 3
-    _call: Any = dataclasses.field(init=False, repr=False)
+    _call: Callable[..., Found] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self):
         """Compile once for every shape."""
         object.__setattr__(self, "_call", jax.jit(self.exported.call))
 
-    def __call__(self, images: Any) -> Any:
+    def __call__(
+        self, images: np.ndarray | jax.Array
+    ) -> jax.Array | dict[str, jax.Array]:
         """Score every pixel, or name its class.
 
         Args:
@@ -156,7 +162,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(found)
 
 
-def _described(metadata: dict[str, Any]) -> dict[str, Any]:
+def _described(metadata: Metadata) -> Metadata:
     """The fields of an `ExportedNetwork` that its metadata tell, checked."""
     output, least = metadata["output"], metadata["smallest_image"]
     names, colours = metadata["classes"], metadata["palette"]
@@ -177,7 +183,9 @@ def _described(metadata: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _labels(names: Any, colours: Any) -> tuple[tuple[str, ...], np.ndarray]:
+def _labels(
+    names: Iterable[str], colours: npt.ArrayLike
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and colours of the classes of one head, checked."""
     classes, palette = tuple(names), np.asarray(colours, np.uint8)
     if palette.shape != (len(classes), 3):

@@ -6,7 +6,7 @@ The only file that knows about `jax.pmap`. A step written per replica (see
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -18,15 +18,18 @@ else:
     Device = jax.Device
 
 AXIS = "batch"
+T = TypeVar("T")
+# A step of all devices: arrays in and out have a leading axis of devices.
+Step: TypeAlias = jax.stages.Wrapped
 
 
 def data_parallel(
-    step: Callable[..., Any],
+    step: Callable[..., object],
     devices: Sequence[Device],
     *,
     donate: Sequence[int] = (),
-    **settings: Any,
-) -> Any:
+    **settings: object,
+) -> Step:
     """A per-replica step as a function over all `devices`.
 
     Args:
@@ -47,7 +50,7 @@ def data_parallel(
     )
 
 
-def replicate(tree: Any, devices: Sequence[Device]) -> Any:
+def replicate(tree: T, devices: Sequence[Device]) -> T:
     """One copy of every array on each device: [...] -> [len(devices), ...].
 
     The copies go straight from the host to their devices; no device ever holds more
@@ -64,7 +67,7 @@ def replicate(tree: Any, devices: Sequence[Device]) -> Any:
     return jax.tree.map(copy, tree)
 
 
-def unreplicate(tree: Any) -> Any:
+def unreplicate(tree: T) -> T:
     """The first device's copy of every array, as NumPy arrays that own their memory.
 
     The copies stay valid when the originals are donated to a step.

@@ -19,7 +19,7 @@ from fcn_jax.commands import export as command
 from fcn_jax.config import build
 from fcn_jax.data import label_sets
 from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 from tests.support import cases
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
@@ -293,8 +293,8 @@ def run(tmp_path_factory):
     model = build.make_model(config)
     variables = cases.random_variables(model)
     store = checkpoints.CheckpointStore(workdir / "checkpoints")
-    state = types.SimpleNamespace(step=5, opt_state={}, **variables)
-    store.save(state, metadata=command.workdirs.checkpoint_metadata(config))
+    arrays = trees.of_variables(variables, step=5)
+    store.save(arrays, metadata=command.workdirs.checkpoint_metadata(config))
     store.close()
     return folder, workdir, model, variables
 

@@ -7,7 +7,6 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -132,7 +131,7 @@ def parse_numbers(name: str, text: str) -> tuple[float, ...]:
     return numbers
 
 
-def run_reporting_errors(work: Callable[[], Any]) -> None:
+def run_reporting_errors(work: Callable[[], object]) -> None:
     """Do `work`; an error a user can mend is one message, not a traceback.
 
     Set FCN_JAX_TRACEBACK=1 to see where it came from.

@@ -13,7 +13,6 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from fcn_jax import crf, runtime
 from fcn_jax.commands import command_line
+from fcn_jax.crf.parameters import Numbers
 from fcn_jax.data.contracts import heads_of
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import trained
@@ -82,9 +82,9 @@ def run_flags(values: flags.FlagValues) -> None:
 def search(
     run: Evaluation,
     grid: Mapping[str, Sequence[float]],
-    start: Mapping[str, Any],
+    start: Numbers,
     num_images: int,
-) -> list[dict[str, Any]]:
+) -> list[Numbers]:
     """Mean IU of every combination, the best first.
 
     Args:

@@ -1,20 +1,22 @@
 """From a config to the network, preprocessing, optimiser and loss of a run."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
+import ml_collections
 import optax
 
 from fcn_jax import crf, models
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
+from fcn_jax.storage.trees import Tree
 from fcn_jax.training import optim, schedules
 from fcn_jax.training.losses import CrossEntropy, Loss, LossOptions
 
 
-def make_model(config: Config, axis_name: str | None = None) -> Any:
+def make_model(config: Config, axis_name: str | None = None) -> Model:
     """The network; `axis_name` is that of the devices that train it together."""
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
@@ -31,12 +33,26 @@ def make_model(config: Config, axis_name: str | None = None) -> Any:
     network = models.create(name, num_classes, axis_name=axis_name, **options)
     if not crf_parameters:
         return network
+    check_one_head(config, "config.model.crf")
     layer = crf.CRF(
         num_classes,
         capacity=config.crf.capacity or None,
         **crf.get_parameters(crf_parameters),
     )
     return crf.WithCRF(network, layer, make_preprocessing(config))
+
+
+def check_one_head(config: Config, asking: str) -> None:
+    """Refuse what is not defined for networks with several heads.
+
+    Raises:
+        ValueError: If the network has several; `asking` names what wants one.
+    """
+    if isinstance(config.model.num_classes, Mapping | ml_collections.ConfigDict):
+        raise ValueError(
+            f"{asking} is for networks with one head; this one scores "
+            f"{', '.join(config.model.num_classes)}: leave it out."
+        )
 
 
 def make_preprocessing(config: Config) -> Preprocessing:
@@ -49,7 +65,7 @@ def make_preprocessing(config: Config) -> Preprocessing:
     return PREPROCESSING[config.preprocessing]
 
 
-def make_optimizer(config: Config, params: Any) -> optax.GradientTransformation:
+def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation:
     """The optimiser with its schedule and per-layer multipliers."""
     settings = config.optim
     schedule = schedules.make_schedule(

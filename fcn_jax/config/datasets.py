@@ -2,17 +2,18 @@
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import ml_collections
 
 from fcn_jax import data
 from fcn_jax.config.types import Config
 from fcn_jax.data import checks, contracts, loader, objects
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Source
 from fcn_jax.proposals.cache import ProposalCache
 
 
-def open_source(config: Config, which: str) -> Any:
+def open_source(config: Config, which: str) -> Source:
     """The source of `which`, "train" or "eval", checked against num_classes.
 
     That of "train" holds crops where config.data.objects asks for them.
@@ -23,7 +24,7 @@ def open_source(config: Config, which: str) -> Any:
     return _crops(config, source) if config.data.objects.stage else source
 
 
-def open_split(config: Config, split: str, name: str = "") -> Any:
+def open_split(config: Config, split: str, name: str = "") -> Source:
     """A split of the config's data set, or of another; whole images.
 
     Checked against num_classes.
@@ -57,7 +58,7 @@ def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
     )
 
 
-def _crops(config: Config, source: Any) -> Any:
+def _crops(config: Config, source: Source) -> Source:
     """The examples of a stage of DeconvNet."""
     settings, crop = config.data.objects, config.data.crop
     if settings.stage not in ("objects", "proposals"):
@@ -95,7 +96,7 @@ def _crops(config: Config, source: Any) -> Any:
     )
 
 
-def describe_source(source: Any) -> str:
+def describe_source(source: Source) -> str:
     """A line on what was opened, and how its masks are stored where that may vary."""
     stored = getattr(source, "mask_format", None)
     classes = " and ".join(
@@ -108,8 +109,8 @@ def describe_source(source: Any) -> str:
 
 
 def train_batches(
-    config: Config, source: Any, start_step: int
-) -> Generator[dict[str, Any], None, None]:
+    config: Config, source: Source, start_step: int
+) -> Generator[Batch, None, None]:
     """The training batches from update `start_step` on."""
     settings = config.data
     return loader.train_batches(

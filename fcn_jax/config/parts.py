@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Generator, Sequence
-from typing import Any
 
 import optax
 
@@ -10,11 +9,13 @@ from fcn_jax import parallel
 from fcn_jax.config import build, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.data import contracts
+from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Source
 from fcn_jax.inference.predictor import Predictor
-from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.storage.trees import Tree
 from fcn_jax.training.losses import Loss
 
 
@@ -34,16 +35,16 @@ class RunParts:
     config: Config
     train_source: Source
     eval_source: Source
-    model: Network
+    model: Model
     preprocessing: Preprocessing
     predictor: Predictor
     loss: Loss
 
-    def optimizer(self, params: Any) -> optax.GradientTransformation:
+    def optimizer(self, params: Tree) -> optax.GradientTransformation:
         """The optimiser of these parameters."""
         return build.make_optimizer(self.config, params)
 
-    def train_batches(self, first: int) -> Generator[dict[str, Any], None, None]:
+    def train_batches(self, first: int) -> Generator[Batch, None, None]:
         """The training batches from update `first` on."""
         return datasets.train_batches(self.config, self.train_source, first)
 

@@ -5,14 +5,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import datasets
+from fcn_jax.config import build, datasets
 from fcn_jax.config.types import Config
+from fcn_jax.data import loader
 from fcn_jax.inference import instance_wise, whole_image, windows
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.preprocessing import Preprocessing
@@ -40,7 +40,8 @@ def make_predictor(
         The predictor; it takes the variables of `model`.
 
     Raises:
-        ValueError: If the method is unknown, or scales are asked for with windows.
+        ValueError: If the method is unknown, or scales or several heads are asked for
+            with windows.
     """
     settings = config.inference
     if settings.method not in METHODS:
@@ -63,6 +64,7 @@ def make_predictor(
             f"method {settings.method!r} have one size: leave them out, or set "
             f"config.inference.method=whole."
         )
+    build.check_one_head(config, f"config.inference.method={settings.method!r}")
     scores = functools.partial(
         instance_wise.scores,
         model=model,
@@ -75,7 +77,7 @@ def make_predictor(
     return Predictor(scores, windows=make_windows(config))
 
 
-def make_windows(config: Config) -> Any:
+def make_windows(config: Config) -> loader.Windows:
     """Which windows of an image `config.inference` looks at; see `windows`."""
     settings, of_training = config.inference, config.data.objects
     if settings.method == "window":
@@ -88,14 +90,14 @@ def make_windows(config: Config) -> Any:
 
         def propose(image, name):
             del name
-            return proposals.proposals(
+            return proposals.propose(
                 image,
                 of_training.proposal_method,
                 num=of_training.num_proposals,
                 **of_training.proposal_options.to_dict(),
             )
 
-    return windows.Proposals(
+    return windows.ProposalWindows(
         propose,
         num=settings.num_proposals,
         extension=of_training.extension,
@@ -107,13 +109,17 @@ def with_crf(predictor: Predictor, config: Config) -> Predictor:
     """A predictor whose probabilities go through the dense CRF of `config.crf`.
 
     Raises:
-        ValueError: If its parameters are neither published ones nor a JSON file.
+        ValueError: If its parameters are neither published ones nor a JSON file, or
+            the network has several heads.
     """
+    build.check_one_head(config, "config.crf.parameters")
     parameters = crf.get_parameters(config.crf.parameters)
 
     def scores(variables, batch):
+        log_probs = predictor.log_probs(variables, batch)
+        assert not isinstance(log_probs, Mapping)
         return crf.mean_field(
-            -predictor.log_probs(variables, batch),
+            -log_probs,
             batch["image"],
             sizes=batch.get("sizes"),
             capacity=config.crf.capacity or None,

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from fcn_jax.config import build
 from fcn_jax.config.types import Config
 from fcn_jax.storage import files
+from fcn_jax.storage.files import JsonObject
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
 # the end: they may differ when a run goes on. So may all of config.inference and of
@@ -46,7 +46,7 @@ def config_of_run(workdir: str | Path) -> Config:
     return Config(json.loads(path.read_text("utf-8")))
 
 
-def checkpoint_metadata(config: Config) -> dict[str, Any]:
+def checkpoint_metadata(config: Config) -> JsonObject:
     """What a checkpoint says of its making: the config and the preprocessing."""
     return {
         "config": json.loads(config.to_json()),
@@ -82,8 +82,8 @@ def check_workdir(config: Config, workdir: Path) -> None:
 
 
 def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
+    old: Mapping[str, object], new: Mapping[str, object], prefix: str = ""
+) -> Iterator[tuple[str, object, object]]:
     for name in sorted({*old, *new}):
         a, b = old.get(name), new.get(name)
         if isinstance(a, Mapping) and isinstance(b, Mapping):

@@ -5,11 +5,15 @@ References:
     arXiv:1502.03240.
 """
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from fcn_jax.crf import dense
+from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import CAFFE, Preprocessing, deprocess
 
 Array = jax.Array
@@ -95,12 +99,12 @@ class WithCRF(nn.Module):
     from a run of the network alone, name by name.
     """
 
-    network: nn.Module
+    network: Network
     crf: CRF
     preprocessing: Preprocessing = CAFFE  # What the images have been through.
 
     @property
-    def num_classes(self) -> int:
+    def num_classes(self) -> int | Mapping[str, int]:
         """Classes that are scored."""
         return self.network.num_classes
 
@@ -128,3 +132,6 @@ class WithCRF(nn.Module):
         """Score every pixel; arguments, result and errors are the network's."""
         logits = self.network(images, sizes, train=train, example_ids=example_ids)
         return self.crf(logits, deprocess(images, self.preprocessing), sizes)
+
+
+Model: TypeAlias = Network | WithCRF  # What is trained, loaded and asked.

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import jax
 
 Number: TypeAlias = float | jax.Array
+Numbers: TypeAlias = dict[str, Any]  # Keyword arguments of `CRFParameters`.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +38,7 @@ class CRFParameters:
     normalization: str = "symmetric"
 
 
-# Keyword arguments of `CRFParameters`, and so of `mean_field`.
-PARAMETERS: dict[str, dict[str, Any]] = {
+PARAMETERS: dict[str, Numbers] = {
     # lucasb-eyer/pydensecrf, README and examples.
     "pydensecrf": {
         "smooth_xy": 3.0,
@@ -82,7 +82,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def get_parameters(name: str) -> dict[str, Any]:
+def get_parameters(name: str) -> Numbers:
     """Parameters by the name of who published them, or from the JSON file of a search.
 
     Args:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 # Of training: `image` [B, H, W, channels], `labels` uint8 [B, H, W] (by head where
 # there are several), `sizes` int32 [B, 2], `index` int32 [B]. Of evaluation, too: `id`
 # (list of str), `example_valid` bool [B], and what is wanted at other scales and in
 # windows.
 Batch: TypeAlias = Mapping[str, Any]
+MutableBatch: TypeAlias = dict[str, Any]
 
 # Entries that only the host needs; the rest goes to the devices.
 HOST_KEYS = ("id", "index", "example_valid")
@@ -20,7 +22,7 @@ def scaled_key(name: str, scale: float) -> str:
     return f"{name}@{scale:g}"
 
 
-def for_devices(batch: Batch) -> dict[str, Any]:
+def for_devices(batch: Batch) -> MutableBatch:
     """The entries of a batch that networks see."""
     return {name: x for name, x in batch.items() if name not in HOST_KEYS}
 
@@ -30,8 +32,8 @@ def empty(
     canvas: tuple[int, int],
     channels: int = 3,
     scales: Sequence[float] = (1.0,),
-    dtype: Any = np.uint8,
-) -> dict[str, Any]:
+    dtype: npt.DTypeLike = np.uint8,
+) -> MutableBatch:
     """A batch of black images of which none is valid yet, without labels.
 
     Args:
@@ -45,7 +47,7 @@ def empty(
         `image`, `sizes`, `index` (-1), `example_valid` (False), `id`, and `image` and
         `sizes` at the other scales.
     """
-    found: dict[str, Any] = {
+    found: MutableBatch = {
         "image": np.zeros((batch_size, *canvas, channels), dtype),
         "sizes": np.ones((batch_size, 2), np.int32),
         "index": np.full(batch_size, -1, np.int32),

@@ -5,7 +5,6 @@ class.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -103,7 +102,7 @@ def check_item(
         check_labels(found, num_classes[head], ignored, f"{where}, {head}")
 
 
-def _heads(found: Any) -> str:
+def _heads(found: int | Mapping[str, int]) -> str:
     """The heads of labels or numbers, for a message."""
     return f"of {', '.join(found)}" if isinstance(found, Mapping) else "of one head"
 

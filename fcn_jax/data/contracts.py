@@ -139,7 +139,7 @@ def ignore_labels(source: Source) -> int | dict[str, int]:
 
 
 def map_labels(
-    change: Callable[..., np.ndarray], labels: Labels, *others: Any
+    change: Callable[..., np.ndarray], labels: Labels, *others: object
 ) -> np.ndarray | dict[str, np.ndarray]:
     """Change labels, those of each head for itself.
 

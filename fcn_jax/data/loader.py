@@ -6,26 +6,24 @@ threads or on where a run began, so that the step number is all a resumed run ne
 
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import grain
 import numpy as np
 
 from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
-from fcn_jax.data.batch import scaled_key
+from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.data.contracts import Item, Source
 from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "eval_batches", "train_batches"]
 
-Batch = dict[str, Any]
-
 
 class Windows(Protocol):
     """Which boxes of an image are wanted; see `fcn_jax.inference.windows`."""
 
-    def most(self, canvas: tuple[int, int]) -> int:
+    def max_windows(self, canvas: tuple[int, int]) -> int:
         """How many an image has at most that fits the canvas."""
         ...
 
@@ -177,7 +175,7 @@ def eval_batches(
 
 
 def _iterate(
-    dataset: Any, batch_size: int, num_threads: int
+    dataset: grain.MapDataset[Batch], batch_size: int, num_threads: int
 ) -> Generator[Batch, None, None]:
     """The batches in their order, made ahead by threads; closing it ends these."""
     ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
@@ -198,7 +196,7 @@ def _check_share(batch_size: int, process_index: int, process_count: int) -> Non
 
 
 def _training_canvas(
-    source: Any, augmentation: Augmentation, canvas: tuple[int, int] | None
+    source: Source, augmentation: Augmentation, canvas: tuple[int, int] | None
 ) -> tuple[int, int]:
     """The canvas, large enough for every image at the largest scale."""
     factor = augmentation.scale[1] if augmentation.scale else 1.0
@@ -267,7 +265,9 @@ def _eval_batch(
         ignore_label,
     )
     if windows is not None:
-        batch["boxes"] = np.zeros((batch_size, windows.most(canvas), 4), np.int32)
+        batch["boxes"] = np.zeros(
+            (batch_size, windows.max_windows(canvas), 4), np.int32
+        )
         batch["num_boxes"] = np.zeros(batch_size, np.int32)
     for row, (place, item) in enumerate(zip(rows, items, strict=True)):
         where = _where(source, item["id"])

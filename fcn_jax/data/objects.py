@@ -14,13 +14,13 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
 
 from fcn_jax.data import boxes, checks, transforms
-from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.contracts import Item, OneHead, Source, heads_of
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.storage import array_cache
 
@@ -28,7 +28,7 @@ BACKGROUND = 0
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
-def object_map(item: dict[str, Any], ignore_label: int = IGNORE_LABEL) -> np.ndarray:
+def object_map(item: Item, ignore_label: int = IGNORE_LABEL) -> np.ndarray:
     """Which object every pixel belongs to.
 
     Args:
@@ -57,7 +57,7 @@ def object_map(item: dict[str, Any], ignore_label: int = IGNORE_LABEL) -> np.nda
 
 
 def find_objects(
-    item: dict[str, Any],
+    item: Item,
     classes: tuple[str, ...],
     where: str,
     *,
@@ -209,7 +209,7 @@ class _Crops(OneHead, abc.ABC):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
+    def __getitem__(self, place: int) -> Item:
         if not 0 <= place < len(self):
             raise IndexError(
                 f"{self.name} {self.split}: no example {place}; there are "
@@ -261,7 +261,7 @@ class ObjectCrops(_Crops):
 
     def __init__(
         self,
-        base: Any,
+        base: Source,
         *,
         extension: float = 1.2,
         size: int = 250,
@@ -325,8 +325,8 @@ class ProposalCrops(_Crops):
 
     def __init__(
         self,
-        base: Any,
-        boxes_of: Callable[[dict[str, Any]], np.ndarray],
+        base: Source,
+        boxes_of: Callable[[Item], np.ndarray],
         *,
         min_iou: float = 0.5,
         extension: float = 1.2,
@@ -373,10 +373,11 @@ class ProposalCrops(_Crops):
         return item["labels"]
 
 
-def _content(base: Any) -> list[Any]:
+def _content(base: Source) -> list[object]:
     """What tells a source from others, without reading all of it."""
+    void = heads_of(base)[0].ignore_label
     parts = [base.name, base.split, len(base), base.image_sizes()]
     for number in sorted({0, len(base) // 2, len(base) - 1}):
         item = base[number]
-        parts += [item["id"], item["labels"], object_map(item, base.ignore_label)]
+        parts += [item["id"], item["labels"], object_map(item, void)]
     return parts

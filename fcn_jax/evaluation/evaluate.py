@@ -5,19 +5,22 @@ And the pass before it that a network with BatchNorm may ask for.
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.typing import VariableDict
 
 from fcn_jax import parallel
 from fcn_jax.data import batch as batches_of
 from fcn_jax.data import contracts, loader
-from fcn_jax.data.contracts import Source
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Labels, Source
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.evaluation import metrics
-from fcn_jax.inference.predictor import Predictor
+from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models.network import Outputs
 
 Array = jax.Array
 # By head where there are several.
@@ -27,18 +30,18 @@ Matrices: TypeAlias = np.ndarray | dict[str, np.ndarray]
 NOT_A_CLASS = 255  # Predicted where scores are not finite.
 
 # Called with a batch and its predicted classes, uint8 [B, H, W] (by head likewise).
-OnBatch: TypeAlias = Callable[[Mapping[str, Any], Any], None]
+OnBatch: TypeAlias = Callable[[Batch, Labels], None]
 
 
 def eval_step(
-    variables: Mapping[str, Any],
-    confusion: Any,
-    batch: Mapping[str, Any],
+    variables: Variables,
+    confusion: Counts,
+    batch: Batch,
     *,
-    scores: Callable[[Any, Mapping[str, Any]], Any],
-    num_classes: Any,
+    scores: Callable[..., Outputs],
+    num_classes: int | Mapping[str, int],
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
-) -> tuple[Any, Any]:
+) -> tuple[Counts, Outputs]:
     """Predict a batch and add it to this device's confusion matrix.
 
     Args:
@@ -59,13 +62,14 @@ def eval_step(
     found = scores(variables, batch)
     if not isinstance(found, Mapping):
         return _count(confusion, found, batch["labels"], num_classes, ignore_label)
-    counts, pred = {}, {}
+    assert isinstance(confusion, Mapping)
+    assert isinstance(num_classes, Mapping)
+    counts: dict[str, metrics.Confusion] = {}
+    pred: dict[str, Array] = {}
     for head, of_head in found.items():
-        ignored = (
-            ignore_label[head] if isinstance(ignore_label, Mapping) else (ignore_label)
-        )
+        void = ignore_label[head] if isinstance(ignore_label, Mapping) else ignore_label
         counts[head], pred[head] = _count(
-            confusion[head], of_head, batch["labels"][head], num_classes[head], ignored
+            confusion[head], of_head, batch["labels"][head], num_classes[head], void
         )
     return counts, pred
 
@@ -81,9 +85,9 @@ def _count(confusion, scores, labels, num_classes, ignore_label):
 
 
 def evaluate(
-    step: Callable[..., Any],
-    variables: Any,
-    batches: Iterable[Mapping[str, Any]],
+    step: parallel.Step,
+    variables: Variables,
+    batches: Iterable[Batch],
     devices: Sequence[parallel.Device],
     num_classes: int | Mapping[str, int],
     on_batch: OnBatch | None = None,
@@ -140,9 +144,7 @@ def _joined(pred):
     return pred.reshape(-1, *pred.shape[2:])
 
 
-def to_devices(
-    batch: Mapping[str, Any], devices: Sequence[parallel.Device]
-) -> dict[str, jax.Array]:
+def to_devices(batch: Batch, devices: Sequence[parallel.Device]) -> dict[str, Outputs]:
     """The entries of a batch that networks see, split between devices."""
     return parallel.shard_batch(batches_of.for_devices(batch), devices)
 
@@ -187,7 +189,7 @@ class Evaluator:
             ignore_label=contracts.ignore_labels(source),
         )
 
-    def batches(self) -> Iterable[Mapping[str, Any]]:
+    def batches(self) -> Iterable[Batch]:
         """Every image of the source once, as the predictor wants to see it."""
         return loader.eval_batches(
             self.source,
@@ -197,7 +199,9 @@ class Evaluator:
             windows=self.predictor.windows,
         )
 
-    def score(self, variables: Any, on_batch: OnBatch | None = None) -> dict[str, Any]:
+    def score(
+        self, variables: Variables, on_batch: OnBatch | None = None
+    ) -> metrics.Scores:
         """The scores of a network with these variables.
 
         Args:
@@ -225,12 +229,12 @@ class Evaluator:
 
 
 def recompute_batch_stats(
-    step: Callable[..., Any],
-    variables: Any,
-    batches: Iterable[Mapping[str, Any]],
+    step: parallel.Step,
+    variables: VariableDict,
+    batches: Iterable[Batch],
     devices: Sequence[parallel.Device],
     count: int,
-) -> Any:
+) -> VariableDict:
     """Variables whose running averages are the mean over the statistics of batches.
 
     As in the release of DeconvNet, variances are averaged too, without that of the

@@ -10,7 +10,7 @@ References:
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ from flax import struct
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 Array = jax.Array
+# What `scores` returns; JSON can hold it.
+Scores: TypeAlias = dict[str, Any]
 
 HEADLINE_METRICS = (
     "pixel_accuracy",
@@ -137,9 +139,7 @@ class Confusion(struct.PyTreeNode):
         return (high << 32) + np.asarray(self.low).astype(np.int64)
 
 
-def scores(
-    confusion: np.ndarray, class_names: Sequence[str] | None = None
-) -> dict[str, Any]:
+def scores(confusion: np.ndarray, class_names: Sequence[str] | None = None) -> Scores:
     """All scores that follow from a confusion matrix, as fractions.
 
     A class without true pixels has no accuracy; it has an IU, of 0, only where it was
@@ -192,7 +192,7 @@ def scores(
 
 def scores_of_heads(
     confusions: Mapping[str, np.ndarray], class_names: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+) -> Scores:
     """The scores of several heads, and their means over the heads.
 
     Args:
@@ -205,7 +205,7 @@ def scores_of_heads(
         head, and `num_pixels`, the sum.
     """
     found = {head: scores(x, class_names[head]) for head, x in confusions.items()}
-    together: dict[str, Any] = {}
+    together: Scores = {}
     for name in HEADLINE_METRICS:
         defined = [x[name] for x in found.values() if x[name] is not None]
         together[name] = float(np.mean(defined)) if defined else None
@@ -220,7 +220,7 @@ def scores_of_heads(
     return together | {"heads": found}
 
 
-def format_table(values: Mapping[str, Any]) -> str:
+def format_table(values: Scores) -> str:
     """What `scores` returned as text: a line a class, then the four metrics.
 
     Of several heads, a table for each.

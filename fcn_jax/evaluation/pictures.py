@@ -1,69 +1,89 @@
 """Pictures of predictions, written batch by batch."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
 from fcn_jax import viz
 from fcn_jax.data import contracts
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Head, Labels, Source
 
 
 class Pictures:
-    """Writes what each batch looks like, and keeps a few images for a sheet."""
+    """Writes what each batch looks like, and keeps a few images for a sheet.
 
-    def __init__(self, out, source, labels, overlays, sheet_rows):
+    Args:
+        out: Where to: labels/ID.png, overlays/ID.png, contact_sheet.png; of several
+            heads labels/HEAD/ID.png, overlays/HEAD/ID.png, contact_sheet_HEAD.png.
+        source: What is evaluated.
+        labels: Whether to write predicted labels, as palette PNGs.
+        overlays: Whether to write them laid over the images.
+        sheet_rows: Images of the sheet.
+    """
+
+    def __init__(
+        self, out: Path, source: Source, labels: bool, overlays: bool, sheet_rows: int
+    ):
         self.out, self.heads = out, contracts.heads_of(source)
-        self.head = self.heads[0]
         self.labels, self.overlays = labels, overlays
         # Spread over the split, so that the sheet shows more than its first scene.
         stride = max(1, len(source) // max(1, sheet_rows))
         self.chosen = set(range(0, stride * sheet_rows, stride))
-        self.rows = {}
+        # By index and head: name, image, labels, prediction.
+        self.rows: dict[int, dict[str, tuple]] = {}
 
-    def __call__(self, batch, pred):
-        """Write the pictures of one batch; of several heads, those of the first."""
-        labels_of = contracts.first_labels(batch["labels"])
-        first = contracts.first_labels(pred)
+    def __call__(self, batch: Batch, pred: Labels) -> None:
+        """Write the pictures of one batch; see `evaluate.OnBatch`."""
         for row in np.flatnonzero(batch["example_valid"]):
-            h, w = batch["sizes"][row]
-            name, index = batch["id"][row], int(batch["index"][row])
-            image = contracts.to_rgb(batch["image"][row, :h, :w])
-            labels = labels_of[row, :h, :w]
-            predicted = first[row, :h, :w]
-            palette = self.head.palette
-            if self.labels:
-                self._save_labels(name, pred, row, (h, w))
-            if self.overlays:
-                overlay = viz.overlay(image, predicted, palette=palette)
-                viz.save_image(self.out / "overlays" / f"{name}.png", overlay)
-            if index in self.chosen:
-                self.rows[index] = (name, image, labels, predicted)
+            for head in self.heads:
+                truth, found = (
+                    x[head.name] if isinstance(x, Mapping) else x
+                    for x in (batch["labels"], pred)
+                )
+                self._write(batch, row, head, truth[row], found[row])
 
-    def _save_labels(self, name, pred, row, size):
-        """The predicted labels of an image; of several heads, a folder for each."""
-        height, width = size
-        for head in self.heads:
-            of_head = pred[head.name] if head.name else pred
+    def _write(self, batch, row, head, truth, found):
+        h, w = batch["sizes"][row]
+        name, index = batch["id"][row], int(batch["index"][row])
+        image = contracts.to_rgb(batch["image"][row, :h, :w])
+        truth, found = truth[:h, :w], found[:h, :w]
+        if self.labels:
             path = self.out / "labels" / head.name / f"{name}.png"
-            viz.save_label_png(path, of_head[row, :height, :width], head.palette)
+            viz.save_label_png(path, found, head.palette)
+        if self.overlays:
+            path = self.out / "overlays" / head.name / f"{name}.png"
+            viz.save_image(path, viz.overlay(image, found, palette=head.palette))
+        if index in self.chosen:
+            by_head = self.rows.setdefault(index, {})
+            by_head[head.name] = (name, image, truth, found)
 
-    def write_sheet(self, before=None):
+    def write_sheet(self, before: "Pictures | None" = None) -> None:
         """The contact sheet: image, truth, prediction and errors, an image a row.
 
         Args:
             before: Pictures of the same images before the CRF; their predictions are
                 then shown too.
         """
-        rows = [self.rows[index] for index in sorted(self.rows)]
+        for head in self.heads:
+            self._write_sheet(head, before)
+
+    def _write_sheet(self, head: Head, before: "Pictures | None") -> None:
+        rows = [self.rows[index][head.name] for index in sorted(self.rows)]
         titles = ("prediction",)
         if before is not None:
             titles = ("before the CRF", "after it")
             rows = [
-                (*row[:3], before.rows[index][3], row[3])
+                (*row[:3], before.rows[index][head.name][3], row[3])
                 for index, row in zip(sorted(self.rows), rows, strict=True)
             ]
         sheet = viz.contact_sheet(
             rows,
-            classes=self.head.classes,
-            palette=self.head.palette,
+            classes=head.classes,
+            palette=head.palette,
+            ignore_label=head.ignore_label,
             titles=titles,
         )
-        viz.save_image(self.out / "contact_sheet.png", sheet)
+        name = f"contact_sheet_{head.name}" if head.name else "contact_sheet"
+        viz.save_image(self.out / f"{name}.png", sheet)

@@ -7,24 +7,28 @@ References:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from flax.typing import VariableDict
+
+from fcn_jax.data.batch import Batch
+from fcn_jax.models.network import Outputs
 
 Array = jax.Array
-Scores = Callable[[Any, Mapping[str, Array]], Array]
+Scores: TypeAlias = Callable[..., Outputs]
 
 COMBINATIONS = ("mean_prob", "product_score")
 
 
 def log_probs(
-    variables: Sequence[Any],
-    batch: Mapping[str, Array],
+    variables: Sequence[VariableDict],
+    batch: Batch,
     *,
     members: Sequence[Scores],
     combine: str = "mean_prob",
-) -> Array:
+) -> Outputs:
     """Class log-probabilities of an ensemble.
 
     Args:
@@ -38,11 +42,11 @@ def log_probs(
             below 0 counts as 0 there; where all do, all classes are equal.
 
     Returns:
-        [N, H, W, C] float32.
+        [N, H, W, C] float32; by head where the members have several.
 
     Raises:
         ValueError: If `combine` is unknown, there are not as many variables as
-            members, or the members score different classes.
+            members, or the members score different classes or heads.
     """
     if combine not in COMBINATIONS:
         raise ValueError(
@@ -57,6 +61,18 @@ def log_probs(
     scores = [
         member(own, batch) for member, own in zip(members, variables, strict=True)
     ]
+    heads = [sorted(x) if isinstance(x, Mapping) else [] for x in scores]
+    if heads[1:] != heads[:-1]:
+        raise ValueError(
+            f"the members of an ensemble score the heads "
+            f"{' and '.join(', '.join(x) or 'of one labelling' for x in heads)}; "
+            f"combine networks that were trained on the same heads."
+        )
+    return jax.tree.map(lambda *of_members: _joined(of_members, combine), *scores)
+
+
+def _joined(scores: Sequence[Array], combine: str) -> Array:
+    """The log-probabilities of one head."""
     counts = [score.shape[-1] for score in scores]
     if len(set(counts)) > 1:
         raise ValueError(

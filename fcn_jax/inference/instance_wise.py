@@ -10,13 +10,14 @@ References:
 """
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.typing import VariableDict
 
+from fcn_jax.data.batch import Batch
 from fcn_jax.ops import boxes as box_ops
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
@@ -28,8 +29,8 @@ SIDE = 224  # Of the windows as the network sees them, pixels.
 
 
 def scores(
-    variables: Mapping[str, Any],
-    batch: Mapping[str, Array],
+    variables: VariableDict,
+    batch: Batch,
     *,
     model: nn.Module,
     preprocessing: Preprocessing = CAFFE,
@@ -94,9 +95,7 @@ def scores(
     return jax.lax.map(lambda each: of_image(*each), (image, boxes, num_boxes))
 
 
-def log_probs(
-    variables: Mapping[str, Any], batch: Mapping[str, Array], **settings: Any
-) -> Array:
+def log_probs(variables: VariableDict, batch: Batch, **settings: Any) -> Array:
     """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes."""
     return jax.nn.log_softmax(scores(variables, batch, **settings))
 

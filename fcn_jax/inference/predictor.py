@@ -2,13 +2,19 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import jax
+from flax.typing import VariableDict
 
+from fcn_jax.data.batch import Batch
 from fcn_jax.data.loader import Windows
 from fcn_jax.inference import ensembles
+from fcn_jax.models.network import Outputs
+
+# What `model.apply` takes; of an ensemble those of every member.
+Variables: TypeAlias = VariableDict | Sequence[VariableDict]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +28,15 @@ class Predictor:
         windows: Boxes of every image that batches hold; None: none.
     """
 
-    scores: Callable[[Any, Mapping[str, Any]], Any]
+    scores: Callable[..., Outputs]
     scales: tuple[float, ...] = (1.0,)
     windows: Windows | None = None
 
-    def log_probs(self, variables: Any, batch: Mapping[str, Any]) -> Any:
+    def log_probs(self, variables: Variables, batch: Batch) -> Outputs:
         """Class log-probabilities, [N, H, W, C] float32, by head likewise."""
         return jax.tree.map(jax.nn.log_softmax, self.scores(variables, batch))
 
-    def probs(self, variables: Any, batch: Mapping[str, Any]) -> Any:
+    def probs(self, variables: Variables, batch: Batch) -> Outputs:
         """Class probabilities, [N, H, W, C] float32, by head likewise."""
         return jax.tree.map(jax.nn.softmax, self.scores(variables, batch))
 

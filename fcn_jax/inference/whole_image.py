@@ -1,14 +1,15 @@
 """From whole images to class scores: at one or more scales, mirrored."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.typing import VariableDict
 
-from fcn_jax.data.batch import scaled_key
+from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.inference import ensembles
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -17,8 +18,8 @@ Array = jax.Array
 
 
 def scores(
-    variables: Mapping[str, Any],
-    batch: Mapping[str, Array],
+    variables: VariableDict,
+    batch: Batch,
     *,
     model: nn.Module,
     preprocessing: Preprocessing = CAFFE,
@@ -88,8 +89,6 @@ def _resize(sizes, new_sizes, shape, logits):
     return resizing.resize(logits, sizes, new_sizes, shape)
 
 
-def log_probs(
-    variables: Mapping[str, Any], batch: Mapping[str, Array], **settings: Any
-) -> Array:
+def log_probs(variables: VariableDict, batch: Batch, **settings: Any) -> Array:
     """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes."""
     return jax.tree.map(jax.nn.log_softmax, scores(variables, batch, **settings))

@@ -1,7 +1,7 @@
 """Networks: image -> class scores of every pixel, and nothing else."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fcn_jax import messages
@@ -96,7 +96,7 @@ def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:
     return [name for name in _option_names(encoder) if name not in cls.encoder_fixed]
 
 
-def options_of(model: Network) -> dict[str, Any]:
+def options_of(model: Network) -> dict[str, object]:
     """The options by which `create` makes a network again, its name apart.
 
     Args:
@@ -122,6 +122,6 @@ def _option_names(cls: type) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if f.name not in _RESERVED]
 
 
-def _suggestion(word: str, known: Any) -> str:
+def _suggestion(word: str, known: Iterable[str]) -> str:
     found = messages.suggestion(word, known)
     return f" ({found})" if found else ""

@@ -6,7 +6,7 @@ References:
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -54,13 +54,13 @@ class DeconvNet(Network):
         Noh et al. 2015, arXiv:1505.04366.
     """
 
-    encoder_fixed: ClassVar[Mapping[str, Any]] = {
+    encoder_fixed: ClassVar[Mapping[str, object]] = {
         "batch_norm": True,
         "batch_norm_fc": True,
         "return_switches": True,
         "full_padding": False,
     }
-    encoder_defaults: ClassVar[Mapping[str, Any]] = {
+    encoder_defaults: ClassVar[Mapping[str, object]] = {
         "padding": "valid",
         "dropout_rate": 0.0,  # The published net has none.
         "bn_epsilon": 1e-9,

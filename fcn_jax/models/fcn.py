@@ -8,7 +8,7 @@ References:
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -40,7 +40,7 @@ class FCN(Network):
         Long et al. 2015, arXiv:1411.4038.
     """
 
-    encoder_fixed: ClassVar[Mapping[str, Any]] = {
+    encoder_fixed: ClassVar[Mapping[str, object]] = {
         "return_switches": False,
         "bn_shift": 0.0,
     }

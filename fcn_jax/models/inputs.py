@@ -1,8 +1,8 @@
 """What every network asks of its arguments."""
 
 from collections.abc import Mapping
-from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -11,7 +11,7 @@ from fcn_jax.ops import extents
 Array = jax.Array
 
 
-def example_image(model: Any, least: int = 1) -> Array:
+def example_image(model: nn.Module, least: int = 1) -> Array:
     """A black image, [1, side, side, channels] float32, to initialise a network with.
 
     Args:

@@ -1,7 +1,7 @@
 """What every network is: an encoder that is handed in, and what scores its features."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -10,6 +10,8 @@ from fcn_jax.models import inputs
 from fcn_jax.models.encoders import Encoder
 
 Array = jax.Array
+# Logits [N, H, W, C], or what is made of them; by head where there are several.
+Outputs: TypeAlias = Array | Mapping[str, Array]
 
 
 class Network(nn.Module):
@@ -21,8 +23,8 @@ class Network(nn.Module):
 
     # Options of the encoder that this network sets itself, and others that it starts
     # with other values; only those that the encoder has.
-    encoder_fixed: ClassVar[Mapping[str, Any]] = {}
-    encoder_defaults: ClassVar[Mapping[str, Any]] = {}
+    encoder_fixed: ClassVar[Mapping[str, object]] = {}
+    encoder_defaults: ClassVar[Mapping[str, object]] = {}
 
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there

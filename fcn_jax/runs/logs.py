@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
 
 from fcn_jax.storage import files
+from fcn_jax.storage.files import JsonObject
 
 
 class RunLog:
@@ -31,7 +31,7 @@ class RunLog:
             str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=30
         )
 
-    def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+    def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line, and its numbers as TensorBoard scalars `kind/name`.
 
         Args:
@@ -56,7 +56,7 @@ class RunLog:
         self._events.close()
 
 
-def read(path: str | Path) -> list[dict[str, Any]]:
+def read(path: str | Path) -> list[JsonObject]:
     """The lines of a log, in order; a line that was cut off is left out."""
     path = Path(path)
     if not path.exists():

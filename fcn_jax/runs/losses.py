@@ -1,8 +1,8 @@
 """The losses of the steps since the last log line."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import jax
 import numpy as np
 
 from fcn_jax.storage.checkpoints import CheckpointStore
@@ -18,9 +18,9 @@ class RecentLosses:
     def __init__(self, losses: Sequence[float] = ()):
         self.losses = list(losses)
         self.grad_norm = float("nan")
-        self._pending: list[tuple[int, Mapping[str, Any]]] = []
+        self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
 
-    def add(self, step: int, values: Mapping[str, Any]) -> None:
+    def add(self, step: int, values: Mapping[str, jax.Array]) -> None:
         """Take the metrics of a step; they are read at the next `collect`."""
         self._pending.append((step, values))
 

@@ -1,27 +1,35 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
+from flax.typing import VariableDict
 
 from fcn_jax import parallel, training
 from fcn_jax.config import build, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import transforms
-from fcn_jax.evaluation import evaluate
+from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
-from fcn_jax.inference.predictor import Predictor
-from fcn_jax.models.network import Network
+from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.storage import checkpoints, trees
+
+# An image [H, W, channels], images of one size [N, H, W, channels], or of any sizes.
+Images: TypeAlias = np.ndarray | Sequence[np.ndarray]
+# What is found for an image or a stack of images; by head where there are several.
+Prediction: TypeAlias = np.ndarray | dict[str, np.ndarray]
+Asked: TypeAlias = Callable[[VariableDict, batches.Batch], Outputs]
 
 
 class TrainedNet:
@@ -46,7 +54,7 @@ class TrainedNet:
     ):
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
-        self.model: Network = build.make_model(config)
+        self.model: Model = build.make_model(config)
         self.checkpoint = self._read_checkpoint(step)
         self.preprocessing = Preprocessing.from_dict(
             self.checkpoint.metadata["preprocessing"]
@@ -56,7 +64,7 @@ class TrainedNet:
             trees.into_variables(self.checkpoint.arrays, template), self.devices
         )
         if config.batch_stats_batches:
-            self.replicated = self._recompute_batch_stats()
+            self.replicated = _recompute_batch_stats(self)
 
     def _read_checkpoint(self, step: int | None) -> checkpoints.Checkpoint:
         store = checkpoints.CheckpointStore(self.workdir / "checkpoints")
@@ -68,25 +76,8 @@ class TrainedNet:
             )
         return found
 
-    def _recompute_batch_stats(self) -> Any:
-        config = self.config
-        count = config.batch_stats_batches
-        step = parallel.data_parallel(
-            training.batch_statistics,
-            self.devices,
-            model=self.model,
-            preprocessing=self.preprocessing,
-            axis_name=parallel.AXIS,
-        )
-        source = datasets.open_source(config, "train")
-        print(f"taking the statistics of BatchNorm over {count} training batches")
-        batches = datasets.train_batches(config, source, start_step=0)
-        return evaluate.recompute_batch_stats(
-            step, self.replicated, batches, self.devices, count
-        )
-
     @functools.cached_property
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> VariableDict:
         """What `model.apply` takes."""
         return jax.tree.map(lambda x: x[0], self.replicated)
 
@@ -109,18 +100,18 @@ class TrainedNet:
         return found
 
     @functools.cached_property
-    def _probs(self) -> Any:
+    def _probs(self) -> Asked:
         return jax.jit(self._own_predictor.probs)
 
     @functools.cached_property
-    def _labels(self) -> Any:
+    def _labels(self) -> Asked:
         def labels(variables, batch):
             scores = self._own_predictor.scores(variables, batch)
             return jax.tree.map(lambda x: x.argmax(-1).astype(np.uint8), scores)
 
         return jax.jit(labels)
 
-    def predict(self, images: Any) -> Any:
+    def predict(self, images: Images) -> Prediction | list[Prediction]:
         """The class of every pixel.
 
         Args:
@@ -137,7 +128,7 @@ class TrainedNet:
         """
         return self._ask(self._labels, images)
 
-    def predict_probs(self, images: Any) -> Any:
+    def predict_probs(self, images: Images) -> Prediction | list[Prediction]:
         """The probability of every class at every pixel.
 
         Args:
@@ -152,7 +143,7 @@ class TrainedNet:
         """
         return self._ask(self._probs, images)
 
-    def _ask(self, function: Any, images: Any) -> Any:
+    def _ask(self, function: Asked, images: Images) -> Prediction | list[Prediction]:
         channels = self.preprocessing.num_channels
         one, alike = _kind(images, channels)
         found = [
@@ -163,44 +154,68 @@ class TrainedNet:
             return found[0]
         return jax.tree.map(lambda *x: np.stack(x), *found) if alike else found
 
-    def _ask_about(self, function: Any, image: np.ndarray) -> Any:
-        """One image, padded to a multiple of `_BUCKET` so that few sizes compile."""
-        predictor = self._own_predictor
+    def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
-        least = self.model.smallest_image
-        rounded = [max(least, -(-n // _BUCKET) * _BUCKET) for n in (height, width)]
-        canvas = (rounded[0], rounded[1])
-        batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
-        batch["image"][0, :height, :width] = image
-        batch["sizes"][0] = height, width
-        for scale in predictor.scales:
-            if scale != 1:
-                h, w = transforms.scaled_size((height, width), scale)
-                resized = transforms.resize_image(image, (h, w))
-                batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
-                batch[batches.scaled_key("sizes", scale)][0] = h, w
-        if predictor.windows is not None:
-            boxes = predictor.windows(image, "image")
-            most = max(len(boxes), predictor.windows.most(canvas))
-            batch["boxes"] = np.zeros((1, most, 4), np.int32)
-            batch["boxes"][0, : len(boxes)] = boxes
-            batch["num_boxes"] = np.array([len(boxes)], np.int32)
+        batch = _padded_batch(image, self._own_predictor, self.model.smallest_image)
         found = function(self.variables, batches.for_devices(batch))
         return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
+
+
+def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
+    """The variables, on all devices, with statistics of BatchNorm taken anew."""
+    config, count = net.config, net.config.batch_stats_batches
+    step = parallel.data_parallel(
+        training.batch_statistics,
+        net.devices,
+        model=net.model,
+        preprocessing=net.preprocessing,
+        axis_name=parallel.AXIS,
+    )
+    source = datasets.open_source(config, "train")
+    print(f"taking the statistics of BatchNorm over {count} training batches")
+    batches = datasets.train_batches(config, source, start_step=0)
+    return evaluate.recompute_batch_stats(
+        step, net.replicated, batches, net.devices, count
+    )
 
 
 _BUCKET = 32  # Pixels; sides of the canvases that `predict` pads images to.
 
 
-def _kind(images: Any, channels: int) -> tuple[bool, bool]:
+def _padded_batch(
+    image: np.ndarray, predictor: Predictor, least: int
+) -> batches.MutableBatch:
+    """A batch of one image, padded to a multiple of `_BUCKET`: few sizes compile."""
+    height, width = image.shape[:2]
+    rounded = [max(least, -(-n // _BUCKET) * _BUCKET) for n in (height, width)]
+    canvas = (rounded[0], rounded[1])
+    batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
+    batch["image"][0, :height, :width] = image
+    batch["sizes"][0] = height, width
+    for scale in predictor.scales:
+        if scale != 1:
+            h, w = transforms.scaled_size((height, width), scale)
+            resized = transforms.resize_image(image, (h, w))
+            batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
+            batch[batches.scaled_key("sizes", scale)][0] = h, w
+    if predictor.windows is not None:
+        boxes = predictor.windows(image, "image")
+        most = max(len(boxes), predictor.windows.max_windows(canvas))
+        batch["boxes"] = np.zeros((1, most, 4), np.int32)
+        batch["boxes"][0, : len(boxes)] = boxes
+        batch["num_boxes"] = np.array([len(boxes)], np.int32)
+    return batch
+
+
+def _kind(images: Images, channels: int) -> tuple[bool, bool]:
     """Whether images are one image, and whether all are known to have one size.
 
     Raises:
         TypeError: If one is not uint8.
         ValueError: If one is not [H, W, channels].
     """
-    array = images if hasattr(images, "ndim") else None
-    one = array is not None and array.ndim == 3
+    stacked = not isinstance(images, Sequence)
+    one = stacked and images.ndim == 3
     for image in [images] if one else images:
         shape, dtype = np.shape(image), np.asarray(image).dtype
         if len(shape) != 3 or shape[2] != channels or 0 in shape:
@@ -214,7 +229,7 @@ def _kind(images: Any, channels: int) -> tuple[bool, bool]:
                 f"predict: an image is {dtype}; expected uint8 RGB in [0, 255], which "
                 f"the network preprocesses itself."
             )
-    return one, array is not None
+    return one, stacked
 
 
 def load(
@@ -291,7 +306,7 @@ class Evaluation:
         on_batch: OnBatch | None = None,
         members: Sequence[TrainedNet] | None = None,
         crf: bool = True,
-    ) -> dict[str, Any]:
+    ) -> metrics.Scores:
         """The scores of the split.
 
         Args:
@@ -342,7 +357,7 @@ class Evaluation:
         members: Sequence[TrainedNet] | None = None,
         scales: Sequence[float] | None = None,
         flip: bool = False,
-    ) -> tuple[Predictor, Any]:
+    ) -> tuple[Predictor, Variables]:
         """How networks are asked together, and their variables."""
         members = members or self.members
         asked = [member.predictor(scales, flip) for member in members]

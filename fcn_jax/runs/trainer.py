@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from fcn_jax import parallel, training, viz, weights
 from fcn_jax.config import datasets
@@ -17,12 +17,15 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import metrics
 from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import logs
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -64,30 +67,6 @@ class Trainer:
         self.progress = Progress(config.num_steps, step, config.batch_size)
         self.terminated = False
 
-    def compile(self, batch: Mapping[str, Any]) -> Any:
-        """The compiled training step; says what it costs before it is first run."""
-        config, parts = self.config, self.parts
-        step = parallel.data_parallel(
-            training.train_step,
-            self.devices,
-            donate=(0,),
-            model=parts.model,
-            optimizer=self.optimizer,
-            seed=config.seed,
-            loss=parts.loss,
-            preprocessing=parts.preprocessing,
-            frozen=tuple(config.optim.frozen),
-            accumulate=config.accumulate,
-            axis_name=parallel.AXIS,
-        )
-        start = time.perf_counter()
-        compiled = step.lower(self.state, batch).compile()
-        self.progress.write(
-            f"{describe_cost(compiled)}; "
-            f"compiled in {time.perf_counter() - start:.1f} s"
-        )
-        return compiled
-
     def run(self) -> None:
         """All steps that are left."""
         config = self.config
@@ -101,7 +80,7 @@ class Trainer:
             batch = self._to_devices(next(batches))
             if compiled is None:
                 self.progress.write(table)
-                compiled = self.compile(batch)
+                compiled = _compile(self, batch)
                 self.progress.skip_clock()
             else:
                 self.progress.waiting(time.perf_counter() - start)
@@ -129,7 +108,7 @@ class Trainer:
             self.progress.write(f"terminated: step {step} is saved; run again to go on")
             sys.exit(_TERMINATED)
 
-    def _to_devices(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+    def _to_devices(self, batch: Batch) -> Batch:
         sent = {name: batch[name] for name in ("image", "labels")}
         if not self.config.data.crop:
             sent["sizes"] = batch["sizes"]
@@ -158,9 +137,11 @@ class Trainer:
         seconds = time.perf_counter() - start
         shown = {name: scores[name] for name in metrics.HEADLINE_METRICS}
         self.log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
-        palette = contracts.heads_of(source)[0].palette
+        head = contracts.heads_of(source)[0]
         for number, row in enumerate(drawn.rows):
-            sheet = viz.prediction_row(*row, palette=palette)
+            sheet = viz.prediction_row(
+                *row, palette=head.palette, ignore_label=head.ignore_label
+            )
             self.log.picture(f"prediction/{number}", step, sheet)
         mean_iu = scores["mean_iu"]
         if mean_iu is not None and (
@@ -197,6 +178,30 @@ class Trainer:
         self.progress.close()
 
 
+def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
+    """The compiled training step; says what it costs before it is first run."""
+    config, parts = trainer.config, trainer.parts
+    step = parallel.data_parallel(
+        training.train_step,
+        trainer.devices,
+        donate=(0,),
+        model=parts.model,
+        optimizer=trainer.optimizer,
+        seed=config.seed,
+        loss=parts.loss,
+        preprocessing=parts.preprocessing,
+        frozen=tuple(config.optim.frozen),
+        accumulate=config.accumulate,
+        axis_name=parallel.AXIS,
+    )
+    start = time.perf_counter()
+    compiled = step.lower(trainer.state, batch).compile()
+    trainer.progress.write(
+        f"{describe_cost(compiled)}; compiled in {time.perf_counter() - start:.1f} s"
+    )
+    return compiled
+
+
 class _Drawn:
     """The first images that an evaluation sees, with what was predicted for them."""
 
@@ -204,7 +209,7 @@ class _Drawn:
         self.count = count
         self.rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def __call__(self, batch: Mapping[str, Any], pred: Any) -> None:
+    def __call__(self, batch: Batch, pred: Labels) -> None:
         labels = contracts.first_labels(batch["labels"])
         pred = contracts.first_labels(pred)
         for row in np.flatnonzero(batch["example_valid"]):
@@ -217,7 +222,7 @@ class _Drawn:
 
 def _initial_state(
     parts: RunParts, store: checkpoints.CheckpointStore, workdir: Path
-) -> tuple[training.TrainState, Any, dict[str, Any]]:
+) -> tuple[training.TrainState, optax.GradientTransformation, JsonObject]:
     """The state to go on from, its optimiser, and what the run remembers beside it."""
     config = parts.config
     variables = training.init_variables(parts.model, config.seed)
@@ -241,11 +246,12 @@ def _initial_state(
     return state, optimizer, memory
 
 
-def describe_cost(compiled: Any) -> str:
+def describe_cost(compiled: jax.stages.Compiled) -> str:
     """FLOPs and memory of a compiled step, as its compiler counts them."""
     cost = compiled.cost_analysis() or {}
     cost = cost[0] if isinstance(cost, list) else cost
     memory = compiled.memory_analysis()
+    assert memory is not None  # Every backend of ours counts it.
     peak = (
         memory.argument_size_in_bytes
         + memory.output_size_in_bytes
@@ -261,7 +267,7 @@ def describe_cost(compiled: Any) -> str:
 def write_result(
     workdir: Path,
     num_steps: int,
-    best: Mapping[str, Any] | None,
+    best: Mapping[str, float] | None,
     store: checkpoints.CheckpointStore,
 ) -> None:
     """Draw the curves of a run that is done, and write result.json.

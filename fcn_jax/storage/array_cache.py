@@ -14,7 +14,7 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 
-def digest(*parts: Any) -> str:
+def digest(*parts: object) -> str:
     """16 hexadecimal digits that differ where the parts do.
 
     Args:

@@ -12,7 +12,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,11 +24,10 @@ from orbax.checkpoint.checkpoint_managers import (
 )
 
 from fcn_jax.storage import trees
+from fcn_jax.storage.files import JsonObject
 
 # What is added to the metadata of a checkpoint.
 _HASH, _SCORE = "sha256", "mean_iu"
-# What JSON holds; values are checked by those who read them.
-Metadata: TypeAlias = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Checkpoint:
 
     step: int
     arrays: trees.NestedArrays
-    metadata: Metadata
+    metadata: JsonObject
 
 
 class CheckpointStore:
@@ -166,12 +165,9 @@ class CheckpointStore:
         steps = self.steps()
         if not steps:
             return None
-        return self.read(max(steps, key=lambda step: (self._mean_iu(step), step)))
-
-    def _mean_iu(self, step: int) -> float:
-        path = self.directory / str(step) / "metadata" / "metadata"
-        score = json.loads(path.read_text())[_SCORE] if path.is_file() else None
-        return -1.0 if score is None else score
+        return self.read(
+            max(steps, key=lambda step: (_mean_iu(self.directory, step), step))
+        )
 
     def read(self, step: int) -> Checkpoint:
         """Read one checkpoint as NumPy arrays, on any number of devices.
@@ -185,22 +181,7 @@ class CheckpointStore:
                 f"no checkpoint of step {step} in {self.directory}; there are "
                 f"{self.steps() or 'none'}."
             )
-        try:
-            arrays, metadata = _read(self.directory / str(step))
-            expected, _ = metadata.pop(_HASH), metadata.pop(_SCORE)
-        except Exception as error:
-            raise ValueError(
-                f"checkpoint {step} in {self.directory} cannot be read "
-                f"({type(error).__name__}: {_first_line(error)}): it is torn or "
-                f"corrupt."
-            ) from error
-        found = trees.content_hash(arrays)
-        if found != expected:
-            raise ValueError(
-                f"checkpoint {step} in {self.directory} is corrupt: its arrays hash to "
-                f"{found[:16]}..., {expected[:16]}... was recorded when it was saved."
-            )
-        return Checkpoint(step, arrays, metadata)
+        return _read_checked(self.directory, step)
 
     def _set_aside(self, step: int) -> Path:
         aside = self.directory.with_name(self.directory.name + "_damaged")
@@ -231,7 +212,26 @@ def _open_manager(directory: Path, keep: int) -> ocp.CheckpointManager:
     )
 
 
-def _read(path: Path) -> tuple[trees.NestedArrays, Metadata]:
+def _read_checked(directory: Path, step: int) -> Checkpoint:
+    try:
+        arrays, metadata = _read(directory / str(step))
+        expected, _ = metadata.pop(_HASH), metadata.pop(_SCORE)
+    except Exception as error:
+        raise ValueError(
+            f"checkpoint {step} in {directory} cannot be read "
+            f"({type(error).__name__}: {_first_line(error)}): it is torn or "
+            f"corrupt."
+        ) from error
+    found = trees.content_hash(arrays)
+    if found != expected:
+        raise ValueError(
+            f"checkpoint {step} in {directory} is corrupt: its arrays hash to "
+            f"{found[:16]}..., {expected[:16]}... was recorded when it was saved."
+        )
+    return Checkpoint(step, arrays, metadata)
+
+
+def _read(path: Path) -> tuple[trees.NestedArrays, JsonObject]:
     """A checkpoint as it stands on disk, its hash not yet compared."""
     handler = ocp.PyTreeCheckpointHandler()
     state: Any = path / "state"  # Orbax has a type of its own.
@@ -240,6 +240,12 @@ def _read(path: Path) -> tuple[trees.NestedArrays, Metadata]:
     )
     arrays = handler.restore(state, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
     return arrays, json.loads((path / "metadata" / "metadata").read_text())
+
+
+def _mean_iu(directory: Path, step: int) -> float:
+    path = directory / str(step) / "metadata" / "metadata"
+    score = json.loads(path.read_text())[_SCORE] if path.is_file() else None
+    return -1.0 if score is None else score
 
 
 def _save_failed(directory: Path, step: int | str, error: Exception) -> OSError:

@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]  # Those who read a value know its type.
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -27,7 +29,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Write JSON whole or not at all."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 

@@ -37,7 +37,7 @@ class State(Protocol):
         ...
 
     @property
-    def opt_state(self) -> Tree:
+    def opt_state(self) -> object:
         """State of the optimiser."""
         ...
 
@@ -65,7 +65,7 @@ def flatten(tree: object) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in leaves(tree).items()}
 
 
-def nested(flat: Mapping[str, object]) -> dict[str, Any]:
+def nested(flat: Mapping[str, object]) -> NestedArrays:
     """Values as nested dicts, by the parts of their names; undoes `leaves` of dicts."""
     tree: dict = {}
     for name, value in flat.items():

@@ -6,16 +6,16 @@ References:
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
+from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
+from fcn_jax.models.network import Outputs
 
 Array = jax.Array
-# What a network gives: [N, H, W, C], by head where there are several.
-Outputs: TypeAlias = Array | Mapping[str, Array]
 
 REDUCTIONS = ("sum", "mean")
 
@@ -65,7 +65,7 @@ class Loss(Protocol):
         ...
 
     def __call__(
-        self, outputs: Outputs, batch: Mapping[str, Any], keys: Array
+        self, outputs: Outputs, batch: Batch, keys: Array
     ) -> Sequence[PixelLoss]:
         """The parts of the loss, which are reduced one by one and then added.
 
@@ -90,7 +90,7 @@ class CrossEntropy:
         return self.options.reduction
 
     def __call__(
-        self, outputs: Outputs, batch: Mapping[str, Any], keys: Array
+        self, outputs: Outputs, batch: Batch, keys: Array
     ) -> tuple[PixelLoss, ...]:
         """See `Loss`."""
         labels = batch["labels"]
@@ -119,7 +119,7 @@ class CrossEntropy:
         )
 
 
-def _of_head(value: Any, head: str) -> Any:
+def _of_head(value, head):
     """A value of one head, or the one that all heads have."""
     return value[head] if isinstance(value, Mapping) else value
 

@@ -6,13 +6,14 @@ References:
 
 import fnmatch
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from fcn_jax.models import layers
+from fcn_jax.storage.trees import Tree
 from fcn_jax.training import schedules
 from fcn_jax.training.schedules import Schedule
 
@@ -22,7 +23,7 @@ class CaffeSgdState(NamedTuple):
 
     # Updates done, int32.
     count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
-    velocity: Any  # The last update of every parameter, learning rate included; a
+    velocity: Tree  # The last update of every parameter, learning rate included; a
     # scalar 0 for the parameters that do not learn.
 
 
@@ -30,8 +31,8 @@ def caffe_sgd(
     learning_rate: float | Schedule,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
-    lr_multipliers: Any = None,
-    decay_multipliers: Any = None,
+    lr_multipliers: Tree | None = None,
+    decay_multipliers: Tree | None = None,
 ) -> optax.GradientTransformation:
     """SGD with momentum exactly as Caffe updates.
 
@@ -84,7 +85,7 @@ def caffe_sgd(
         )
         return CaffeSgdState(jnp.zeros((), jnp.int32), velocity)
 
-    def update(grads: Any, state: Any, params: Any = None) -> Any:
+    def update(grads, state, params=None):
         if params is None:
             raise ValueError(
                 "caffe_sgd: update needs the parameters, for their decay; call "
@@ -115,13 +116,13 @@ def caffe_sgd(
 
 
 def multipliers(
-    params: Any,
+    params: Tree,
     *,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
     bn_decay: float = 0.0,
     frozen: Sequence[str] = (),
-) -> tuple[Any, Any]:
+) -> tuple[Tree, Tree]:
     """Learning-rate and decay multipliers of every parameter, as in the Caffe nets.
 
     Weights have 1 and 1, biases of convolutions `bias_lr` and `bias_decay`; scale and
@@ -155,7 +156,7 @@ def multipliers(
     return lr, jax.tree.map(lambda pair: pair[1], pairs, **leaf)
 
 
-def learns(params: Any, frozen: Sequence[str] = ()) -> Any:
+def learns(params: Tree, frozen: Sequence[str] = ()) -> Tree:
     """Which parameters learn.
 
     Args:
@@ -183,7 +184,7 @@ def learns(params: Any, frozen: Sequence[str] = ()) -> Any:
     return jax.tree_util.tree_map_with_path(choose, params)
 
 
-def gradient_norm(grads: Any, frozen: Sequence[str] = ()) -> jax.Array:
+def gradient_norm(grads: Tree, frozen: Sequence[str] = ()) -> jax.Array:
     """L2 norm of the gradient of all that learns.
 
     Args:
@@ -209,7 +210,7 @@ OPTIMIZERS = ("adamw", "sgd")
 def make_optimizer(
     name: str,
     schedule: Schedule,
-    params: Any,
+    params: Tree,
     *,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
@@ -279,5 +280,5 @@ def make_optimizer(
     return optax.chain(*parts)
 
 
-def _with_paths(tree: Any) -> list[tuple[tuple, Any]]:
+def _with_paths(tree):
     return jax.tree_util.tree_flatten_with_path(tree)[0]

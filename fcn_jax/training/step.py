@@ -5,8 +5,7 @@ and reaches the other devices only through `axis_name` (None: there are no other
 `fcn_jax.parallel` wraps it; nothing else knows how many devices there are.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +13,18 @@ import numpy as np
 import optax
 from flax import linen as nn
 from flax import struct
+from flax.typing import Collection, VariableDict
 
+from fcn_jax.data.batch import Batch
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import trees
+from fcn_jax.storage.trees import Tree
 from fcn_jax.training import losses, optim
 from fcn_jax.training.losses import CrossEntropy, Loss
 
 Array = jax.Array
-Batch = Mapping[str, Array]
 
 
 class TrainState(struct.PyTreeNode):
@@ -37,19 +38,19 @@ class TrainState(struct.PyTreeNode):
     """
 
     step: Array
-    params: Any
-    batch_stats: Any
-    opt_state: Any
+    params: Collection
+    batch_stats: Collection
+    opt_state: optax.OptState
 
     @property
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> VariableDict:
         """What `model.apply` takes."""
         if not self.batch_stats:
             return {"params": self.params}
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
+def init_variables(model: nn.Module, seed: int) -> VariableDict:
     """Fresh variables of a model, the same for the same seed on any machine size."""
     image = inputs.example_image(model, least=32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
@@ -57,7 +58,7 @@ def init_variables(model: nn.Module, seed: int) -> dict[str, Any]:
 
 
 def create_state(
-    variables: Mapping[str, Any], optimizer: optax.GradientTransformation
+    variables: VariableDict, optimizer: optax.GradientTransformation
 ) -> TrainState:
     """The state before the first step: `variables` and a fresh optimiser state."""
     params = variables["params"]
@@ -144,7 +145,7 @@ def train_step(
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     new_state = TrainState(
         step=state.step + 1,
-        params=optax.apply_updates(state.params, updates),
+        params=cast("Collection", optax.apply_updates(state.params, updates)),
         batch_stats=batch_stats,
         opt_state=opt_state,
     )
@@ -193,13 +194,13 @@ def _accumulated(micro_step, state, batch, accumulate):
 
 
 def batch_statistics(
-    variables: Mapping[str, Any],
+    variables: VariableDict,
     batch: Batch,
     *,
     model: nn.Module,
     preprocessing: Preprocessing = CAFFE,
     axis_name: str | None = None,
-) -> Any:
+) -> Collection:
     """The statistics that BatchNorm takes of one batch, at its current weights.
 
     The release of DeconvNet averages them over 501 batches once training is done,
@@ -237,12 +238,12 @@ def batch_statistics(
     return updates["batch_stats"]
 
 
-def count_params(params: Any) -> int:
+def count_params(params: Tree) -> int:
     """Number of values in a tree of parameters."""
     return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))
 
 
-def param_table(params: Any) -> str:
+def param_table(params: Tree) -> str:
     """A line per parameter, name, shape and count, and the total, as text."""
     rows = [
         (name, "x".join(map(str, x.shape)), int(np.prod(x.shape)))

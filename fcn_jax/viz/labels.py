@@ -5,9 +5,10 @@ Arrays in, arrays or files out; a palette says which colour a label has.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from fcn_jax.data.label_sets import IGNORE_LABEL, voc_palette
@@ -17,10 +18,15 @@ _CORRECT, _WRONG, _VOID = (235, 235, 235), (214, 39, 40), (170, 190, 210)
 _MARGIN, _TITLE, _CELL = 6, 22, 176  # Pixels; _CELL is the least width of a picture.
 _FONT_SIZE, _HATCH = 14, 7
 _ERROR_TITLE = "errors (red), void (blue)"
+# A name, an image, its labels and predictions.
+Row: TypeAlias = tuple[str, np.ndarray, np.ndarray, *tuple[np.ndarray, ...]]
+Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def decode_labels(
-    labels: Any, palette: np.ndarray | None = None, ignore_label: int = IGNORE_LABEL
+    labels: npt.ArrayLike,
+    palette: np.ndarray | None = None,
+    ignore_label: int = IGNORE_LABEL,
 ) -> np.ndarray:
     """Labels as colours.
 
@@ -163,7 +169,7 @@ def prediction_row(
 
 
 def contact_sheet(
-    rows: Sequence[tuple[Any, ...]],
+    rows: Sequence[Row],
     classes: Sequence[str],
     palette: np.ndarray | None = None,
     ignore_label: int = IGNORE_LABEL,
@@ -304,7 +310,7 @@ def _legend(entries: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Imag
     return legend
 
 
-def _shorten(text: str, font: Any, width: int) -> str:
+def _shorten(text: str, font: Font, width: int) -> str:
     while len(text) > 3 and font.getlength(text) > width:
         text = text[:-2].rstrip(".") + "."
     return text

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fcn_jax.storage import files
+from fcn_jax.storage.files import JsonObject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
     """Plot loss and mean IU over the steps of a run.
 
     The final and the lowest loss and the best mean IU are marked, and named with
@@ -44,7 +49,7 @@ def plot_curves(entries: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     _save_figure(figure, path)
 
 
-def plot_resolutions(results: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def plot_resolutions(results: Sequence[JsonObject], path: str | Path) -> None:
     """Plot the metrics over the input resolution.
 
     Args:
@@ -121,7 +126,7 @@ def _mark(axes, step, value, marker, color, name, form):
     axes.plot([step], [value], marker, color=color, label=label, zorder=3)
 
 
-def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
+def _figure(columns: int) -> "tuple[Figure, Sequence[Axes]]":
     from matplotlib.figure import Figure  # Half a second, and seldom needed.
 
     figure = Figure(figsize=(5.5 * columns, 3.6), layout="constrained", dpi=110)
@@ -131,5 +136,5 @@ def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
     return figure, axes
 
 
-def _save_figure(figure: Any, path: str | Path) -> None:
+def _save_figure(figure: "Figure", path: str | Path) -> None:
     files.write_whole(path, lambda part: figure.savefig(part, format="png"))

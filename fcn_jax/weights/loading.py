@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flax.typing import VariableDict
 
-from fcn_jax.models.network import Network
+from fcn_jax.crf.module import Model
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import conversion, formats, matching, names
 from fcn_jax.weights.errors import WeightsError
@@ -15,7 +15,7 @@ BN_FORMS = ("training", "inference")
 
 def load_weights(
     path: str | Path,
-    model: Network,
+    model: Model,
     *,
     strict: bool = True,
     preprocessing: Preprocessing = CAFFE,
@@ -50,8 +50,9 @@ def load_weights(
             ("caffe", "imagenet"). None: what the file records (a run, and what
             `save_weights` wrote). Of others: "imagenet" for torchvision's names (pass
             "caffe" for vgg16_from_caffe.pth, which has them too), "caffe" for those of
-            Caffe, Keras and Chainer, the same in RGB for archives of TensorFlow's layout, and
-            `preprocessing` for all else, wkentaro's PyTorch nets among them.
+            Caffe, Keras and Chainer, the same in RGB for archives of TensorFlow's
+            layout, and `preprocessing` for all else, wkentaro's PyTorch nets among
+            them.
         skip_scales: The factors on pool4 and pool3 that the file's scores were trained
             with. None: what the file records (a run, and what `save_weights` wrote); a
             `.caffemodel` holds them, and without them they are 1; else those of the

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import VariableDict
 
+from fcn_jax.crf.module import Model
 from fcn_jax.models import layers
 from fcn_jax.models.network import Network
 from fcn_jax.storage import trees
@@ -43,7 +44,7 @@ class Matched:
     """
 
     path: str | Path
-    model: Network
+    model: Model
     file: formats.File
     named: NamedArrays
     shapes: Mapping[str, jax.ShapeDtypeStruct]
@@ -98,7 +99,7 @@ class Matched:
 
 
 def match(
-    path: str | Path, model: Network, file: formats.File, named: NamedArrays
+    path: str | Path, model: Model, file: formats.File, named: NamedArrays
 ) -> Matched:
     """Take every array that has a place in the net, and the shape for it.
 

@@ -9,7 +9,6 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import flax.linen as nn
 import numpy as np
@@ -162,7 +161,7 @@ def _factors(path, metadata):
     return None
 
 
-def _defaults(cls: Any) -> tuple[float, ...] | None:
+def _defaults(cls: type) -> tuple[float, ...] | None:
     skips = getattr(cls, "skips", None)
     return None if skips is None else tuple(cls.skip_scales[: len(skips)])
 

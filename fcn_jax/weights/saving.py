@@ -1,11 +1,10 @@
 """From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from flax.typing import VariableDict
 
 from fcn_jax import models
 from fcn_jax.models import MODELS
@@ -28,7 +27,7 @@ _PARTS = {
 
 def save_weights(
     path: str | Path,
-    variables: Mapping[str, Any],
+    variables: VariableDict,
     model: Network,
     *,
     preprocessing: Preprocessing = CAFFE,
@@ -102,7 +101,7 @@ def check_out(path: Path) -> None:
         )
 
 
-def to_pytorch(variables: Mapping[str, Any], model: Network) -> dict[str, np.ndarray]:
+def to_pytorch(variables: VariableDict, model: Network) -> dict[str, np.ndarray]:
     """The state dict of the same net in PyTorch.
 
     Layers have the names of the Caffe nets (and of wkentaro/pytorch-fcn). Kernels of
@@ -159,7 +158,7 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
     return {
         "model": model_name(model),
         "num_classes": json.dumps(model.num_classes, default=dict),
-        "padding": models.options_of(model).get("padding", ""),
+        "padding": str(models.options_of(model).get("padding", "")),
         **provenance.to_text(model, preprocessing),
     }
 

@@ -19,7 +19,7 @@ def test_the_whole_image():
     np.testing.assert_array_equal(
         windows.WholeImage()(image(3, 5), "a"), [(0, 0, 3, 5)]
     )
-    assert windows.WholeImage().most((3, 5)) == 1
+    assert windows.WholeImage().max_windows((3, 5)) == 1
 
 
 def test_tiles_by_hand():
@@ -44,11 +44,11 @@ def test_tiles_cover_the_image_and_overlap_enough(size):
     for axis in (0, 1):
         starts = np.unique(boxes[:, axis])
         assert (np.diff(starts) <= 168).all()
-    assert len(boxes) == tiles.most(size) <= tiles.most((500, 500))
+    assert len(boxes) == tiles.max_windows(size) <= tiles.max_windows((500, 500))
 
 
 def test_proposals_are_extended_and_counted():
-    found = windows.Proposals(
+    found = windows.ProposalWindows(
         proposing((10, 20, 20, 40), (0, 0, 4, 4), (5, 5, 25, 25), (0, 0, 30, 50)),
         num=2,
         min_side=12,
@@ -56,11 +56,11 @@ def test_proposals_are_extended_and_counted():
     np.testing.assert_array_equal(
         found(image(30, 50), "a"), [(9, 18, 21, 42), (3, 3, 27, 27)]
     )
-    assert found.most((30, 50)) == 2
+    assert found.max_windows((30, 50)) == 2
 
 
 def test_no_proposal_left_falls_back_to_the_whole_image():
-    small = windows.Proposals(proposing((0, 0, 4, 4)), min_side=112)
+    small = windows.ProposalWindows(proposing((0, 0, 4, 4)), min_side=112)
     with pytest.warns(UserWarning, match=r"im7: no proposal .* 30x50; the whole"):
         found = small(image(30, 50), "im7")
     np.testing.assert_array_equal(found, [(0, 0, 30, 50)])
@@ -75,13 +75,13 @@ def test_no_proposal_left_falls_back_to_the_whole_image():
 )
 def test_wrong_proposals(box, message):
     with pytest.raises(ValueError, match=message):
-        windows.Proposals(proposing(box))(image(30, 50), "im7")
+        windows.ProposalWindows(proposing(box))(image(30, 50), "im7")
 
 
 def test_wrong_numbers():
     with pytest.raises(ValueError, match="K = 0 proposals: .* at least 1"):
-        windows.Proposals(proposing(), num=0)
+        windows.ProposalWindows(proposing(), num=0)
     with pytest.raises(ValueError, match=r"extension=4 is not in \[1, 3\]"):
-        windows.Proposals(proposing(), extension=4)
+        windows.ProposalWindows(proposing(), extension=4)
     with pytest.raises(ValueError, match=r"side=224, overlap=1; .* in \[0, 1\)"):
         windows.Tiles(overlap=1)

@@ -6,7 +6,6 @@ the background, void outlines, object masks; see `fcn_jax.data.sources.drawing`.
 
 import functools
 import io
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +17,7 @@ _SEED = 2015
 
 
 @functools.cache
-def builder_class() -> Any:
+def builder_class() -> tfds_source.Builder:
     """The TFDS builder; made on first use, because importing TFDS takes a second."""
     with tfds_source.quiet_tfds() as tfds:
 

@@ -6,18 +6,20 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from fcn_jax.data import label_sets
-from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.contracts import Item, OneHead
 
+Builder: TypeAlias = Any  # TFDS's own types lack keywords that its methods take.
 _PICTURES = ("image", "labels", "objects")
 
 
 @contextlib.contextmanager
-def quiet_tfds() -> Iterator[Any]:
+def quiet_tfds() -> Iterator[ModuleType]:
     """TensorFlow Datasets, kept from the network, its own bars and mere warnings."""
 
     def is_error(record: logging.LogRecord) -> bool:
@@ -38,7 +40,7 @@ def quiet_tfds() -> Iterator[Any]:
         yield tfds
 
 
-def picture_features(tfds: Any) -> Any:
+def picture_features(tfds: ModuleType) -> object:
     """The features that every builder here has."""
     mask = {"shape": (None, None, 1), "encoding_format": "png"}
     return tfds.features.FeaturesDict(
@@ -65,7 +67,7 @@ class TfdsSource(OneHead):
         ValueError: If there is no such split, or it is empty.
     """
 
-    def __init__(self, builder: Any, split: str, classes: tuple[str, ...]):
+    def __init__(self, builder: Builder, split: str, classes: tuple[str, ...]):
         self.name, self.split, self.classes = builder.info.full_name, split, classes
         self.palette = label_sets.VOC.palette
         self.ignore_label = label_sets.IGNORE_LABEL
@@ -85,7 +87,7 @@ class TfdsSource(OneHead):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> Item:
         if not 0 <= index < len(self):
             raise IndexError(
                 f"{self.name} {self.split}: no image {index}; there are {len(self)}, "
@@ -117,7 +119,7 @@ def _reopen(data_dir: str, split: str, classes: tuple[str, ...]) -> TfdsSource:
         return TfdsSource(tfds.builder_from_directory(data_dir), split, classes)
 
 
-def prepare(builder: Any, tfds: Any, what: str) -> None:
+def prepare(builder: Builder, tfds: ModuleType, what: str) -> None:
     """Prepare a builder if it is not; the files appear whole or not at all."""
     if builder.is_prepared():
         return

@@ -25,7 +25,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -217,7 +217,7 @@ def train_aug(archives: Archives) -> list[str]:
     return sorted(ids - set(voc_list(archives, "2012", "val")))
 
 
-def read_voc(archives: Archives, year: str, name: str) -> dict[str, Any]:
+def read_voc(archives: Archives, year: str, name: str) -> dict[str, object]:
     """An example of VOC itself."""
     archive = archives[f"voc{year}"]
     return _features(
@@ -228,7 +228,7 @@ def read_voc(archives: Archives, year: str, name: str) -> dict[str, Any]:
     )
 
 
-def read_sbd(archives: Archives, name: str) -> dict[str, Any]:
+def read_sbd(archives: Archives, name: str) -> dict[str, object]:
     """An example of SBD."""
     archive = archives["sbd"]
     found = []
@@ -272,7 +272,7 @@ SPLITS = {
 
 
 @functools.cache
-def builder_class() -> Any:
+def builder_class() -> tfds_source.Builder:
     """The TFDS builder; made on first use, because importing TFDS takes a second."""
     with tfds_source.quiet_tfds() as tfds:
 
@@ -341,7 +341,7 @@ def open_voc(
 
 def _features(
     name: str, photo: bytes, labels: np.ndarray, objects: np.ndarray
-) -> dict[str, Any]:
+) -> dict[str, object]:
     height, width = labels.shape
     return {
         "image": photo,

@@ -7,16 +7,15 @@ ROOT/SegmentationObject/ID.png (instance ids) and ROOT/classes.txt (a name a lin
 those in RGB have the colours of VOC, label by label, or of the `palette` given.
 """
 
-import difflib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fcn_jax import messages
 from fcn_jax.data import checks, image_files, label_sets
-from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.contracts import Item, OneHead
 
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 
@@ -58,14 +57,12 @@ class VocFolder(OneHead):
         palette: np.ndarray | str | Path | None = None,
     ):
         self.root, self.split = Path(root).expanduser(), split
-        self.ids = self._read_split()
-        self._images = [self._find_image(name) for name in self.ids]
-        self._masks = [self._find("SegmentationClass", name) for name in self.ids]
+        self.ids = _read_split(self.root, split)
+        self._images = [_find_image(self.root, split, name) for name in self.ids]
+        self._masks = self._masks_in("SegmentationClass")
         self._objects = None
         if (self.root / "SegmentationObject").is_dir():
-            self._objects = [
-                self._find("SegmentationObject", name) for name in self.ids
-            ]
+            self._objects = self._masks_in("SegmentationObject")
         path = self.root / "classes.txt"
         if classes is not None:
             self.classes = tuple(classes)
@@ -75,7 +72,7 @@ class VocFolder(OneHead):
             self.classes = label_sets.VOC.classes
         self.ignore_label = label_sets.IGNORE_LABEL
         if palette is None:
-            palette = self._own_palette()
+            palette = _palette_of(self._masks[0])
         elif isinstance(palette, str | Path):
             path = Path(palette).expanduser()
             palette = label_sets.read_palette(path, self.classes)
@@ -98,7 +95,7 @@ class VocFolder(OneHead):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> Item:
         path = self._masks[index]
         image = image_files.read_photo(self._images[index])
         labels, _ = image_files.read_mask(path, self.palette)
@@ -113,6 +110,9 @@ class VocFolder(OneHead):
             )
         return item
 
+    def _masks_in(self, folder: str) -> list[Path]:
+        return [_find_mask(self.root, self.split, folder, name) for name in self.ids]
+
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2], from the files' headers."""
         if self._sizes is None:
@@ -120,73 +120,78 @@ class VocFolder(OneHead):
             self._sizes = np.array(sizes, np.int32)
         return self._sizes.copy()
 
-    def _read_split(self) -> tuple[str, ...]:
-        lists = self.root / "ImageSets" / "Segmentation"
-        if not lists.is_dir():
-            missing = lists if self.root.is_dir() else self.root
-            raise FileNotFoundError(
-                f"{missing} does not exist; a folder in VOC layout has JPEGImages/, "
-                f"SegmentationClass/ and ImageSets/Segmentation/SPLIT.txt. Set "
-                f"--config.data.root to the folder that holds these."
-            )
-        path = lists / f"{self.split}.txt"
-        if not path.exists():
-            known = sorted(p.stem for p in lists.glob("*.txt"))
-            raise FileNotFoundError(
-                f"{path} does not exist; {_suggestion(self.split, known)}There are: "
-                f"{', '.join(known) or 'no lists'}."
-            )
-        ids = tuple(self._id(line) for line in label_sets.read_lines(path))
-        if not ids:
-            raise ValueError(f"{path} lists no image; write an id a line.")
-        if len(set(ids)) < len(ids):
-            seen = set()
-            twice = next(name for name in ids if name in seen or seen.add(name))
-            raise ValueError(f"{path} lists {twice} more than once; list each id once.")
-        return ids
 
-    def _id(self, line: str) -> str:
-        """The id of a line: all of it, or its first word where a flag follows."""
-        words = line.split()
-        return line if len(words) == 1 or self._image(line) else words[0]
+def _read_split(root: Path, split: str) -> tuple[str, ...]:
+    """The ids of a split's list, each once."""
+    lists = root / "ImageSets" / "Segmentation"
+    if not lists.is_dir():
+        missing = lists if root.is_dir() else root
+        raise FileNotFoundError(
+            f"{missing} does not exist; a folder in VOC layout has JPEGImages/, "
+            f"SegmentationClass/ and ImageSets/Segmentation/SPLIT.txt. Set "
+            f"--config.data.root to the folder that holds these."
+        )
+    path = lists / f"{split}.txt"
+    if not path.exists():
+        known = sorted(p.stem for p in lists.glob("*.txt"))
+        raise FileNotFoundError(
+            f"{path} does not exist; {_suggestion(split, known)}There are: "
+            f"{', '.join(known) or 'no lists'}."
+        )
+    ids = tuple(_id(root, line) for line in label_sets.read_lines(path))
+    if not ids:
+        raise ValueError(f"{path} lists no image; write an id a line.")
+    if len(set(ids)) < len(ids):
+        seen = set()
+        twice = next(name for name in ids if name in seen or seen.add(name))
+        raise ValueError(f"{path} lists {twice} more than once; list each id once.")
+    return ids
 
-    def _image(self, name: str) -> Path | None:
-        folder = self.root / "JPEGImages"
-        paths = (folder / (name + ending) for ending in _IMAGE_ENDINGS)
-        return next((path for path in paths if path.exists()), None)
 
-    def _find_image(self, name: str) -> Path:
-        path = self._image(name)
-        if path is None:
-            folder = self.root / "JPEGImages"
-            known = [p.stem for p in folder.glob("*.*")]
-            raise FileNotFoundError(
-                f"{folder} holds no image {name} (.jpg, .jpeg or .png), which "
-                f"ImageSets/Segmentation/{self.split}.txt lists; "
-                f"{_suggestion(name, known)}Add it or take the id off the list."
-            )
-        return path
+def _id(root: Path, line: str) -> str:
+    """The id of a line: all of it, or its first word where a flag follows."""
+    words = line.split()
+    return line if len(words) == 1 or _image(root, line) else words[0]
 
-    def _find(self, folder: str, name: str) -> Path:
-        path = self.root / folder / f"{name}.png"
-        if not path.exists():
-            raise FileNotFoundError(
-                f"{path} does not exist, but ImageSets/Segmentation/{self.split}.txt "
-                f"lists {name} and its image is there; add the mask or take the id off "
-                f"the list."
-            )
-        return path
 
-    def _own_palette(self) -> np.ndarray:
-        """VOC's colours, with those of the first mask's own palette in their place."""
-        palette = label_sets.VOC.palette.copy()
-        with image_files.open_image(self._masks[0]) as image:
-            if image.mode == "P":
-                own = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-                palette[: len(own)] = own[:256]
-        return palette
+def _image(root: Path, name: str) -> Path | None:
+    paths = (root / "JPEGImages" / (name + ending) for ending in _IMAGE_ENDINGS)
+    return next((path for path in paths if path.exists()), None)
+
+
+def _find_image(root: Path, split: str, name: str) -> Path:
+    path = _image(root, name)
+    if path is None:
+        folder = root / "JPEGImages"
+        known = [p.stem for p in folder.glob("*.*")]
+        raise FileNotFoundError(
+            f"{folder} holds no image {name} (.jpg, .jpeg or .png), which "
+            f"ImageSets/Segmentation/{split}.txt lists; {_suggestion(name, known)}"
+            f"Add it or take the id off the list."
+        )
+    return path
+
+
+def _find_mask(root: Path, split: str, folder: str, name: str) -> Path:
+    path = root / folder / f"{name}.png"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist, but ImageSets/Segmentation/{split}.txt lists "
+            f"{name} and its image is there; add the mask or take the id off the list."
+        )
+    return path
+
+
+def _palette_of(mask: Path) -> np.ndarray:
+    """VOC's colours, with those of a mask's own palette in their place."""
+    palette = label_sets.VOC.palette.copy()
+    with image_files.open_image(mask) as image:
+        if image.mode == "P":
+            own = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+            palette[: len(own)] = own[:256]
+    return palette
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
+    found = messages.suggestion(name, known)
+    return f"{found} " if found else ""

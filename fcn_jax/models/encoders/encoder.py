@@ -133,11 +133,7 @@ class Encoder(nn.Module):
             if self._is_feature(layer) or layer.name in kept:
                 maps[layer.name], map_sizes[layer.name] = x, sizes
         names = [layer.name for layer in listed if self._is_feature(layer)]
-        return Features(
-            {name: maps[name] for name in names},
-            {name: map_sizes[name] for name in names},
-            switches,
-        )
+        return _only(names, Features(maps, map_sizes, switches))
 
     def _is_feature(self, layer):
         """Whether networks may look at a layer's map."""
@@ -149,16 +145,9 @@ class Encoder(nn.Module):
         batch_statistics = train and not self.freeze_batch_norm
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
-        x = layers.Conv(
-            layer.features,
-            layer.kernel_size,
-            layer.pad,
-            stride=layer.stride,
-            groups=layer.groups,
-            dilation=layer.dilation,
-            param_dtype=self.param_dtype,
-            name=layer.name,
-        )(x, train_bias=not (layer.batch_norm and batch_statistics))
+        x = _conv(layer, self.param_dtype)(
+            x, train_bias=not (layer.batch_norm and batch_statistics)
+        )
         if layer.batch_norm:
             x = layers.BatchNorm(
                 momentum=self.bn_momentum,
@@ -199,3 +188,21 @@ def _max_pool(
     if with_switches:
         return pooling.max_pool_with_switches(x, layer.kernel_size)
     return pooling.max_pool(x, layer.kernel_size), None
+
+
+def _conv(layer, param_dtype):
+    return layers.Conv(
+        layer.features,
+        layer.kernel_size,
+        layer.pad,
+        stride=layer.stride,
+        groups=layer.groups,
+        dilation=layer.dilation,
+        param_dtype=param_dtype,
+        name=layer.name,
+    )
+
+
+def _only(names, features):
+    maps, sizes = ({x: found[x] for x in names} for found in features[:2])
+    return Features(maps, sizes, features.switches)

@@ -139,6 +139,8 @@ def read_layers(path: str | Path) -> list[Layer]:
 
 
 class _Reader:
+    """Walks through the messages of one file, counting their fields."""
+
     def __init__(self, path, buffer):
         self.path, self.buffer, self.count = path, buffer, 0
 
@@ -241,38 +243,7 @@ class _Reader:
                 parts.append(field)
         if shape is None:
             shape = tuple(legacy.get(n, 0) for n in (_NUM, _CHANNELS, _HEIGHT, _WIDTH))
-        return self.values(parts, raw_type, shape, what)
-
-    def values(self, parts, raw_type, shape, what):
-        kinds = {part.number for part in parts}
-        if len(kinds) > 1:
-            raise self.fail(f"{what} holds its values in two precisions")
-        kind = kinds.pop() if kinds else _DATA
-        if kind == _RAW_DATA:
-            dtype = _RAW_DTYPES.get(raw_type)
-            if dtype is None:
-                raise self.fail(
-                    f"{what} has raw data of type {raw_type}",
-                    "expected 0 (float64), 1 (float32) or 2 (float16)",
-                )
-        else:
-            dtype = np.dtype("<f8" if kind == _DOUBLE else "<f4")
-        size = sum(part.end - part.value for part in parts)
-        if math.prod(shape) * dtype.itemsize != size:
-            raise self.fail(
-                f"{what} has shape {shape} and {size} bytes of {dtype.name}",
-                f"expected {math.prod(shape) * dtype.itemsize} bytes",
-            )
-        if not size:
-            raise self.fail(f"{what} is empty")
-        pieces = [
-            np.frombuffer(self.buffer[part.value : part.end], dtype)
-            for part in parts
-            if part.end > part.value
-        ]
-        return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).reshape(
-            shape
-        )
+        return _values(self, parts, raw_type, shape, what)
 
     def shape(self, message, what):
         dims = []
@@ -292,3 +263,34 @@ class _Reader:
         if len(dims) > _MOST_DIMENSIONS:
             raise self.fail(f"{what} has more than {_MOST_DIMENSIONS} dimensions")
         return tuple(dims)
+
+
+def _values(reader, parts, raw_type, shape, what):
+    """The array that fields of a blob hold."""
+    kinds = {part.number for part in parts}
+    if len(kinds) > 1:
+        raise reader.fail(f"{what} holds its values in two precisions")
+    kind = kinds.pop() if kinds else _DATA
+    if kind == _RAW_DATA:
+        dtype = _RAW_DTYPES.get(raw_type)
+        if dtype is None:
+            raise reader.fail(
+                f"{what} has raw data of type {raw_type}",
+                "expected 0 (float64), 1 (float32) or 2 (float16)",
+            )
+    else:
+        dtype = np.dtype("<f8" if kind == _DOUBLE else "<f4")
+    size = sum(part.end - part.value for part in parts)
+    if math.prod(shape) * dtype.itemsize != size:
+        raise reader.fail(
+            f"{what} has shape {shape} and {size} bytes of {dtype.name}",
+            f"expected {math.prod(shape) * dtype.itemsize} bytes",
+        )
+    if not size:
+        raise reader.fail(f"{what} is empty")
+    pieces = [
+        np.frombuffer(reader.buffer[part.value : part.end], dtype)
+        for part in parts
+        if part.end > part.value
+    ]
+    return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).reshape(shape)

@@ -4,7 +4,6 @@ import dataclasses
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,7 @@ class File:
 
     format: str
     arrays: Mapping[str, np.ndarray]
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
     bn_inference: bool | None = None
 
 

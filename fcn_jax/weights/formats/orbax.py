@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from flax.typing import VariableDict
 
 from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights.errors import WeightsError
 
 _COLLECTIONS = ("params", "batch_stats")
@@ -31,7 +32,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
 
 def read_with_metadata(
     path: str | Path,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[dict[str, np.ndarray], JsonObject]:
     """The same, and what was recorded with it; errors as of `read`."""
     path = Path(path)
     directory = path / "checkpoints"
@@ -50,9 +51,7 @@ def read_with_metadata(
     return trees.flatten(kept), found.metadata
 
 
-def write(
-    path: Path, variables: Mapping[str, Any], metadata: Mapping[str, Any]
-) -> None:
+def write(path: Path, variables: VariableDict, metadata: Mapping[str, object]) -> None:
     """Write a run with one checkpoint, of step 0, that holds the variables.
 
     Args:

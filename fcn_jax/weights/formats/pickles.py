@@ -9,10 +9,11 @@ References:
 """
 
 import dataclasses
+import mmap
 import pickletools
 import warnings
 from collections.abc import Callable, Collection
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
 # More than any checkpoint has; a file with more would take minutes.
 _MOST_OPERATIONS = 5_000_000
@@ -45,9 +46,9 @@ class Call:
     """
 
     function: Global
-    arguments: tuple[Any, ...]
-    items: list[tuple[Any, Any]] = dataclasses.field(default_factory=list)
-    state: Any = None
+    arguments: tuple[object, ...]
+    items: list[tuple[object, object]] = dataclasses.field(default_factory=list)
+    state: object = None
 
 
 _CONSTANTS = {
@@ -67,10 +68,10 @@ _MARK = object()
 
 
 def load(
-    file: BinaryIO,
+    file: "BinaryIO | mmap.mmap",
     allowed: Collection[str],
-    persistent: Callable[[Any], Any] | None = None,
-) -> Any:
+    persistent: Callable[[object], object] | None = None,
+) -> object:
     """Read one pickle.
 
     Args:
@@ -90,7 +91,9 @@ def load(
         with warnings.catch_warnings():
             # pickletools warns of escapes in damaged text, which may be an error.
             warnings.simplefilter("ignore", DeprecationWarning)
-            for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+            for count, (opcode, argument, _) in enumerate(
+                pickletools.genops(cast("BinaryIO", file))
+            ):
                 if count == _MOST_OPERATIONS:
                     raise PickleError(
                         f"it has more than {_MOST_OPERATIONS:,} operations"
@@ -107,10 +110,14 @@ def load(
     raise PickleError("it does not end")
 
 
-class _Machine:
-    def __init__(self, allowed, persistent):
-        self.allowed, self.persistent = allowed, persistent
-        self.stack, self.memo = [], {}
+class _Stack:
+    """The values that a pickle has made so far, and what makes plain ones.
+
+    Methods `_name` do what the opcode NAME does, with its argument.
+    """
+
+    def __init__(self):
+        self.stack = []
 
     def pop(self):
         value = self.stack.pop()
@@ -124,31 +131,6 @@ class _Machine:
             values.append(value)
         return values[::-1]
 
-    def run(self, name, argument):
-        push = self.stack.append
-        if name in _VALUES:
-            push(argument)
-        elif name in _CONSTANTS:
-            push(_CONSTANTS[name])
-        elif name in _SHORT_TUPLES:
-            count = _SHORT_TUPLES[name]
-            values = [self.pop() for _ in range(count)]
-            push(tuple(values[::-1]))
-        else:
-            operation = getattr(self, f"_{name.lower()}", None)
-            if operation is None:
-                raise PickleError(
-                    f"it uses the operation {name}, which no file of weights needs"
-                )
-            operation(argument)
-
-    def _proto(self, version):
-        if version > 5:
-            raise PickleError(f"its protocol is {version}, the newest known is 5")
-
-    def _frame(self, size):
-        """Only a hint for readers that buffer."""
-
     def _mark(self, _):
         self.stack.append(_MARK)
 
@@ -161,8 +143,6 @@ class _Machine:
     def _dup(self, _):
         self.stack.append(self.pop())
         self.stack.append(self.stack[-1])
-
-    # Containers.
 
     def _empty_tuple(self, _):
         self.stack.append(())
@@ -224,7 +204,39 @@ class _Machine:
         else:
             raise PickleError("it sets items of what is no dict")
 
-    # The memo.
+
+class _Machine(_Stack):
+    """All operations: with a memo, and with what unpickling would import and call."""
+
+    def __init__(self, allowed, persistent):
+        super().__init__()
+        self.allowed, self.persistent = allowed, persistent
+        self.memo = {}
+
+    def run(self, name, argument):
+        push = self.stack.append
+        if name in _VALUES:
+            push(argument)
+        elif name in _CONSTANTS:
+            push(_CONSTANTS[name])
+        elif name in _SHORT_TUPLES:
+            count = _SHORT_TUPLES[name]
+            values = [self.pop() for _ in range(count)]
+            push(tuple(values[::-1]))
+        else:
+            operation = getattr(self, f"_{name.lower()}", None)
+            if operation is None:
+                raise PickleError(
+                    f"it uses the operation {name}, which no file of weights needs"
+                )
+            operation(argument)
+
+    def _proto(self, version):
+        if version > 5:
+            raise PickleError(f"its protocol is {version}, the newest known is 5")
+
+    def _frame(self, size):
+        """Only a hint for readers that buffer."""
 
     def _put(self, index):
         self.memo[index] = self.stack[-1]
@@ -238,8 +250,6 @@ class _Machine:
         self.stack.append(self.memo[index])
 
     _binget = _long_binget = _get
-
-    # What unpickling would import and call.
 
     def _global(self, names):
         module, _, name = names.partition(" ")

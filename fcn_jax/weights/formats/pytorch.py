@@ -13,7 +13,7 @@ import io
 import math
 import mmap
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -150,7 +150,7 @@ def _read_zip(path):
 
 def _read_stream(path, file):
     """The object of the stream form, and its storages by key."""
-    mapped: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if pickles.load(mapped, ()) != _MAGIC_NUMBER:
         raise _Broken("the magic number is missing")
     protocol = pickles.load(mapped, ())
@@ -184,7 +184,7 @@ def _read_stream(path, file):
     return tree, storages
 
 
-def _persistent(pid: Any, seen: dict[str, _Storage]) -> _Storage:
+def _persistent(pid: object, seen: dict[str, _Storage]) -> _Storage:
     """The storage that ("storage", type, key, device, length[, view]) stands for."""
     if (
         not isinstance(pid, tuple)
@@ -204,7 +204,7 @@ def _persistent(pid: Any, seen: dict[str, _Storage]) -> _Storage:
     return storage
 
 
-def _state_dict(tree: Any) -> dict[str, _Tensor]:
+def _state_dict(tree: object) -> dict[str, _Tensor]:
     """The tensors by name; they may lie under a key such as "state_dict"."""
     pairs = _pairs(tree)
     if pairs is None:
@@ -244,7 +244,7 @@ def _pairs(value):
     return None
 
 
-def _tensor(value: Any) -> _Tensor | None:
+def _tensor(value: object) -> _Tensor | None:
     """What a call that rebuilds a tensor says; None for any other value."""
     if isinstance(value, pickles.Call) and str(value.function) == _PARAMETER:
         value = value.arguments[0] if value.arguments else None
@@ -298,11 +298,11 @@ def _dtype(name: str) -> np.dtype:
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     """A value in few characters, however deeply it is nested."""
     if isinstance(value, tuple | list | dict):
         return f"a {type(value).__name__} of {len(value)}"

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.formats import extras
 
@@ -65,7 +65,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     return _header(Path(path)).get("__metadata__", {})
 
 
-def _header(path) -> dict[str, Any]:
+def _header(path) -> JsonObject:
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > min(_LONGEST_HEADER, path.stat().st_size):
