@@ -2,7 +2,7 @@
 
 import sys
 
-from fcn_jax.commands import command_line, eval
+from fcn_jax.commands import command, eval
 
 if __name__ == "__main__":
-    command_line.start(eval, sys.argv)
+    command.start(eval.COMMAND, sys.argv)

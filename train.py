@@ -2,7 +2,7 @@
 
 import sys
 
-from fcn_jax.commands import command_line, train
+from fcn_jax.commands import command, train
 
 if __name__ == "__main__":
-    command_line.start(train, sys.argv)
+    command.start(train.COMMAND, sys.argv)

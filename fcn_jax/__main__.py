@@ -4,9 +4,9 @@ import importlib
 import sys
 
 from fcn_jax import messages
-from fcn_jax.commands import command_line
+from fcn_jax.commands import command
 
-# Each is a file of fcn_jax/commands with define_flags, parse_flags(argv), main(argv).
+# Each is a file of fcn_jax/commands with a `COMMAND`.
 COMMANDS = {
     "train": "train a network, or go on with a run",
     "eval": "score a run on a split, with a table and pictures",
@@ -32,8 +32,8 @@ def main(argv: list[str]) -> None:
         hint = f"{close} " if close else ""
         listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
         sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
-    command = importlib.import_module(f"fcn_jax.commands.{name}")
-    command_line.start(command, [f"-m fcn_jax {name}", *argv[2:]])
+    module = importlib.import_module(f"fcn_jax.commands.{name}")
+    command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
 
 
 def run() -> None:

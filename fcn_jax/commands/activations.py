@@ -1,6 +1,6 @@
 r"""Draw what the decoder of a trained DeconvNet makes of an image, stage by stage.
 
-python -m fcn_jax activations --workdir=DIR --image=FILE [--out=FILE.png] [--step=N]
+fcn_jax activations --workdir=DIR --image=FILE [--out=FILE.png] [--step=N]
 
 As figure 4 of Noh et al. 2015: unpooled maps are sparse, deconvolved ones dense, from
 coarse to fine. The image is seen as the run's config.inference says: whole, or resized
@@ -15,16 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from fcn_jax import runtime
-from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import image_files, transforms
 from fcn_jax.models import deconvnet
 from fcn_jax.preprocessing import preprocess
 from fcn_jax.runs import trained
 from fcn_jax.viz import plots
-
-_REQUIRED = {"workdir": "DIR", "image": "FILE"}
 
 
 def define_flags() -> None:
@@ -33,9 +30,6 @@ def define_flags() -> None:
     flags.DEFINE_string("image", None, "The image.")
     flags.DEFINE_string("out", None, "PNG; WORKDIR/activations/IMAGE.png by default.")
     flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
-
-
-parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -77,8 +71,9 @@ def decoder_maps(net: trained.TrainedNet, image: np.ndarray) -> dict[str, np.nda
     return {name: np.asarray(found["intermediates"][name][0][0]) for name in names}
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and draw."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"workdir": "DIR", "image": "FILE"},
+)

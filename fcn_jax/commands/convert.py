@@ -1,6 +1,6 @@
 r"""Rewrite weights for another framework, or for this one.
 
-python -m fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
+fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--inputs=caffe|imagenet] [--preprocessing=caffe|imagenet] [--upsampling=learned]
     [--padding=caffe|same|valid] [--width=1] [--fc_features=4096] [--batch_norm]
     [--skip_scales=0.01,0.0001] [--bn_form=training|inference]
@@ -11,13 +11,14 @@ differs. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours)
 without a suffix, a run's directory.
 """
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import models, runtime
+from fcn_jax import models
 from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import PREPROCESSING
@@ -31,7 +32,7 @@ _OPTIONS = (
     "fc_features",
     "batch_norm",
 )
-_USAGE = "usage: python -m fcn_jax convert IN OUT --model=NAME [--flag=value ...]"
+_USAGE = "usage: fcn_jax convert IN OUT --model=NAME [--flag=value ...]"
 
 
 def define_flags() -> None:
@@ -53,21 +54,17 @@ def define_flags() -> None:
     flags.DEFINE_enum("bn_form", None, loading.BN_FORMS, "Of Caffe's DeconvNet.")
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the command line; a mistake in it ends the process with one message.
+def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
+    """There must be IN and OUT, and --model where IN does not tell.
 
-    Returns:
-        The program, IN and OUT.
+    Raises:
+        flags.Error: If there are not.
     """
-    try:
-        program, *rest = flags.FLAGS(argv)
-        named = flags.FLAGS["model"].value or (rest and _is_run(rest[0]))
-        if len(rest) != 2 or not named:
-            missing = "--model is missing" if len(rest) == 2 else f"paths are {rest}"
-            raise flags.Error(f"{missing}; {_USAGE}")
-    except flags.Error as error:
-        sys.exit(f"fcn_jax convert: {error}")
-    return [program, *rest]
+    named = values["model"].value or (operands and _is_run(operands[0]))
+    if len(operands) != 2 or not named:
+        paths = f"paths are {list(operands)}"
+        missing = "--model is missing" if len(operands) == 2 else paths
+        raise flags.Error(f"{missing}; {_USAGE}")
 
 
 def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
@@ -116,8 +113,9 @@ def _of_run(settings, name):
     return name, {key: v for key, v in settings.items() if key in known}
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and convert."""
-    _, source, out = argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS, source, out))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    check=check_flags,
+)

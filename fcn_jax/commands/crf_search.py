@@ -9,7 +9,6 @@ iterations and normalisation of --start. The networks run once. What is best goe
 --out; evaluate with --config.crf.parameters=crf.json, on another split.
 """
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,10 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import crf, runtime
+from fcn_jax import crf
 from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
+from fcn_jax.config import build
 from fcn_jax.crf.parameters import Numbers
 from fcn_jax.data.contracts import heads_of
 from fcn_jax.evaluation import metrics
@@ -27,7 +28,6 @@ from fcn_jax.runs import trained
 from fcn_jax.runs.trained import Evaluation
 from fcn_jax.storage import files
 
-_REQUIRED = {"config": "NAME", "workdir": "DIR", "out": "FILE.json"}
 # Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
 _GRID = {
     "bilateral_xy": "50,60,80,100",
@@ -48,9 +48,6 @@ def define_flags() -> None:
         flags.DEFINE_string(name, values, "Values to try.")
 
 
-parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
-
-
 def run_flags(values: flags.FlagValues) -> None:
     """Search as the command line says."""
     grid = {
@@ -59,8 +56,10 @@ def run_flags(values: flags.FlagValues) -> None:
     }
     if values.images < 1:
         raise ValueError(f"--images={values.images} is not positive.")
+    config = command_line.config_of_flags()
+    build.check_one_head(config, "crf_search")
     run = trained.Evaluation(
-        command_line.config_of_flags(),
+        config,
         values.workdir,
         values.split,
         with_run=values.with_run,
@@ -122,8 +121,9 @@ def search(
     return sorted(results, key=lambda result: -(result["mean_iu"] or 0))
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and search."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"config": "NAME", "workdir": "DIR", "out": "FILE.json"},
+)

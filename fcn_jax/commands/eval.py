@@ -20,8 +20,8 @@ from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import runtime
 from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 from fcn_jax.inference import ensembles
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
 from fcn_jax.runs.trained import Evaluation
@@ -46,7 +46,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.")
 
 
-def run_flags(values):
+def run_flags(values: flags.FlagValues) -> None:
     """Evaluate as the command line says."""
     config = command_line.config_of_flags()
     scales = (
@@ -72,11 +72,9 @@ def run_flags(values):
         )
 
 
-parse_flags = command_line.parse_flags
-
-
-def main(argv: list[str]) -> None:
-    """Read the flags and evaluate."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"config": "NAME", "workdir": "DIR"},
+)

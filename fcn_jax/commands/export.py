@@ -1,6 +1,6 @@
 r"""Write the network of a run into one file that is used with JAX alone.
 
-python -m fcn_jax export --workdir=DIR --out=FILE [--output=labels] [--step=N]
+fcn_jax export --workdir=DIR --out=FILE [--output=labels] [--step=N]
     [--classes=FILE [--palette=FILE]]
 
 The file takes uint8 RGB images of any number and size; see docs/export.md. Names and
@@ -8,20 +8,17 @@ colours of the classes are those of the run's data set; where its folder is not 
 --classes names a text file of them, a name a line.
 """
 
-import functools
 from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import data, export, exported, runtime
-from fcn_jax.commands import command_line
+from fcn_jax import data, export, exported
+from fcn_jax.commands.command import Command
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import label_sets
 from fcn_jax.data.contracts import Head
 from fcn_jax.runs import trained
-
-_REQUIRED = {"workdir": "DIR", "out": "FILE"}
 
 
 def define_flags() -> None:
@@ -32,9 +29,6 @@ def define_flags() -> None:
     flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
     flags.DEFINE_string("classes", None, "Text file of the classes' names.")
     flags.DEFINE_string("palette", None, "Text file of their colours; VOC's without.")
-
-
-parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -103,8 +97,9 @@ def heads(
         ) from error
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and export."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"workdir": "DIR", "out": "FILE"},
+)

@@ -1,23 +1,19 @@
 r"""Compute the object proposals of a split, once, for DeconvNet's second stage.
 
-python -m fcn_jax proposals --config=configs/NAME.py --out=DIR [--split=train]
+fcn_jax proposals --config=configs/NAME.py --out=DIR [--split=train]
     [--method=edge_boxes|selective_search|sliding_windows] [--workers=N]
 
 Train with --config.data.objects.cache_dir=DIR, and with the method. What is in DIR
 already is not computed again; a run that was stopped goes on.
 """
 
-import functools
-
 from absl import flags
 from tqdm import tqdm
 
-from fcn_jax import runtime
 from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 from fcn_jax.config import datasets
 from fcn_jax.proposals import cache as proposal_cache
-
-_REQUIRED = {"config": "configs/NAME.py", "out": "DIR"}
 
 
 def define_flags() -> None:
@@ -27,9 +23,6 @@ def define_flags() -> None:
     flags.DEFINE_string("split", None, "Split; the config's train_split by default.")
     flags.DEFINE_string("method", None, "The config's proposal_method by default.")
     flags.DEFINE_integer("workers", None, "Processes; one a core by default.")
-
-
-parse_flags = functools.partial(command_line.parse_flags, required=_REQUIRED)
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -52,8 +45,9 @@ def run_flags(values: flags.FlagValues) -> None:
     )
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and compute."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(lambda: run_flags(flags.FLAGS))
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"config": "NAME", "out": "DIR"},
+)

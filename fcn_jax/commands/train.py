@@ -11,18 +11,19 @@ curves.png and, after the last step, result.json.
 
 from absl import flags
 
-from fcn_jax import runtime
 from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 from fcn_jax.runs.trainer import train
 
-define_flags = command_line.define_flags
-parse_flags = command_line.parse_flags
+
+def run_flags(values: flags.FlagValues) -> None:
+    """Train as the command line says."""
+    train(command_line.config_of_flags(), values.workdir)
 
 
-def main(argv: list[str]) -> None:
-    """Read the flags and train."""
-    del argv
-    runtime.prepare()
-    command_line.run_reporting_errors(
-        lambda: train(command_line.config_of_flags(), flags.FLAGS.workdir)
-    )
+COMMAND = Command(
+    text=__doc__,
+    define_flags=command_line.define_flags,
+    run=run_flags,
+    required={"config": "NAME", "workdir": "DIR"},
+)

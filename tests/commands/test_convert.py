@@ -11,6 +11,7 @@ from absl import flags
 
 import fcn_jax
 from fcn_jax import runs, runtime
+from fcn_jax.commands import command as commands
 from fcn_jax.commands import convert
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
@@ -33,7 +34,9 @@ def command(monkeypatch):
     monkeypatch.setattr(runtime, "prepare", lambda: None)
 
     def run(*arguments):
-        convert.main(convert.parse_flags(["fcn_jax convert", *map(str, arguments)]))
+        argv = ["fcn_jax convert", *map(str, arguments)]
+        found = commands.parse_flags(convert.COMMAND, argv)
+        commands.run(convert.COMMAND, found[1:])
 
     yield run
     for name in set(flags.FLAGS) - before:
@@ -203,9 +206,9 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a", "--model=fcn8s"), r"convert: paths are \['a'\]; usage: python -m fcn_j"),
+        (("a", "--model=fcn8s"), r"convert: paths are \['a'\]; usage: fcn_j"),
         (("a", "b", "c", "--model=fcn8s"), r"paths are \['a', 'b', 'c'\]; usage"),
-        (("a", "b"), r"convert: --model is missing; usage: python -m fcn_jax convert"),
+        (("a", "b"), r"convert: --model is missing; usage: fcn_jax convert"),
         (("a", "b", "--model=fcn4s"), r"should be one of <fcn32s\|fcn16s\|"),
         (("a", "b", "--modl=fcn8s"), r"Unknown command line flag 'modl'"),
         (("a", "b", "--model=fcn8s", "--inputs=bgr"), r"one of <caffe\|imagenet>"),

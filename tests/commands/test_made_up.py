@@ -1,5 +1,7 @@
 """What it takes to add a command: a file of fcn_jax/commands and a line of COMMANDS."""
 
+import dataclasses
+import re
 import sys
 import types
 
@@ -7,25 +9,25 @@ import pytest
 from absl import app, flags
 
 from fcn_jax import __main__
-from fcn_jax.commands import command_line
+from fcn_jax.commands import command, command_line
 
 # The file that a newcomer writes.
 SOURCE = """
 from absl import flags
 
-from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
 
 
 def define_flags():
     flags.DEFINE_string("greeting", None, "What to say.")
 
 
-def parse_flags(argv):
-    return command_line.parse_flags(argv, required={"greeting": "TEXT"})
-
-
-def main(argv):
-    print(flags.FLAGS.greeting)
+COMMAND = Command(
+    text="Say something.",
+    define_flags=define_flags,
+    run=lambda values: print(values.greeting),
+    required={"greeting": "TEXT"},
+)
 """
 
 
@@ -36,7 +38,7 @@ def greet(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(__main__.COMMANDS, "greet", "say something")
     values = flags.FlagValues()
-    for owner in (flags, module.flags, command_line.flags):
+    for owner in (flags, module.flags, command.flags, command_line.flags):
         monkeypatch.setattr(owner, "FLAGS", values)
     monkeypatch.setattr(
         flags, "DEFINE_string",
@@ -44,6 +46,7 @@ def greet(monkeypatch):
             flags.ArgumentParser(), name, default, text, values
         ),
     )  # fmt: skip
+    monkeypatch.setattr(command.runtime, "prepare", lambda: None)
     monkeypatch.setattr(
         app, "run", lambda main, argv, flags_parser: main(flags_parser(argv))
     )
@@ -52,6 +55,38 @@ def greet(monkeypatch):
 def test_it_runs(greet, capsys):
     __main__.main(["fcn_jax", "greet", "--greeting=hello"])
     assert capsys.readouterr().out == "hello\n"
+
+
+def test_its_help_is_its_text_and_its_flags(greet, capsys):
+    __main__.main(["fcn_jax", "greet", "--help"])
+    assert re.fullmatch(
+        r"Say something\.\n\nFlags:\n  --greeting  What to say\.\n",
+        capsys.readouterr().out,
+    )
+
+
+def test_what_is_no_flag_is_refused(greet):
+    with pytest.raises(SystemExit, match=r"cannot make sense of \['hello'\]; options"):
+        __main__.main(["fcn_jax", "greet", "--greeting=a", "hello"])
+
+
+@pytest.mark.parametrize(
+    ("traceback", "error", "message"),
+    (("", SystemExit, "error: a is too short"), ("1", ValueError, "^a is too short")),
+)
+def test_a_mistake_of_the_user_is_one_message(
+    greet, monkeypatch, traceback, error, message
+):
+    def fail(values):
+        raise ValueError(f"{values.greeting} is too short.")
+
+    module = sys.modules["fcn_jax.commands.greet"]
+    monkeypatch.setattr(
+        module, "COMMAND", dataclasses.replace(module.COMMAND, run=fail)
+    )
+    monkeypatch.setenv("FCN_JAX_TRACEBACK", traceback)
+    with pytest.raises(error, match=message):
+        __main__.main(["fcn_jax", "greet", "--greeting=a"])
 
 
 def test_a_flag_that_is_missing_is_one_message(greet):

@@ -224,8 +224,8 @@ def test_the_command_fills_a_directory_and_then_finds_it_full(tmp_path):
         (("propsals",), "'propsals' is not known; did you mean 'proposals'. usage"),
         (
             ("proposals", "--config=configs/shapes_fcn8s.py"),
-            "^fcn_jax proposals: --out is missing; usage: python -m fcn_jax proposals "
-            "--config=configs/NAME.py --out=DIR",
+            "^fcn_jax proposals: --out is missing; usage: fcn_jax proposals "
+            "--config=NAME --out=DIR",
         ),
         (
             (

@@ -13,6 +13,7 @@ import pytest
 from absl import flags
 
 from fcn_jax.__main__ import main as run_command
+from fcn_jax.commands import command as command_line
 from fcn_jax.commands import fetch as command
 from fcn_jax.storage import downloading
 from fcn_jax.weights import fetching, zoo
@@ -385,7 +386,8 @@ def run(monkeypatch, *arguments):
         )
         monkeypatch.setattr(command.flags, f"DEFINE_{name}", define)
     command.define_flags()
-    command.main(command.parse_flags(["-m fcn_jax fetch", *arguments]))
+    found = command_line.parse_flags(command.COMMAND, ["fcn_jax fetch", *arguments])
+    command_line.run(command.COMMAND, found[1:])
 
 
 def test_the_command_fetches_and_says_how_to_go_on(

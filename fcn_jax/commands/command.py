@@ -1,0 +1,123 @@
+"""What a command is, and how one is started: flags, help, mistakes in one message."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from absl import app, flags
+
+from fcn_jax import runtime
+from fcn_jax.commands import command_line
+
+_HELP = {"-h", "-help", "--help", "-helpfull", "--helpfull"}
+
+
+def _no_more(values: flags.FlagValues, operands: Sequence[str]) -> None:
+    """The check of a command that takes flags alone."""
+    del values
+    if operands:
+        raise flags.Error(
+            f"cannot make sense of {list(operands)}; options look like --workdir=DIR "
+            f"or --config.optim.learning_rate=1e-3"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command, as a module of `fcn_jax.commands` describes it: `COMMAND`.
+
+    Attributes:
+        text: What it does and how it is called; --help prints it.
+        define_flags: Declares its flags.
+        run: Does the work, given the flags' values and the operands.
+        required: Flags that must be given, and what stands for their values.
+        check: Given the same as `run`, raises `flags.Error` if these do not go
+            together; by default there are no operands.
+    """
+
+    text: str | None
+    define_flags: Callable[[], object]
+    run: Callable[..., object]
+    required: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    check: Callable[[flags.FlagValues, Sequence[str]], object] = _no_more
+
+
+def start(command: Command, argv: Sequence[str]) -> None:
+    """Run a command: its flags, then its work; ends the process on a mistake.
+
+    Args:
+        command: What to run.
+        argv: The program, and its arguments.
+    """
+    before = set(flags.FLAGS)
+    command.define_flags()
+    if _HELP & set(argv[1:]):
+        print(describe(command, set(flags.FLAGS) - before))
+        return
+    app.run(
+        lambda rest: run(command, rest[1:]),
+        argv=list(argv),
+        flags_parser=lambda argv: parse_flags(command, argv),
+    )
+
+
+def describe(command: Command, names: set[str]) -> str:
+    """The help of a command: what it does, and its flags.
+
+    Args:
+        command: What to describe.
+        names: Of its flags.
+    """
+    width = max(map(len, names), default=0)
+    listed = [
+        f"  --{name:{width}}  {' '.join((flags.FLAGS[name].help or '').split())}"
+        for name in sorted(names)
+    ]
+    return "\n".join([(command.text or "").strip(), "", "Flags:", *listed])
+
+
+def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
+    """Parse the command line; a mistake in it ends the process with one message.
+
+    Args:
+        command: Whose flags are declared.
+        argv: The program, and its arguments.
+
+    Returns:
+        The program, and the operands.
+    """
+    program = Path(argv[0]).name.removeprefix("-m ")
+    try:
+        rest = flags.FLAGS(command_line.with_config(argv))
+        for name in command.required:
+            if not flags.FLAGS[name].value:
+                usage = " ".join(f"--{n}={x}" for n, x in command.required.items())
+                raise flags.Error(
+                    f"--{name} is missing; usage: {program} {usage} "
+                    f"[--config.key=value ...]"
+                )
+        command.check(flags.FLAGS, rest[1:])
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
+        # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
+        sys.exit(f"{program}: {command_line.readable(e)}")
+    return list(rest)
+
+
+def run(command: Command, operands: Sequence[str]) -> None:
+    """Do the work; an error that a user can mend is one message, not a traceback.
+
+    Set FCN_JAX_TRACEBACK=1 to see where it came from.
+
+    Args:
+        command: What to run; its flags are parsed.
+        operands: Of the command line.
+    """
+    runtime.prepare()
+    try:
+        command.run(flags.FLAGS, *operands)
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        if os.environ.get("FCN_JAX_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error}")
