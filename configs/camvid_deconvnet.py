@@ -23,7 +23,7 @@ camvid_fcn32s = named.load("camvid_fcn32s")
 _EPOCH = 367 / 8  # Steps.
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config("deconvnet")
     protocol = camvid_fcn32s.get_config(mode)
     for part in ("data", "loss", "optim"):

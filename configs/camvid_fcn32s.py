@@ -19,7 +19,7 @@ camvid_fcn8s = named.load("camvid_fcn8s")
 _EPOCH = 367 / 8  # Steps.
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = camvid_fcn8s.get_config(mode)
     config.model.name = "fcn32s"
     config.model.batch_norm_fc = True

@@ -13,7 +13,7 @@ from fcn_jax.config.base import base_config
 _EPOCH = 367 / 8  # Steps.
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config()
     config.data.name = "folder"
     config.data.root = "../shared/data/camvid"

@@ -11,7 +11,7 @@ from fcn_jax.config.base import base_config
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config("deconvnet")
     config.data.name = "shapes"
     config.data.flip = True

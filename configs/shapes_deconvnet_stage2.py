@@ -14,7 +14,7 @@ shapes_deconvnet_stage1 = named.load("shapes_deconvnet_stage1")
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = shapes_deconvnet_stage1.get_config()
     config.data.objects.stage = "proposals"
     config.data.objects.num_proposals = 200

@@ -7,7 +7,7 @@ Ours: see README.md, "Results".
 from fcn_jax.config.base import base_config
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config()
     config.data.name = "shapes"
     config.data.flip = True

@@ -11,7 +11,7 @@ from fcn_jax.config import named
 shapes_fcn8s = named.load("shapes_fcn8s")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = shapes_fcn8s.get_config(mode)
     config.model.crf = "pydensecrf"
     config.optim.learning_rate = 3e-4

@@ -10,11 +10,12 @@ import ml_collections
 
 from fcn_jax.config import named
 from fcn_jax.config.base import base_config
+from fcn_jax.config.types import Config
 
 voc_fcn32s = named.load("voc_fcn32s")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config("deconvnet")
     config.data.name = "voc_segmentation/sbd"
     config.data.train_split = "train_aug"
@@ -44,7 +45,7 @@ def get_config(mode="full"):
     return config
 
 
-def smoke(config):
+def smoke(config: Config):
     """Two steps of a narrow net on the built-in data."""
     voc_fcn32s.smoke(config)
     config.data.train_split, config.data.eval_name = "train", ""

@@ -16,7 +16,7 @@ from fcn_jax.config import named
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = voc2012_deconvnet_stage1.get_config()
     config.data.objects.stage = "proposals"
     config.data.objects.min_iou = 0.5

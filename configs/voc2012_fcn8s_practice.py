@@ -14,7 +14,7 @@ from fcn_jax.config.base import base_config
 voc_fcn32s = named.load("voc_fcn32s")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config()
     config.data.name = "voc_segmentation/2012"
     config.data.canvas = (500, 500)

@@ -11,7 +11,7 @@ from fcn_jax.config import named
 voc_fcn32s = named.load("voc_fcn32s")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = voc_fcn32s.get_config(mode)
     config.model.name = "fcn16s"
     config.optim.learning_rate = 1e-12

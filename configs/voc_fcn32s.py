@@ -7,9 +7,10 @@ Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 """
 
 from fcn_jax.config.base import base_config
+from fcn_jax.config.types import Config
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = base_config()
     config.data.name = "voc_segmentation/sbd"
     config.data.eval_split = "seg11valid"
@@ -30,7 +31,7 @@ def get_config(mode="full"):
     return config
 
 
-def smoke(config):
+def smoke(config: Config):
     """Two steps of a narrow net on the built-in data."""
     config.data.name = "shapes"
     config.data.eval_split = "val[:2]"

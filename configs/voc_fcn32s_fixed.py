@@ -11,7 +11,7 @@ from fcn_jax.config import named
 voc_fcn32s_light = named.load("voc_fcn32s_light")
 
 
-def get_config(mode="full"):
+def get_config(mode: str = "full"):
     config = voc_fcn32s_light.get_config(mode)
     config.optim.frozen = ("conv*", "fc*")
     return config

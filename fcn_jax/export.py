@@ -54,7 +54,7 @@ def stablehlo(
             f"{', '.join(exported.OUTPUTS)}."
         )
 
-    def run(images):
+    def run(images: jax.Array):
         logits = model.apply(variables, preprocess(images, preprocessing), train=False)
         if output == "logits":
             return logits
@@ -128,7 +128,7 @@ def export_network(
     }
     program = network.serialize()
 
-    def write(part):
+    def write(part: Path):
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(exported.METADATA, json.dumps(metadata, indent=2))
             archive.writestr(exported.NETWORK, program)
@@ -165,7 +165,7 @@ def require_flatbuffers() -> None:
         ImportError: If it is.
     """
     try:
-        import flatbuffers  # noqa: F401
+        import flatbuffers  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise ImportError(
             "exporting needs flatbuffers: pip install flatbuffers (the extra [export])"

@@ -112,7 +112,7 @@ def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
             version that this one does not know.
     """
     try:
-        import flatbuffers  # noqa: F401  jax.export reads with it.
+        import flatbuffers  # noqa: F401  # pyright: ignore[reportUnusedImport]  jax.export reads with it.
     except ImportError as error:
         raise ImportError(
             f"an exported network needs flatbuffers: {_INSTALL}"

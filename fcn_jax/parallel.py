@@ -58,7 +58,7 @@ def replicate(tree: T, devices: Sequence[Device]) -> T:
     """
     sharding = _sharding(devices)
 
-    def copy(x):
+    def copy(x: np.ndarray | jax.Array):
         x = np.asarray(x)
         return jax.device_put(
             np.broadcast_to(x[None], (len(devices), *x.shape)), sharding
@@ -101,7 +101,7 @@ def shard_batch(
     micro = rows // (len(devices) * accumulate)
     sharding = _sharding(devices)
 
-    def split(x):
+    def split(x: np.ndarray):
         x = x.reshape(accumulate, len(devices), micro, *x.shape[1:]).swapaxes(0, 1)
         return jax.device_put(
             x.reshape(len(devices), accumulate * micro, *x.shape[3:]), sharding

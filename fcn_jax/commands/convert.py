@@ -22,6 +22,7 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import PREPROCESSING
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights import loading, saving
 
 _OPTIONS = (
@@ -81,6 +82,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     for option in _OPTIONS:
         if getattr(values, option) is not None:
             options[option] = getattr(values, option)
+    assert name is not None  # `check_flags` has seen to it.
     model = models.create(name, **options)
     if values.preprocessing:
         preprocessing = PREPROCESSING[values.preprocessing]
@@ -97,14 +99,14 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     print(f"written: {out}")
 
 
-def _is_run(source):
+def _is_run(source: str):
     return (Path(source) / "config.json").exists()
 
 
-def _of_run(settings, name):
+def _of_run(settings: JsonObject, name: str | None):
     """The net of a run, or another one, and those of the run's options that it has."""
     same = name in (None, settings["name"])
-    name = name or settings["name"]
+    name = name or str(settings["name"])
     encoder = settings.get("encoder") or "vgg16"
     known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):

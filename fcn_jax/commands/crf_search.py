@@ -96,7 +96,7 @@ def search(
         Dicts of `mean_iu` and `parameters`; the first of all is best, and the network
         without a CRF is among them, with parameters of 0 iterations.
     """
-    tried = [{**start, "iterations": 0}] + [
+    tried: list[Numbers] = [{**start, "iterations": 0}] + [
         {**start, **dict(zip(grid, values, strict=True))}
         for values in itertools.product(*grid.values())
     ]

@@ -7,14 +7,16 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
 from fcn_jax.config import build, datasets
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
+from fcn_jax.data.batch import Batch
 from fcn_jax.inference import instance_wise, whole_image, windows
-from fcn_jax.inference.predictor import Predictor
+from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.preprocessing import Preprocessing
 
 METHODS = ("whole", "window", "tiles", "proposals")
@@ -88,7 +90,7 @@ def make_windows(config: Config) -> loader.Windows:
         propose = datasets.make_proposal_cache(config, of_training.cache_dir)
     else:
 
-        def propose(image, name):
+        def propose(image: np.ndarray, name: str):
             del name
             return proposals.propose(
                 image,
@@ -115,7 +117,7 @@ def with_crf(predictor: Predictor, config: Config) -> Predictor:
     build.check_one_head(config, "config.crf.parameters")
     parameters = crf.get_parameters(config.crf.parameters)
 
-    def scores(variables, batch):
+    def scores(variables: Variables, batch: Batch):
         log_probs = predictor.log_probs(variables, batch)
         assert not isinstance(log_probs, Mapping)
         return crf.mean_field(

@@ -1,16 +1,24 @@
 """What `mean_field` refuses, and what it says then."""
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from fcn_jax.crf.parameters import Number
 from fcn_jax.ops import extents
+
+Array = jax.Array
+Values: TypeAlias = Array | np.ndarray
 
 NORMALIZATIONS = ("no", "before", "after", "symmetric")
 METHODS = ("lattice", "exact")
 
 
-def check_arrays(unary, image):
+def check_arrays(unary: Values, image: Values):
     """Shapes and dtypes, which are known under `jit` too."""
     if unary.ndim not in (3, 4) or 0 in unary.shape:
         raise ValueError(
@@ -36,7 +44,12 @@ def check_arrays(unary, image):
 
 
 def check_options(
-    normalization, compatibility, method, iterations, capacity, num_classes
+    normalization: str,
+    compatibility: str | Values,
+    method: str,
+    iterations: int,
+    capacity: int | None,
+    num_classes: int,
 ):
     """Names and numbers that are static."""
     for name, value, known in (
@@ -70,7 +83,7 @@ def check_options(
         )
 
 
-def check_bandwidths(bandwidths):
+def check_bandwidths(bandwidths: Mapping[str, Number]):
     """Standard deviations, where their values are known."""
     for name, value in bandwidths.items():
         unit = "units of 255" if "rgb" in name else "pixels"
@@ -81,7 +94,7 @@ def check_bandwidths(bandwidths):
             )
 
 
-def check_finite(unary, sizes):
+def check_finite(unary: Array, sizes: Array):
     """The values of a unary inside the true sizes, outside `jit`."""
     inside = np.asarray(extents.valid(sizes, *unary.shape[1:3]))
     wrong = ~np.isfinite(np.asarray(unary)) & inside

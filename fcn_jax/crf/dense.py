@@ -6,8 +6,8 @@ References:
 """
 
 import functools
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fcn_jax.crf import checks
-from fcn_jax.crf.parameters import CRFParameters
+from fcn_jax.crf.parameters import CRFParameters, Number
 from fcn_jax.ops import extents, filtering, permutohedral
 
 Array = jax.Array
@@ -24,6 +24,10 @@ Array = jax.Array
 _VERTICES_A_PIXEL = 6
 # Most photographs need fewer vertices than one for 8 pixels; tiny ones some more.
 _PIXELS_A_VERTEX, _LEAST_ROOM = 8, 64
+
+# The lattice of the smoothness kernel has 1.18 vertices a square deviation of the image
+# (counted), which spills over its edges by two deviations on every side.
+_VERTICES_A_DEVIATION, _EDGE_DEVIATIONS = 1.3, 4
 
 _TINY = 1e-20  # Added to a kernel's sums, as in pydensecrf.
 
@@ -128,6 +132,9 @@ def mean_field(
     return found if logits else jax.nn.softmax(found)
 
 
+_Filter: TypeAlias = Callable[[Array], Array]
+
+
 class _How(NamedTuple):
     """What a compiled mean field cannot change."""
 
@@ -152,7 +159,13 @@ def _given(parameters: CRFParameters | None, numbers: Mapping[str, Any]):
     return parameters
 
 
-def _run_with_room(run, unary, sizes, method, capacity):
+def _run_with_room(
+    run: Callable[..., tuple[Array, Array]],
+    unary: Array,
+    sizes: Array,
+    method: str,
+    capacity: int | None,
+):
     """Scores outside `jit`, with as much room for vertices as turns out to be needed.
 
     Raises:
@@ -181,21 +194,21 @@ def _run_with_room(run, unary, sizes, method, capacity):
     static_argnames=("how", "smooth_capacity", "capacity"),
 )
 def _mean_field(
-    unary,
-    image,
-    sizes,
-    bandwidths,
-    weights,
-    compatibility,
+    unary: Array,
+    image: Array,
+    sizes: Array,
+    bandwidths: Mapping[str, Number],
+    weights: tuple[Array, ...],
+    compatibility: Array | None,
     *,
-    how,
-    smooth_capacity,
-    capacity,
+    how: _How,
+    smooth_capacity: int,
+    capacity: int,
 ):
     """Scores of a batch, and the vertices that each image needs, [N]."""
     terms = weights, compatibility
 
-    def one(each):
+    def one(each: tuple[Array, Array, Array]):
         unary, image, size = each
         height, width, num_classes = unary.shape
         inside = extents.valid(size[None], height, width)[0].reshape(-1)
@@ -230,17 +243,22 @@ def _mean_field(
     return jax.lax.map(one, (unary, image, sizes))
 
 
-def _iterate(unary, filters, weights, compatibility, iterations):
-    def update(scores, _):
+def _iterate(
+    unary: Array,
+    filters: Sequence[_Filter],
+    weights: Sequence[Array],
+    compatibility: Array | None,
+    iterations: int,
+):
+    def update(scores: Array, _: None):
         probs = jax.nn.softmax(scores)
         # Potts costs 1 for all labels but the own: the same but for a constant.
-        potts = compatibility is None
-        scores = -unary if potts else jnp.zeros_like(unary)
+        scores = -unary if compatibility is None else jnp.zeros_like(unary)
         for apply, weight in zip(filters, weights, strict=True):
             if weight.ndim:
                 weight = weight[None]
             scores = scores + weight * apply(probs)
-        if not potts:
+        if compatibility is not None:
             scores = -unary - jnp.matmul(
                 scores, compatibility.T, precision=jax.lax.Precision.HIGHEST
             )
@@ -250,7 +268,7 @@ def _iterate(unary, filters, weights, compatibility, iterations):
     return scores
 
 
-def _features(image, bandwidths, dtype):
+def _features(image: Array, bandwidths: Mapping[str, Number], dtype: jnp.dtype):
     """Positions, and positions and colours, in standard deviations, [H W, 2 and 5]."""
     height, width, _ = image.shape
     row, column = jnp.meshgrid(
@@ -270,11 +288,11 @@ def _features(image, bandwidths, dtype):
     )
 
 
-def _exact(values, *, features, valid):
+def _exact(values: Array, *, features: Array, valid: Array):
     return filtering.exact_filter(features, values, valid)
 
 
-def _normalized(apply, inside, normalization, dtype):
+def _normalized(apply: _Filter, inside: Array, normalization: str, dtype: jnp.dtype):
     """A filter divided by what it makes of ones."""
     if normalization == "no":
         return apply
@@ -290,17 +308,17 @@ def _normalized(apply, inside, normalization, dtype):
     return lambda values: apply(values * factor) * factor
 
 
-def _smooth_capacity(shape, smooth_xy):
-    """Room for the vertices of the smoothness kernel: 1.18 a square deviation."""
+def _smooth_capacity(shape: Sequence[int], smooth_xy: Number) -> int:
+    """Room for the vertices of the smoothness kernel, which image size bounds."""
     height, width = shape
-    most = 3 * height * width
+    most = 3 * height * width  # d + 1 for each pixel, of a lattice of 2 dimensions.
     if isinstance(smooth_xy, Tracer):
-        return min(most, height * width + 64)
-    deviations = (height / float(smooth_xy) + 4) * (width / float(smooth_xy) + 4)
-    return min(most, int(1.3 * deviations) + 64)
+        return min(most, height * width + _LEAST_ROOM)
+    rows, columns = (n / float(smooth_xy) + _EDGE_DEVIATIONS for n in (height, width))
+    return min(most, int(_VERTICES_A_DEVIATION * rows * columns) + _LEAST_ROOM)
 
 
-def _round_up(count):
+def _round_up(count: int):
     """To a power of two, or to three quarters of one: few compilations."""
     power = 1 << max(0, int(count) - 1).bit_length()
     return 3 * power // 4 if count <= 3 * power // 4 else power

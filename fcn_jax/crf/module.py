@@ -65,11 +65,11 @@ class CRF(nn.Module):
                 f"{count}."
             )
 
-        def weight(name, start):
+        def weight(name: str, start: float):
             constant = nn.initializers.constant(start)
             return self.param(name, constant, (count,), self.param_dtype)
 
-        def potts(_, shape, dtype):
+        def potts(_: Array, shape: tuple[int, int], dtype: jnp.dtype):
             return 1 - jnp.eye(*shape, dtype=dtype)
 
         return dense.mean_field(

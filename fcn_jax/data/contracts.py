@@ -101,7 +101,8 @@ def heads_of(source: Source) -> tuple[Head, ...]:
         for name in ("classes", "palette", "ignore_label")
         if hasattr(source, name)
     }
-    return (Head("", **{"classes": (), "palette": VOC.palette} | given),)
+    defaults: dict[str, Any] = {"classes": (), "palette": VOC.palette}
+    return (Head("", **defaults | given),)
 
 
 def num_channels(source: Source) -> int:

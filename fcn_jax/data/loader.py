@@ -14,7 +14,7 @@ import numpy as np
 from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
 from fcn_jax.data.batch import Batch, scaled_key
-from fcn_jax.data.contracts import Item, Source
+from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "eval_batches", "train_batches"]
@@ -92,6 +92,7 @@ def train_batches(
         )
         size = np.array(image.shape[:2], np.int32)
         if augmentation.crop is None:
+            assert canvas is not None  # `_training_canvas` has chosen one.
             image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
         return {
             "image": image,
@@ -288,7 +289,7 @@ def _fill_row(batch: Batch, row: int, item: Item, scales: Sequence[float]) -> No
     height, width = image.shape[:2]
     batch["image"][row, :height, :width] = image
 
-    def lay(into, found):
+    def lay(into: np.ndarray, found: np.ndarray):
         into[row, :height, :width] = found
         return into
 
@@ -304,14 +305,20 @@ def _fill_row(batch: Batch, row: int, item: Item, scales: Sequence[float]) -> No
             batch[scaled_key("sizes", scale)][row] = h, w
 
 
-def _on_canvas(image, labels, canvas, ignore_label, where):
+def _on_canvas(
+    image: np.ndarray,
+    labels: Labels,
+    canvas: tuple[int, int],
+    ignore_label: int | Mapping[str, int],
+    where: str,
+):
     """Whole images are padded with zeros: their true size masks what lies beyond."""
     height, width, channels = image.shape
     _check_fits((height, width), canvas, where)
     padded = np.zeros((*canvas, channels), image.dtype)
     padded[:height, :width] = image
 
-    def extend(x, ignored):
+    def extend(x: np.ndarray, ignored: int):
         found = np.full(canvas, ignored, np.uint8)
         found[:height, :width] = x
         return found

@@ -10,6 +10,7 @@ References:
 """
 
 import abc
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from fcn_jax.data import boxes, checks, transforms
-from fcn_jax.data.contracts import Item, OneHead, Source, heads_of
+from fcn_jax.data.contracts import Head, Item, OneHead, Source, heads_of
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.storage import array_cache
 
@@ -143,15 +144,25 @@ class _Crops(OneHead, abc.ABC):
     kind: str  # "objects" or "proposals".
     hint: str  # What to do if there are none.
 
-    def __init__(self, base, *, extension, size, balance, cache_dir, key):
+    def __init__(
+        self,
+        base: Source,
+        *,
+        extension: float,
+        size: int,
+        balance: int,
+        cache_dir: str | Path | None,
+        key: tuple[object, ...],
+    ):
         if size < 1 or balance < 1:
             raise ValueError(
                 f"size={size}, balance={balance}: crops have at least a pixel, and "
                 f"appear at least once."
             )
         self.name, self.split = f"{base.name} ({self.kind})", base.split
-        self.classes, self.palette = base.classes, base.palette
-        self.ignore_label = base.ignore_label
+        head = _one_head(base)
+        self.classes, self.palette = head.classes, head.palette
+        self.ignore_label = head.ignore_label
         self._base, self._extension, self._size = base, extension, size
         boxes.extend(np.zeros((0, 4), np.int32), extension)  # Raises on a wrong one.
         entries = self._index(cache_dir, key)
@@ -163,7 +174,7 @@ class _Crops(OneHead, abc.ABC):
         times = repeats(entries[:, 2], balance)
         self.index = np.repeat(entries, times, axis=0)  # [N, 7]
 
-    def _index(self, cache_dir, key):
+    def _index(self, cache_dir: str | Path | None, key: tuple[object, ...]):
         """Every example once, int32 [N, 7]; searched for where it is not kept."""
 
         def search():
@@ -193,14 +204,14 @@ class _Crops(OneHead, abc.ABC):
         return array_cache.cached(path, search)["entries"]
 
     @abc.abstractmethod
-    def _entries(self, item, where) -> np.ndarray:
+    def _entries(self, item: Item, where: str) -> np.ndarray:
         """The boxes of an image: (thing, label, row0, col0, row1, col1), [M, 6]."""
 
     @abc.abstractmethod
-    def _labels(self, item, thing, label) -> np.ndarray:
+    def _labels(self, item: Item, thing: int, label: int) -> np.ndarray:
         """The labels of a crop of an image, uint8 [H, W]."""
 
-    def _entries_of(self, number):
+    def _entries_of(self, number: int):
         item = self._base[number]
         where = f"{self._base.name} {self._base.split}: {item['id']}"
         entries = self._entries(item, where)
@@ -270,22 +281,23 @@ class ObjectCrops(_Crops):
         balance: int = 10,
         cache_dir: str | Path | None = None,
     ):
-        self._options = {"min_area": min_area, "tolerance": tolerance}
+        options = {"min_area": min_area, "tolerance": tolerance}
+        self._find = functools.partial(
+            find_objects, min_area=min_area, tolerance=tolerance
+        )
         super().__init__(
             base,
             extension=extension,
             size=size,
             balance=balance,
             cache_dir=cache_dir,
-            key=(self._options,),
+            key=(options,),
         )
 
-    def _entries(self, item, where):
-        return find_objects(
-            item, self.classes, where, ignore_label=self.ignore_label, **self._options
-        )
+    def _entries(self, item: Item, where: str):
+        return self._find(item, self.classes, where, ignore_label=self.ignore_label)
 
-    def _labels(self, item, thing, label):
+    def _labels(self, item: Item, thing: int, label: int):
         labels = item["labels"]
         own = (object_map(item, self.ignore_label) == thing) & (labels == label)
         kept = own | (labels == self.ignore_label)
@@ -345,20 +357,21 @@ class ProposalCrops(_Crops):
                 f"other proposals could not be told apart; name them."
             )
         self._boxes_of, self._min_iou = boxes_of, min_iou
-        self._options = {"min_area": min_area, "tolerance": tolerance}
+        options = {"min_area": min_area, "tolerance": tolerance}
+        self._find = functools.partial(
+            find_objects, min_area=min_area, tolerance=tolerance
+        )
         super().__init__(
             base,
             extension=extension,
             size=size,
             balance=balance,
             cache_dir=cache_dir,
-            key=(self._options, min_iou, boxes_name),
+            key=(options, min_iou, boxes_name),
         )
 
-    def _entries(self, item, where):
-        found = find_objects(
-            item, self.classes, where, ignore_label=self.ignore_label, **self._options
-        )
+    def _entries(self, item: Item, where: str):
+        found = self._find(item, self.classes, where, ignore_label=self.ignore_label)
         proposed = np.asarray(self._boxes_of(item))
         boxes.check_boxes(proposed, item["labels"].shape, where)
         if not len(found):
@@ -368,15 +381,30 @@ class ProposalCrops(_Crops):
         own = found[overlaps[enough].argmax(axis=1), :2]
         return np.concatenate([own, proposed[enough]], axis=1).astype(np.int32)
 
-    def _labels(self, item, thing, label):
+    def _labels(self, item: Item, thing: int, label: int):
         del thing, label
         return item["labels"]
 
 
+def _one_head(source: Source) -> Head:
+    """The head of a source; objects are not defined where there are several.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    heads = heads_of(source)
+    if len(heads) != 1:
+        raise ValueError(
+            f"{source.name} has the heads {', '.join(head.name for head in heads)}; "
+            f"objects can be cut out of sources with one."
+        )
+    return heads[0]
+
+
 def _content(base: Source) -> list[object]:
     """What tells a source from others, without reading all of it."""
-    void = heads_of(base)[0].ignore_label
-    parts = [base.name, base.split, len(base), base.image_sizes()]
+    void = _one_head(base).ignore_label
+    parts: list[object] = [base.name, base.split, len(base), base.image_sizes()]
     for number in sorted({0, len(base) // 2, len(base) - 1}):
         item = base[number]
         parts += [item["id"], item["labels"], object_map(item, void)]

@@ -174,7 +174,7 @@ def resize(
         Image and labels of that size.
     """
 
-    def nearest(x):
+    def nearest(x: np.ndarray):
         resized = Image.fromarray(x).resize(
             (size[1], size[0]), Image.Resampling.NEAREST, box=box
         )
@@ -237,7 +237,7 @@ def translate(
     )
     moved[to_r, to_c] = image[from_r, from_c]
 
-    def move(x, ignored):
+    def move(x: np.ndarray, ignored: int):
         found = np.full_like(x, ignored)
         found[to_r, to_c] = x[from_r, from_c]
         return found
@@ -285,7 +285,7 @@ def pad(
     padded = _mean_coloured(size, image)
     padded[:height, :width] = image
 
-    def extend(x, ignored):
+    def extend(x: np.ndarray, ignored: int):
         found = np.full(size, ignored, np.uint8)
         found[:height, :width] = x
         return found

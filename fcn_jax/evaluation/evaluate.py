@@ -61,6 +61,9 @@ def eval_step(
     """
     found = scores(variables, batch)
     if not isinstance(found, Mapping):
+        assert isinstance(confusion, metrics.Confusion)
+        assert isinstance(num_classes, int)
+        assert isinstance(ignore_label, int)
         return _count(confusion, found, batch["labels"], num_classes, ignore_label)
     assert isinstance(confusion, Mapping)
     assert isinstance(num_classes, Mapping)
@@ -74,7 +77,13 @@ def eval_step(
     return counts, pred
 
 
-def _count(confusion, scores, labels, num_classes, ignore_label):
+def _count(
+    confusion: metrics.Confusion,
+    scores: Array,
+    labels: Array,
+    num_classes: int,
+    ignore_label: int,
+):
     pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
     # The largest is NaN where one is, infinite where one is, and -inf where all are.
     broken = ~jnp.isfinite(jnp.max(scores, axis=-1))
@@ -123,7 +132,7 @@ def evaluate(
         if on_batch is not None:
             on_batch(batch, pred)
 
-    def total(counts):
+    def total(counts: metrics.Confusion):
         # One matrix a device; int64 on the host, where their sum cannot overflow.
         return np.sum(
             [
@@ -138,7 +147,7 @@ def evaluate(
     return total(confusion)
 
 
-def _joined(pred):
+def _joined(pred: Array | np.ndarray) -> np.ndarray:
     """Predictions of all devices, [D, B, ...], as those of one batch, [D * B, ...]."""
     pred = np.asarray(pred)
     return pred.reshape(-1, *pred.shape[2:])
@@ -149,7 +158,7 @@ def to_devices(batch: Batch, devices: Sequence[parallel.Device]) -> dict[str, Ou
     return parallel.shard_batch(batches_of.for_devices(batch), devices)
 
 
-def _check_classes(batch, pred):
+def _check_classes(batch: Batch, pred: np.ndarray):
     for row in np.flatnonzero(batch["example_valid"]):
         height, width = batch["sizes"][row]
         if (pred[row, :height, :width] == NOT_A_CLASS).any():

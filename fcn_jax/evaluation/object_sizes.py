@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fcn_jax.data import objects
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Labels, Source, first_labels, heads_of
 
 SIZES = ("small", "medium", "large")
 # Share of the image that an object fills, where small ends and where large begins.
@@ -98,14 +100,15 @@ def _extended(occupied: np.ndarray) -> tuple[int, int]:
 class ObjectSizes:
     """Counts predictions by the size of the true objects, batch by batch."""
 
-    def __init__(self, source, num_classes):
+    def __init__(self, source: Source, num_classes: int):
         self.source = source
+        self._void = heads_of(source)[0].ignore_label
         self.counter = ObjectSizeIU(num_classes)
 
-    def __call__(self, batch, pred):
+    def __call__(self, batch: Batch, pred: Labels):
         """Count one batch."""
         for row in np.flatnonzero(batch["example_valid"]):
             item = self.source[int(batch["index"][row])]
-            found = objects.object_map(item, self.source.ignore_label)
+            found = objects.object_map(item, self._void)
             h, w = found.shape
-            self.counter.add(item["labels"], found, pred[row, :h, :w])
+            self.counter.add(item["labels"], found, first_labels(pred)[row, :h, :w])

@@ -44,7 +44,14 @@ class Pictures:
                 )
                 self._write(batch, row, head, truth[row], found[row])
 
-    def _write(self, batch, row, head, truth, found):
+    def _write(
+        self,
+        batch: Batch,
+        row: np.intp,
+        head: Head,
+        truth: np.ndarray,
+        found: np.ndarray,
+    ):
         h, w = batch["sizes"][row]
         name, index = batch["id"][row], int(batch["index"][row])
         image = contracts.to_rgb(batch["image"][row, :h, :w])

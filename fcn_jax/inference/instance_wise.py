@@ -101,38 +101,40 @@ def log_probs(variables: VariableDict, batch: Batch, **settings: Any) -> Array:
 
 
 def _scores_of_image(
-    image,
-    boxes,
-    num_boxes,
+    image: Array,
+    boxes: Array,
+    num_boxes: Array,
     *,
-    variables,
-    model,
-    preprocessing,
-    aggregation,
-    variant,
-    side,
-    boxes_at_once,
+    variables: VariableDict,
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    aggregation: str,
+    variant: str,
+    side: int,
+    boxes_at_once: int,
 ):
-    shape = image.shape[:2]
+    shape = (image.shape[0], image.shape[1])
     pixels = image.astype(jnp.float32)
     add = jnp.maximum if aggregation == "max" else jnp.add
     empty = -jnp.inf if aggregation == "max" and variant == "paper" else 0.0
 
-    def add_box(carry, each):
+    def add_box(carry: tuple[Array, Array], each: tuple[Array, Array, Array]):
         canvas, cover = carry
         x, box, counts = each
         placed, inside = box_ops.place_box(x, box, shape)
         canvas = jnp.where(counts, add(canvas, placed), canvas)
         return (canvas, cover + (inside & counts).astype(cover.dtype)), None
 
-    def add_boxes(turn, carry):
+    def add_boxes(turn: Array, carry: tuple[Array, Array]):
         first = turn * boxes_at_once
         these = jax.lax.dynamic_slice_in_dim(boxes, first, boxes_at_once)
         counts = first + jnp.arange(boxes_at_once, dtype=jnp.int32) < num_boxes
         # As whole numbers: what an image file holds, and what training crops hold.
         windows = jnp.round(box_ops.crop_boxes(pixels, these, (side, side)))
         windows = jnp.clip(windows, 0, 255).astype(jnp.uint8)
-        logits = model.apply(variables, preprocess(windows, preprocessing), train=False)
+        logits: Any = model.apply(
+            variables, preprocess(windows, preprocessing), train=False
+        )
         return jax.lax.scan(add_box, carry, (logits, these, counts))[0]
 
     # float32, whatever the dtype of the weights, as the models promise.
@@ -145,7 +147,7 @@ def _scores_of_image(
     return jnp.where(cover > 0, canvas, jnp.zeros((), canvas.dtype))
 
 
-def _check_options(aggregation, variant, side, boxes_at_once):
+def _check_options(aggregation: str, variant: str, side: int, boxes_at_once: int):
     if aggregation not in AGGREGATIONS:
         raise ValueError(
             f"aggregation={aggregation!r} is not known; choose one of "

@@ -69,7 +69,9 @@ def scores(
                 logits = jax.tree.map(back, logits)
             if scale != 1:
                 logits = jax.tree.map(
-                    functools.partial(_resize, scaled_sizes, sizes, image.shape[1:3]),
+                    functools.partial(
+                        _resize, _known(scaled_sizes), _known(sizes), image.shape[1:3]
+                    ),
                     logits,
                 )
             views.append(logits)
@@ -85,7 +87,7 @@ def _known(sizes: Array | None) -> Array:
     return sizes
 
 
-def _resize(sizes, new_sizes, shape, logits):
+def _resize(sizes: Array, new_sizes: Array, shape: tuple[int, int], logits: Array):
     return resizing.resize(logits, sizes, new_sizes, shape)
 
 

@@ -66,7 +66,7 @@ class Tiles:
         ]
         return np.array(found, np.int32)
 
-    def _starts(self, length):
+    def _starts(self, length: int):
         if length <= self.side:
             return [0]
         step = max(1.0, self.side * (1 - self.overlap))

@@ -114,7 +114,7 @@ def _make_encoder(
     cls: type[Network], encoder: type[Encoder], options: Mapping[str, Any]
 ) -> Encoder:
     known = {field.name for field in dataclasses.fields(encoder)}
-    given = {**cls.encoder_defaults, **options, **cls.encoder_fixed}
+    given: dict[str, Any] = {**cls.encoder_defaults, **options, **cls.encoder_fixed}
     return encoder(**{name: x for name, x in given.items() if name in known})
 
 

@@ -5,7 +5,7 @@ References:
     HyeonwooNoh/DeconvNet, training/002_stage_2/stage_2_train.prototxt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import flax.linen as nn
@@ -13,7 +13,7 @@ import jax
 from jax.core import Tracer
 
 from fcn_jax.models import initializers, inputs, layers
-from fcn_jax.models.encoders import vgg
+from fcn_jax.models.encoders import Features, vgg
 from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import extents, pooling
 
@@ -179,7 +179,7 @@ def _height_and_width(x: Array) -> tuple[int, int]:
     return x.shape[1], x.shape[2]
 
 
-def _inflate(net, features, *, train):
+def _inflate(net: DeconvNet, features: Features, *, train: bool):
     """fc6-deconv: from the cells of fc7 back to those of pool5."""
     kernel_size = vgg.FC6_KERNEL
     valid = net.encoder.padding == "valid"
@@ -196,7 +196,18 @@ def _inflate(net, features, *, train):
     )
 
 
-def _deconvolve(net, x, size, *, features, kernel_size, pad, names, reach, train):
+def _deconvolve(
+    net: DeconvNet,
+    x: Array,
+    size: Array | None,
+    *,
+    features: int,
+    kernel_size: int,
+    pad: int,
+    names: tuple[str, str, str],
+    reach: int,
+    train: bool,
+):
     """Deconvolution, BatchNorm, ReLU of a net; zero outside the true extents `size`.
 
     `reach`: how far values spread at the start, if it is that of an upsampling.
@@ -228,7 +239,7 @@ def _deconvolve(net, x, size, *, features, kernel_size, pad, names, reach, train
     return x
 
 
-def _check_not_too_small(net, size, what):
+def _check_not_too_small(net: DeconvNet, size: Sequence[int], what: str):
     if any(side < net.smallest_image for side in size):
         window, least = vgg.FC6_KERNEL, vgg.SMALLEST_VALID
         raise ValueError(

@@ -15,7 +15,7 @@ import jax
 
 from fcn_jax import messages
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import Encoder
+from fcn_jax.models.encoders import Encoder, Features
 from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import cropping, extents
 
@@ -95,7 +95,14 @@ class FCN(Network):
             }
         )
 
-    def _logits(self, features, steps, image_size, head, count):
+    def _logits(
+        self,
+        features: Features,
+        steps: "Sequence[UpsamplingStep]",
+        image_size: Sequence[int],
+        head: str,
+        count: int,
+    ):
         """The logits of one head, [N, H, W, count]."""
         top = self.encoder.top
         scores = self._score(features, top, layer_name("score_fr", head), count)
@@ -113,13 +120,16 @@ class FCN(Network):
                 upscored = cropping.crop(upscored, -step.offset, skipped.shape[1:3])
             scores = extents.mask(upscored + skipped, size)
         upscored = self._upsample(scores, steps[-1], head)
-        return cropping.crop(upscored, steps[-1].offset, image_size)
+        height, width = image_size
+        return cropping.crop(upscored, steps[-1].offset, (height, width))
 
-    def _score(self, features, layer, name, count, scale=1.0):
+    def _score(
+        self, features: Features, layer: str, name: str, count: int, scale: float = 1.0
+    ):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
 
-    def _upsample(self, scores, step, head):
+    def _upsample(self, scores: Array, step: "UpsamplingStep", head: str):
         upscore = layers.Upscore(
             step.kernel_size,
             step.factor,
@@ -129,7 +139,7 @@ class FCN(Network):
         )
         return upscore(scores)
 
-    def _learns(self, step):
+    def _learns(self, step: "UpsamplingStep"):
         """Whether the kernel of an upsampling is a parameter."""
         return self.upsampling == "learned" or (
             self.upsampling == "learned_2x" and bool(step.skip)
@@ -250,7 +260,9 @@ def upsampling_steps(
     return (*found, UpsamplingStep(name, kernel_size, factor, "", offset))
 
 
-def _aligned(path, factor, reference):
+def _aligned(
+    path: cropping.CoordinateMap, factor: int, reference: cropping.CoordinateMap
+):
     """The kernel size that lays upsampled cells on those of a reference."""
     for kernel_size in (2 * factor, 2 * factor - 1):
         upsampled = path.then(cropping.upsample_map(kernel_size, factor))

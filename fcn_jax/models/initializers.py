@@ -8,7 +8,7 @@ References:
     Zagoruyko and Komodakis 2017, arXiv:1706.00388 (kernels that start as identities).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -37,7 +37,7 @@ def upsampling(reach: int = 0) -> Callable[..., Array]:
         dtype) -> kernel.
     """
 
-    def init(key, shape, dtype=jnp.float32):
+    def init(key: jax.Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32):
         size, _, inputs, outputs = shape
         channels = np.arange(max(inputs, outputs))
         near = slice(size // 2 - reach, size // 2 + reach + 1)

@@ -191,7 +191,7 @@ class BatchNorm(nn.Module):
         y = x_wide * factor[None, None, None] + shift[None, None, None]
         return y.astype(x.dtype)
 
-    def _statistics(self, x, sizes, origin):
+    def _statistics(self, x: Array, sizes: Array | None, origin: Array):
         """Mean and variance of the channels, [C], and the pixels counted, scalar.
 
         The sums are taken about `origin`, near which the mean is soon found, so that
@@ -256,7 +256,7 @@ class Dropout(nn.Module):
             example_ids = jnp.arange(x.shape[0])
         key = self.make_rng("dropout")
 
-        def draw(example_id):
+        def draw(example_id: Array):
             own = jax.random.fold_in(key, example_id)
             return jax.random.bernoulli(own, 1 - self.rate, x.shape[1:])
 
@@ -302,7 +302,7 @@ class Upscore(nn.Module):
         if not self.learned:
             return bilinear.bilinear_upsample(x, self.factor, self.kernel_size)
 
-        def bilinear_init(key, shape, dtype):
+        def bilinear_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype):
             del key
             kernel = bilinear.bilinear_kernel(self.kernel_size, shape[-1])
             return jnp.asarray(np.asarray(kernel), dtype)

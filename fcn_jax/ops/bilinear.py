@@ -138,8 +138,9 @@ def _blocks(
     x: Array, kernel: Array, stride: int, precision: jax.lax.Precision | None
 ) -> Array:
     """What every cell adds to the result, [N, h, kh, w, kw, O]."""
-    cells = math.prod(x.shape[:3])  # Symbolic in an export.
-    if stride > 1 or not isinstance(cells, int) or cells > _FEW_CELLS:
+    cells = math.prod(x.shape[:3])  # No int in an export.
+    symbolic = not isinstance(cells, int)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if stride > 1 or symbolic or cells > _FEW_CELLS:
         return jnp.einsum("nhwi,abio->nhawbo", x, kernel, precision=precision)
     # The kernel is all there is to read (fc6-deconv, one cell an image: 411 MB). A
     # product for each of its positions takes it as it lies; one would rearrange it.

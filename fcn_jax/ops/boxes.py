@@ -52,7 +52,7 @@ def place_box(x: Array, box: Array, shape: tuple[int, int]) -> tuple[Array, Arra
     return placed, (in_rows[:, None] & in_columns[None])[:, :, None]
 
 
-def _from_box(start, end, length, out_length, image):
+def _from_box(start: Array, end: Array, length: int, out_length: int, image: Array):
     """The share of each row of the image in each row of a result, [B, out, length]."""
     dtype = image.dtype
     start, end = start[:, None].astype(dtype), end[:, None].astype(dtype)
@@ -65,7 +65,7 @@ def _from_box(start, end, length, out_length, image):
     return share[:, :, length : 2 * length]
 
 
-def _into_box(start, end, length, out_length, dtype):
+def _into_box(start: Array, end: Array, length: int, out_length: int, dtype: jnp.dtype):
     """The share of each row of a map in each row of the image, [out, length]."""
     start, end = start[None].astype(dtype), end[None].astype(dtype)
     row = jnp.arange(out_length, dtype=dtype) + 0.5
@@ -77,7 +77,7 @@ def _into_box(start, end, length, out_length, dtype):
     return jnp.where(inside[:, None], share, jnp.zeros((), dtype)), inside
 
 
-def _triangle(distance, step, counts):
+def _triangle(distance: Array, step: Array, counts: Array | bool):
     """Normalised weights by distance in source pixels, `step` of which are a result."""
     weight = jnp.maximum(1 - jnp.abs(distance) / jnp.maximum(step, 1), 0)
     weight = jnp.where(counts, weight, jnp.zeros((), weight.dtype))

@@ -19,7 +19,7 @@ import contextlib
 import contextvars
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import jax
@@ -45,7 +45,7 @@ _FEWEST_CHANNELS = 64
 
 
 @contextlib.contextmanager
-def fast_gradients(in_loop: bool = False) -> Iterator[None]:
+def fast_gradients(in_loop: bool = False) -> Generator[None, None, None]:
     """Within it, convolutions that are traced have faster gradients on a CPU.
 
     They can be differentiated in reverse only, as training does.
@@ -80,7 +80,7 @@ def conv_general_dilated(
         [N, H', W', O].
     """
 
-    def native(lhs, rhs):
+    def native(lhs: Array, rhs: Array):
         return jax.lax.conv_general_dilated(
             lhs, rhs, window_strides, padding, **options
         )
@@ -98,7 +98,7 @@ def conv_general_dilated(
             return native(lhs, rhs)
         return _convolution(lhs, rhs, sides, tuple(sorted(options.items())))
 
-    def as_product(lhs, rhs):
+    def as_product(lhs: Array, rhs: Array):
         return _im2col_convolution(lhs, rhs, padding)
 
     return jax.lax.platform_dependent(lhs, rhs, cpu=as_product, default=native)
@@ -110,20 +110,22 @@ def _convolution(x: Array, kernel: Array, padding: tuple, options: tuple) -> Arr
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
 
 
-def _convolution_forward(x, kernel, padding, options):
+def _convolution_forward(x: Array, kernel: Array, padding: tuple, options: tuple):
     return _convolution(x, kernel, padding, options), (x, kernel)
 
 
-def _convolution_backward(padding, options, residual, g):
+def _convolution_backward(
+    padding: tuple, options: tuple, residual: tuple[Array, Array], g: Array
+):
     x, kernel = residual
 
-    def native(x, kernel):
+    def native(x: Array, kernel: Array) -> Array:
         return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, **dict(options))
 
-    def of_x_by_jax(x, kernel, g):
+    def of_x_by_jax(x: Array, kernel: Array, g: Array):
         return jax.vjp(lambda x: native(x, kernel), x)[1](g)[0]
 
-    def as_convolution(x, kernel, g):
+    def as_convolution(x: Array, kernel: Array, g: Array):
         flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
         rest = [
             (side - 1 - before, side - 1 - after)
@@ -131,11 +133,11 @@ def _convolution_backward(padding, options, residual, g):
         ]
         return jax.lax.conv_general_dilated(g, flipped, (1, 1), rest, **dict(options))
 
-    def by_blocks(x, g):
+    def by_blocks(x: Array, g: Array):
         precision = dict(options).get("precision")
         return _kernel_gradient_by_blocks(x, g, kernel.shape, padding, precision)
 
-    def by_convolution(x, g):
+    def by_convolution(x: Array, g: Array):
         return jax.vjp(functools.partial(native, x), kernel)[1](g)[0]
 
     of_x = jax.lax.platform_dependent(
@@ -176,7 +178,7 @@ def _kernel_gradient_by_blocks(
     x = jnp.pad(x, ((0, 0), (top, bottom + missing), columns, (0, 0)))
     g = jnp.pad(g, ((0, 0), (0, missing), (0, 0), (0, 0)))
 
-    def add_block(total, index):
+    def add_block(total: Array, index: Array):
         example, row = index // blocks, index % blocks * rows
         start = (example, row, jnp.int32(0), jnp.int32(0))
         size = (1, rows + kh - 1, width + kw - 1, channels)

@@ -33,7 +33,7 @@ def exact_filter(
     pad = -count % block
     padded = jnp.pad(features, ((0, pad), (0, 0))).reshape(-1, block, d)
 
-    def rows(some):
+    def rows(some: Array):
         squares = jnp.zeros((block, count), features.dtype)
         for axis in range(d):
             squares = squares + (some[:, axis, None] - features[None, :, axis]) ** 2

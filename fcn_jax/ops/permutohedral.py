@@ -20,6 +20,7 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -155,7 +156,7 @@ def filter_values(lattice: Lattice, values: Array) -> Array:
     return out * jnp.asarray(1 / (1 + 2.0**-d), values.dtype)
 
 
-def _simplices(features):
+def _simplices(features: Array):
     """The simplex of each point.
 
     Returns:
@@ -238,7 +239,7 @@ def _pack(quotients: Array, valid: Array) -> _Keys:
         high_side = jnp.where(in_low, high_side, high_side * sides[i])
     shifted = jnp.where(counts, quotients - low[None, :, None], 0).astype(jnp.uint32)
 
-    def word(strides, largest):
+    def word(strides: Sequence[Array], largest: Array) -> Array:
         parts = [shifted[:, i] * strides[i] for i in range(d)]
         return jnp.where(valid[None], sum(parts, start=zero), largest)
 
@@ -261,14 +262,14 @@ def _sort(keys: _Keys, count: int) -> Array:
     high, low = keys.words
     place = jnp.arange(count, dtype=jnp.uint32)[None]
 
-    def num_digits(largest):
+    def num_digits(largest: Array):
         bits = jnp.int32(_WORD) - jax.lax.clz(largest).astype(jnp.int32)
         return (bits + digit_bits - 1) // digit_bits
 
     num_low = num_digits(keys.largest[1])
     total = num_low + num_digits(keys.largest[0])
 
-    def sort_by_digit(carry):
+    def sort_by_digit(carry: tuple[Array, ...]):
         turn, points = carry
         word = jnp.where(turn < num_low, low, high)
         shift = digit_bits * jnp.where(turn < num_low, turn, turn - num_low)
@@ -283,7 +284,9 @@ def _sort(keys: _Keys, count: int) -> Array:
     return jax.lax.while_loop(lambda carry: carry[0] < total, sort_by_digit, start)[1]
 
 
-def _neighbours(table, ends, keys, capacity):
+def _neighbours(
+    table: Sequence[Array], ends: Array, keys: _Keys, capacity: int
+) -> Array:
     """Indices along each axis, forward and back, [d + 1, 2, M].
 
     The neighbour forward has one less in all coordinates, and d more along the axis:
@@ -315,11 +318,16 @@ def _neighbours(table, ends, keys, capacity):
     return jnp.stack(found)
 
 
-def _search(table, queries, bounds, capacity):
+def _search(
+    table: Sequence[Array],
+    queries: Sequence[Array],
+    bounds: tuple[Array, Array],
+    capacity: int,
+) -> Array:
     """Where queries stand between bounds of the table; `capacity` if they do not."""
     high_word, low_word = table
 
-    def halve(_, bounds):
+    def halve(_: Array, bounds: tuple[Array, Array]):
         low, high = bounds
         middle = jnp.minimum((low + high) // 2, capacity - 1)
         a, b = high_word[middle], low_word[middle]
@@ -334,7 +342,7 @@ def _search(table, queries, bounds, capacity):
     return jnp.where(hit & (low < bounds[1]), at, capacity)
 
 
-def _chunks(vertex, points, weights, capacity, size):
+def _chunks(vertex: Array, points: Array, weights: Array, capacity: int, size: int):
     """The rows of each vertex, which follow each other, `size` at a time."""
     rows = len(vertex)
     # ceil(n / size) <= (n + size - 1) / size for the n rows of each vertex.

@@ -225,31 +225,35 @@ def _select(g: Array, switches: Array, window: int) -> Array:
     return chosen
 
 
-def _pool_forward(x, window):
+def _pool_forward(x: Array, window: int):
     maxima, switches = _pool(x, window)
     # A residual must be an array: an empty one carries the size of x.
     return maxima, (switches, jnp.zeros((0, *x.shape[1:3]), x.dtype))
 
 
-def _pool_backward(window, residual, g):
+def _pool_backward(window: int, residual: tuple, g: Array):
     switches, shape = residual
     return (_unpool(g, switches, window, shape.shape[1:]),)
 
 
-def _switches_forward(x, window):
+def _switches_forward(x: Array, window: int):
     maxima, residual = _pool_forward(x, window)
     return (maxima, residual[0]), residual
 
 
-def _switches_backward(window, residual, g):
+def _switches_backward(window: int, residual: tuple, g: tuple[Array, Array]):
     return _pool_backward(window, residual, g[0])
 
 
-def _unpool_forward(x, switches, window, output_size):
+def _unpool_forward(
+    x: Array, switches: Array, window: int, output_size: tuple[int, int]
+):
     return _unpool(x, switches, window, output_size), switches
 
 
-def _unpool_backward(window, output_size, switches, g):
+def _unpool_backward(
+    window: int, output_size: tuple[int, int], switches: Array, g: Array
+):
     del output_size
     return _select(g, switches, window), np.zeros(switches.shape, jax.dtypes.float0)
 

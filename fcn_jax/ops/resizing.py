@@ -61,7 +61,7 @@ def _within(sizes: Array, shape: Sequence[int]) -> Array:
 
 
 def _weights(
-    size: Array, out_size: Array, length: int, out_length: int, dtype
+    size: Array, out_size: Array, length: int, out_length: int, dtype: jnp.dtype
 ) -> Array:
     """How much of each input pixel is in each output pixel, [N, out_length, length]."""
     size, out_size = size[:, None].astype(dtype), out_size[:, None].astype(dtype)

@@ -54,7 +54,7 @@ def after_expansion(sizes: Array | None, repeat: Repeat) -> Array | None:
     return None if sizes is None else sizes + 2 * repeat.count
 
 
-def _expand(x, axis, depth, count):
+def _expand(x: Array, axis: int, depth: int, count: int):
     length = x.shape[axis]
     parts = (
         _slice(x, axis, 0, depth),
@@ -64,7 +64,7 @@ def _expand(x, axis, depth, count):
     return jnp.concatenate(parts, axis)
 
 
-def _expand_masked(x, axis, sizes, depth, count):
+def _expand_masked(x: Array, axis: int, sizes: Array, depth: int, count: int):
     """The same where the far edge is where `sizes` [N] says."""
     row = _slice(x, axis, depth, depth + 1)
     parts = (
@@ -80,11 +80,11 @@ def _expand_masked(x, axis, sizes, depth, count):
     return jnp.where(position < start + count, x, far)
 
 
-def _slice(x, axis, start, stop):
+def _slice(x: Array, axis: int, start: int, stop: int):
     return jax.lax.slice_in_dim(x, start, stop, axis=axis)
 
 
-def _pad(x, axis, before, after, mode):
+def _pad(x: Array, axis: int, before: int, after: int, mode: str):
     sides = [(0, 0)] * x.ndim
     sides[axis] = (before, after)
     return jnp.pad(x, sides, mode=mode)

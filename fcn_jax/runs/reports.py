@@ -1,16 +1,29 @@
 """Reports on trained networks: scores, comparisons, resolutions."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import metrics, object_sizes
 from fcn_jax.evaluation.object_sizes import ObjectSizes
 from fcn_jax.evaluation.pictures import Pictures
+from fcn_jax.runs.trained import Evaluation
 from fcn_jax.storage import files
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots
 
 
-def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows=6):
+def evaluate(
+    run: Evaluation,
+    out: Path,
+    scales: Sequence[float] | None = None,
+    flip: bool = False,
+    labels: bool = True,
+    overlays: bool = True,
+    rows: int = 6,
+):
     """Score a run, print the table, write JSON and pictures; returns the scores."""
     pictures = Pictures(out, run.source, labels, overlays, rows)
     before, unrefined = None, {}
@@ -52,7 +65,7 @@ def evaluate(run, out, scales=None, flip=False, labels=True, overlays=True, rows
     return scores
 
 
-def compare(run, out):
+def compare(run: Evaluation, out: Path):
     """Score each network and their ensemble: the four metrics, and IU by object size.
 
     Before and after the CRF, if the config has one. Writes comparison.json and
@@ -71,7 +84,12 @@ def compare(run, out):
         pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
         sizes = ObjectSizes(run.source, run.config.model.num_classes)
 
-        def on_batch(batch, pred, pictures=pictures, sizes=sizes):
+        def on_batch(
+            batch: Batch,
+            pred: Labels,
+            pictures: Pictures = pictures,
+            sizes: ObjectSizes = sizes,
+        ) -> None:
             pictures(batch, pred)
             sizes(batch, pred)
 
@@ -93,7 +111,7 @@ def compare(run, out):
     return results
 
 
-def format_comparison(results):
+def format_comparison(results: JsonObject):
     """The results of `compare` as text: a line a network, percent."""
     width = max(map(len, results))
     sizes = list(next(iter(results.values()))["by_object_size"])
@@ -117,7 +135,9 @@ def format_comparison(results):
     return "\n".join(lines)
 
 
-def compare_resolutions(run, out, resolutions, flip=False):
+def compare_resolutions(
+    run: Evaluation, out: Path, resolutions: Sequence[float], flip: bool = False
+):
     """Score one checkpoint at several input resolutions: a table and a plot."""
     results = []
     print(f"{'resolution':>10}  " + "  ".join(metrics.HEADLINE_METRICS))

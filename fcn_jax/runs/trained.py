@@ -105,7 +105,7 @@ class TrainedNet:
 
     @functools.cached_property
     def _labels(self) -> Asked:
-        def labels(variables, batch):
+        def labels(variables: VariableDict, batch: batches.Batch):
             scores = self._own_predictor.scores(variables, batch)
             return jax.tree.map(lambda x: x.argmax(-1).astype(np.uint8), scores)
 

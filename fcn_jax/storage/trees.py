@@ -149,7 +149,7 @@ def into_variables(arrays: NestedArrays, template: VariableDict) -> VariableDict
     return _fill(kept, template)
 
 
-def _fill(arrays, fields):
+def _fill(arrays: NestedArrays, fields: Mapping[str, object]):
     found = flatten(arrays)
     filled = {}
     for field, tree in fields.items():
@@ -200,5 +200,5 @@ def _key(entry: object) -> str:
     raise AssertionError(f"unknown kind of tree path entry: {entry!r}")
 
 
-def _shape(x):
+def _shape(x: np.ndarray | jax.Array):
     return "x".join(map(str, x.shape)) or "a scalar"

@@ -6,7 +6,7 @@ References:
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +101,7 @@ class CrossEntropy:
             for head in sorted(outputs)
         )
 
-    def _part(self, logits, labels, keys, head):
+    def _part(self, logits: Array, labels: Array, keys: Array, head: str):
         options = self.options
         weights = _of_head(options.class_weights, head)
         labels = labels.astype(jnp.int32)
@@ -119,7 +119,7 @@ class CrossEntropy:
         )
 
 
-def _of_head(value, head):
+def _of_head(value: Any, head: str) -> Any:
     """A value of one head, or the one that all heads have."""
     return value[head] if isinstance(value, Mapping) else value
 

@@ -72,12 +72,12 @@ def caffe_sgd(
             f"caffe_sgd: weight_decay={weight_decay} is negative; weights would grow."
         )
 
-    def constants_like(params, multipliers):
+    def constants_like(params: Tree, multipliers: Tree | None):
         if multipliers is None:
             return jax.tree.map(lambda _: 1.0, params)
         return multipliers
 
-    def init(params):
+    def init(params: Tree):
         velocity = jax.tree.map(
             lambda w, lr: jnp.zeros(w.shape if lr else (), w.dtype),
             params,
@@ -85,7 +85,7 @@ def caffe_sgd(
         )
         return CaffeSgdState(jnp.zeros((), jnp.int32), velocity)
 
-    def update(grads, state, params=None):
+    def update(grads: Tree, state: CaffeSgdState, params: Tree | None = None):
         if params is None:
             raise ValueError(
                 "caffe_sgd: update needs the parameters, for their decay; call "
@@ -93,7 +93,13 @@ def caffe_sgd(
             )
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
 
-        def next_velocity(v, g, w, lr_multiplier, decay_multiplier):
+        def next_velocity(
+            v: jax.Array,
+            g: jax.Array,
+            w: jax.Array,
+            lr_multiplier: float,
+            decay_multiplier: float,
+        ):
             if lr_multiplier == 0:
                 return v
             decayed = g + weight_decay * decay_multiplier * w
@@ -112,7 +118,9 @@ def caffe_sgd(
         )
         return updates, CaffeSgdState(state.count + 1, velocity)
 
-    return optax.GradientTransformation(init, cast("optax.TransformUpdateFn", update))
+    return optax.GradientTransformation(
+        cast("optax.TransformInitFn", init), cast("optax.TransformUpdateFn", update)
+    )
 
 
 def multipliers(
@@ -142,7 +150,7 @@ def multipliers(
         ValueError: If a pattern matches no layer.
     """
 
-    def choose(path, _, learning):
+    def choose(path: tuple, _: jax.Array, learning: bool):
         layer, name = str(path[0].key), str(path[-1].key)
         if not learning:
             return (0.0, 0.0)
@@ -177,7 +185,7 @@ def learns(params: Tree, frozen: Sequence[str] = ()) -> Tree:
                 f"{schedules.listed(known)}."
             )
 
-    def choose(path, _):
+    def choose(path: tuple, _: jax.Array):
         layer = str(path[0].key)
         return not any(fnmatch.fnmatchcase(layer, pattern) for pattern in frozen)
 
@@ -280,5 +288,5 @@ def make_optimizer(
     return optax.chain(*parts)
 
 
-def _with_paths(tree):
+def _with_paths(tree: Tree):
     return jax.tree_util.tree_flatten_with_path(tree)[0]

@@ -1,23 +1,30 @@
 """Learning rates as functions of the update, by name."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, cast
 
 import jax
 import optax
 
 from fcn_jax import messages
 
-Schedule = Callable[[jax.Array], jax.Array]
+# Updates done -> learning rate.
+Schedule: TypeAlias = Callable[[jax.Array], jax.Array]
 
 
-def _constant(learning_rate, num_steps):
+def _constant(learning_rate: float, num_steps: int):
     del num_steps
     return optax.constant_schedule(learning_rate)
 
 
-def _step(learning_rate, num_steps, *, boundaries, factor=0.1):
+def _step(
+    learning_rate: float,
+    num_steps: int,
+    *,
+    boundaries: Sequence[int],
+    factor: float = 0.1,
+):
     del num_steps
     boundaries = [int(boundary) for boundary in boundaries]
     _require(
@@ -28,17 +35,21 @@ def _step(learning_rate, num_steps, *, boundaries, factor=0.1):
     return optax.piecewise_constant_schedule(learning_rate, scales)
 
 
-def _polynomial(learning_rate, num_steps, *, power=0.9, end=0.0):
+def _polynomial(
+    learning_rate: float, num_steps: int, *, power: float = 0.9, end: float = 0.0
+):
     _require(power > 0, f"power={power} is not positive")
     return optax.polynomial_schedule(learning_rate, end, power, num_steps)
 
 
-def _cosine(learning_rate, num_steps, *, end_fraction=0.0):
+def _cosine(learning_rate: float, num_steps: int, *, end_fraction: float = 0.0):
     _require(0 <= end_fraction <= 1, f"end_fraction={end_fraction} is not in [0, 1]")
     return optax.cosine_decay_schedule(learning_rate, num_steps, end_fraction)
 
 
-def _warmup_cosine(learning_rate, num_steps, *, warmup_steps=500, end=0.0):
+def _warmup_cosine(
+    learning_rate: float, num_steps: int, *, warmup_steps: int = 500, end: float = 0.0
+):
     _require(
         0 <= warmup_steps < num_steps,
         f"warmup_steps={warmup_steps} are not fewer than the {num_steps} of the run",
@@ -48,7 +59,13 @@ def _warmup_cosine(learning_rate, num_steps, *, warmup_steps=500, end=0.0):
     )
 
 
-def _one_cycle(learning_rate, num_steps, *, warmup_fraction=0.3, start_divisor=25.0):
+def _one_cycle(
+    learning_rate: float,
+    num_steps: int,
+    *,
+    warmup_fraction: float = 0.3,
+    start_divisor: float = 25.0,
+):
     _require(
         0 <= warmup_fraction <= 1, f"warmup_fraction={warmup_fraction} is not in [0, 1]"
     )
@@ -111,7 +128,7 @@ def make_schedule(
         0 <= learning_rate < float("inf"),
         f"learning_rate={learning_rate} is not a finite number from 0 up",
     )
-    return SCHEDULES[name](learning_rate, num_steps, **options)
+    return cast("Schedule", SCHEDULES[name](learning_rate, num_steps, **options))
 
 
 def _require(condition: bool, otherwise: str) -> None:

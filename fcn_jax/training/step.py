@@ -5,6 +5,7 @@ and reaches the other devices only through `axis_name` (None: there are no other
 `fcn_jax.parallel` wraps it; nothing else knows how many devices there are.
 """
 
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import jax
@@ -110,7 +111,7 @@ def train_step(
     """
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
 
-    def loss_fn(params, batch_stats, micro, rows):
+    def loss_fn(params: Collection, batch_stats: Collection, micro: Batch, rows: Array):
         variables = {"params": params}
         if batch_stats:
             variables["batch_stats"] = batch_stats
@@ -129,7 +130,7 @@ def train_step(
         total = _reduced(parts, loss.reduction, rows.shape[0], axis_name)
         return total, updates.get("batch_stats", batch_stats)
 
-    def micro_step(carry, numbered):
+    def micro_step(carry: tuple, numbered: tuple[Array, Batch]):
         grads_so_far, batch_stats, loss_so_far = carry
         index, micro = numbered
         rows = _global_rows(index, micro["image"].shape[0], axis_name)
@@ -155,7 +156,9 @@ def train_step(
     }
 
 
-def _reduced(parts, reduction, rows, axis_name):
+def _reduced(
+    parts: Sequence[losses.PixelLoss], reduction: str, rows: int, axis_name: str | None
+):
     """The parts of a loss, each divided by its denominator, added."""
     # The denominators are those of the whole micro-batch: a mean of the devices' own
     # means would weigh images with much void too heavily.
@@ -174,7 +177,9 @@ def _reduced(parts, reduction, rows, axis_name):
     return total
 
 
-def _accumulated(micro_step, state, batch, accumulate):
+def _accumulated(
+    micro_step: Callable, state: TrainState, batch: Batch, accumulate: int
+):
     """Sums of gradients and losses over the micro-batches, and the last statistics."""
     carry = (
         jax.tree.map(jnp.zeros_like, state.params),

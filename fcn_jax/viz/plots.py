@@ -121,7 +121,15 @@ def _readable(metric: str) -> str:
     return metric.replace("_", " ").replace(" iu", " IU")
 
 
-def _mark(axes, step, value, marker, color, name, form):
+def _mark(
+    axes: "Axes",
+    step: float,
+    value: float,
+    marker: str,
+    color: str,
+    name: str,
+    form: str,
+):
     label = f"{name} {value:{form}}, step {step:,}"
     axes.plot([step], [value], marker, color=color, label=label, zorder=3)
 

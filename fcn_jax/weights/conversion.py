@@ -88,7 +88,7 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
     return matched
 
 
-def _scale_in_file(matched, i, given):
+def _scale_in_file(matched: Matched, i: int, given: tuple[float, ...] | None):
     """The factors on skip `i` that the file's scores were trained with, or None."""
     stored = matched.named.extra.get(_SKIP_SCORES[i].replace("score", "scale"))
     if given is None and stored is not None:

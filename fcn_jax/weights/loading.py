@@ -102,7 +102,7 @@ def load_weights(
     return matching.variables(matched, initial)
 
 
-def _preprocessing(inputs):
+def _preprocessing(inputs: Preprocessing | str | None):
     if inputs is None or isinstance(inputs, Preprocessing):
         return inputs
     if inputs not in PREPROCESSING:
@@ -113,7 +113,7 @@ def _preprocessing(inputs):
     return PREPROCESSING[inputs]
 
 
-def _check_scales(scales):
+def _check_scales(scales: tuple[float, ...] | None):
     if scales is None:
         return
     if not 1 <= len(scales) <= 2 or not all(0 < x < float("inf") for x in scales):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -179,7 +179,7 @@ def check_strictly(matched: Matched) -> None:
         )
 
 
-def _may_start(matched, name):
+def _may_start(matched: Matched, name: str):
     """Whether a parameter may be absent: statistics to be taken, or a backbone."""
     collection, layer = name.split("/")[:2]
     if collection == "batch_stats" and matched.lacks_statistics:
@@ -188,7 +188,7 @@ def _may_start(matched, name):
     return layer not in convolutions and _is_backbone(matched, convolutions)
 
 
-def _is_backbone(matched, convolutions):
+def _is_backbone(matched: Matched, convolutions: list[str]):
     """Whether the file is the encoder alone, trained on ImageNet."""
     found = {entry.target.split("/")[1] for entry in matched.named.entries}
     return all(x in convolutions or layers.is_batch_norm(x) for x in found)
@@ -239,7 +239,7 @@ def variables(matched: Matched, initial: VariableDict | None) -> VariableDict:
     )
 
 
-def _cast(matched, name, dtype):
+def _cast(matched: Matched, name: str, dtype: jnp.dtype):
     with np.errstate(over="ignore", invalid="ignore"):
         value = np.ascontiguousarray(matched.values[name].astype(dtype))
     if not np.isfinite(value.astype(np.float32, copy=False)).all():
@@ -251,10 +251,10 @@ def _cast(matched, name, dtype):
     return jnp.asarray(value)
 
 
-def _some(found):
+def _some(found: Sequence[str]):
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return ", ".join(found[:4]) + more
 
 
-def _shape(shape):
+def _shape(shape: tuple[int, ...]):
     return "x".join(map(str, shape))

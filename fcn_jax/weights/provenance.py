@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import flax.linen as nn
 import numpy as np
@@ -119,7 +120,7 @@ def recorded_skip_scales(
     return _factors(path, file.metadata)
 
 
-def _preprocessing(path, recorded):
+def _preprocessing(path: str | Path, recorded: object):
     if recorded is None:
         return None
     if isinstance(recorded, str):
@@ -130,7 +131,7 @@ def _preprocessing(path, recorded):
     return _as_preprocessing(path, recorded)
 
 
-def _as_preprocessing(path, recorded):
+def _as_preprocessing(path: str | Path, recorded: object):
     try:
         if isinstance(recorded, Mapping):
             return Preprocessing.from_dict(recorded)
@@ -146,7 +147,7 @@ def _as_preprocessing(path, recorded):
     )
 
 
-def _factors(path, metadata):
+def _factors(path: str | Path, metadata: Mapping[str, object]):
     """Of a `.safetensors`, of a run of `train.py`, or of a run that was converted."""
     config = metadata.get("config")
     model = config.get("model") if isinstance(config, Mapping) else None
@@ -166,7 +167,7 @@ def _defaults(cls: type) -> tuple[float, ...] | None:
     return None if skips is None else tuple(cls.skip_scales[: len(skips)])
 
 
-def _scales(path, recorded):
+def _scales(path: str | Path, recorded: Any) -> tuple[float, ...]:
     parts = recorded.split(",") if isinstance(recorded, str) else recorded
     try:
         found = tuple(float(part) for part in parts)

@@ -1,6 +1,7 @@
 """From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +69,11 @@ def save_weights(
         _say_where(path, lambda: orbax.write(path, variables, metadata))
 
 
-def _write_whole(path, write):
+def _write_whole(path: Path, write: Callable[[Path], object]):
     _say_where(path, lambda: files.write_whole(path, write))
 
 
-def _say_where(path, write):
+def _say_where(path: Path, write: Callable[[], object]):
     try:
         write()
     except OSError as error:
@@ -174,7 +175,7 @@ _RUN_OPTIONS = (
 )
 
 
-def _run_metadata(model, preprocessing):
+def _run_metadata(model: Network, preprocessing: Preprocessing):
     options = {
         name: value
         for name, value in models.options_of(model).items()
@@ -187,7 +188,7 @@ def _run_metadata(model, preprocessing):
     }
 
 
-def _check(variables, model):
+def _check(variables: VariableDict, model: Network):
     """Refuse variables of another net, whose weights would go under false names."""
     expected = variables_of.shapes(model)
     given = trees.leaves(variables)

@@ -56,7 +56,7 @@ def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
-def _is_vector(array, size):
+def _is_vector(array: np.ndarray, size: int):
     return array.size == size and max(array.shape, default=1) == size
 
 
@@ -107,7 +107,7 @@ def fold_input(
     return np.concatenate([scaled, kernel[:, :, 3:]], axis=2), bias + shift
 
 
-def _in_order(preprocessing, channels):
+def _in_order(preprocessing: Preprocessing, channels: str):
     step = 1 if preprocessing.channels[:3] == channels[:3] else -1
     return np.array(preprocessing.mean[:3][::step]), np.array(
         preprocessing.std[:3][::step]

@@ -25,7 +25,7 @@ def start(model: nn.Module, names: Sequence[str]) -> dict[str, jax.Array]:
     init, key = _init(model)
 
     @functools.partial(jax.jit, static_argnums=1)
-    def pick(key, names):
+    def pick(key: jax.Array, names: tuple[str, ...]):
         found = trees.leaves(init(key))
         return {name: found[name] for name in names}
 
@@ -53,7 +53,7 @@ def taken_from(
     return {name: found[name] for name in names}
 
 
-def _init(model):
+def _init(model: nn.Module):
     """`model.init` as a function of a key, and a key."""
     image = inputs.example_image(model)
     return lambda key: model.init(key, image, train=False), jax.random.key(0)

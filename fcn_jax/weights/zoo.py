@@ -11,6 +11,7 @@ HyeonwooNoh/DeconvNet (names of its files); Long et al. 2015, table 2.
 
 import dataclasses
 import difflib
+from typing import Any
 
 _HOST = "http://dl.caffe.berkeleyvision.org"
 _RELEASE = "fcn.berkeleyvision.org"
@@ -52,22 +53,38 @@ class Weights:
     inputs: str | None = None
 
 
-def _release(file, model, num_classes, reproduces=None, **facts) -> Weights:
+def _release(
+    file: str,
+    model: str | None,
+    num_classes: int | None,
+    reproduces: str | None = None,
+    **facts: Any,
+) -> Weights:
     file = f"{file}.caffemodel"
-    address = f"{_HOST}/{file}"
-    facts = {"address": address, "reproduces": reproduces} | facts
+    facts = {"address": f"{_HOST}/{file}", "reproduces": reproduces} | facts
     return Weights(file, _RELEASE, model, num_classes, **facts)
 
 
 def _pytorch(
-    file, model, checksums, reproduces, num_classes: int | None = 21, **facts
+    file: str,
+    model: str,
+    checksums: tuple[str, ...],
+    reproduces: str | None,
+    num_classes: int | None = 21,
+    **facts: Any,
 ) -> Weights:
     checksums = tuple(f"md5:{checksum}" for checksum in checksums)
     facts = {"checksums": checksums, "reproduces": reproduces} | facts
     return Weights(f"{file}_from_caffe.pth", _PYTORCH, model, num_classes, **facts)
 
 
-def _chainer(name, model, md5, reproduces, num_classes: int | None = 21) -> Weights:
+def _chainer(
+    name: str,
+    model: str,
+    md5: str,
+    reproduces: str | None,
+    num_classes: int | None = 21,
+) -> Weights:
     return Weights(
         f"{name}.npz",  # Our name for it: that of the port is not known.
         _CHAINER,

@@ -91,7 +91,13 @@ def _star_radius(angle: np.ndarray, inner: float = 0.42) -> np.ndarray:
     return inner * np.sin(sector) / (inner * np.sin(sector - within) + np.sin(within))
 
 
-def _paint(rng, canvas, objects, number, label):
+def _paint(
+    rng: np.random.Generator,
+    canvas: np.ndarray,
+    objects: np.ndarray,
+    number: int,
+    label: int,
+):
     """Draw one object over what is there."""
     height, width = objects.shape
     radius = float(np.exp(rng.uniform(*np.log(_RADII))))
@@ -119,13 +125,14 @@ def _paint(rng, canvas, objects, number, label):
     seen[coverage[:, :, 0] > 0.5] = number
 
 
-def _surface(rng, shape, colour, kind):
+def _surface(
+    rng: np.random.Generator, shape: tuple[int, int], colour: np.ndarray, kind: str
+):
     """A textured surface around a colour, [h, w, 3]."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 8)
     along = 2 * np.pi / period * (np.cos(angle) * x + np.sin(angle) * y)
     across = 2 * np.pi / period * (np.cos(angle) * y - np.sin(angle) * x)
-    pattern = np.zeros(shape)  # "plain".
     match kind:
         case "gradient":
             pattern = along / (np.ptp(along) + 1) * 2
@@ -141,19 +148,21 @@ def _surface(rng, shape, colour, kind):
             pattern = np.sum([np.sin(a * x + b * y + c) for a, b, c in waves], 0) / 2
         case "speckles":
             pattern = rng.choice((-1.0, 1.0), shape)
+        case _:
+            pattern = np.zeros(shape)  # "plain".
     tint = rng.uniform(-1, 1, 3)
     tint *= rng.uniform(*_CONTRAST) / np.linalg.norm(tint)
     return colour + pattern[:, :, None] * tint
 
 
-def _texture(rng, label):
+def _texture(rng: np.random.Generator, label: int):
     """The kind of surface of an object: mostly that of its class."""
     if rng.random() < _TYPICAL:
         return _TEXTURES[label - 1]
     return _TEXTURES[rng.integers(len(_TEXTURES))]
 
 
-def _vivid(rng):
+def _vivid(rng: np.random.Generator):
     """A saturated colour of any hue."""
     value, saturation = rng.uniform(120, 235), rng.uniform(0.5, 1)
     weights = np.zeros(3)
@@ -162,7 +171,7 @@ def _vivid(rng):
     return value * (1 - saturation * (1 - weights))
 
 
-def _outlines(objects):
+def _outlines(objects: np.ndarray):
     """A line of one pixel wherever two things meet, bool."""
     edge = np.zeros(objects.shape, bool)
     edge[:-1] |= objects[:-1] != objects[1:]

@@ -34,11 +34,11 @@ def builder_class() -> tfds_source.Builder:
                     features=tfds_source.picture_features(tfds),
                 )
 
-            def _split_generators(self, dl_manager):
+            def _split_generators(self, dl_manager: object):
                 del dl_manager
                 return {split: self._generate_examples(split) for split in SIZES}
 
-            def _generate_examples(self, split):
+            def _generate_examples(self, split: str):
                 yield from examples(split)
 
         return Shapes

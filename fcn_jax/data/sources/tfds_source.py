@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ _PICTURES = ("image", "labels", "objects")
 
 
 @contextlib.contextmanager
-def quiet_tfds() -> Iterator[ModuleType]:
+def quiet_tfds() -> Generator[ModuleType, None, None]:
     """TensorFlow Datasets, kept from the network, its own bars and mere warnings."""
 
     def is_error(record: logging.LogRecord) -> bool:
@@ -35,7 +35,9 @@ def quiet_tfds() -> Iterator[ModuleType]:
         import tensorflow_datasets as tfds
         from tensorflow_datasets.core.utils import gcs_utils
 
-        gcs_utils._is_gcs_disabled = True
+        # Without it TFDS asks a bucket of Google for every builder, and waits for an
+        # answer where there is no network; it has no public switch for this.
+        gcs_utils._is_gcs_disabled = True  # pyright: ignore[reportPrivateUsage]
         tfds.disable_progress_bar()
         yield tfds
 

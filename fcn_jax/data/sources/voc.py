@@ -293,13 +293,13 @@ def builder_class() -> tfds_source.Builder:
                     features=tfds_source.picture_features(tfds),
                 )
 
-            def _split_generators(self, dl_manager):
+            def _split_generators(self, dl_manager: object):
                 del dl_manager
                 self.archives.open_all(self.builder_config.name)
                 splits = SPLITS[self.builder_config.name]
                 return {split: self._generate_examples(split) for split in splits}
 
-            def _generate_examples(self, split):
+            def _generate_examples(self, split: str):
                 yield from examples(self.archives, self.builder_config.name, split)
 
         return VocSegmentation

@@ -135,11 +135,18 @@ class Encoder(nn.Module):
         names = [layer.name for layer in listed if self._is_feature(layer)]
         return _only(names, Features(maps, map_sizes, switches))
 
-    def _is_feature(self, layer):
+    def _is_feature(self, layer: Layer):
         """Whether networks may look at a layer's map."""
         return layer.kind in ("pool", "concat") or layer.name == self.top
 
-    def _convolve(self, layer, x, sizes, train, example_ids):
+    def _convolve(
+        self,
+        layer: Layer,
+        x: Array,
+        sizes: Array | None,
+        train: bool,
+        example_ids: Array | None,
+    ):
         """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
         sizes = layer.extents(sizes)
         batch_statistics = train and not self.freeze_batch_norm
@@ -190,7 +197,7 @@ def _max_pool(
     return pooling.max_pool(x, layer.kernel_size), None
 
 
-def _conv(layer, param_dtype):
+def _conv(layer: Layer, param_dtype: jnp.dtype):
     return layers.Conv(
         layer.features,
         layer.kernel_size,
@@ -203,6 +210,7 @@ def _conv(layer, param_dtype):
     )
 
 
-def _only(names, features):
-    maps, sizes = ({x: found[x] for x in names} for found in features[:2])
+def _only(names: list[str], features: Features):
+    maps = {name: features.maps[name] for name in names}
+    sizes = {name: features.sizes[name] for name in names}
     return Features(maps, sizes, features.switches)

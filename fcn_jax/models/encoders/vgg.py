@@ -146,7 +146,14 @@ class VGG16(Encoder):
         wide = self.full_padding or self.batch_norm or self.return_switches
         return self.padding == "caffe" and not wide
 
-    def _convolve(self, layer, x, sizes, train, example_ids):
+    def _convolve(
+        self,
+        layer: Layer,
+        x: Array,
+        sizes: Array | None,
+        train: bool,
+        example_ids: Array | None,
+    ):
         if self._repeats and layer.name == "conv1_1":
             layer = dataclasses.replace(layer, pad=NARROW_PAD)
         return super()._convolve(layer, x, sizes, train, example_ids)

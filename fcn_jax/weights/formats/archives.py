@@ -8,6 +8,7 @@ import mmap
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from fcn_jax.weights.errors import WeightsError
@@ -115,7 +116,7 @@ ZIP_ERRORS = (
 )
 
 
-def _members(path):
+def _members(path: Path):
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -143,7 +144,7 @@ def _members(path):
     return members
 
 
-def _data_start(path, view, info):
+def _data_start(path: Path, view: memoryview, info: zipfile.ZipInfo):
     """Where the bytes of a member begin: behind its local header."""
     try:
         fields = _LOCAL_HEADER.unpack_from(view, info.header_offset)
@@ -158,7 +159,7 @@ def _data_start(path, view, info):
     return info.header_offset + _LOCAL_HEADER.size + fields[-2] + fields[-1]
 
 
-def _check_apart(path, spans):
+def _check_apart(path: Path, spans: Iterable[tuple[int, int]]):
     last = 0
     for start, end in sorted(spans):
         if start < last:

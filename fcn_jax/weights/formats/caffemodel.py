@@ -92,7 +92,7 @@ def looks_like(head: bytes) -> bool:
     return wire_type == protobuf.BYTES and number in (1, _LAYERS_V1, 3, _LAYERS)
 
 
-def _peek(head):
+def _peek(head: bytes):
     tag, shift = 0, 0
     for byte in head[:10]:
         tag |= (byte & 0x7F) << shift
@@ -141,17 +141,17 @@ def read_layers(path: str | Path) -> list[Layer]:
 class _Reader:
     """Walks through the messages of one file, counting their fields."""
 
-    def __init__(self, path, buffer):
+    def __init__(self, path: Path, buffer: memoryview):
         self.path, self.buffer, self.count = path, buffer, 0
 
-    def fail(self, found, expected=None):
+    def fail(self, found: str, expected: str | None = None):
         return WeightsError(
             self.path,
             found,
             expected or "expected a whole .caffemodel: download or copy it again",
         )
 
-    def fields(self, start, end):
+    def fields(self, start: int, end: int):
         iterator = protobuf.fields(self.buffer, start, end)
         while True:
             try:
@@ -187,7 +187,7 @@ class _Reader:
             )
         return found
 
-    def layer(self, message):
+    def layer(self, message: protobuf.Field):
         numbers = _NUMBERS[message.number]
         name, kind, tops, blobs, inference = "", "", 0, [], False
         for field in self.fields(message.value, message.end):
@@ -205,25 +205,25 @@ class _Reader:
         inference = kind == "BN" and (inference or tops == 3)
         return Layer(name, kind, tuple(blobs), inference)
 
-    def text(self, field):
+    def text(self, field: protobuf.Field):
         try:
             return bytes(self.buffer[field.value : field.end]).decode()
         except UnicodeDecodeError as error:
             raise self.fail(f"a name at byte {field.value} is not text") from error
 
-    def layer_type(self, field):
+    def layer_type(self, field: protobuf.Field):
         if field.wire_type == protobuf.BYTES:
             return self.text(field)
         return _TYPES_V1.get(field.value, f"V1 type {field.value}")
 
-    def bn_inference(self, message):
+    def bn_inference(self, message: protobuf.Field):
         return any(
             field.number == _BN_MODE and field.value == _BN_INFERENCE
             for field in self.fields(message.value, message.end)
             if field.wire_type == protobuf.VARINT
         )
 
-    def blob(self, message, what):
+    def blob(self, message: protobuf.Field, what: str):
         legacy, shape, parts, raw_type = {}, None, [], None
         for field in self.fields(message.value, message.end):
             number = field.number
@@ -245,7 +245,7 @@ class _Reader:
             shape = tuple(legacy.get(n, 0) for n in (_NUM, _CHANNELS, _HEIGHT, _WIDTH))
         return _values(self, parts, raw_type, shape, what)
 
-    def shape(self, message, what):
+    def shape(self, message: protobuf.Field, what: str):
         dims = []
         for field in self.fields(message.value, message.end):
             if field.number != 1:
@@ -265,14 +265,20 @@ class _Reader:
         return tuple(dims)
 
 
-def _values(reader, parts, raw_type, shape, what):
+def _values(
+    reader: _Reader,
+    parts: list[protobuf.Field],
+    raw_type: int | None,
+    shape: tuple[int, ...],
+    what: str,
+):
     """The array that fields of a blob hold."""
     kinds = {part.number for part in parts}
     if len(kinds) > 1:
         raise reader.fail(f"{what} holds its values in two precisions")
     kind = kinds.pop() if kinds else _DATA
     if kind == _RAW_DATA:
-        dtype = _RAW_DTYPES.get(raw_type)
+        dtype = None if raw_type is None else _RAW_DTYPES.get(raw_type)
         if dtype is None:
             raise reader.fail(
                 f"{what} has raw data of type {raw_type}",

@@ -121,7 +121,7 @@ def read(path: str | Path) -> File:
     return File(found, reader.read(path), {})
 
 
-def _detect_zip(path):
+def _detect_zip(path: Path):
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -7,6 +7,8 @@ What it may read is counted, so that a file that points back at itself ends too.
 import math
 import mmap
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -29,12 +31,12 @@ class _Counted:
 
     closed = False
 
-    def __init__(self, data):
+    def __init__(self, data: mmap.mmap | bytes):
         self._data, self._at = data, 0
         self._reads = int(len(data) * _READS_A_BYTE) + _SPARE_READS
         self._bytes = len(data) * _TIMES + _SPARE
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1):
         start = min(self._at, len(self._data))
         end = len(self._data) if size is None or size < 0 else start + size
         found = bytes(self._data[start : min(end, len(self._data))])
@@ -45,7 +47,7 @@ class _Counted:
             raise _TooMuch
         return found
 
-    def seek(self, offset, whence=0):
+    def seek(self, offset: int, whence: int = 0):
         base = {0: 0, 1: self._at, 2: len(self._data)}[whence]
         self._at = base + offset
         if self._at < 0:
@@ -106,7 +108,15 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _collect(pyfive, path, group, prefix, depth, found, data):
+def _collect(
+    pyfive: ModuleType,
+    path: Path,
+    group: Any,
+    prefix: str,
+    depth: int,
+    found: dict[str, np.ndarray],
+    data: mmap.mmap | bytes,
+):
     """Add the arrays below a group."""
     if depth > _DEEPEST or len(found) > _MOST_NODES:
         raise _TooMuch
@@ -120,7 +130,7 @@ def _collect(pyfive, path, group, prefix, depth, found, data):
             _collect(pyfive, path, node, f"{prefix}{name}/", depth + 1, found, data)
 
 
-def _array(path, dataset, name, data):
+def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | bytes):
     """A view of a data set's values; None for what is no floating point."""
     dtype = np.dtype(dataset.dtype)
     if dtype.kind != "f":

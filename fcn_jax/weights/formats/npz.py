@@ -46,7 +46,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _array(path, name, data):
+def _array(path: Path, name: str, data: bytes):
     if not data.startswith(_MAGIC) or len(data) < 12:
         raise WeightsError(path, f"member {name!r} is no .npy array", _AGAIN)
     major = data[6]

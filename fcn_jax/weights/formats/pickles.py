@@ -131,36 +131,36 @@ class _Stack:
             values.append(value)
         return values[::-1]
 
-    def _mark(self, _):
+    def _mark(self, _: object):
         self.stack.append(_MARK)
 
-    def _pop(self, _):
+    def _pop(self, _: object):
         self.stack.pop()
 
-    def _pop_mark(self, _):
+    def _pop_mark(self, _: object):
         self.pop_to_mark()
 
-    def _dup(self, _):
+    def _dup(self, _: object):
         self.stack.append(self.pop())
         self.stack.append(self.stack[-1])
 
-    def _empty_tuple(self, _):
+    def _empty_tuple(self, _: object):
         self.stack.append(())
 
-    def _tuple(self, _):
+    def _tuple(self, _: object):
         self.stack.append(tuple(self.pop_to_mark()))
 
-    def _empty_list(self, _):
+    def _empty_list(self, _: object):
         self.stack.append([])
 
-    def _list(self, _):
+    def _list(self, _: object):
         self.stack.append(self.pop_to_mark())
 
-    def _append(self, _):
+    def _append(self, _: object):
         value = self.pop()
         self.list_at_top().append(value)
 
-    def _appends(self, _):
+    def _appends(self, _: object):
         values = self.pop_to_mark()
         self.list_at_top().extend(values)
 
@@ -169,28 +169,28 @@ class _Stack:
             raise PickleError("it appends to what is no list")
         return self.stack[-1]
 
-    def _empty_set(self, _):
+    def _empty_set(self, _: object):
         self.stack.append([])
 
-    def _additems(self, _):
+    def _additems(self, _: object):
         self._appends(_)
 
-    def _empty_dict(self, _):
+    def _empty_dict(self, _: object):
         self.stack.append({})
 
-    def _dict(self, _):
+    def _dict(self, _: object):
         values = self.pop_to_mark()
         self.stack.append({})
         self.set_items(values)
 
-    def _setitem(self, _):
+    def _setitem(self, _: object):
         value, key = self.pop(), self.pop()
         self.set_items([key, value])
 
-    def _setitems(self, _):
+    def _setitems(self, _: object):
         self.set_items(self.pop_to_mark())
 
-    def set_items(self, values):
+    def set_items(self, values: list[object]):
         pairs = list(zip(values[::2], values[1::2], strict=True))
         target = self.stack[-1]
         if isinstance(target, Call):
@@ -208,12 +208,14 @@ class _Stack:
 class _Machine(_Stack):
     """All operations: with a memo, and with what unpickling would import and call."""
 
-    def __init__(self, allowed, persistent):
+    def __init__(
+        self, allowed: Collection[str], persistent: Callable[[object], object] | None
+    ):
         super().__init__()
         self.allowed, self.persistent = allowed, persistent
         self.memo = {}
 
-    def run(self, name, argument):
+    def run(self, name: str, argument: object):
         push = self.stack.append
         if name in _VALUES:
             push(argument)
@@ -231,43 +233,43 @@ class _Machine(_Stack):
                 )
             operation(argument)
 
-    def _proto(self, version):
+    def _proto(self, version: int):
         if version > 5:
             raise PickleError(f"its protocol is {version}, the newest known is 5")
 
-    def _frame(self, size):
+    def _frame(self, size: int):
         """Only a hint for readers that buffer."""
 
-    def _put(self, index):
+    def _put(self, index: int):
         self.memo[index] = self.stack[-1]
 
     _binput = _long_binput = _put
 
-    def _memoize(self, _):
+    def _memoize(self, _: object):
         self.memo[len(self.memo)] = self.stack[-1]
 
-    def _get(self, index):
+    def _get(self, index: int):
         self.stack.append(self.memo[index])
 
     _binget = _long_binget = _get
 
-    def _global(self, names):
+    def _global(self, names: str):
         module, _, name = names.partition(" ")
         self.push_global(module, name)
 
-    def _stack_global(self, _):
+    def _stack_global(self, _: object):
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
             raise PickleError("it names a global by what is no text")
         self.push_global(module, name)
 
-    def push_global(self, module, name):
+    def push_global(self, module: str, name: str):
         named = Global(module, name)
         if str(named) not in self.allowed:
             raise PickleError(f"it asks for {named}, which is refused")
         self.stack.append(named)
 
-    def _reduce(self, _):
+    def _reduce(self, _: object):
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, Global) or not isinstance(arguments, tuple):
             raise PickleError("it calls what is no function")
@@ -275,19 +277,19 @@ class _Machine(_Stack):
 
     _newobj = _reduce
 
-    def _build(self, _):
+    def _build(self, _: object):
         state = self.pop()
         if not isinstance(self.stack[-1], Call):
             raise PickleError("it sets the state of what has none")
         self.stack[-1].state = state
 
-    def _binpersid(self, _):
+    def _binpersid(self, _: object):
         self.push_persistent(self.pop())
 
-    def _persid(self, name):
+    def _persid(self, name: str):
         self.push_persistent(name)
 
-    def push_persistent(self, name):
+    def push_persistent(self, name: object):
         if self.persistent is None:
             raise PickleError("it refers to something outside itself")
         self.stack.append(self.persistent(name))

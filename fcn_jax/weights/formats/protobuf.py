@@ -77,7 +77,7 @@ def varints(buffer: memoryview, start: int, end: int) -> Iterator[int]:
         yield value
 
 
-def _varint(buffer, at, end):
+def _varint(buffer: memoryview, at: int, end: int):
     """An integer of 7 bits a byte, the lowest first; and where it ends."""
     value = 0
     for shift in range(0, 7 * _LONGEST_VARINT, 7):

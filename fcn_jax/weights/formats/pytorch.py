@@ -12,8 +12,9 @@ import dataclasses
 import io
 import math
 import mmap
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeGuard
+from typing import BinaryIO, TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -125,7 +126,7 @@ class _Broken(ValueError):
     """What is wrong with a file, before its name is added."""
 
 
-def _read_zip(path):
+def _read_zip(path: Path):
     """The object of a zip archive, and its storages by key."""
     archive = archives.open_stored(path)
     pickled = [name for name in archive if name.endswith("data.pkl")]
@@ -148,7 +149,7 @@ def _read_zip(path):
     }
 
 
-def _read_stream(path, file):
+def _read_stream(path: Path, file: BinaryIO):
     """The object of the stream form, and its storages by key."""
     mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if pickles.load(mapped, ()) != _MAGIC_NUMBER:
@@ -222,7 +223,7 @@ def _state_dict(tree: object) -> dict[str, _Tensor]:
     return found
 
 
-def _tensors(pairs):
+def _tensors(pairs: Iterable[tuple[object, object]]):
     found = {}
     for name, value in pairs:
         tensor = _tensor(value)
@@ -236,7 +237,7 @@ def _tensors(pairs):
     return found
 
 
-def _pairs(value):
+def _pairs(value: object):
     if isinstance(value, dict):
         return list(value.items())
     if isinstance(value, pickles.Call) and str(value.function) == _DICT:

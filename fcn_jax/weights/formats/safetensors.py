@@ -65,14 +65,14 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     return _header(Path(path)).get("__metadata__", {})
 
 
-def _header(path) -> JsonObject:
+def _header(path: Path) -> JsonObject:
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > min(_LONGEST_HEADER, path.stat().st_size):
             raise WeightsError(path, f"its header claims {size} bytes", _AGAIN)
         text = file.read(size)
 
-    def once(pairs):
+    def once(pairs: list[tuple[str, object]]):
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
