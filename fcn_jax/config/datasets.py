@@ -7,7 +7,7 @@ import ml_collections
 
 from fcn_jax import data
 from fcn_jax.config.types import Config
-from fcn_jax.data import checks, contracts, loader, objects
+from fcn_jax.data import checks, contracts, crops, loader
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Source
 from fcn_jax.proposals.cache import ProposalCache
@@ -76,7 +76,7 @@ def _crops(config: Config, source: Source) -> Source:
         name: settings[name] for name in ("size", "extension", "min_area", "balance")
     }
     if settings.stage == "objects":
-        return objects.ObjectCrops(
+        return crops.ObjectCrops(
             source, cache_dir=settings.cache_dir or None, **options
         )
     if not settings.cache_dir:
@@ -86,7 +86,7 @@ def _crops(config: Config, source: Source) -> Source:
             "(python -m fcn_jax proposals --out=DIR fills it on all cores)."
         )
     cache = make_proposal_cache(config, settings.cache_dir)
-    return objects.ProposalCrops(
+    return crops.ProposalCrops(
         source,
         cache.boxes_of,
         min_iou=settings.min_iou,

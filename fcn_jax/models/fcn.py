@@ -109,7 +109,7 @@ class FCN(Network):
         size = features.sizes[top]
         scores = extents.mask(scores, size)  # Its bias reaches beyond the true extent.
         for step, scale in zip(steps[:-1], self.skip_scales, strict=False):
-            upscored = self._upsample(scores, step, head)
+            upscored = _upsample(self, scores, step, head)
             name = layer_name(f"score_{step.skip}", head)
             skipped = self._score(features, step.skip, name, count, scale)
             if step.offset >= 0:
@@ -119,7 +119,7 @@ class FCN(Network):
                 size = features.sizes[step.skip]
                 upscored = cropping.crop(upscored, -step.offset, skipped.shape[1:3])
             scores = extents.mask(upscored + skipped, size)
-        upscored = self._upsample(scores, steps[-1], head)
+        upscored = _upsample(self, scores, steps[-1], head)
         height, width = image_size
         return cropping.crop(upscored, steps[-1].offset, (height, width))
 
@@ -129,17 +129,7 @@ class FCN(Network):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
 
-    def _upsample(self, scores: Array, step: "UpsamplingStep", head: str):
-        upscore = layers.Upscore(
-            step.kernel_size,
-            step.factor,
-            self._learns(step),
-            param_dtype=self.encoder.param_dtype,
-            name=layer_name(step.name, head),
-        )
-        return upscore(scores)
-
-    def _learns(self, step: "UpsamplingStep"):
+    def learns(self, step: "UpsamplingStep"):
         """Whether the kernel of an upsampling is a parameter."""
         return self.upsampling == "learned" or (
             self.upsampling == "learned_2x" and bool(step.skip)
@@ -151,7 +141,7 @@ class FCN(Network):
             layer_name(step.name, head): (step.kernel_size, count)
             for head, count in self.heads.items()
             for step in reversed(upsampling_steps(self.encoder, self.skips))
-            if not self._learns(step)
+            if not self.learns(step)
         }
 
     def check_options(self) -> None:
@@ -177,6 +167,17 @@ class FCN(Network):
                 f"factors; {type(self).__name__} takes one for each of "
                 f"{', '.join(self.skips)}."
             )
+
+
+def _upsample(net: FCN, scores: Array, step: "UpsamplingStep", head: str) -> Array:
+    upscore = layers.Upscore(
+        step.kernel_size,
+        step.factor,
+        net.learns(step),
+        param_dtype=net.encoder.param_dtype,
+        name=layer_name(step.name, head),
+    )
+    return upscore(scores)
 
 
 class FCN32s(FCN):

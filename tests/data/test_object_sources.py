@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.data import loader
-from fcn_jax.data.objects import ObjectCrops, ProposalCrops
+from fcn_jax.data.crops import ObjectCrops, ProposalCrops
 from fcn_jax.data.sources import drawing
 from tests.support.object_sources import PLAIN, Source, pets, same
 

@@ -156,15 +156,7 @@ class Encoder(nn.Module):
             x, train_bias=not (layer.batch_norm and batch_statistics)
         )
         if layer.batch_norm:
-            x = layers.BatchNorm(
-                momentum=self.bn_momentum,
-                epsilon=self.bn_epsilon,
-                frozen=self.freeze_batch_norm,
-                axis_name=self.axis_name,
-                param_dtype=self.param_dtype,
-                shift=self.bn_shift,
-                name=layer.batch_norm,
-            )(x, sizes, train=train)
+            x = _batch_norm(self, layer.batch_norm)(x, sizes, train=train)
         x = extents.mask(nn.relu(x), sizes)
         if layer.dropout:
             x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
@@ -214,3 +206,15 @@ def _only(names: list[str], features: Features):
     maps = {name: features.maps[name] for name in names}
     sizes = {name: features.sizes[name] for name in names}
     return Features(maps, sizes, features.switches)
+
+
+def _batch_norm(encoder: Encoder, name: str) -> layers.BatchNorm:
+    return layers.BatchNorm(
+        momentum=encoder.bn_momentum,
+        epsilon=encoder.bn_epsilon,
+        frozen=encoder.freeze_batch_norm,
+        axis_name=encoder.axis_name,
+        param_dtype=encoder.param_dtype,
+        shift=encoder.bn_shift,
+        name=name,
+    )
