@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +27,26 @@ def test_a_mapped_step_sees_all_devices():
     )
     batch = parallel.shard_batch({"x": np.arange(8, dtype=np.float32)}, devices)
     np.testing.assert_array_equal(np.asarray(step(batch["x"])), np.full(4, 56.0))
+
+
+def test_a_mapped_step_is_the_same_on_devices_that_are_feigned():
+    """chex runs what is mapped over devices as `vmap` does: another implementation."""
+
+    def step(state, x):
+        return state - 0.1 * jax.lax.pmean(
+            jnp.sum(x * state[None], axis=0), parallel.AXIS
+        )
+
+    devices = jax.devices()[:4]
+    rows = np.arange(24, dtype=np.float32).reshape(8, 3)
+    state = parallel.replicate(np.ones(3, np.float32), devices)
+    batch = parallel.shard_batch({"x": rows}, devices)["x"]
+    real = parallel.data_parallel(step, devices)(state, batch)
+    with chex.fake_pmap():
+        feigned = parallel.data_parallel(step, devices)(
+            np.ones((4, 3), np.float32), rows.reshape(4, 2, 3)
+        )
+    np.testing.assert_allclose(real, feigned, rtol=1e-6)
 
 
 def test_replicas_come_back_as_they_were_and_survive_donation():

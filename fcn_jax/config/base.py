@@ -83,6 +83,7 @@ def _add_data(config: Config) -> None:
 
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
+    config.loss.name = "cross_entropy"  # A key of fcn_jax.config.build.LOSSES.
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.
     config.loss.class_weights = ()
     config.loss.pixel_probability = 1.0

@@ -1,6 +1,6 @@
 """From a config to the network, preprocessing, optimiser and loss of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import ml_collections
@@ -14,6 +14,9 @@ from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.storage.trees import Tree
 from fcn_jax.training import optim, schedules
 from fcn_jax.training.losses import CrossEntropy, Loss, LossOptions
+
+# Each makes a loss of its options.
+LOSSES: dict[str, Callable[[LossOptions], Loss]] = {"cross_entropy": CrossEntropy}
 
 
 def make_model(config: Config, axis_name: str | None = None) -> Model:
@@ -99,9 +102,15 @@ def make_loss(
         ignore_label: The void label of the source; by head where there are several.
 
     Raises:
-        ValueError: If there is not a weight for each class.
+        ValueError: If the loss is unknown, or there is not a weight for each class.
     """
     settings = config.loss
+    name = settings.get("name", "cross_entropy")  # Older runs lack it.
+    if name not in LOSSES:
+        raise ValueError(
+            f"config.loss.name={name!r} is not known; choose one of "
+            f"{', '.join(LOSSES)}."
+        )
     if settings.class_weights and len(settings.class_weights) != (
         config.model.num_classes
     ):
@@ -109,7 +118,7 @@ def make_loss(
             f"config.loss.class_weights has {len(settings.class_weights)} entries for "
             f"{config.model.num_classes} classes; give one a class, or () for none."
         )
-    return CrossEntropy(
+    return LOSSES[name](
         LossOptions(
             reduction=settings.reduction,
             class_weights=tuple(settings.class_weights) or None,

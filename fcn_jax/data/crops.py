@@ -170,8 +170,8 @@ class ObjectCrops(_Crops):
         index: int32 [N, 7]: image, object, class, and tight box of each example.
 
     Raises:
-        ValueError: As `objects.find_objects`; if a parameter is out of range, or no object
-            is found.
+        ValueError: As `objects.find_objects`; if a parameter is out of range, or no
+            object is found.
     """
 
     kind = "objects"

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +60,7 @@ def eval_step(
         no score is finite, or one is NaN or infinite, `NOT_A_CLASS`, which is ignored.
         Of scores by head: labels, classes, counts and predictions by head too.
     """
+    batches_of.assert_batch(batch)
     found = scores(variables, batch)
     if not isinstance(found, Mapping):
         assert isinstance(confusion, metrics.Confusion)
@@ -84,6 +86,7 @@ def _count(
     num_classes: int,
     ignore_label: int,
 ):
+    chex.assert_shape(scores, (*labels.shape, num_classes))
     pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
     # The largest is NaN where one is, infinite where one is, and -inf where all are.
     broken = ~jnp.isfinite(jnp.max(scores, axis=-1))

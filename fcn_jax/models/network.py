@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
+import chex
 import flax.linen as nn
 import jax
 
@@ -71,7 +72,15 @@ class Network(nn.Module):
         """Refuse options that this network does not know."""
 
     def by_head(self, found: Mapping[str, Array]) -> Array | dict[str, Array]:
-        """What was found for each head: alone where there is one head."""
+        """The logits of each head, [N, H, W, its classes]: alone where there is one.
+
+        Raises:
+            AssertionError: If a head is missing, or its logits have another shape.
+        """
+        assert found.keys() == self.heads.keys()
+        for head, count in self.heads.items():
+            chex.assert_rank(found[head], 4)
+            chex.assert_axis_dimension(found[head], 3, count)
         return dict(found) if isinstance(self.num_classes, Mapping) else found[""]
 
 

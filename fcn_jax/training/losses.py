@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -102,6 +103,8 @@ class CrossEntropy:
         )
 
     def _part(self, logits: Array, labels: Array, keys: Array, head: str):
+        chex.assert_rank(logits, 4)
+        chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         weights = _of_head(options.class_weights, head)
         labels = labels.astype(jnp.int32)

@@ -8,6 +8,7 @@ and reaches the other devices only through `axis_name` (None: there are no other
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +17,7 @@ from flax import linen as nn
 from flax import struct
 from flax.typing import Collection, VariableDict
 
-from fcn_jax.data.batch import Batch
+from fcn_jax.data.batch import Batch, assert_batch
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -109,6 +110,7 @@ def train_step(
         The state after the step, and float32 scalars, equal on all devices: `loss`
         and `grad_norm` (L2 norm of the gradient of all that learns).
     """
+    assert_batch(batch)
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
 
     def loss_fn(params: Collection, batch_stats: Collection, micro: Batch, rows: Array):
@@ -162,6 +164,7 @@ def _reduced(
     """The parts of a loss, each divided by its denominator, added."""
     # The denominators are those of the whole micro-batch: a mean of the devices' own
     # means would weigh images with much void too heavily.
+    chex.assert_shape([x for part in parts for x in part], ())
     found = [
         losses.reduce_loss(
             part.total,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -205,6 +206,7 @@ def _conv(layer: Layer, param_dtype: jnp.dtype):
 def _only(names: list[str], features: Features):
     maps = {name: features.maps[name] for name in names}
     sizes = {name: features.sizes[name] for name in names}
+    chex.assert_rank(list(maps.values()), 4)
     return Features(maps, sizes, features.switches)
 
 
