@@ -10,8 +10,9 @@ HyeonwooNoh/DeconvNet (names of its files); Long et al. 2015, table 2.
 """
 
 import dataclasses
-import difflib
 from typing import Any
+
+from fcn_jax import messages
 
 _HOST = "http://dl.caffe.berkeleyvision.org"
 _RELEASE = "fcn.berkeleyvision.org"
@@ -245,12 +246,13 @@ def find(name: str) -> Weights:
         ValueError: If there are none; names what comes close.
     """
     if name not in WEIGHTS:
-        close = difflib.get_close_matches(name, WEIGHTS, n=3)
-        close = close or [known for known in WEIGHTS if name and name in known][:3]
-        hint = f" did you mean {' or '.join(map(repr, close))}?" if close else ""
+        holding = [known for known in WEIGHTS if name and name in known]
+        hint = messages.suggestion(name, WEIGHTS, most=3) or messages.suggestion(
+            name, holding, cutoff=0.0, most=3
+        )
         raise ValueError(
-            f"weights {name!r} are not known;{hint} `python -m fcn_jax fetch` lists "
-            f"all that are."
+            f"weights {name!r} are not known; {hint + ' ' if hint else ''}`python -m "
+            f"fcn_jax fetch` lists all that are."
         )
     return WEIGHTS[name]
 

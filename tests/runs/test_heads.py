@@ -88,6 +88,30 @@ def test_evaluation_by_head(rooms, tmp_path):
     for head in ("semantic", "geometric"):
         with Image.open(tmp_path / "labels" / head / "room0.png") as labels:
             assert (labels.mode, labels.size) == ("P", (32, 24))
+        with Image.open(tmp_path / "overlays" / head / "room0.png") as overlay:
+            assert (overlay.mode, overlay.size) == ("RGB", (32, 24))
+        assert (tmp_path / f"contact_sheet_{head}.png").exists()
+
+
+def test_an_ensemble_by_head(rooms):
+    config = runs.load(rooms).config
+    both = runs.Evaluation(config, rooms, with_run=rooms)
+    alone = both.score(members=both.members[:1])
+    assert both.score()["confusion"] == alone["confusion"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    (
+        ({"crf.parameters": "pydensecrf"}, "config.crf.parameters"),
+        ({"inference.method": "tiles"}, "config.inference.method='tiles'"),
+        ({"model.crf": "pydensecrf"}, "config.model.crf"),
+    ),
+)
+def test_what_wants_one_head_says_so(rooms, changes, what):
+    message = f"{what} is for networks with one head; this one scores geometric, sem"
+    with pytest.raises(ValueError, match=message):
+        runs.load(rooms, **changes).predict(made_up.Rooms("val", 2)[0]["image"])
 
 
 def test_a_trained_net_predicts_by_head(rooms):
