@@ -55,6 +55,10 @@ def replicate(tree: T, devices: Sequence[Device]) -> T:
 
     The copies go straight from the host to their devices; no device ever holds more
     than its own.
+
+    Args:
+        tree: Of NumPy or JAX arrays.
+        devices: That get a copy each.
     """
     sharding = _sharding(devices)
 
@@ -112,6 +116,11 @@ def shard_batch(
 
 def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> None:
     """Raise unless a batch splits evenly over devices and micro-batches.
+
+    Args:
+        batch_size: Images of an update, over all devices.
+        num_devices: That share them.
+        accumulate: Micro-batches of an update.
 
     Raises:
         ValueError: Naming the nearest batch size that does.

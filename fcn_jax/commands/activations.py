@@ -33,7 +33,14 @@ def define_flags() -> None:
 
 
 def run_flags(values: flags.FlagValues) -> None:
-    """Draw as the command line says."""
+    """Draw as the command line says.
+
+    Args:
+        values: Of the flags.
+
+    Raises:
+        ValueError: If the run is of another net than DeconvNet.
+    """
     config = workdirs.config_of_run(values.workdir)
     if config.model.name != "deconvnet":
         raise ValueError(

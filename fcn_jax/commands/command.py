@@ -87,6 +87,9 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
 
     Returns:
         The program, and the operands.
+
+    Raises:
+        SystemExit: If a flag is missing, unknown, or wrong; its text names it.
     """
     program = Path(argv[0]).name.removeprefix("-m ")
     try:

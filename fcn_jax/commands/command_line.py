@@ -72,7 +72,15 @@ def config_of_flags() -> Config:
 
 
 def parse_numbers(name: str, text: str) -> tuple[float, ...]:
-    """Positive numbers separated by commas."""
+    """Positive numbers separated by commas.
+
+    Args:
+        name: Of the flag, for the message.
+        text: Its value.
+
+    Raises:
+        ValueError: If it is not such a list.
+    """
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:

@@ -58,6 +58,10 @@ def define_flags() -> None:
 def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     """There must be IN and OUT, and --model where IN does not tell.
 
+    Args:
+        values: Of the flags.
+        operands: IN and OUT.
+
     Raises:
         flags.Error: If there are not.
     """
@@ -69,7 +73,13 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
 
 
 def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
-    """Convert as the command line says."""
+    """Convert as the command line says.
+
+    Args:
+        values: Of the flags.
+        source: IN.
+        out: OUT.
+    """
     saving.check_out(Path(out))
     scales = None
     if values.skip_scales:

@@ -49,7 +49,15 @@ def define_flags() -> None:
 
 
 def run_flags(values: flags.FlagValues) -> None:
-    """Search as the command line says."""
+    """Search as the command line says.
+
+    Args:
+        values: Of the flags.
+
+    Raises:
+        ValueError: If the grid or the number of images has no meaning, or the network
+            has several heads.
+    """
     grid = {
         name: command_line.parse_numbers(name, str(values[name].value))
         for name in _GRID

@@ -32,7 +32,14 @@ def define_flags() -> None:
 
 
 def run_flags(values: flags.FlagValues) -> None:
-    """Export as the command line says."""
+    """Export as the command line says.
+
+    Args:
+        values: Of the flags.
+
+    Raises:
+        ValueError: If --out is a directory.
+    """
     out = Path(values.out)
     if out.is_dir():
         raise ValueError(f"--out={out} is a directory; give the name of a file.")

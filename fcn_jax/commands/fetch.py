@@ -31,6 +31,10 @@ def define_flags() -> None:
 def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     """There may be one name, and flags only with it.
 
+    Args:
+        values: Of the flags.
+        operands: The name, or none.
+
     Raises:
         flags.Error: If there is more, or a flag without it.
     """
@@ -42,7 +46,12 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
 
 
 def run_flags(values: flags.FlagValues, name: str = "") -> None:
-    """List or fetch as the command line says."""
+    """List or fetch as the command line says.
+
+    Args:
+        values: Of the flags.
+        name: Of the weights; "": list all.
+    """
     if not name:
         print("\n\n".join(zoo.describe(each) for each in zoo.WEIGHTS))
         return

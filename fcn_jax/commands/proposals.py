@@ -26,7 +26,14 @@ def define_flags() -> None:
 
 
 def run_flags(values: flags.FlagValues) -> None:
-    """Compute proposals as the command line says."""
+    """Compute proposals as the command line says.
+
+    Args:
+        values: Of the flags.
+
+    Raises:
+        ValueError: If --workers is not positive.
+    """
     config = command_line.config_of_flags()
     if values.workers is not None and values.workers < 1:
         raise ValueError(f"--workers={values.workers} is not positive.")

@@ -20,7 +20,15 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {"cross_entropy": CrossEntrop
 
 
 def make_model(config: Config, axis_name: str | None = None) -> Model:
-    """The network; `axis_name` is that of the devices that train it together."""
+    """The network; `axis_name` is that of the devices that train it together.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        axis_name: Of the mapped axis over which BatchNorm sums; None: there is none.
+
+    Raises:
+        ValueError: If the dtype, or an option of the network, is unknown.
+    """
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
@@ -48,6 +56,10 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
 def check_one_head(config: Config, asking: str) -> None:
     """Refuse what is not defined for networks with several heads.
 
+    Args:
+        config: See `fcn_jax.config.base`.
+        asking: What wants one head, as its key stands in the config.
+
     Raises:
         ValueError: If the network has several; `asking` names what wants one.
     """
@@ -59,7 +71,14 @@ def check_one_head(config: Config, asking: str) -> None:
 
 
 def make_preprocessing(config: Config) -> Preprocessing:
-    """What turns uint8 RGB into the network's input."""
+    """What turns uint8 RGB into the network's input.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
     if config.preprocessing not in PREPROCESSING:
         raise ValueError(
             f"config.preprocessing={config.preprocessing!r} is not known; use one of "
@@ -69,7 +88,12 @@ def make_preprocessing(config: Config) -> Preprocessing:
 
 
 def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation:
-    """The optimiser with its schedule and per-layer multipliers."""
+    """The optimiser with its schedule and per-layer multipliers.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        params: Nested dicts, layer -> parameter.
+    """
     settings = config.optim
     schedule = schedules.make_schedule(
         settings.schedule,

@@ -17,6 +17,10 @@ def open_source(config: Config, which: str) -> Source:
     """The source of `which`, "train" or "eval", checked against num_classes.
 
     That of "train" holds crops where config.data.objects asks for them.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        which: "train" or "eval".
     """
     if which == "eval":
         return open_split(config, config.data.eval_split, config.data.eval_name)
@@ -28,6 +32,11 @@ def open_split(config: Config, split: str, name: str = "") -> Source:
     """A split of the config's data set, or of another; whole images.
 
     Checked against num_classes.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        split: Of the data set.
+        name: Of another data set than the config's.
     """
     source = data.open_source(
         name or config.data.name,
@@ -48,7 +57,12 @@ def num_classes_of(config: Config) -> int | dict[str, int]:
 
 
 def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
-    """The proposals that stage 2 is trained on, kept in a directory."""
+    """The proposals that stage 2 is trained on, kept in a directory.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        directory: Where they are kept.
+    """
     settings = config.data.objects
     return ProposalCache(
         directory,
@@ -111,7 +125,13 @@ def describe_source(source: Source) -> str:
 def train_batches(
     config: Config, source: Source, start_step: int
 ) -> Generator[Batch, None, None]:
-    """The training batches from update `start_step` on."""
+    """The training batches from update `start_step` on.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        source: What it is trained on.
+        start_step: Updates done.
+    """
     settings = config.data
     return loader.train_batches(
         source,

@@ -52,6 +52,10 @@ class RunParts:
 def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     """The parts of the run that a config describes.
 
+    Args:
+        config: See `fcn_jax.config.base`.
+        devices: That train.
+
     Raises:
         ValueError: If batches cannot be split between the devices, or the config has a
             value that has no sense.

@@ -110,6 +110,10 @@ def make_windows(config: Config) -> loader.Windows:
 def with_crf(predictor: Predictor, config: Config) -> Predictor:
     """A predictor whose probabilities go through the dense CRF of `config.crf`.
 
+    Args:
+        predictor: Of a network with one head.
+        config: See `fcn_jax.config.base`.
+
     Raises:
         ValueError: If its parameters are neither published ones nor a JSON file, or
             the network has several heads.

@@ -57,6 +57,10 @@ def checkpoint_metadata(config: Config) -> JsonObject:
 def check_workdir(config: Config, workdir: Path) -> None:
     """Write the config into a new workdir; in an old one, compare it.
 
+    Args:
+        config: See `fcn_jax.config.base`.
+        workdir: Directory of the run.
+
     Raises:
         ValueError: If the workdir belongs to a run of another config.
     """

@@ -19,7 +19,16 @@ METHODS = ("lattice", "exact")
 
 
 def check_arrays(unary: Values, image: Values):
-    """Shapes and dtypes, which are known under `jit` too."""
+    """Shapes and dtypes, which are known under `jit` too.
+
+    Args:
+        unary: Said to be [(N,) H, W, C] floating.
+        image: Said to be [(N,) H, W, 3] uint8.
+
+    Raises:
+        TypeError: If a dtype is another.
+        ValueError: If a shape is another.
+    """
     if unary.ndim not in (3, 4) or 0 in unary.shape:
         raise ValueError(
             f"mean_field: the unary has shape {unary.shape}; expected [H, W, C] or "
@@ -51,7 +60,19 @@ def check_options(
     capacity: int | None,
     num_classes: int,
 ):
-    """Names and numbers that are static."""
+    """Names and numbers that are static.
+
+    Args:
+        normalization: One of `NORMALIZATIONS`.
+        compatibility: "potts" or [C, C].
+        method: One of `METHODS`.
+        iterations: 0 or more.
+        capacity: Vertices, 1 or more; None: as needed.
+        num_classes: C.
+
+    Raises:
+        ValueError: If one is none of these.
+    """
     for name, value, known in (
         ("normalization", normalization, NORMALIZATIONS),
         ("method", method, METHODS),
@@ -84,7 +105,14 @@ def check_options(
 
 
 def check_bandwidths(bandwidths: Mapping[str, Number]):
-    """Standard deviations, where their values are known."""
+    """Standard deviations, where their values are known.
+
+    Args:
+        bandwidths: By name, pixels or units of 255.
+
+    Raises:
+        ValueError: If one is not positive.
+    """
     for name, value in bandwidths.items():
         unit = "units of 255" if "rgb" in name else "pixels"
         if not isinstance(value, Tracer) and not float(value) > 0:
@@ -95,7 +123,15 @@ def check_bandwidths(bandwidths: Mapping[str, Number]):
 
 
 def check_finite(unary: Array, sizes: Array):
-    """The values of a unary inside the true sizes, outside `jit`."""
+    """The values of a unary inside the true sizes, outside `jit`.
+
+    Args:
+        unary: [N, H, W, C].
+        sizes: True (height, width) of every image, [N, 2] integer.
+
+    Raises:
+        ValueError: If one is NaN or infinite, naming its pixel.
+    """
     inside = np.asarray(extents.valid(sizes, *unary.shape[1:3]))
     wrong = ~np.isfinite(np.asarray(unary)) & inside
     if wrong.any():

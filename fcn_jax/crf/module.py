@@ -129,7 +129,14 @@ class WithCRF(nn.Module):
         train: bool = False,
         example_ids: Array | None = None,
     ) -> Array:
-        """Score every pixel; arguments, result and errors are the network's."""
+        """Score every pixel; arguments, result and errors are the network's.
+
+        Args:
+            images: Preprocessed, [N, H, W, 3] floating point.
+            sizes: True (height, width) of every example, [N, 2] integer, or None.
+            train: Whether the network is trained.
+            example_ids: That choose the dropout of every example, [N] integer.
+        """
         logits = self.network(images, sizes, train=train, example_ids=example_ids)
         return self.crf(logits, deprocess(images, self.preprocessing), sizes)
 

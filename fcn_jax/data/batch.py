@@ -40,7 +40,12 @@ def assert_batch(batch: Batch) -> None:
 
 
 def scaled_key(name: str, scale: float) -> str:
-    """The entry that holds `image` or `sizes` at a scale other than 1: `image@0.5`."""
+    """The entry that holds `image` or `sizes` at a scale other than 1: `image@0.5`.
+
+    Args:
+        name: "image" or "sizes".
+        scale: Relative to the image.
+    """
     return f"{name}@{scale:g}"
 
 

@@ -46,6 +46,11 @@ def check_labels(
 def check_pair(image: np.ndarray, labels: np.ndarray, where: str) -> None:
     """Raise unless an image and its mask are of one size.
 
+    Args:
+        image: [H, W, channels].
+        labels: [H, W].
+        where: The files, for the message.
+
     Raises:
         ValueError: Naming both sizes.
     """
@@ -109,6 +114,10 @@ def _heads(found: int | Mapping[str, int]) -> str:
 
 def check_num_classes(source: Source, num_classes: int | Mapping[str, int]) -> None:
     """Raise unless a network's classes are those of a source.
+
+    Args:
+        source: A source of `fcn_jax.data`.
+        num_classes: Of the network; by head where it has several.
 
     Raises:
         ValueError: Naming both numbers and the source's classes.

@@ -122,7 +122,12 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def by_head(source: Source, value: Callable[[Head], T]) -> T | dict[str, T]:
-    """A value of each head, by its name; the value alone where there is one head."""
+    """A value of each head, by its name; the value alone where there is one head.
+
+    Args:
+        source: A source of `fcn_jax.data`.
+        value: Of a head.
+    """
     heads = heads_of(source)
     if len(heads) == 1 and not heads[0].name:
         return value(heads[0])

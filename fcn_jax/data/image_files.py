@@ -70,7 +70,12 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Open an image lazily, with an error that names the file."""
+    """Open an image lazily, with an error that names the file.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it is no image, or a torn one.
+    """
     try:
         return Image.open(path)
     except FileNotFoundError:
@@ -86,6 +91,11 @@ def colours_to_labels(
     colours: np.ndarray, palette: np.ndarray, path: str | Path
 ) -> np.ndarray:
     """Labels whose palette colours are given, uint8 [H, W].
+
+    Args:
+        colours: uint8 RGB [H, W, 3].
+        palette: Colour of every label, uint8 [256, 3].
+        path: The file, for the message.
 
     Raises:
         ValueError: Naming the first colour that is not in the palette.

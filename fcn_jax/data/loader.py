@@ -28,7 +28,12 @@ class Windows(Protocol):
         ...
 
     def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
-        """The boxes (row0, col0, row1, col1) of an image, int32 [M, 4]."""
+        """The boxes (row0, col0, row1, col1) of an image, int32 [M, 4].
+
+        Args:
+            image: uint8 [H, W, channels].
+            name: Its id.
+        """
         ...
 
 

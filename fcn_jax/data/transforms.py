@@ -210,7 +210,12 @@ def resize_image(
 
 
 def scaled_size(size: Sequence[int], factor: float) -> tuple[int, int]:
-    """(height, width) times a factor, rounded, at least a pixel."""
+    """(height, width) times a factor, rounded, at least a pixel.
+
+    Args:
+        size: Height and width, pixels.
+        factor: Above 0.
+    """
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 

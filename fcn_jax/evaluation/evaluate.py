@@ -157,7 +157,12 @@ def _joined(pred: Array | np.ndarray) -> np.ndarray:
 
 
 def to_devices(batch: Batch, devices: Sequence[parallel.Device]) -> dict[str, Outputs]:
-    """The entries of a batch that networks see, split between devices."""
+    """The entries of a batch that networks see, split between devices.
+
+    Args:
+        batch: Of B images, a multiple of the devices.
+        devices: That share them.
+    """
     return parallel.shard_batch(batches_of.for_devices(batch), devices)
 
 

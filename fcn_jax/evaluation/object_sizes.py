@@ -106,7 +106,12 @@ class ObjectSizes:
         self.counter = ObjectSizeIU(num_classes)
 
     def __call__(self, batch: Batch, pred: Labels):
-        """Count one batch."""
+        """Count one batch.
+
+        Args:
+            batch: Of evaluation.
+            pred: Predicted classes, uint8 [B, H, W].
+        """
         for row in np.flatnonzero(batch["example_valid"]):
             item = self.source[int(batch["index"][row])]
             found = objects.object_map(item, self._void)

@@ -35,7 +35,12 @@ class Pictures:
         self.rows: dict[int, dict[str, tuple]] = {}
 
     def __call__(self, batch: Batch, pred: Labels) -> None:
-        """Write the pictures of one batch; see `evaluate.OnBatch`."""
+        """Write the pictures of one batch; see `evaluate.OnBatch`.
+
+        Args:
+            batch: Of evaluation.
+            pred: Predicted classes, uint8 [B, H, W], by head where there are several.
+        """
         for row in np.flatnonzero(batch["example_valid"]):
             for head in self.heads:
                 truth, found = (

@@ -33,11 +33,21 @@ class Predictor:
     windows: Windows | None = None
 
     def log_probs(self, variables: Variables, batch: Batch) -> Outputs:
-        """Class log-probabilities, [N, H, W, C] float32, by head likewise."""
+        """Class log-probabilities, [N, H, W, C] float32, by head likewise.
+
+        Args:
+            variables: What the network takes.
+            batch: What `scores` needs.
+        """
         return jax.tree.map(jax.nn.log_softmax, self.scores(variables, batch))
 
     def probs(self, variables: Variables, batch: Batch) -> Outputs:
-        """Class probabilities, [N, H, W, C] float32, by head likewise."""
+        """Class probabilities, [N, H, W, C] float32, by head likewise.
+
+        Args:
+            variables: What the network takes.
+            batch: What `scores` needs.
+        """
         return jax.tree.map(jax.nn.softmax, self.scores(variables, batch))
 
 

@@ -92,5 +92,11 @@ def _resize(sizes: Array, new_sizes: Array, shape: tuple[int, int], logits: Arra
 
 
 def log_probs(variables: VariableDict, batch: Batch, **settings: Any) -> Array:
-    """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes."""
+    """The log-softmax of `scores`, [N, H, W, C] float32; takes what that takes.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: As of `scores`.
+        **settings: As of `scores`.
+    """
     return jax.tree.map(jax.nn.log_softmax, scores(variables, batch, **settings))

@@ -27,7 +27,12 @@ class WholeImage:
         return 1
 
     def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
-        """The box of the image, int32 [1, 4]."""
+        """The box of the image, int32 [1, 4].
+
+        Args:
+            image: [H, W, channels].
+            name: Its id.
+        """
         del name
         return np.array([(0, 0, *image.shape[:2])], np.int32)
 
@@ -56,7 +61,12 @@ class Tiles:
         return len(self._starts(canvas[0])) * len(self._starts(canvas[1]))
 
     def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
-        """The boxes, inside the image, int32 [M, 4]."""
+        """The boxes, inside the image, int32 [M, 4].
+
+        Args:
+            image: [H, W, channels].
+            name: Its id.
+        """
         del name
         height, width = image.shape[:2]
         found = [
@@ -116,6 +126,10 @@ class ProposalWindows:
 
     def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
         """The boxes, perhaps beyond the image, int32 [M, 4], best first.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            name: Its id.
 
         Raises:
             TypeError: If proposals are not integers.

@@ -86,7 +86,12 @@ def create(
 
 
 def option_names(name: str, encoder: str = "vgg16") -> list[str]:
-    """What `create` takes for a network beside its name, classes and encoder."""
+    """What `create` takes for a network beside its name, classes and encoder.
+
+    Args:
+        name: A key of `MODELS`.
+        encoder: A key of `ENCODERS`.
+    """
     cls = MODELS[name]
     return [*_option_names(cls), *encoder_options(cls, ENCODERS[encoder])]
 

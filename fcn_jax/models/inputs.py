@@ -47,7 +47,12 @@ def check_images(images: Array, channels: int = 3) -> None:
 
 
 def check_sizes(sizes: Array | None, images: Array) -> Array | None:
-    """The true sizes as int32 [N, 2], or None; see `extents.check` for errors."""
+    """The true sizes as int32 [N, 2], or None; see `extents.check` for errors.
+
+    Args:
+        sizes: True (height, width) of every example, [N, 2] integer, or None.
+        images: [N, H, W, channels].
+    """
     if sizes is None:
         return None
     sizes = jnp.asarray(sizes)

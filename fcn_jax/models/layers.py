@@ -279,7 +279,12 @@ class Score(Conv):
     def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, x: Array, scale: float = 1.0
     ) -> Array:
-        """Score features, [N, h, w, F], times `scale`: [N, h, w, features]."""
+        """Score features, [N, h, w, F], times `scale`: [N, h, w, features].
+
+        Args:
+            x: Features, [N, h, w, F] of any float.
+            scale: Factor on the features.
+        """
         x = x.astype(at_least_float32(x.dtype))
         return super().__call__(x if scale == 1.0 else x * scale)
 
@@ -319,5 +324,10 @@ def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
 
 
 def scaled(channels: int, width: float) -> int:
-    """A channel count times the width of a net, at least 1."""
+    """A channel count times the width of a net, at least 1.
+
+    Args:
+        channels: At width 1.
+        width: The factor.
+    """
     return max(1, round(channels * width))

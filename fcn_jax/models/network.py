@@ -85,5 +85,10 @@ class Network(nn.Module):
 
 
 def layer_name(name: str, head: str) -> str:
-    """The name of a head's own layer, "score_fr_semantic"; bare where there is one."""
+    """The name of a head's own layer, "score_fr_semantic"; bare where there is one.
+
+    Args:
+        name: Where there is one head.
+        head: Its name; "": there is one.
+    """
     return f"{name}_{head}" if head else name

@@ -47,6 +47,10 @@ def bilinear_taps(kernel_size: int) -> np.ndarray:
 def bilinear_kernel(kernel_size: int, channels: int) -> np.ndarray:
     """The dense kernel that upsamples every channel by itself.
 
+    Args:
+        kernel_size: Side, pixels.
+        channels: C.
+
     Returns:
         [kernel_size, kernel_size, channels, channels] float64, zero off the diagonal.
     """

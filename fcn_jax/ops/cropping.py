@@ -39,13 +39,25 @@ class CoordinateMap:
 
 
 def window_map(kernel_size: int, stride: int = 1, pad: int = 0) -> CoordinateMap:
-    """The map of a convolution or a pooling: to the centre of its window."""
+    """The map of a convolution or a pooling: to the centre of its window.
+
+    Args:
+        kernel_size: Side of the window, pixels.
+        stride: Its step, pixels.
+        pad: Added on every side, pixels.
+    """
     centre = Fraction(kernel_size - 1, 2)
     return CoordinateMap(Fraction(1, stride), (pad - centre) / stride)
 
 
 def upsample_map(kernel_size: int, stride: int, pad: int = 0) -> CoordinateMap:
-    """The map of a transposed convolution."""
+    """The map of a transposed convolution.
+
+    Args:
+        kernel_size: Side of the kernel, pixels.
+        stride: Factor of the upsampling.
+        pad: Cut off on every side, pixels.
+    """
     return CoordinateMap(Fraction(stride), Fraction(kernel_size - 1, 2) - pad)
 
 

@@ -50,7 +50,12 @@ def expand(x: Array, sizes: Array | None, repeat: Repeat) -> Array:
 
 
 def after_expansion(sizes: Array | None, repeat: Repeat) -> Array | None:
-    """Extents after it, [N, 2], or None."""
+    """Extents after it, [N, 2], or None.
+
+    Args:
+        sizes: True (height, width) before it, [N, 2] integer, or None.
+        repeat: What was put in.
+    """
     return None if sizes is None else sizes + 2 * repeat.count
 
 

@@ -93,6 +93,10 @@ def propose(
 def get_method(name: str, options: Iterable[str]) -> Method:
     """The function of a method, checked to take these options.
 
+    Args:
+        name: A key of `METHODS`.
+        options: Names of the options that it is to take.
+
     Raises:
         ValueError: If the method, or an option of it, is not known.
     """

@@ -47,7 +47,13 @@ class RunLog:
                 self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def picture(self, name: str, step: int, image: np.ndarray) -> None:
-        """Add a picture, uint8 [H, W, 3], to the TensorBoard events."""
+        """Add a picture, uint8 [H, W, 3], to the TensorBoard events.
+
+        Args:
+            name: Of the picture.
+            step: Updates done.
+            image: The picture.
+        """
         self._events.add_image(name, image, step, dataformats="HWC")
 
     def close(self) -> None:

@@ -21,7 +21,12 @@ class RecentLosses:
         self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
 
     def add(self, step: int, values: Mapping[str, jax.Array]) -> None:
-        """Take the metrics of a step; they are read at the next `collect`."""
+        """Take the metrics of a step; they are read at the next `collect`.
+
+        Args:
+            step: Updates done.
+            values: `loss` and `grad_norm`, scalars, one a device.
+        """
         self._pending.append((step, values))
 
     def collect(self, store: CheckpointStore) -> None:

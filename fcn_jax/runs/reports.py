@@ -24,7 +24,17 @@ def evaluate(
     overlays: bool = True,
     rows: int = 6,
 ):
-    """Score a run, print the table, write JSON and pictures; returns the scores."""
+    """Score a run, print the table, write JSON and pictures; returns the scores.
+
+    Args:
+        run: What is scored.
+        out: Directory of the report.
+        scales: Input scales; None: the config's own.
+        flip: Whether images are seen mirrored too.
+        labels: Whether to write predicted labels.
+        overlays: Whether to write them over the images.
+        rows: Images of the contact sheet.
+    """
     pictures = Pictures(out, run.source, labels, overlays, rows)
     before, unrefined = None, {}
     if run.config.crf.parameters:
@@ -70,6 +80,10 @@ def compare(run: Evaluation, out: Path):
 
     Before and after the CRF, if the config has one. Writes comparison.json and
     comparison.txt, and a sheet of pictures for each.
+
+    Args:
+        run: One network, or two.
+        out: Directory of the report.
     """
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
@@ -138,7 +152,14 @@ def format_comparison(results: JsonObject):
 def compare_resolutions(
     run: Evaluation, out: Path, resolutions: Sequence[float], flip: bool = False
 ):
-    """Score one checkpoint at several input resolutions: a table and a plot."""
+    """Score one checkpoint at several input resolutions: a table and a plot.
+
+    Args:
+        run: What is scored.
+        out: Directory of the report.
+        resolutions: Relative to the image.
+        flip: Whether images are seen mirrored too.
+    """
     results = []
     print(f"{'resolution':>10}  " + "  ".join(metrics.HEADLINE_METRICS))
     for resolution in resolutions:

@@ -84,7 +84,12 @@ class TrainedNet:
     def predictor(
         self, scales: Sequence[float] | None = None, flip: bool = False
     ) -> Predictor:
-        """How this network is asked; `scales` are the config's own by default."""
+        """How this network is asked; `scales` are the config's own by default.
+
+        Args:
+            scales: Input scales of whole images.
+            flip: Whether they are seen mirrored too.
+        """
         if scales is None:
             scales = (self.config.eval_scale,)
         return predictors.make_predictor(

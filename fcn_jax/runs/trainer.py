@@ -300,7 +300,12 @@ def write_result(
 
 
 def train(config: Config, workdir: str | Path) -> None:
-    """Train as `config` says, in `workdir`; go on if a run of it is there."""
+    """Train as `config` says, in `workdir`; go on if a run of it is there.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        workdir: Directory of the run.
+    """
     trainer = Trainer(config, workdir)
 
     def on_sigterm(*_):

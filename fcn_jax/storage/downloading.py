@@ -112,7 +112,12 @@ def check(path: str | Path, checksums: Sequence[str]) -> None:
 
 
 def digest(path: str | Path, kind: str) -> str:
-    """The checksum of a file, in hex; `kind` is "md5", "sha1" or "sha256"."""
+    """The checksum of a file, in hex; `kind` is "md5", "sha1" or "sha256".
+
+    Args:
+        path: The file.
+        kind: "md5", "sha1" or "sha256".
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(
             file, lambda: hashlib.new(kind, usedforsecurity=False)

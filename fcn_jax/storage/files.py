@@ -30,10 +30,20 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON whole or not at all.
+
+    Args:
+        path: The file.
+        value: What JSON can hold.
+    """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all; makes its directory."""
+    """Write a text file whole or not at all; makes its directory.
+
+    Args:
+        path: The file.
+        text: Its content.
+    """
     write_whole(path, lambda part: part.write_text(text, "utf-8"))

@@ -93,7 +93,13 @@ class CrossEntropy:
     def __call__(
         self, outputs: Outputs, batch: Batch, keys: Array
     ) -> tuple[PixelLoss, ...]:
-        """See `Loss`."""
+        """See `Loss`.
+
+        Args:
+            outputs: Logits, [B, H, W, C]; by head where there are several.
+            batch: With `labels`, integer [B, H, W]; by head likewise.
+            keys: A random key for every row, [B].
+        """
         labels = batch["labels"]
         if not isinstance(outputs, Mapping):
             return (self._part(outputs, labels, keys, ""),)

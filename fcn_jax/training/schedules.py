@@ -142,7 +142,13 @@ def listed(names: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is none of those known."""
+    """The message for a name that is none of those known.
+
+    Args:
+        what: Kind of the name.
+        name: What was given.
+        known: What could have been given.
+    """
     hint = messages.suggestion(name, known)
     return (
         f"{what} {name!r} is not known; {hint + ' ' if hint else ''}There are: "

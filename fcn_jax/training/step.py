@@ -53,7 +53,12 @@ class TrainState(struct.PyTreeNode):
 
 
 def init_variables(model: nn.Module, seed: int) -> VariableDict:
-    """Fresh variables of a model, the same for the same seed on any machine size."""
+    """Fresh variables of a model, the same for the same seed on any machine size.
+
+    Args:
+        model: A network of `fcn_jax.models`.
+        seed: Of the initial values.
+    """
     image = inputs.example_image(model, least=32)
     init = jax.jit(lambda key: model.init(key, image, train=False))
     return init(jax.random.key(seed))
@@ -62,7 +67,12 @@ def init_variables(model: nn.Module, seed: int) -> VariableDict:
 def create_state(
     variables: VariableDict, optimizer: optax.GradientTransformation
 ) -> TrainState:
-    """The state before the first step: `variables` and a fresh optimiser state."""
+    """The state before the first step: `variables` and a fresh optimiser state.
+
+    Args:
+        variables: What `model.init` returned.
+        optimizer: An optax transformation.
+    """
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),

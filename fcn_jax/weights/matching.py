@@ -83,7 +83,13 @@ class Matched:
     def with_mismatch(
         self, name: str, theirs: tuple[int, ...], ours: tuple[int, ...]
     ) -> "Matched":
-        """The same with a further array of another shape."""
+        """The same with a further array of another shape.
+
+        Args:
+            name: Of the variable.
+            theirs: Its shape in the file.
+            ours: Its shape in the net.
+        """
         return self.replace(mismatched=(*self.mismatched, (name, theirs, ours)))
 
     def report(self) -> Report:

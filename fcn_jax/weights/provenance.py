@@ -44,7 +44,12 @@ def skip_scales(model: nn.Module) -> tuple[float, ...] | None:
 
 
 def to_arrays(model: nn.Module, preprocessing: Preprocessing) -> dict[str, np.ndarray]:
-    """The record as entries of an `.npz`, float64."""
+    """The record as entries of an `.npz`, float64.
+
+    Args:
+        model: The net.
+        preprocessing: What it is given.
+    """
     numbers = {
         _MEAN: preprocessing.mean,
         _STD: preprocessing.std,
@@ -57,7 +62,12 @@ def to_arrays(model: nn.Module, preprocessing: Preprocessing) -> dict[str, np.nd
 
 
 def to_text(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
-    """The record as text."""
+    """The record as text.
+
+    Args:
+        model: The net.
+        preprocessing: What it is given.
+    """
     known = {"preprocessing": json.dumps(preprocessing.to_dict())}
     scales = skip_scales(model)
     if scales:

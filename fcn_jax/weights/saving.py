@@ -155,7 +155,12 @@ def model_name(model: Network) -> str:
 
 
 def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
-    """What must be known to use the weights, as text."""
+    """What must be known to use the weights, as text.
+
+    Args:
+        model: The net.
+        preprocessing: What it is given.
+    """
     return {
         "model": model_name(model),
         "num_classes": json.dumps(model.num_classes, default=dict),

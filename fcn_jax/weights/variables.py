@@ -21,7 +21,12 @@ def shapes(model: nn.Module) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def start(model: nn.Module, names: Sequence[str]) -> dict[str, jax.Array]:
-    """The initial values of some variables; XLA leaves the others uncomputed."""
+    """The initial values of some variables; XLA leaves the others uncomputed.
+
+    Args:
+        model: The net.
+        names: Such as "params/conv1_1/kernel".
+    """
     init, key = _init(model)
 
     @functools.partial(jax.jit, static_argnums=1)
@@ -38,6 +43,11 @@ def taken_from(
     shapes: Mapping[str, jax.ShapeDtypeStruct],
 ) -> dict[str, jax.Array]:
     """Some of the variables that are given.
+
+    Args:
+        given: Variables of a net.
+        names: Of those wanted.
+        shapes: Of the net's variables, by name.
 
     Raises:
         ValueError: If one is not there, or not of the shape that it has in the net.

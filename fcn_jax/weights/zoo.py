@@ -279,7 +279,12 @@ def describe(name: str) -> str:
 
 
 def usage(name: str, path: object) -> str:
-    """How weights that are at `path` are used."""
+    """How weights that are at `path` are used.
+
+    Args:
+        name: A key of `WEIGHTS`.
+        path: Where the file is.
+    """
     weights = find(name)
     if weights.model is None:
         return weights.note

@@ -99,6 +99,10 @@ def find(archive: str, download_dir: str | Path, manual_dir: str | Path | None) 
 def check(path: str | Path, md5: tuple[str, ...]) -> None:
     """Raise unless a file has one of the checksums.
 
+    Args:
+        path: The file.
+        md5: The checksums that it may have, in hex.
+
     Raises:
         ValueError: Naming the file, its checksum and the right ones.
     """
@@ -110,6 +114,10 @@ def fetch(archive: Archive, path: str | Path) -> None:
 
     The file appears under its name only when it is whole and right; what came of it
     before a failure is kept beside it for the next call to go on from.
+
+    Args:
+        archive: What is wanted.
+        path: Where it goes.
 
     Raises:
         OSError: If no address did; saying what each of them answered.

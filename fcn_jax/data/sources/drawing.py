@@ -61,7 +61,16 @@ def draw(rng: np.random.Generator) -> Drawing:
 
 
 def covers(label: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Whether points lie in a shape of circumradius 1 around the origin, bool."""
+    """Whether points lie in a shape of circumradius 1 around the origin, bool.
+
+    Args:
+        label: Of a class, 1 to 6.
+        u: To the right, floating, any shape.
+        v: Down, of a shape that broadcasts with `u`.
+
+    Raises:
+        ValueError: If the label is of no shape.
+    """
     radius = np.hypot(u, v)
     match CLASSES[label]:
         case "disc":

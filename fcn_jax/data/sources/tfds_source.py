@@ -122,7 +122,13 @@ def _reopen(data_dir: str, split: str, classes: tuple[str, ...]) -> TfdsSource:
 
 
 def prepare(builder: Builder, tfds: ModuleType, what: str) -> None:
-    """Prepare a builder if it is not; the files appear whole or not at all."""
+    """Prepare a builder if it is not; the files appear whole or not at all.
+
+    Args:
+        builder: Of TFDS.
+        tfds: The package, as `quiet_tfds` gives it.
+        what: The data set, for the log.
+    """
     if builder.is_prepared():
         return
     log = logging.getLogger(__name__)

@@ -186,7 +186,13 @@ class Archives:
 
 
 def voc_list(archives: Archives, year: str, split: str) -> list[str]:
-    """The ids of one of VOC's own splits."""
+    """The ids of one of VOC's own splits.
+
+    Args:
+        archives: That hold it.
+        year: "2011" or "2012".
+        split: "train", "val" or "trainval".
+    """
     return archives[f"voc{year}"].read_list(f"{_LISTS}/{split}.txt")
 
 
@@ -218,7 +224,13 @@ def train_aug(archives: Archives) -> list[str]:
 
 
 def read_voc(archives: Archives, year: str, name: str) -> dict[str, object]:
-    """An example of VOC itself."""
+    """An example of VOC itself.
+
+    Args:
+        archives: That hold it.
+        year: "2011" or "2012".
+        name: Its id.
+    """
     archive = archives[f"voc{year}"]
     return _features(
         name,
@@ -229,7 +241,12 @@ def read_voc(archives: Archives, year: str, name: str) -> dict[str, object]:
 
 
 def read_sbd(archives: Archives, name: str) -> dict[str, object]:
-    """An example of SBD."""
+    """An example of SBD.
+
+    Args:
+        archives: That hold it.
+        name: Its id.
+    """
     archive = archives["sbd"]
     found = []
     for kind in ("cls", "inst"):
@@ -240,7 +257,13 @@ def read_sbd(archives: Archives, name: str) -> dict[str, object]:
 
 
 def examples(archives: Archives, config: str, split: str) -> Iterator[tuple[str, dict]]:
-    """The examples of a split as TFDS takes them: (id, features)."""
+    """The examples of a split as TFDS takes them: (id, features).
+
+    Args:
+        archives: That hold them.
+        config: "2011", "2012" or "sbd".
+        split: A split of it.
+    """
     if config != "sbd":
         ids = (
             seg11valid(archives)

@@ -21,6 +21,9 @@ from fcn_jax.ops import cropping, extents, normalization, pooling, window_poolin
 Array = jax.Array
 
 
+_FEATURES = ("pool", "concat")  # Kinds of layers that networks may look at.
+
+
 class Features(NamedTuple):
     """What an encoder has found in a batch of images, by layer name."""
 
@@ -55,7 +58,11 @@ class Encoder(nn.Module):
     freeze_batch_norm: bool = False  # Running averages in training too, never updated.
 
     def layers(self) -> tuple[Layer, ...]:
-        """The layers from the image to `top`, every one after its inputs."""
+        """The layers from the image to `top`, every one after its inputs.
+
+        Raises:
+            TypeError: If the subclass does not define it.
+        """
         raise TypeError(f"{type(self).__name__} defines no layers(): list them there.")
 
     @property
@@ -117,7 +124,9 @@ class Encoder(nn.Module):
         x = images if self.dtype is None else images.astype(self.dtype)
         x = extents.mask(x, sizes)
         listed = self.layers()
-        kept = {name for layer in listed for name in layer.inputs}
+        # What networks may look at, and what later layers do.
+        names = [x.name for x in listed if x.kind in _FEATURES or x.name == self.top]
+        kept = {*names, *(name for layer in listed for name in layer.inputs)}
         for layer in listed:
             if layer.inputs:
                 x = jnp.concatenate([maps[name] for name in layer.inputs], axis=-1)
@@ -131,14 +140,9 @@ class Encoder(nn.Module):
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
                 )
-            if self._is_feature(layer) or layer.name in kept:
+            if layer.name in kept:
                 maps[layer.name], map_sizes[layer.name] = x, sizes
-        names = [layer.name for layer in listed if self._is_feature(layer)]
         return _only(names, Features(maps, map_sizes, switches))
-
-    def _is_feature(self, layer: Layer):
-        """Whether networks may look at a layer's map."""
-        return layer.kind in ("pool", "concat") or layer.name == self.top
 
     def _convolve(
         self,

@@ -133,7 +133,12 @@ class VGG16(Encoder):
 
     @classmethod
     def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
-        """Torchvision's vgg16 and vgg16_bn, Keras' VGG16, by name or by number."""
+        """Torchvision's vgg16 and vgg16_bn, Keras' VGG16, by name or by number.
+
+        Args:
+            convention: See `Encoder.foreign_names`.
+            layers: The names of layers in the file.
+        """
         if convention == "torchvision":
             return _torchvision(batch_norm="features.1" in layers)
         if convention == "Keras":

@@ -82,6 +82,11 @@ def _array(path: Path, name: str, data: bytes):
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays under their names, without compression."""
+    """Write arrays under their names, without compression.
+
+    Args:
+        path: The file.
+        arrays: By name.
+    """
     with open(path, "wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]

@@ -68,6 +68,11 @@ def fields(buffer: memoryview, start: int, end: int) -> Iterator[Field]:
 def varints(buffer: memoryview, start: int, end: int) -> Iterator[int]:
     """The integers of a packed field.
 
+    Args:
+        buffer: The file.
+        start: Of the field, bytes.
+        end: Of the field, bytes.
+
     Raises:
         ValueError: As of `fields`.
     """
