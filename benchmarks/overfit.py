@@ -1,4 +1,4 @@
-"""How soon each network learns a few objects by heart, from scratch.
+"""How soon each network overfits a few objects, from scratch.
 
 python -m benchmarks.overfit              # 6 minutes on 2 cores
 python -m benchmarks.overfit --smoke      # a few steps of a narrow net

@@ -147,8 +147,8 @@ def their_forward(net, image):
 def our_forward(model, variables, image, switches):
     """The same by ours, unpooling by the switches given, and the switches found.
 
-    FCN's maps are those of the whole margin, its logits those of the net as it is used,
-    which computes once what repeats there.
+    FCN's maps are those of the whole padding, its logits those of the net as it is
+    used, which computes once what repeats there.
     """
     options = {"switches": switches} if switches else {}
     wide = model if switches else model.with_encoder(full_padding=True)

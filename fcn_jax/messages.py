@@ -20,3 +20,23 @@ def suggestion(
     """
     close = difflib.get_close_matches(str(name), list(known), n=most, cutoff=cutoff)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in alphabetical order, as text."""
+    return ", ".join(sorted(names))
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is none of those known.
+
+    Args:
+        what: Kind of the name.
+        name: What was given.
+        known: What could have been given.
+    """
+    hint = suggestion(name, known)
+    return (
+        f"{what} {name!r} is not known; {hint + ' ' if hint else ''}There are: "
+        f"{listed(known) or 'none'}."
+    )

@@ -5,7 +5,7 @@ fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--padding=caffe|same|valid] [--width=1] [--fc_features=4096] [--batch_norm]
     [--skip_scales=0.01,0.0001] [--bn_form=training|inference]
 
-IN is a .caffemodel, .pth, .safetensors, .h5, .npz or a run's directory, told by its
+IN is a .caffemodel, .pth, .safetensors, .h5, .npz or a run's directory, detected by its
 content. Of a run the net and its options are known: flags, --model too, are for what
 differs. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours), or,
 without a suffix, a run's directory.

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fcn_jax import messages
 from fcn_jax.models import layers
 from fcn_jax.storage.trees import Tree
-from fcn_jax.training import schedules
 from fcn_jax.training.schedules import Schedule
 
 
@@ -182,7 +182,7 @@ def learns(params: Tree, frozen: Sequence[str] = ()) -> Tree:
         if not fnmatch.filter(known, pattern):
             raise ValueError(
                 f"frozen: {pattern!r} matches no layer; there are "
-                f"{schedules.listed(known)}."
+                f"{messages.listed(known)}."
             )
 
     def choose(path: tuple, _: jax.Array):
@@ -251,7 +251,7 @@ def make_optimizer(
             has no meaning.
     """
     if name not in OPTIMIZERS:
-        raise ValueError(schedules.unknown("optimiser", name, OPTIMIZERS))
+        raise ValueError(messages.unknown_name("optimiser", name, OPTIMIZERS))
     lr, decay = multipliers(
         params,
         bias_lr=bias_lr,

@@ -1,7 +1,7 @@
 """Learning rates as functions of the update, by name."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import jax
@@ -112,16 +112,19 @@ def make_schedule(
             missing, or a value has no meaning.
     """
     if name not in SCHEDULES:
-        raise ValueError(unknown("schedule", name, SCHEDULES))
+        raise ValueError(messages.unknown_name("schedule", name, SCHEDULES))
     parameters = inspect.signature(SCHEDULES[name]).parameters.values()
     known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
     for option in options:
         if option not in known:
-            raise ValueError(unknown(f"option of schedule {name!r}", option, known))
+            raise ValueError(
+                messages.unknown_name(f"option of schedule {name!r}", option, known)
+            )
     for option, parameter in known.items():
         if parameter.default is parameter.empty and option not in options:
             raise ValueError(
-                f"schedule {name!r} needs {option!r}; its options are {listed(known)}."
+                f"schedule {name!r} needs {option!r}; its options are "
+                f"{messages.listed(known)}."
             )
     _require(num_steps >= 1, f"num_steps={num_steps} is not positive")
     _require(
@@ -134,23 +137,3 @@ def make_schedule(
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise ValueError(f"make_schedule: {otherwise}.")
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in alphabetical order, as text."""
-    return ", ".join(sorted(names))
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is none of those known.
-
-    Args:
-        what: Kind of the name.
-        name: What was given.
-        known: What could have been given.
-    """
-    hint = messages.suggestion(name, known)
-    return (
-        f"{what} {name!r} is not known; {hint + ' ' if hint else ''}There are: "
-        f"{listed(known) or 'none'}."
-    )

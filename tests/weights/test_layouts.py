@@ -99,9 +99,9 @@ def test_vgg16_bn(load, same):
     )
 
 
-def activations(flat, photo, recipe):
+def activations(flat, photo, inputs):
     """conv1_1 in the interior of a photograph."""
-    x = np.array(fcn_jax.preprocess(photo, recipe), np.float64)
+    x = np.array(fcn_jax.preprocess(photo, inputs), np.float64)
     total = np.zeros((4, 5, flat["params/conv1_1/bias"].size))
     for r, c in np.ndindex(3, 3):
         total += x[r : r + 4, c : c + 5] @ flat["params/conv1_1/kernel"][r, c]

@@ -1,4 +1,4 @@
-"""Which format a file of weights has, told by its content."""
+"""Which format a file of weights has, detected by its content."""
 
 import dataclasses
 import zipfile

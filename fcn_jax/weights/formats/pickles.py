@@ -42,7 +42,7 @@ class Call:
         function: What.
         arguments: With what.
         items: Pairs that were then put into the result, as into a dict.
-        state: What it was then told by `__setstate__`.
+        state: What was then handed to `__setstate__`.
     """
 
     function: Global

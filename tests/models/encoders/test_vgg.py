@@ -83,7 +83,7 @@ def test_the_narrow_padding_gives_the_gradients_of_the_wide_one(key):
             )
 
 
-def test_batch_norm_counts_all_of_the_margin():
+def test_batch_norm_counts_all_of_the_padding():
     maps = feature_shapes(vgg.VGG16(batch_norm=True, width=1 / 64), (32, 32))
     assert maps["pool1"].shape[1:3] == (115, 115)
 

@@ -1,4 +1,4 @@
-"""A format is told by content, and what is none of them is named."""
+"""A format is detected by content; what is none of them is named."""
 
 import io
 import zipfile
