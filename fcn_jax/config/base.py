@@ -21,6 +21,7 @@ def base_config(family: str = "fcn") -> Config:
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # Or "imagenet".
     config.init_from = ""  # A run, or weights of any format.
+    config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)
     # Dense CRF after the network, in eval.py: a name of fcn_jax.crf.PARAMETERS, or the

@@ -235,6 +235,7 @@ def _initial_state(
             preprocessing=parts.preprocessing,
             inputs=config.init_inputs or None,
             initial=variables,
+            least=config.init_least if "init_least" in config else 0.0,
         )
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)

@@ -23,6 +23,7 @@ def load_weights(
     skip_scales: tuple[float, ...] | None = None,
     bn_form: str | None = None,
     initial: VariableDict | None = None,
+    least: float = 0.0,
     log: Callable[[str], object] = print,
 ) -> VariableDict:
     """Read weights of any known format into the variables of a net.
@@ -62,6 +63,8 @@ def load_weights(
             folded into scale and shift. None: detected by its layers.
         initial: Variables from which parameters that the file lacks are taken; None:
             a fresh start of the net.
+        least: Share of the encoder's parameters that the file must give, in [0, 1];
+            where `strict` is False, so that little does not pass for all.
         log: Called with the account of all names.
 
     Returns:
@@ -89,6 +92,8 @@ def load_weights(
     matched = conversion.set_statistics(matched, bn_form)
     if strict:
         matching.check_strictly(matched)
+    if not strict and matched.values:
+        matching.check_encoder(matched, least)
     matched = conversion.decoder_from_scores(matched)
     matched = conversion.fold_inputs(matched, inputs, preprocessing)
     report = matched.report()
@@ -97,7 +102,7 @@ def load_weights(
         raise WeightsError(
             path,
             f"none of its arrays is one of the net's\n{report}",
-            matching.advice(matched),
+            matching.advice(matched, strict),
         )
     return matching.variables(matched, initial)
 

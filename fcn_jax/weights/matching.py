@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -101,7 +102,14 @@ class Matched:
             unexpected=tuple(sorted((*self.unexpected, *self.named.unused))),
             mismatched=self.mismatched,
             notes=self.notes,
+            anew=1 - self.share(self.shapes),
         )
+
+    def share(self, names: Iterable[str]) -> float:
+        """How much of some variables the file gives, by their numbers, in [0, 1]."""
+        sizes = {name: math.prod(self.shapes[name].shape) for name in names}
+        given = sum(size for name, size in sizes.items() if name in self.values)
+        return given / max(1, sum(sizes.values()))
 
 
 def match(
@@ -145,6 +153,7 @@ def match(
             fixed.append(entry)
         else:
             unexpected.append(entry.source)
+    _check_numbers(path, named.entries, mismatched)
     return Matched(
         path,
         model,
@@ -155,7 +164,64 @@ def match(
         tuple(unexpected),
         tuple(fixed),
         tuple(mismatched),
+        (*file.notes, *named.notes),
     )
+
+
+# Keras names the layers of a class by their number: conv2d_7/vars/0.
+_NUMBERED = re.compile(r"(^|/)conv2d(_\d+)?/vars/\d+$")
+
+
+def _check_numbers(
+    path: str | Path, entries: Sequence[Entry], mismatched: Sequence[Mismatch]
+) -> None:
+    """Refuse layers that are known by number alone, where a number is off.
+
+    One convolution more, before those of the encoder, and each gets the kernel of the
+    one before it; some fit by shape, and nothing would tell.
+    """
+    sources = {entry.target: entry.source for entry in entries}
+    wrong = [each for each in mismatched if _NUMBERED.search(sources[each[0]])]
+    if wrong:
+        listed = "; ".join(
+            f"{sources[name]} is {_shape(theirs)}, {name.split('/')[1]} of the net "
+            f"{_shape(ours)}"
+            for name, theirs, ours in wrong[:3]
+        )
+        raise WeightsError(
+            path,
+            f"its convolutions are known by number alone, and {len(wrong)} are not "
+            f"those of the encoder: {listed}",
+            "expected the encoder's convolutions alone and in its order; save the part "
+            "that is the encoder by itself",
+        )
+
+
+def check_encoder(matched: Matched, least: float) -> None:
+    """Refuse a file that gives too little of the encoder.
+
+    Args:
+        matched: What was taken.
+        least: Share of the encoder's parameters, in [0, 1].
+
+    Raises:
+        WeightsError: If the file gives less.
+    """
+    encoder = [
+        name
+        for name in matched.shapes
+        if name.split("/")[1] in matched.net.encoder.convolutions()
+    ]
+    share = matched.share(encoder)
+    if share < least:
+        raise WeightsError(
+            matched.path,
+            f"it gives {share:.0%} of the encoder's parameters; all else would start "
+            f"anew",
+            f"expected {least:.0%} or more: "
+            f"{advice(matched, strict=False)}, or say how little is enough with least= "
+            f"(--config.init_least)\n{matched.report()}",
+        )
 
 
 def check_strictly(matched: Matched) -> None:
@@ -180,28 +246,54 @@ def check_strictly(matched: Matched) -> None:
         raise WeightsError(
             matched.path,
             f"it is not this {type(matched.net).__name__}: {'; '.join(problems)}",
-            f"{advice(matched)}\n{report}\nAsked for was a net that is exactly the "
-            f"file's",
+            f"{advice(matched, strict=True)}\n{report}\nAsked for was a net that is "
+            f"exactly the file's",
         )
 
 
-def _may_start(matched: Matched, name: str):
+def _may_start(matched: Matched, name: str) -> bool:
     """Whether a parameter may be absent: statistics to be taken, or a backbone."""
     collection, layer = name.split("/")[:2]
     if collection == "batch_stats" and matched.lacks_statistics:
         return True
+    return layer not in _given_layers(matched) and _is_backbone(matched)
+
+
+def _given_layers(matched: Matched) -> list[str]:
+    """The encoder's convolutions, without those at its end that the file lacks.
+
+    A backbone comes with the fully connected layers of its classifier, or without.
+    """
     convolutions = matched.net.encoder.convolutions()
-    return layer not in convolutions and _is_backbone(matched, convolutions)
+    given = {entry.target.split("/")[1] for entry in matched.named.entries}
+    while convolutions and convolutions[-1] not in given:
+        convolutions.pop()
+    return convolutions
 
 
-def _is_backbone(matched: Matched, convolutions: list[str]):
+def _is_backbone(matched: Matched) -> bool:
     """Whether the file is the encoder alone, trained on ImageNet."""
+    convolutions = matched.net.encoder.convolutions()
     found = {entry.target.split("/")[1] for entry in matched.named.entries}
-    return all(x in convolutions or layers.is_batch_norm(x) for x in found)
+    return bool(found) and all(
+        x in convolutions or layers.is_batch_norm(x) for x in found
+    )
 
 
-def advice(matched: Matched) -> str:
-    """What to do about a net that does not fit."""
+def advice(matched: Matched, strict: bool) -> str:
+    """What to do about a net that does not fit.
+
+    Args:
+        matched: What was taken.
+        strict: Whether the file was to be exactly the net's.
+    """
+    extra = {
+        entry.target.split("/")[1]
+        for entry in matched.named.entries
+        if entry.target not in matched.shapes
+    }
+    if extra and all(map(layers.is_batch_norm, extra)):
+        return "create the net with batch_norm=True, as the file's is"
     classes = [
         theirs
         for name, theirs, ours in matched.mismatched
@@ -209,13 +301,11 @@ def advice(matched: Matched) -> str:
     ]
     if classes:
         return (
-            f"create the net with num_classes={math.prod(classes[0])}, or pass "
-            f"strict=False to start its scores anew"
+            f"create the net with num_classes={math.prod(classes[0])}"
+            f"{', or pass strict=False to start its scores anew' if strict else ''}"
         )
-    return (
-        "create the net that the file holds, or pass strict=False to take what fits "
-        "and start the rest anew"
-    )
+    start = ", or pass strict=False to take what fits and start the rest anew"
+    return f"create the net that the file holds{start if strict else ''}"
 
 
 def variables(matched: Matched, initial: VariableDict | None) -> VariableDict:

@@ -10,6 +10,7 @@ References:
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from fcn_jax.models import layers as layers_of
 from fcn_jax.models.encoders import VGG16, Encoder
+from fcn_jax.weights import prefixes
 
 # Whose names a file has.
 CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
@@ -60,6 +62,7 @@ class NamedArrays:
         extra: Arrays that change others: "scale_pool4", "scale_pool3" (the frozen
             factors of the at-once net), "upscore2/bias" (of the CVPR net).
         record: What our `.npz` records beside the weights, by the names in the file.
+        notes: What is to be said of how names were read, a sentence each.
     """
 
     convention: str
@@ -68,6 +71,7 @@ class NamedArrays:
     unknown: tuple[str, ...]
     extra: Mapping[str, np.ndarray]
     record: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
 
 
 # Other names of ours: the CVPR nets, RGB-D, the layer of DeconvNet's release.
@@ -83,6 +87,8 @@ _ALIASES = {
 }
 _CLASSIFIER = "fc8"
 _SCALES = ("scale_pool4", "scale_pool3")
+# Layers of our nets by the names of Caffe.
+_LAYER = re.compile(r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score)")
 _TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
 
 # The last part of a name, by who writes it; for BatchNorm and for all else.
@@ -127,12 +133,15 @@ def map_names(
     Returns:
         The arrays under our names.
     """
-    convention = _convention(arrays, file_format)
+    short, prefix = {name: name for name in arrays}, ""
+    if file_format in ("pytorch", "safetensors"):
+        short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, encoder))
+    convention = _convention(short.values(), file_format)
     record = {}
     if convention == FLAX:
         record = {n: x for n, x in arrays.items() if n.startswith(f"{RECORD}/")}
         arrays = {name: x for name, x in arrays.items() if name not in record}
-    split = {name: _split(name, convention) for name in arrays}
+    split = {name: _split(short[name], convention) for name in arrays}
     layers = {layer for layer, _ in split.values()}
     table = encoder.foreign_names(convention, layers)
     entries, unused, unknown, extra = [], [], [], {}
@@ -161,7 +170,21 @@ def map_names(
         target = f"{collection}/{layer}/{kind}"
         entries.append(Entry(name, target, arrays[name], layout))
     return NamedArrays(
-        convention, tuple(entries), tuple(unused), tuple(unknown), extra, record
+        convention,
+        tuple(entries),
+        tuple(unused),
+        tuple(unknown),
+        extra,
+        record,
+        (f"{prefix!r} stands before the names of layers",) if prefix else (),
+    )
+
+
+def _is_layer(encoder: type[Encoder], layer: str) -> bool:
+    """Whether a layer of that name is one of a net of ours, whatever it is called."""
+    layer = encoder.foreign_names(TORCHVISION, {layer}).get(layer, layer)
+    return bool(_LAYER.search(_ALIASES.get(layer, layer))) or layers_of.is_batch_norm(
+        layer
     )
 
 
@@ -180,7 +203,7 @@ def _convention(arrays: Iterable[str], file_format: str) -> str:
         if any(_TENSORFLOW_NAME.match(name) for name in arrays):
             return TENSORFLOW
         return CHAINER if any(name.endswith("/W") for name in arrays) else FLAX
-    return TORCHVISION if "features.0.weight" in arrays else PYTORCH
+    return TORCHVISION if "features.0.weight" in set(arrays) else PYTORCH
 
 
 def _split(name: str, convention: str) -> tuple[str, str]:
@@ -191,7 +214,7 @@ def _split(name: str, convention: str) -> tuple[str, str]:
         match = _TENSORFLOW_NAME.match(name)
         return (match[1], match[2]) if match else ("", name)
     if convention in (PYTORCH, TORCHVISION):
-        layer, _, part = name.removeprefix("module.").rpartition(".")
+        layer, _, part = name.rpartition(".")
     else:
         layer, _, part = name.rpartition("/")
     if convention == FLAX:

@@ -18,6 +18,7 @@ class Report:
         unexpected: Names of the file that the net has no place for.
         mismatched: (name, shape in the file, shape in the net); not taken.
         notes: What else was done, a sentence each.
+        anew: Share of the net's numbers that the file does not give, in [0, 1].
     """
 
     matched: tuple[str, ...]
@@ -25,6 +26,7 @@ class Report:
     unexpected: tuple[str, ...]
     mismatched: tuple[Mismatch, ...]
     notes: tuple[str, ...] = ()
+    anew: float = 0.0
 
     def __str__(self) -> str:
         lines = []
@@ -33,4 +35,6 @@ class Report:
             lines.append(f"{title} ({len(found)}): {', '.join(found) or '-'}")
         shapes = ", ".join(f"{n}: {a} -> {b}" for n, a, b in self.mismatched)
         lines.append(f"mismatched ({len(self.mismatched)}): {shapes or '-'}")
+        if self.anew:
+            lines.append(f"starts anew: {self.anew:.1%} of the net's numbers")
         return "\n".join((*lines, *(f"note: {note}" for note in self.notes)))

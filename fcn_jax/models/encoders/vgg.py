@@ -133,7 +133,7 @@ class VGG16(Encoder):
 
     @classmethod
     def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
-        """Torchvision's vgg16 and vgg16_bn, Keras' VGG16, by name or by number.
+        """VGG-16 of torchvision, timm and Keras, by name or by number.
 
         Args:
             convention: See `Encoder.foreign_names`.
@@ -183,6 +183,8 @@ def _torchvision(batch_norm: bool) -> dict[str, str]:
                 found[f"features.{index + 1}"] = f"bn{stage}_{i}"
             index += 3 if batch_norm else 2  # Convolution, (BatchNorm,) ReLU.
         index += 1  # Pooling.
+    # timm keeps fc6 and fc7 as the convolutions that they are.
+    found |= {"pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}
     return found | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
 
 

@@ -45,6 +45,7 @@ class File:
         format: "caffemodel", "pytorch", "safetensors", "keras", "npz" or "orbax".
         arrays: As the reader of the format returns them, by the file's own names.
         metadata: What the file says of itself, where the format has a place for it.
+        notes: What is to be said of how it was read, a sentence each.
         bn_inference: Of a `.caffemodel`: whether its BN layers have their statistics
             folded in; None if there are no BN layers.
     """
@@ -53,6 +54,7 @@ class File:
     arrays: Mapping[str, np.ndarray]
     metadata: Mapping[str, object]
     bn_inference: bool | None = None
+    notes: tuple[str, ...] = ()
 
 
 def detect(path: str | Path) -> str:
@@ -116,8 +118,13 @@ def read(path: str | Path) -> File:
     if found == "orbax":
         return File(found, *orbax.read_with_metadata(path))
     if found == "safetensors":
-        return File(found, safetensors.read(path), safetensors.read_metadata(path))
-    reader = {"pytorch": pytorch, "keras": keras, "npz": npz}[found]
+        arrays, notes = safetensors.read_with_notes(path)
+        metadata = safetensors.read_metadata(path)
+        return File(found, arrays, metadata, notes=notes)
+    if found == "pytorch":
+        arrays, notes = pytorch.read_with_notes(path)
+        return File(found, arrays, {}, notes=notes)
+    reader = {"keras": keras, "npz": npz}[found]
     return File(found, reader.read(path), {})
 
 

@@ -12,9 +12,9 @@ import dataclasses
 import io
 import math
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeGuard
+from typing import BinaryIO, TypeAlias, TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -37,8 +37,22 @@ _STORAGES = {
     "torch.CharStorage": "i1",
     "torch.ByteStorage": "u1",
     "torch.BoolStorage": "?",
+    "torch.storage.UntypedStorage": "u1",  # The tensor says of which type it is.
+}
+# Types without a storage of their own; None: not read.
+_TYPES = {
+    **{
+        f"torch.{name}": name
+        for name in (
+            *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+            *("float8_e8m0fnu", "uint16", "uint32", "uint64"),
+        )
+    },
+    "torch.float4_e2m1fn_x2": None,
+    "torch.complex32": None,
 }
 _TENSOR = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
+_TYPED_TENSOR = "torch._utils._rebuild_tensor_v3"
 _PARAMETER = "torch._utils._rebuild_parameter"
 _DICT = "collections.OrderedDict"
 # Beside the weights of a checkpoint, such as its best score; never looked at.
@@ -52,10 +66,27 @@ _INERT = (
     "collections.defaultdict",
     "builtins.set",
     "__builtin__.set",
+    # What training scripts keep of their command line and directories.
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    *(
+        f"{module}.{kind}Path"
+        for module in ("pathlib", "pathlib._local")
+        for kind in ("", "Posix", "Windows", "PurePosix", "PureWindows")
+    ),
 )
-ALLOWED = frozenset((*_STORAGES, *_TENSOR, _PARAMETER, _DICT, *_INERT))
-# Under which a training checkpoint keeps its weights.
-_STATE_DICTS = ("state_dict", "model_state_dict", "model", "net", "weights")
+ALLOWED = frozenset(
+    (*_STORAGES, *_TYPES, *_TENSOR, _TYPED_TENSOR, _PARAMETER, _DICT, *_INERT)
+)
+# Under which a training checkpoint keeps its weights; of two of one size the first.
+_STATE_DICTS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "weights"),
+    *("params", "module", "model_ema", "ema_state_dict", "state_dict_ema", "ema"),
+)
+_DEEPEST = 4  # Checkpoints within checkpoints.
+
+
+_Pairs: TypeAlias = list[tuple[object, object]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +102,7 @@ class _Tensor:
     offset: int  # Elements, as the strides.
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    dtype: str | None  # None: a type that is not read.
 
 
 def looks_like(head: bytes) -> bool:
@@ -83,16 +115,25 @@ def looks_like(head: bytes) -> bool:
 def read(path: str | Path) -> dict[str, np.ndarray]:
     """The tensors of a state dict, or of the checkpoint of a training run.
 
+    Of a checkpoint that holds several (the weights and their moving average, a best
+    score) those of the largest are read; float8 becomes float32.
+
     Args:
         path: The file: a zip archive, or the stream form.
 
     Returns:
         Arrays by their names in the state dict, as stored; views of the file.
+        `read_with_notes` says what was chosen, and what was not read.
 
     Raises:
         WeightsError: If it is torn, names a class or function beyond those that
             weights need, a tensor lies outside its storage, or there are none.
     """
+    return read_with_notes(path)[0]
+
+
+def read_with_notes(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The same, and what is to be said of it; errors as of `read`."""
     path = Path(path)
     try:
         with open(path, "rb") as file:
@@ -109,10 +150,17 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
                     "PyTorch wrote before 0.1.10 (a tar) must be loaded and saved "
                     "again there",
                 )
-        return {
+        key, found = _state_dict(tree)
+        arrays = {
             name: _array(tensor, storages, f"tensor {name!r}")
-            for name, tensor in _state_dict(tree).items()
+            for name, tensor in found.items()
+            if tensor.dtype is not None
         }
+        left = [name for name in found if name not in arrays]
+        notes = [f"the weights were found under {key!r}"] if key else []
+        if left:
+            notes.append(f"not read, of types without numbers here: {', '.join(left)}")
+        return arrays, tuple(notes)
     except (pickles.PickleError, _Broken) as error:
         raise WeightsError(
             path,
@@ -205,25 +253,37 @@ def _persistent(pid: object, seen: dict[str, _Storage]) -> _Storage:
     return storage
 
 
-def _state_dict(tree: object) -> dict[str, _Tensor]:
-    """The tensors by name; they may lie under a key such as "state_dict"."""
+def _state_dict(tree: object) -> tuple[str, dict[str, _Tensor]]:
+    """The tensors by name, and the key under which they lie, "" at the top."""
     pairs = _pairs(tree)
     if pairs is None:
         raise _Broken(f"it holds {_short(tree)}, expected a state dict")
-    found = _tensors(pairs)
-    if not found:
-        inner = dict(pair for pair in pairs if isinstance(pair[0], str))
-        for key in _STATE_DICTS:
-            found = found or _tensors(_pairs(inner.get(key)) or [])
+    key, found = max(_candidates(pairs, ""), key=lambda each: _size(each[1]))
     if not found:
         names = [name for name, _ in pairs if isinstance(name, str)][:5]
         raise _Broken(
             f"it holds no tensors by name; its keys are {', '.join(names) or 'none'}"
         )
-    return found
+    return key, found
 
 
-def _tensors(pairs: Iterable[tuple[object, object]]):
+def _candidates(pairs: _Pairs, key: str) -> Iterator[tuple[str, dict[str, _Tensor]]]:
+    """The tensors of a dict, and those of the dicts in it that may be state dicts."""
+    yield key, _tensors(pairs)
+    if key.count(".") + 1 >= _DEEPEST:
+        return
+    inner = {name: value for name, value in pairs if isinstance(name, str)}
+    for name in _STATE_DICTS:
+        found = _pairs(inner.get(name))
+        if found is not None:
+            yield from _candidates(found, f"{key}.{name}" if key else name)
+
+
+def _size(tensors: dict[str, _Tensor]) -> int:
+    return sum(math.prod(tensor.shape) for tensor in tensors.values())
+
+
+def _tensors(pairs: _Pairs) -> dict[str, _Tensor]:
     found = {}
     for name, value in pairs:
         tensor = _tensor(value)
@@ -237,7 +297,7 @@ def _tensors(pairs: Iterable[tuple[object, object]]):
     return found
 
 
-def _pairs(value: object):
+def _pairs(value: object) -> _Pairs | None:
     if isinstance(value, dict):
         return list(value.items())
     if isinstance(value, pickles.Call) and str(value.function) == _DICT:
@@ -249,9 +309,12 @@ def _tensor(value: object) -> _Tensor | None:
     """What a call that rebuilds a tensor says; None for any other value."""
     if isinstance(value, pickles.Call) and str(value.function) == _PARAMETER:
         value = value.arguments[0] if value.arguments else None
-    if not isinstance(value, pickles.Call) or str(value.function) not in _TENSOR:
+    if not isinstance(value, pickles.Call):
         return None
-    if len(value.arguments) < 4:
+    typed = str(value.function) == _TYPED_TENSOR
+    if not typed and str(value.function) not in _TENSOR:
+        return None
+    if len(value.arguments) < (7 if typed else 4):
         raise _Broken("a tensor without a shape")
     storage, offset, shape, strides = value.arguments[:4]
     if (
@@ -264,39 +327,48 @@ def _tensor(value: object) -> _Tensor | None:
         or not all(_is_count(n) for n in (*shape, *strides))
     ):
         raise _Broken(f"a tensor is described by {_short(value.arguments)}")
-    return _Tensor(storage, offset, shape, strides)
+    dtype = storage.dtype
+    if typed:
+        if str(value.arguments[6]) not in _TYPES:
+            raise _Broken(f"a tensor is of type {_short(value.arguments[6])}")
+        dtype = _TYPES[str(value.arguments[6])]
+    return _Tensor(storage, offset, shape, strides, dtype)
 
 
 def _array(tensor: _Tensor, storages: dict[str, memoryview], what: str) -> np.ndarray:
     storage = tensor.storage
     data = storages.get(storage.key)
-    dtype = _dtype(storage.dtype)
+    assert tensor.dtype is not None
+    dtype, stored = _dtype(tensor.dtype), _dtype(storage.dtype)
     if data is None:
         raise _Broken(f"{what} lies in storage {storage.key!r}, which is missing")
-    if len(data) != storage.length * dtype.itemsize:
+    if len(data) != storage.length * stored.itemsize:
         raise _Broken(
             f"storage {storage.key!r} of {what} has {len(data)} bytes, expected "
-            f"{storage.length} x {dtype.itemsize}"
+            f"{storage.length} x {stored.itemsize}"
         )
+    length = len(data) // dtype.itemsize
     size = math.prod(tensor.shape)
     last = tensor.offset + sum(
         (n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
     # Strides of zero would make an array larger than its storage.
-    if size > storage.length or (size and last >= storage.length):
+    if size > length or (size and last >= length):
         raise _Broken(
             f"{what}, {tensor.shape} with strides {tensor.strides} from "
-            f"{tensor.offset}, reaches beyond its storage of {storage.length} elements"
+            f"{tensor.offset}, reaches beyond its storage of {length} elements"
         )
     if not size:
         raise _Broken(f"{what} is empty: {tensor.shape}")
-    flat = np.frombuffer(data, dtype)[tensor.offset :]
-    strides = [stride * dtype.itemsize for stride in tensor.strides]
+    flat = np.frombuffer(data, dtype, length)[tensor.offset :]
+    if dtype.name.startswith("float8"):
+        flat = flat.astype(np.float32)
+    strides = [stride * flat.itemsize for stride in tensor.strides]
     return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides, writeable=False)
 
 
 def _dtype(name: str) -> np.dtype:
-    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def _is_count(value: object) -> TypeGuard[int]:

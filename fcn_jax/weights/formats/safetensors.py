@@ -18,7 +18,13 @@ _FLOATS = {
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
     "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
 }
+_COUNTERS = "num_batches_tracked"  # Of BatchNorm in PyTorch; of no use here.
 
 
 def looks_like(head: bytes) -> bool:
@@ -34,13 +40,19 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         path: The `.safetensors`.
 
     Returns:
-        Arrays by name, as stored; integers are left out.
+        Arrays by name, as stored; float8 becomes float32, and what is no float is left
+        out.
 
     Raises:
         WeightsError: If it is torn, two arrays have one name, or arrays overlap or
             reach beyond the file.
         ImportError: If the package `safetensors` is missing.
     """
+    return read_with_notes(path)[0]
+
+
+def read_with_notes(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The same, and what was not read; errors as of `read`."""
     path = Path(path)
     header = _header(path)
     package = extras.require("safetensors", path)
@@ -49,15 +61,23 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         tensors = package.deserialize(path.read_bytes())
     except package.SafetensorError as error:
         raise WeightsError(path, f"no .safetensors ({error})", _AGAIN) from error
-    found = {}
+    found, left = {}, []
     for name, tensor in tensors:
-        dtype = _FLOATS.get(header[name]["dtype"])
+        kind = header[name]["dtype"]
+        dtype = _FLOATS.get(kind)
         if dtype is not None and len(tensor["data"]):
-            flat = np.frombuffer(tensor["data"], dtype)
-            found[name] = flat.reshape(tensor["shape"])
+            flat = np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
+            found[name] = flat.astype(np.float32) if dtype.itemsize == 1 else flat
+        elif not name.endswith(_COUNTERS):
+            left.append(f"{name} ({kind})")
+    listed = ", ".join(left)
     if not found:
-        raise WeightsError(path, "it holds no floating-point array", _AGAIN)
-    return found
+        raise WeightsError(
+            path,
+            f"it holds no floating-point array, but {listed or 'nothing'}",
+            "expected the weights of a network",
+        )
+    return found, (f"not read, for they are no floats: {listed}",) if left else ()
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
