@@ -86,6 +86,7 @@ _ALIASES = {
     "seg-score-voc": "seg-score",
 }
 _CLASSIFIER = "fc8"
+_OPTIMIZERS = ("optimizer/", "optimizer_weights/")  # Of a model that was compiled.
 _SCALES = ("scale_pool4", "scale_pool3")
 # Layers of our nets by the names of Caffe.
 _LAYER = re.compile(r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score)")
@@ -148,7 +149,10 @@ def map_names(
     for name, (theirs, part) in split.items():
         layer = table.get(theirs, theirs)
         layer = _ALIASES.get(layer, layer)
-        if part == "num_batches_tracked" or layer == _CLASSIFIER:
+        needless = layer == _CLASSIFIER or (
+            convention == KERAS and name.startswith(_OPTIMIZERS)
+        )
+        if part == "num_batches_tracked" or needless:
             unused.append(name)
             continue
         if layer in _SCALES and part in ("0", "weight", "kernel", "scale"):

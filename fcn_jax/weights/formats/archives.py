@@ -16,6 +16,7 @@ from fcn_jax.weights.errors import WeightsError
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _MOST_MEMBERS = 100_000
 _AGAIN = "expected a whole zip archive: download or copy it again"
+ZIP_MAGIC = b"PK\x03\x04"
 
 
 def open_stored(path: str | Path) -> dict[str, memoryview]:
@@ -41,7 +42,7 @@ def open_stored(path: str | Path) -> dict[str, memoryview]:
             raise WeightsError(
                 path,
                 f"member {info.filename!r} is compressed",
-                "expected what torch.save writes, which is not",
+                "expected it stored as it is, as torch.save and Keras write it",
             )
         start = _data_start(path, view, info)
         end = start + info.file_size

@@ -77,7 +77,7 @@ def detect(path: str | Path) -> str:
         raise FileNotFoundError(f"{path} does not exist; expected {KNOWN}.")
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    if head.startswith(pytorch.ZIP_MAGIC):
+    if head.startswith(archives.ZIP_MAGIC):
         return _detect_zip(path)
     if head.startswith(_HDF5_MAGIC):
         return "keras"
@@ -142,12 +142,8 @@ def _detect_zip(path: Path):
         return "pytorch"
     if any(name.endswith(".npy") for name in names):
         return "npz"
-    if "model.weights.h5" in names:
-        raise WeightsError(
-            path,
-            "a .keras archive",
-            "expected the weights alone: model.save_weights('vgg16.weights.h5')",
-        )
+    if keras.MEMBER in names:
+        return "keras"
     listed = ", ".join(repr(name) for name in names[:3]) or "nothing"
     raise WeightsError(
         path, f"a zip archive with {listed}", "expected an .npz or a .pth of PyTorch"

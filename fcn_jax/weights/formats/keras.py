@@ -1,4 +1,4 @@
-"""Keras' `.h5`: the weights of Keras 1 and 2, and `.weights.h5` of Keras 3.
+"""Keras' `.h5`, the `.weights.h5` of Keras 3, and its `.keras` archives.
 
 HDF5 is read by `pyfive`, in Python alone: a damaged file cannot crash the process.
 What it may read is counted, so that a file that points back at itself ends too.
@@ -10,12 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from fcn_jax.weights.errors import WeightsError
-from fcn_jax.weights.formats import extras
+from fcn_jax.weights.formats import archives, extras
 
 _AGAIN = "expected weights that Keras saved: download or copy them again"
+MEMBER = "model.weights.h5"  # Of a `.keras` archive.
 _CONTIGUOUS = 1  # HDF5's layout class of arrays in one piece.
 _DEEPEST, _MOST_NODES = 32, 20_000  # A net has tens of layers; optimisers have more.
 # How often a file may be read, and its bytes; a whole one needs each about once.
@@ -31,7 +33,7 @@ class _Counted:
 
     closed = False
 
-    def __init__(self, data: mmap.mmap | bytes):
+    def __init__(self, data: mmap.mmap | memoryview | bytes):
         self._data, self._at = data, 0
         self._reads = int(len(data) * _READS_A_BYTE) + _SPARE_READS
         self._bytes = len(data) * _TIMES + _SPARE
@@ -74,12 +76,12 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     """The floating-point arrays of a file.
 
     Args:
-        path: The `.h5`.
+        path: The `.h5`, or a `.keras` archive.
 
     Returns:
         Arrays by the path of their data set, such as
-        "block1_conv1/block1_conv1/kernel:0", as stored; integers and text are left
-        out.
+        "block1_conv1/block1_conv1/kernel:0", as stored (bfloat16 too); integers and
+        text are left out.
 
     Raises:
         WeightsError: If it is torn or holds no weights, or if they are compressed.
@@ -87,9 +89,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     pyfive = extras.require("pyfive", path)
-    with open(path, "rb") as file:
-        size = path.stat().st_size
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    data = _data(path)
     found = {}
     try:
         root = pyfive.File(_Counted(data))
@@ -108,6 +108,17 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     return found
 
 
+def _data(path: Path) -> mmap.mmap | memoryview | bytes:
+    """The bytes of the HDF5 file, which a `.keras` archive holds as a member."""
+    with open(path, "rb") as file:
+        if not path.stat().st_size:
+            return b""
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if mapped[:4] != archives.ZIP_MAGIC:
+        return mapped
+    return archives.open_stored(path)[MEMBER]
+
+
 def _collect(
     pyfive: ModuleType,
     path: Path,
@@ -115,7 +126,7 @@ def _collect(
     prefix: str,
     depth: int,
     found: dict[str, np.ndarray],
-    data: mmap.mmap | bytes,
+    data: mmap.mmap | memoryview | bytes,
 ):
     """Add the arrays below a group."""
     if depth > _DEEPEST or len(found) > _MOST_NODES:
@@ -130,10 +141,12 @@ def _collect(
             _collect(pyfive, path, node, f"{prefix}{name}/", depth + 1, found, data)
 
 
-def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | bytes):
+def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | memoryview | bytes):
     """A view of a data set's values; None for what is no floating point."""
     dtype = np.dtype(dataset.dtype)
-    if dtype.kind != "f":
+    if dtype.itemsize == 2 and dtype.kind == "V" and _says_bfloat16(dataset):
+        dtype = np.dtype(ml_dtypes.bfloat16)  # Two opaque bytes, and an attribute.
+    elif dtype.kind != "f":
         return None
     if dataset.id.layout_class != _CONTIGUOUS:
         raise WeightsError(
@@ -153,3 +166,8 @@ def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | bytes):
     return np.frombuffer(data, dtype, size // dtype.itemsize, start).reshape(
         dataset.shape
     )
+
+
+def _says_bfloat16(dataset: Any) -> bool:
+    said = dataset.attrs.get("dtype", "")
+    return (said.decode() if isinstance(said, bytes) else str(said)) == "bfloat16"

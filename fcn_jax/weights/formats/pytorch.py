@@ -24,7 +24,6 @@ from fcn_jax.weights.formats import archives, pickles
 
 # First of the pickles of the stream form, and the only version of it.
 _MAGIC_NUMBER, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-ZIP_MAGIC = b"PK\x03\x04"
 
 _STORAGES = {
     "torch.DoubleStorage": "<f8",
@@ -138,7 +137,7 @@ def read_with_notes(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str,
     try:
         with open(path, "rb") as file:
             head = file.read(64)
-            if head.startswith(ZIP_MAGIC):
+            if head.startswith(archives.ZIP_MAGIC):
                 tree, storages = _read_zip(path)
             elif looks_like(head):
                 tree, storages = _read_stream(path, file)

@@ -35,7 +35,6 @@ def archive(name):
         (b"\x1f\x8b", "a gzip archive"),
         (b"name: 'VGG'", "a net definition of Caffe"),
         (b"PK\x03\x04torn", "a torn zip archive"),
-        (archive("model.weights.h5"), "a .keras archive"),
         (archive("a.txt"), "a zip archive with 'a.txt'"),
     ),
 )

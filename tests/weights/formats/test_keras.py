@@ -1,9 +1,11 @@
 """Keras' files: a golden one that h5py wrote, and damaged copies of it."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError
+from fcn_jax.weights import WeightsError, formats, names
 from fcn_jax.weights.formats import keras
 from tests.support.paths import GOLDEN
 
@@ -52,3 +54,25 @@ def test_a_missing_file_is_not_found(tmp_path):
 def test_compressed_arrays_are_refused():
     with pytest.raises(WeightsError, match="'w' is stored in pieces"):
         keras.read(KERAS.with_name("keras_compressed.h5"))
+
+
+@pytest.mark.parametrize("name", ("keras3.weights.h5", "keras3.keras"))
+def test_a_compiled_model_in_bfloat16(name):
+    """Keras 3.15: bfloat16 is stored as two opaque bytes and an attribute."""
+    path = KERAS.with_name(name)
+    assert formats.detect(path) == "keras"
+    found = keras.read(path)
+    kernel = np.arange(24, dtype="<f4").reshape(2, 2, 3, 2)
+    np.testing.assert_array_equal(found["layers/conv2d/vars/0"], kernel)
+    np.testing.assert_array_equal(found["layers/conv2d/vars/1"], [1, 2])
+    named = names.map_names(found, "keras")
+    assert named.unused == ("optimizer/vars/1",)  # Of no use, and no mistake.
+    assert named.unknown == ()
+
+
+def test_a_compressed_archive_is_refused(tmp_path):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(KERAS, "model.weights.h5")
+    with pytest.raises(WeightsError, match="is compressed; expected it stored"):
+        keras.read(path)
