@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import chex
-import jax
 import numpy as np
 import numpy.typing as npt
 
@@ -17,26 +15,6 @@ MutableBatch: TypeAlias = dict[str, Any]
 
 # Entries that only the host needs; the rest goes to the devices.
 HOST_KEYS = ("id", "index", "example_valid")
-
-
-def assert_batch(batch: Batch) -> None:
-    """Assert what every step relies on; under `jit` shapes and dtypes are known too.
-
-    Args:
-        batch: With `image`, and perhaps `labels` and `sizes`.
-
-    Raises:
-        AssertionError: If the images are not [B, H, W, channels], labels (those of
-            every head) not integer [B, H, W], or sizes not integer [B, 2].
-    """
-    image = batch["image"]
-    chex.assert_rank(image, 4)
-    for labels in jax.tree.leaves(batch.get("labels")):
-        chex.assert_shape(labels, image.shape[:3])
-        chex.assert_type(labels, int)
-    if batch.get("sizes") is not None:
-        chex.assert_shape(batch["sizes"], (image.shape[0], 2))
-        chex.assert_type(batch["sizes"], int)
 
 
 def scaled_key(name: str, scale: float) -> str:

@@ -21,6 +21,7 @@ from fcn_jax.data.contracts import Labels, Source
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.evaluation import metrics
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models import inputs
 from fcn_jax.models.network import Outputs
 
 Array = jax.Array
@@ -60,7 +61,7 @@ def eval_step(
         no score is finite, or one is NaN or infinite, `NOT_A_CLASS`, which is ignored.
         Of scores by head: labels, classes, counts and predictions by head too.
     """
-    batches_of.assert_batch(batch)
+    inputs.assert_batch(batch["image"], batch.get("labels"), batch.get("sizes"))
     found = scores(variables, batch)
     if not isinstance(found, Mapping):
         assert isinstance(confusion, metrics.Confusion)

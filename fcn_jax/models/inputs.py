@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,29 @@ def example_image(model: nn.Module, least: int = 1) -> Array:
     """
     side = max(least, getattr(model, "smallest_image", 1))
     return jnp.zeros((1, side, side, getattr(model, "channels", 3)), jnp.float32)
+
+
+def assert_batch(
+    image: Array, labels: object = None, sizes: Array | None = None
+) -> None:
+    """Assert what every step relies on; under `jit` shapes and dtypes are known too.
+
+    Args:
+        image: Said to be [B, H, W, channels].
+        labels: Said to be integer [B, H, W]; a dict of such where there are several
+            heads, None where there are none.
+        sizes: Said to be integer [B, 2], or None.
+
+    Raises:
+        AssertionError: If one has another shape or dtype.
+    """
+    chex.assert_rank(image, 4)
+    for of_head in jax.tree.leaves(labels):
+        chex.assert_shape(of_head, image.shape[:3])
+        chex.assert_type(of_head, int)
+    if sizes is not None:
+        chex.assert_shape(sizes, (image.shape[0], 2))
+        chex.assert_type(sizes, int)
 
 
 def check_images(images: Array, channels: int = 3) -> None:

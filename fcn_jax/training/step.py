@@ -17,7 +17,7 @@ from flax import linen as nn
 from flax import struct
 from flax.typing import Collection, VariableDict
 
-from fcn_jax.data.batch import Batch, assert_batch
+from fcn_jax.data.batch import Batch
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -120,7 +120,7 @@ def train_step(
         The state after the step, and float32 scalars, equal on all devices: `loss`
         and `grad_norm` (L2 norm of the gradient of all that learns).
     """
-    assert_batch(batch)
+    inputs.assert_batch(batch["image"], batch.get("labels"), batch.get("sizes"))
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
 
     def loss_fn(params: Collection, batch_stats: Collection, micro: Batch, rows: Array):

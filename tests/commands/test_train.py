@@ -226,7 +226,7 @@ def test_staged_training_starts_from_a_run(
         ("--config.num_steps=many", "num_steps=many"),
         ("--wrkdir=x", "Unknown command line flag 'wrkdir'"),
         ("stray", "cannot make sense of ['stray']"),
-        ("--workdir=", "--workdir is missing; usage: python train.py"),
+        ("--workdir=", "--workdir is missing; usage: train.py"),
     ],
 )
 def test_mistakes_on_the_command_line_are_one_message(

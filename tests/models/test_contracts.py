@@ -65,7 +65,8 @@ def test_jit_is_eager_and_full_sizes_are_none(case):
     images = cases.random_images((2, *SHAPE))
     eager = model.apply(variables, images)
     assert (eager.shape, eager.dtype) == ((2, *SHAPE, 3), jnp.float32)
-    close(jax.jit(model.apply)(variables, images), eager, 1e-6)
+    # Fused, a multiplication and an addition round once: 1.01e-6 on one processor.
+    close(jax.jit(model.apply)(variables, images), eager, 2e-6)
     full = jnp.array([SHAPE] * 2, jnp.int32)
     close(model.apply(variables, images, full), eager, 1e-6)
 

@@ -70,8 +70,8 @@ def test_settings_reach_the_crops(folder, monkeypatch, tmp_path):
         seen.update(options)
         return source
 
-    monkeypatch.setattr(datasets.objects, "ProposalCrops", record)
-    monkeypatch.setattr(datasets.objects, "ObjectCrops", record)
+    monkeypatch.setattr(datasets.crops, "ProposalCrops", record)
+    monkeypatch.setattr(datasets.crops, "ObjectCrops", record)
     values = {"size": 30, "extension": 1.5, "min_area": 7, "balance": 3}
     changes = {f"data.objects.{name}": value for name, value in values.items()}
     datasets.open_source(staged(folder, "objects", **changes), "train")

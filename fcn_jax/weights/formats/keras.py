@@ -6,6 +6,7 @@ What it may read is counted, so that a file that points back at itself ends too.
 
 import math
 import mmap
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -144,7 +145,7 @@ def _collect(
 def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | memoryview | bytes):
     """A view of a data set's values; None for what is no floating point."""
     dtype = np.dtype(dataset.dtype)
-    if dtype.itemsize == 2 and dtype.kind == "V" and _says_bfloat16(dataset):
+    if dtype.itemsize == 2 and dtype.kind == "V" and _says_bfloat16(dataset.attrs):
         dtype = np.dtype(ml_dtypes.bfloat16)  # Two opaque bytes, and an attribute.
     elif dtype.kind != "f":
         return None
@@ -168,6 +169,6 @@ def _array(path: Path, dataset: Any, name: str, data: mmap.mmap | memoryview | b
     )
 
 
-def _says_bfloat16(dataset: Any) -> bool:
-    said = dataset.attrs.get("dtype", "")
+def _says_bfloat16(attributes: Mapping[str, object]) -> bool:
+    said = attributes.get("dtype", "")
     return (said.decode() if isinstance(said, bytes) else str(said)) == "bfloat16"
