@@ -4,7 +4,6 @@ import importlib
 import sys
 
 from fcn_jax import messages
-from fcn_jax.commands import command
 
 # Each is a file of fcn_jax/commands with a `COMMAND`.
 COMMANDS = {
@@ -32,6 +31,9 @@ def main(argv: list[str]) -> None:
         hint = f"{close} " if close else ""
         listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
         sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
+    # JAX comes with it, for which a list of commands need not wait.
+    from fcn_jax.commands import command
+
     module = importlib.import_module(f"fcn_jax.commands.{name}")
     command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
 

@@ -91,7 +91,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     Raises:
         SystemExit: If a flag is missing, unknown, or wrong; its text names it.
     """
-    program = Path(argv[0]).name.removeprefix("-m ")
+    program = Path(argv[0]).name
     try:
         rest = flags.FLAGS(command_line.with_config(argv))
         for name in command.required:

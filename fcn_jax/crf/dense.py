@@ -9,7 +9,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,7 +89,6 @@ def mean_field(
         capacity,
         unary.shape[-1],
     )
-    chex.assert_equal_shape_prefix([unary, image], unary.ndim - 1)
     bandwidths = {
         "smooth_xy": given.smooth_xy,
         "bilateral_xy": given.bilateral_xy,

@@ -57,9 +57,11 @@ class _Crops(OneHead, abc.ABC):
         *,
         extension: float,
         size: int,
+        min_area: int,
+        tolerance: float,
         balance: int,
         cache_dir: str | Path | None,
-        key: tuple[object, ...],
+        key: tuple[object, ...] = (),
     ):
         if size < 1 or balance < 1:
             raise ValueError(
@@ -72,7 +74,11 @@ class _Crops(OneHead, abc.ABC):
         self.ignore_label = head.ignore_label
         self._base, self._extension, self._size = base, extension, size
         boxes.extend(np.zeros((0, 4), np.int32), extension)  # Raises on a wrong one.
-        entries = self._index(cache_dir, key)
+        options = {"min_area": min_area, "tolerance": tolerance}
+        self._find = functools.partial(
+            objects.find_objects, ignore_label=head.ignore_label, **options
+        )
+        entries = self._index(cache_dir, (options, *key))
         if not len(entries):
             raise ValueError(
                 f"{self.name} {self.split}: no {self.kind} found in {len(base)} "
@@ -188,21 +194,18 @@ class ObjectCrops(_Crops):
         balance: int = 10,
         cache_dir: str | Path | None = None,
     ):
-        options = {"min_area": min_area, "tolerance": tolerance}
-        self._find = functools.partial(
-            objects.find_objects, min_area=min_area, tolerance=tolerance
-        )
         super().__init__(
             base,
             extension=extension,
             size=size,
+            min_area=min_area,
+            tolerance=tolerance,
             balance=balance,
             cache_dir=cache_dir,
-            key=(options,),
         )
 
     def _entries(self, item: Item, where: str):
-        return self._find(item, self.classes, where, ignore_label=self.ignore_label)
+        return self._find(item, self.classes, where)
 
     def _labels(self, item: Item, thing: int, label: int):
         labels = item["labels"]
@@ -264,21 +267,19 @@ class ProposalCrops(_Crops):
                 f"other proposals could not be told apart; name them."
             )
         self._boxes_of, self._min_iou = boxes_of, min_iou
-        options = {"min_area": min_area, "tolerance": tolerance}
-        self._find = functools.partial(
-            objects.find_objects, min_area=min_area, tolerance=tolerance
-        )
         super().__init__(
             base,
             extension=extension,
             size=size,
+            min_area=min_area,
+            tolerance=tolerance,
             balance=balance,
             cache_dir=cache_dir,
-            key=(options, min_iou, boxes_name),
+            key=(min_iou, boxes_name),
         )
 
     def _entries(self, item: Item, where: str):
-        found = self._find(item, self.classes, where, ignore_label=self.ignore_label)
+        found = self._find(item, self.classes, where)
         proposed = np.asarray(self._boxes_of(item))
         boxes.check_boxes(proposed, item["labels"].shape, where)
         if not len(found):

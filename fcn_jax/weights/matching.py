@@ -207,11 +207,8 @@ def check_encoder(matched: Matched, least: float) -> None:
     Raises:
         WeightsError: If the file gives less.
     """
-    encoder = [
-        name
-        for name in matched.shapes
-        if name.split("/")[1] in matched.net.encoder.convolutions()
-    ]
+    layers_of = set(matched.net.encoder.convolutions())
+    encoder = [name for name in matched.shapes if name.split("/")[1] in layers_of]
     share = matched.share(encoder)
     if share < least:
         raise WeightsError(
@@ -231,8 +228,7 @@ def check_strictly(matched: Matched) -> None:
         WeightsError: If a parameter is missing or misshapen, or one of the file is
             left over.
     """
-    report = matched.report()
-    missing = [name for name in report.missing if not _may_start(matched, name)]
+    missing = _needed(matched)
     problems = []
     if missing:
         problems.append(f"it lacks {_some(missing)}")
@@ -246,38 +242,29 @@ def check_strictly(matched: Matched) -> None:
         raise WeightsError(
             matched.path,
             f"it is not this {type(matched.net).__name__}: {'; '.join(problems)}",
-            f"{advice(matched, strict=True)}\n{report}\nAsked for was a net that is "
-            f"exactly the file's",
+            f"{advice(matched, strict=True)}\n{matched.report()}\nAsked for was a net "
+            f"that is exactly the file's",
         )
 
 
-def _may_start(matched: Matched, name: str) -> bool:
-    """Whether a parameter may be absent: statistics to be taken, or a backbone."""
-    collection, layer = name.split("/")[:2]
-    if collection == "batch_stats" and matched.lacks_statistics:
-        return True
-    return layer not in _given_layers(matched) and _is_backbone(matched)
+def _needed(matched: Matched) -> list[str]:
+    """The missing parameters that may not be missing.
 
-
-def _given_layers(matched: Matched) -> list[str]:
-    """The encoder's convolutions, without those at its end that the file lacks.
-
-    A backbone comes with the fully connected layers of its classifier, or without.
+    Statistics may that are to be taken, and of a file that is a backbone all that is
+    no layer of the backbone; it comes with the fully connected layers of its
+    classifier, or without.
     """
+    missing = list(matched.report().missing)
+    if matched.lacks_statistics:
+        missing = [name for name in missing if not name.startswith("batch_stats/")]
     convolutions = matched.net.encoder.convolutions()
     given = {entry.target.split("/")[1] for entry in matched.named.entries}
+    backbone = all(x in convolutions or layers.is_batch_norm(x) for x in given)
+    if not given or not backbone:
+        return missing
     while convolutions and convolutions[-1] not in given:
         convolutions.pop()
-    return convolutions
-
-
-def _is_backbone(matched: Matched) -> bool:
-    """Whether the file is the encoder alone, trained on ImageNet."""
-    convolutions = matched.net.encoder.convolutions()
-    found = {entry.target.split("/")[1] for entry in matched.named.entries}
-    return bool(found) and all(
-        x in convolutions or layers.is_batch_norm(x) for x in found
-    )
+    return [name for name in missing if name.split("/")[1] in convolutions]
 
 
 def advice(matched: Matched, strict: bool) -> str:

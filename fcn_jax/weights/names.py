@@ -136,7 +136,8 @@ def map_names(
     """
     short, prefix = {name: name for name in arrays}, ""
     if file_format in ("pytorch", "safetensors"):
-        short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, encoder))
+        table = encoder.foreign_names(TORCHVISION, set())
+        short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, table))
     convention = _convention(short.values(), file_format)
     record = {}
     if convention == FLAX:
@@ -184,9 +185,9 @@ def map_names(
     )
 
 
-def _is_layer(encoder: type[Encoder], layer: str) -> bool:
+def _is_layer(table: Mapping[str, str], layer: str) -> bool:
     """Whether a layer of that name is one of a net of ours, whatever it is called."""
-    layer = encoder.foreign_names(TORCHVISION, {layer}).get(layer, layer)
+    layer = table.get(layer, layer)
     return bool(_LAYER.search(_ALIASES.get(layer, layer))) or layers_of.is_batch_norm(
         layer
     )
