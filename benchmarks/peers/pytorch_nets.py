@@ -215,6 +215,9 @@ def draw_weights(net, seed=0):
             fan_in = module.in_channels * module.kernel_size[0] ** 2
             normal(module.weight, 0, (2 / fan_in) ** 0.5)
             normal(module.bias, 0, 0.3)
+        if isinstance(module, nn.Linear):
+            normal(module.weight, 0, (2 / module.in_features) ** 0.5)
+            normal(module.bias, 0, 0.3)
         if isinstance(module, nn.BatchNorm2d):
             normal(module.weight, 1, 0.2)
             normal(module.bias, 0, 0.2)
