@@ -14,9 +14,10 @@ from absl import flags
 
 from fcn_jax import data, export, exported
 from fcn_jax.commands.command import Command
+from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import label_sets
+from fcn_jax.data import label_files, label_sets
 from fcn_jax.data.contracts import Head
 from fcn_jax.runs import trained
 
@@ -83,10 +84,10 @@ def heads(
         ValueError: If a file makes no sense, or `palette` comes without `classes`.
     """
     if classes:
-        names = label_sets.read_classes(classes)
+        names = label_files.read_classes(classes)
         colours = label_sets.VOC.palette
         if palette:
-            colours = label_sets.read_palette(palette, names)
+            colours = label_files.read_palette(palette, names)
         return (Head("", names, colours),)
     if palette:
         raise ValueError("--palette gives colours to --classes=FILE; give that too.")
@@ -96,6 +97,7 @@ def heads(
             config.data.train_split,
             root=config.data.root or None,
             palette=config.data.palette or None,
+            folder=datasets.folder_options(config),
         )
     except FileNotFoundError as error:
         raise FileNotFoundError(

@@ -54,7 +54,8 @@ def _add_data(config: Config) -> None:
     config.data.eval_split = "val"
     config.data.eval_name = ""  # Where it is a split of; "": of data.name.
     config.data.root = ""  # "folder": the directory in VOC layout.
-    config.data.palette = ""  # "folder": text file of RGB masks' colours; "": VOC's.
+    config.data.palette = ""  # "folder": text file of RGB masks' colours; "": its own.
+    _add_folder(config)
     config.data.data_dir = ""  # Where prepared TFDS data are; "": TFDS's own default.
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.
@@ -80,6 +81,18 @@ def _add_data(config: Config) -> None:
     config.data.objects.num_proposals = 2000  # An image.
     config.data.objects.proposal_options = ml_collections.ConfigDict()  # Of the method.
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
+
+
+def _add_folder(config: Config) -> None:
+    # How the files of a "folder" are to be read: fcn_jax.data.options.FolderOptions.
+    config.data.mask_dir = "SegmentationClass"
+    config.data.missing_mask = "error"  # Or "background", "void".
+    config.data.void_label = 255  # In masks; 255 is void beside it.
+    config.data.reduce_zero_label = False  # In masks 0 is void, 1 the first class.
+    config.data.mask_values = ()  # Of each class in masks; (): values are labels.
+    config.data.apply_exif = False  # Turn photos as their EXIF orientation says.
+    config.data.split = 0.0  # Share that "train" has where there are no lists.
+    config.data.split_seed = 0
 
 
 def _add_loss_and_optim(config: Config) -> None:

@@ -1,5 +1,6 @@
 """From a config to the sources and batches of a run."""
 
+import dataclasses
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import checks, contracts, crops, loader
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Source
+from fcn_jax.data.options import FolderOptions
 from fcn_jax.proposals.cache import ProposalCache
 
 
@@ -45,9 +47,23 @@ def open_split(config: Config, split: str, name: str = "") -> Source:
         palette=config.data.palette or None,
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,
+        folder=folder_options(config),
     )
     checks.check_num_classes(source, num_classes_of(config))
     return source
+
+
+def folder_options(config: Config) -> FolderOptions:
+    """How the files of a folder are to be read; of older runs as they were.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+
+    Raises:
+        ValueError: If an option is not known.
+    """
+    names = [field.name for field in dataclasses.fields(FolderOptions)]
+    return FolderOptions(**{n: config.data[n] for n in names if n in config.data})
 
 
 def num_classes_of(config: Config) -> int | dict[str, int]:
@@ -111,15 +127,17 @@ def _crops(config: Config, source: Source) -> Source:
 
 
 def describe_source(source: Source) -> str:
-    """A line on what was opened, and how its masks are stored where that may vary."""
+    """What was opened, how its masks are stored where that varies, and notes on it."""
     stored = getattr(source, "mask_format", None)
     classes = " and ".join(
         f"{head.num_classes} {head.name + ' ' if head.name else ''}classes"
         for head in contracts.heads_of(source)
     )
-    return f"{source.name} {source.split}: {len(source)} images, {classes}" + (
+    line = f"{source.name} {source.split}: {len(source)} images, {classes}" + (
         f", masks stored as {stored}" if stored else ""
     )
+    notes = getattr(source, "notes", ())
+    return "\n".join([line, *(f"note: {note}" for note in notes)])
 
 
 def train_batches(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fcn_jax.config import build
+from fcn_jax.config import base, build
 from fcn_jax.config.types import Config
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
@@ -67,7 +67,7 @@ def check_workdir(config: Config, workdir: Path) -> None:
     path = workdir / "config.json"
     ours = json.loads(config.to_json())
     if path.exists():
-        theirs = json.loads(path.read_text())
+        theirs = _with_defaults(json.loads(path.read_text("utf-8")))
         free = set(_FREE_KEYS)
         if config.optim.schedule == "constant":
             free.add("num_steps")  # The steps before do not depend on it.
@@ -85,6 +85,21 @@ def check_workdir(config: Config, workdir: Path) -> None:
     files.write_json(path, ours)
 
 
+def _with_defaults(config: JsonObject) -> JsonObject:
+    """The config of a run; keys that are younger than it have their defaults."""
+    family = "deconvnet" if config["model"]["name"] == "deconvnet" else "fcn"
+    defaults = json.loads(base.base_config(family).to_json())
+    return _merged(defaults, config)
+
+
+def _merged(defaults: JsonObject, given: JsonObject) -> JsonObject:
+    merged = {**defaults, **given}
+    for name, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(given.get(name), Mapping):
+            merged[name] = _merged(dict(value), dict(given[name]))
+    return merged
+
+
 def _differences(
     old: Mapping[str, object], new: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[str, object, object]]:
@@ -92,5 +107,5 @@ def _differences(
         a, b = old.get(name), new.get(name)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from _differences(a, b, f"{prefix}{name}.")
-        elif a != b and (a or b):  # A key that an older run lacks is None there.
+        elif a != b and (a or b):
             yield f"{prefix}{name}", a, b

@@ -11,24 +11,7 @@ from collections.abc import Callable
 from fcn_jax import messages
 from fcn_jax.data import label_sets
 from fcn_jax.data.contracts import Head, Source, heads_of
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Where a data set is; each takes what it needs.
-
-    Attributes:
-        root: "folder": where it is.
-        palette: "folder": text file of the colours of RGB masks, such as
-            `label_sets.read_palette` reads; None: VOC's.
-        data_dir: Where prepared data sets are kept; None: the default of TFDS.
-        manual_dir: Where archives are that were downloaded by hand.
-    """
-
-    root: str | None = None
-    palette: str | None = None
-    data_dir: str | None = None
-    manual_dir: str | None = None
+from fcn_jax.data.options import AS_STORED, FolderOptions, Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +39,12 @@ def _open_folder(split: str, options: Options) -> Source:
             "data set 'folder' needs the path of its folder; set "
             "--config.data.root=DIR (or root=DIR)."
         )
-    return voc_folder.VocFolder(options.root, split, palette=options.palette or None)
+    return voc_folder.VocFolder(
+        options.root,
+        split,
+        palette=options.palette or None,
+        options=options.folder,
+    )
 
 
 def _open_shapes(split: str, options: Options) -> Source:
@@ -98,6 +86,7 @@ def open_source(
     palette: str | None = None,
     data_dir: str | None = None,
     manual_dir: str | None = None,
+    folder: FolderOptions = AS_STORED,
 ) -> Source:
     """Open a split of a data set; one that is not prepared yet is prepared first.
 
@@ -108,6 +97,7 @@ def open_source(
         palette: "folder": text file of the colours of RGB masks.
         data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
+        folder: "folder": how its files are to be read.
 
     Returns:
         The source.
@@ -116,12 +106,17 @@ def open_source(
         ValueError: If the name is unknown, "folder" comes without `root`, or another
             with `palette`.
     """
-    options = Options(root, palette, data_dir, manual_dir)
+    options = Options(root, palette, data_dir, manual_dir, folder)
     return _known(name, palette).open(split, options)
 
 
 def heads(
-    name: str, split: str, *, root: str | None = None, palette: str | None = None
+    name: str,
+    split: str,
+    *,
+    root: str | None = None,
+    palette: str | None = None,
+    folder: FolderOptions = AS_STORED,
 ) -> tuple[Head, ...]:
     """Names and colours of the classes of a data set; none is prepared for it.
 
@@ -130,6 +125,7 @@ def heads(
         split: "folder": a split that it has.
         root: "folder": where it is.
         palette: "folder": as of `open_source`.
+        folder: As of `open_source`.
 
     Returns:
         Its heads.
@@ -140,7 +136,8 @@ def heads(
     """
     found = _known(name, palette).heads
     if found is None:
-        found = heads_of(open_source(name, split, root=root, palette=palette))
+        source = open_source(name, split, root=root, palette=palette, folder=folder)
+        found = heads_of(source)
     return found
 
 

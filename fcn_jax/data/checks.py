@@ -4,11 +4,11 @@ In JAX a label 255 that reaches the loss gives NaN, and a label -1 trains the la
 class.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, diagnosis
 from fcn_jax.data.contracts import Item, Source
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
@@ -37,9 +37,8 @@ def check_labels(
     raise ValueError(
         f"{where}: label {int(labels[row, column])} at row {row}, column {column} "
         f"({np.count_nonzero(wrong)} such pixels); with {num_classes} classes labels "
-        f"are 0 to {num_classes - 1}, or {ignore_label} for void. Map the masks to "
-        f"these, or name all classes that they hold: in classes.txt of a folder, and "
-        f"as num_classes of the network."
+        f"are 0 to {num_classes - 1}, or {ignore_label} for void. "
+        f"{diagnosis.explain(np.bincount(labels.ravel(), minlength=256), num_classes)}"
     )
 
 
@@ -54,12 +53,29 @@ def check_pair(image: np.ndarray, labels: np.ndarray, where: str) -> None:
     Raises:
         ValueError: Naming both sizes.
     """
-    if image.shape[:2] != labels.shape[:2]:
+    check_sizes(image.shape[:2], labels.shape[:2], where)
+
+
+def check_sizes(
+    image: Sequence[int], mask: Sequence[int], where: str, hint: str = ""
+) -> None:
+    """Raise unless an image and its mask are of one size.
+
+    Args:
+        image: Height and width of the image.
+        mask: Those of the mask.
+        where: The files, for the message.
+        hint: Added to it.
+
+    Raises:
+        ValueError: Naming both sizes.
+    """
+    if tuple(image) != tuple(mask):
         raise ValueError(
-            f"{where}: the image is {image.shape[0]}x{image.shape[1]} and its mask "
-            f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must "
-            f"be equal. Resize the mask with nearest neighbour, or find the one that "
-            f"belongs to the image."
+            f"{where}: the image is {image[0]}x{image[1]} and its mask "
+            f"{mask[0]}x{mask[1]} (height x width); they must be equal. Resize the "
+            f"mask with nearest neighbour, or find the one that belongs to the image."
+            f"{hint}"
         )
 
 
@@ -132,6 +148,12 @@ def check_num_classes(source: Source, num_classes: int | Mapping[str, int]) -> N
             f"--config.model.num_classes to these."
         )
     classes = contracts.heads_of(source)[0].classes
+    note = getattr(source, "classes_note", "")  # Where the names are a guess.
+    if note:
+        raise ValueError(
+            f"num_classes={num_classes}, but {source.name} has {len(classes)} classes: "
+            f"{note}."
+        )
     shown = ", ".join(classes[:6]) + ", ..." * (len(classes) > 6)
     raise ValueError(
         f"num_classes={num_classes}, but {source.name} has {len(classes)} "
@@ -153,15 +175,21 @@ def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:
     Raises:
         ValueError: If no label but 0 and 255 occurs, and 255 does.
     """
-    void = False
+    void = background = False
     for mask in masks:
         is_void = mask == IGNORE_LABEL
         if ((mask != 0) & ~is_void).any():
             return
-        void = void or is_void.any()
+        void, background = void or is_void.any(), background or (mask == 0).any()
+    if void and not background:
+        raise ValueError(
+            f"{where}: every pixel of every mask is void (255), so that nothing can be "
+            f"learned; write labels from 0 on into the masks."
+        )
     if void:
         raise ValueError(
             f"{where}: the masks hold only 0 and 255. 255 means void here, so that "
-            f"all pixels that count would be background: store the foreground as 1 "
+            f"all pixels that count would be background: set "
+            f'--config.data.mask_values="(0,255)", or store the foreground as 1 '
             f"(mask // 255) and keep 255 for pixels without a label."
         )

@@ -1,42 +1,107 @@
-"""Reading label masks, whichever way a PNG stores them."""
+"""Reading photographs and label masks, whichever way a file stores them."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from fcn_jax.data.label_sets import IGNORE_LABEL
 
 PALETTE = "palette"
 GREY = "grey"
 RGB = "rgb"
 
+# Endings of files, in the order in which they are looked for; in any case of letters.
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
+# Formats that may change labels where they compress.
+_LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
+_UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
+_LYING = (5, 6, 7, 8)  # Those that exchange height and width.
+_PNG_BIT_DEPTH = 24  # IHDR: signature 8, length 4, type 4, sizes 8.
 
-def read_mask(path: str | Path, palette: np.ndarray) -> tuple[np.ndarray, str]:
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a file says of its image before it is read.
+
+    Attributes:
+        height: Pixels, as they are stored.
+        width: Likewise.
+        orientation: By EXIF, 1 to 8; 1 where the file has none.
+    """
+
+    height: int
+    width: int
+    orientation: int = _UPRIGHT
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Height and width once the orientation is applied."""
+        swapped = self.orientation in _LYING
+        return (self.width, self.height) if swapped else (self.height, self.width)
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether the pixels are stored as they are to be seen."""
+        return self.orientation == _UPRIGHT
+
+
+def read_header(path: str | Path) -> Header:
+    """Size and orientation of an image, without reading its pixels.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no image.
+    """
+    with open_image(path) as image:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
+        valid = orientation in range(1, 9)
+        return Header(image.height, image.width, orientation if valid else _UPRIGHT)
+
+
+def read_mask(
+    path: str | Path, palette: np.ndarray, *, by_colour: bool = False
+) -> tuple[np.ndarray, str]:
     """Read a mask as labels.
 
     Args:
-        path: A PNG: with a palette (its indices are the labels), grey of at most 8
-            bits (its values are), or RGB in the colours of `palette`. It is the file
-            that decides; masks of one data set may differ.
+        path: A PNG (or BMP, TIFF, GIF): with a palette (its indices are the labels),
+            grey of at most 8 bits (its values are), or RGB in the colours of
+            `palette`. It is the file that decides; masks of one data set may differ.
         palette: Colour of every label, uint8 [256, 3].
+        by_colour: Whether the colours of a file's own palette are those of `palette`
+            too; then they decide, since programs number them as they like.
 
     Returns:
         Labels, uint8 [H, W], and which of the three it was: "palette", "grey", "rgb".
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, has 16 bits or transparency, or holds a
-            colour that is not in the palette.
+        ValueError: If it cannot be read, was compressed with loss, has 16 bits or
+            transparency, or holds a colour that is not in the palette.
     """
     with open_image(path) as image:
+        if image.format in _LOSSY:
+            raise ValueError(
+                f"{path}: a mask in the format {image.format}, whose compression "
+                f"changes labels; export the masks as PNG from where they were drawn."
+            )
+        _check_sums(path, image.format)
         if image.mode == "P":
-            return _array(image, path), PALETTE
+            indices = _array(image, path)
+            if by_colour:
+                indices = _labels_of_colours(indices, own_palette(image), palette, path)
+            return indices, PALETTE
         if image.mode == "L":
             # Pillow spreads grey of 2 and 4 bits over 0 to 255.
             return _array(image, path) // _grey_step(path), GREY
         if image.mode == "1":
             return _array(image, path).astype(np.uint8), GREY
-        if image.mode == "RGB":
-            return colours_to_labels(_array(image, path), palette, path), RGB
+        if image.mode == "RGB" or _is_opaque(image, path):
+            colours = np.array(_loaded(image, path).convert("RGB"))
+            return colours_to_labels(colours, palette, path), RGB
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
             f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
@@ -44,29 +109,52 @@ def read_mask(path: str | Path, palette: np.ndarray) -> tuple[np.ndarray, str]:
         )
 
 
-def read_photo(path: str | Path) -> np.ndarray:
+def read_photo(path: str | Path, *, upright: bool = False) -> np.ndarray:
     """Read an image as uint8 RGB [H, W, 3].
 
-    Grey, palette and CMYK images are converted, transparency is dropped. An EXIF
-    orientation is not applied: masks are drawn over the pixels as they are stored.
+    Grey, palette and CMYK images are converted, transparency is dropped.
+
+    Args:
+        path: The file.
+        upright: Whether to turn it as its EXIF orientation says. By default it is not
+            turned: then masks are drawn over the pixels as they are stored.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read whole, or has more than 8 bits a channel.
     """
     with open_image(path) as image:
-        if image.mode == "F" or image.mode.startswith("I"):
+        _check_sums(path, image.format)
+        wide = image.mode == "F" or image.mode.startswith("I")
+        if wide or (image.format == "PNG" and _png_bits(path) > 8):
             raise ValueError(
                 f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
-                f"pixel; save it with 8, scaled as you mean it to be seen."
+                f"channel; save it with 8, scaled as you mean it to be seen."
             )
-        return np.array(_loaded(image, path).convert("RGB"))
+        photo = _loaded(image, path)
+        if upright:
+            photo = ImageOps.exif_transpose(photo)
+        return np.array(photo.convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image, from its header."""
-    with open_image(path) as image:
-        return image.height, image.width
+    """Height and width of an image as it is stored, from its header.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no image.
+    """
+    header = read_header(path)
+    return header.height, header.width
+
+
+def own_palette(image: Image.Image) -> np.ndarray:
+    """The colours of an image's own palette, uint8 [at most 256, 3].
+
+    Args:
+        image: Of mode "P".
+    """
+    return np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -74,13 +162,17 @@ def open_image(path: str | Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is no image, or a torn one.
+        ValueError: If it is no image, a torn one, or larger than Pillow reads.
     """
     try:
         return Image.open(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist.") from None
-    except (UnidentifiedImageError, OSError) as error:
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{path}: {error} Cut the image and its mask into tiles, or shrink both."
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(
             f"{path} is no readable image ({error}); replace it or take its id off "
             f"the list."
@@ -100,20 +192,61 @@ def colours_to_labels(
     Raises:
         ValueError: Naming the first colour that is not in the palette.
     """
+    labels, unknown = _looked_up(colours, palette)
+    if unknown.any():
+        row, column = np.argwhere(unknown)[0]
+        colour = tuple(int(c) for c in colours[row, column])
+        exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
+        reason = (
+            "all colours are in it once red and blue are exchanged, as OpenCV writes "
+            "an array in RGB: exchange them (mask[..., ::-1]) and save again."
+            if exchanged
+            else "name a text file of the colours, 'name R G B' a line, as "
+            "--config.data.palette, or save masks without smoothing or loss, or with "
+            "class indices instead of colours."
+        )
+        raise ValueError(
+            f"{path}: colour {colour} at row {row}, column {column} is "
+            f"not in the palette of the data set; {reason}"
+        )
+    return labels
+
+
+def _looked_up(
+    colours: np.ndarray, palette: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The label of every colour, and where there is none."""
     codes = _codes(colours)
     # The lowest label wins where a palette repeats a colour.
     known, first = np.unique(_codes(palette), return_index=True)
     at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    unknown = known[at] != codes
-    if unknown.any():
-        row, column = np.argwhere(unknown)[0]
-        colour = tuple(int(c) for c in colours[row, column])
+    return first.astype(np.uint8)[at], known[at] != codes
+
+
+def _labels_of_colours(
+    indices: np.ndarray, own: np.ndarray, palette: np.ndarray, path: str | Path
+) -> np.ndarray:
+    """The labels of a mask whose own palette has the colours of the data set's.
+
+    Void may have any colour where its index is 255.
+    """
+    used = np.unique(indices)
+    table = np.full(256, IGNORE_LABEL, np.uint8)
+    held = used[used < len(own)]
+    labels, unknown = _looked_up(own[held], palette)
+    table[held[~unknown]] = labels[~unknown]
+    wrong = held[unknown & (held != IGNORE_LABEL)]
+    if len(wrong):
+        index = int(wrong[0])
+        row, column = np.argwhere(indices == index)[0]
+        colour = tuple(int(c) for c in own[index])
         raise ValueError(
-            f"{path}: colour {colour} at row {row}, column {column} is "
-            f"not in the palette of the data set; save masks "
-            f"without smoothing or loss, or with class indices instead of colours."
+            f"{path}: index {index} at row {row}, column {column} has the colour "
+            f"{colour}, which is not in the palette of the data set; correct the "
+            f"palette, or leave config.data.palette empty if the indices are the "
+            f"labels."
         )
-    return first.astype(np.uint8)[at]
+    return table[indices]
 
 
 def _codes(colours: np.ndarray) -> np.ndarray:
@@ -122,24 +255,49 @@ def _codes(colours: np.ndarray) -> np.ndarray:
     return red << 16 | green << 8 | blue
 
 
+def _is_opaque(image: Image.Image, path: str | Path) -> bool:
+    """Whether it is RGB with a transparency that says nothing."""
+    if image.mode != "RGBA":
+        return False
+    return bool((_array(image, path)[..., 3] == 255).all())
+
+
 def _grey_step(path: str | Path) -> int:
     """What Pillow multiplies the values of a grey PNG by: 1, 17 or 85."""
+    return 255 // (2 ** min(_png_bits(path), 8) - 1)
+
+
+def _png_bits(path: str | Path) -> int:
+    """Bits a channel of a PNG; 8 of any other file."""
     with open(path, "rb") as file:
-        header = file.read(25)
-    is_png = header.startswith(b"\x89PNG")
-    bits = header[24] if is_png else 8  # IHDR: signature 8, length 4, type 4, sizes 8.
-    return 255 // (2**bits - 1)
+        header = file.read(_PNG_BIT_DEPTH + 1)
+    return header[_PNG_BIT_DEPTH] if header.startswith(b"\x89PNG") else 8
+
+
+def _check_sums(path: str | Path, kind: str | None) -> None:
+    """Raise if a PNG's data are not those of its checksums, which reading ignores."""
+    if kind != "PNG":
+        return
+    try:
+        with Image.open(path) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _not_whole(path, error) from error
 
 
 def _loaded(image: Image.Image, path: str | Path) -> Image.Image:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be read whole ({error}); it is truncated or corrupt. "
-            f"Replace it or take its id off the list."
-        ) from error
+        raise _not_whole(path, error) from error
     return image
+
+
+def _not_whole(path: str | Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path} cannot be read whole ({error}); it is truncated or corrupt. Replace "
+        f"it or take its id off the list."
+    )
 
 
 def _array(image: Image.Image, path: str | Path) -> np.ndarray:

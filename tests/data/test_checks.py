@@ -60,11 +60,20 @@ def test_the_number_of_classes_must_agree():
     assert "(c0, c1, c2, c3, c4, c5, ...)" in str(caught.value)
 
 
-@pytest.mark.parametrize("values", ([0, 255], [255, 255]))
+@pytest.mark.parametrize("values", ([0, 255], [255, 0, 255]))
 def test_binary_masks_stored_as_void(values):
     masks = [np.array([[value]], np.uint8) for value in values]
     with pytest.raises(
-        ValueError, match="here: the masks hold only 0 and 255.*foreground as 1"
+        ValueError,
+        match="here: the masks hold only 0 and 255.*mask_values=.*foreground as 1",
+    ):
+        checks.check_not_binary_as_void(masks, "here")
+
+
+def test_masks_that_are_void_throughout():
+    masks = [np.full((2, 2), 255, np.uint8)] * 2
+    with pytest.raises(
+        ValueError, match="here: every pixel of every mask is void .255.*from 0 on"
     ):
         checks.check_not_binary_as_void(masks, "here")
 

@@ -188,3 +188,124 @@ def test_a_photo_is_not_turned_by_its_exif(tmp_path):
     noise(tmp_path / "a.jpg", exif=exif)
     assert image_files.read_photo(tmp_path / "a.jpg").shape == (40, 50, 3)
     assert image_files.image_size(tmp_path / "a.jpg") == (40, 50)
+
+
+@pytest.mark.parametrize("orientation", (3, 6))
+def test_a_photo_is_turned_where_it_is_asked_for(tmp_path, orientation):
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[0, 0] = 255  # Orientation 6: to the upper right; 3: to the lower right.
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    header = image_files.read_header(tmp_path / "a.png")
+    upright = image_files.read_photo(tmp_path / "a.png", upright=True)
+    assert (header.height, header.width, header.is_upright) == (4, 6, False)
+    assert upright.shape[:2] == header.upright_size
+    assert upright.shape == ((4, 6, 3) if orientation == 3 else (6, 4, 3))
+    row = -1 if orientation == 3 else 0
+    assert (upright[row, -1] == 255).all()
+
+
+def test_an_orientation_that_does_not_exist_is_none(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 0
+    noise(tmp_path / "a.jpg", exif=exif)
+    assert image_files.read_header(tmp_path / "a.jpg").is_upright
+
+
+def save_16_bits(path, colour_type, channels):
+    """A PNG of 16 bits a channel, which Pillow reads as one of 8."""
+    rows = b"".join(b"\0" + b"\x0f\xff" * channels * 5 for _ in range(4))
+    header = struct.pack(">2I5B", 5, 4, 16, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        content += struct.pack(">I", len(data)) + kind + data + checksum
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), ((2, 3), (6, 4), (4, 2)))
+def test_colour_photos_of_16_bits_are_refused(tmp_path, colour_type, channels):
+    save_16_bits(tmp_path / "a.png", colour_type, channels)
+    with pytest.raises(
+        ValueError, match="a.png: an image .* more than 8 bits a channel"
+    ):
+        image_files.read_photo(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ("JPEG", "WEBP"))
+def test_a_mask_with_loss_is_refused_whatever_its_name(tmp_path, kind):
+    Image.fromarray(LABELS).convert("RGB").save(tmp_path / "m.png", kind)
+    with pytest.raises(ValueError, match=f"m.png: a mask in the format {kind}, whose"):
+        read(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("reader", (read, image_files.read_photo))
+def test_data_that_are_not_those_of_their_checksum(tmp_path, reader):
+    """Pillow 12 reads such a PNG without an error, and gives other pixels."""
+    path = tmp_path / "m.png"
+    Image.fromarray(np.tile(LABELS, (20, 20))).save(path, compress_level=0)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="m.png cannot be read whole .*corrupt"):
+        reader(path)
+
+
+def test_an_image_above_the_limit_of_pillow(tmp_path, monkeypatch):
+    noise(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(ValueError, match="a.png: Image size .* Cut the image and its"):
+        image_files.read_photo(tmp_path / "a.png")
+
+
+def test_colours_that_opencv_wrote(tmp_path):
+    """cv2.imwrite takes an array for BGR."""
+    Image.fromarray(PALETTE[LABELS][..., ::-1]).save(tmp_path / "m.png")
+    with pytest.raises(ValueError, match="not in the palette .* red and blue are exch"):
+        read(tmp_path / "m.png")
+
+
+def test_transparency_that_says_nothing(tmp_path):
+    """Masks that matplotlib's imsave writes from colours are RGBA."""
+    image = Image.fromarray(PALETTE[LABELS]).convert("RGBA")
+    image.save(tmp_path / "m.png")
+    labels, kind = read(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, LABELS)
+    assert kind == "rgb"
+
+
+def by_colour(path):
+    return image_files.read_mask(path, PALETTE, by_colour=True)
+
+
+def test_palettes_that_a_program_numbered_anew(tmp_path):
+    """Pillow's quantize, ImageMagick and others keep colours and not indices."""
+    image = Image.fromarray(PALETTE[LABELS]).quantize(16)
+    assert (np.asarray(image) != LABELS).any()
+    image.save(tmp_path / "m.png")
+    labels, kind = by_colour(tmp_path / "m.png")
+    np.testing.assert_array_equal(labels, LABELS)
+    assert kind == "palette"
+
+
+def test_by_colour_index_255_is_void_whatever_its_colour(tmp_path):
+    own = PALETTE.copy()
+    own[255] = 1, 2, 3
+    image = Image.fromarray(LABELS)
+    image.putpalette(own.reshape(-1).tolist())
+    image.save(tmp_path / "m.png")
+    np.testing.assert_array_equal(by_colour(tmp_path / "m.png")[0], LABELS)
+
+
+def test_by_colour_a_colour_outside_the_palette_is_named(tmp_path):
+    own = PALETTE.copy()
+    own[15] = 1, 2, 3
+    image = Image.fromarray(LABELS)
+    image.putpalette(own.reshape(-1).tolist())
+    image.save(tmp_path / "m.png")
+    with pytest.raises(
+        ValueError, match=r"m.png: index 15 at row 1, column 0 has the colour \(1, 2, 3"
+    ):
+        by_colour(tmp_path / "m.png")

@@ -32,7 +32,9 @@ def test_a_folder_needs_its_root(root):
 
 def test_every_name_opens_its_own(monkeypatch):
     monkeypatch.setattr(
-        voc_folder, "VocFolder", lambda *args, palette: ("folder", *args, palette)
+        voc_folder,
+        "VocFolder",
+        lambda *args, palette, options: ("folder", *args, palette, options.split),
     )
     monkeypatch.setattr(shapes, "open_shapes", lambda *args: ("shapes", *args))
     monkeypatch.setattr(voc, "open_voc", lambda *args: ("voc", *args))
@@ -42,14 +44,20 @@ def test_every_name_opens_its_own(monkeypatch):
         for name in fcn_jax.data.DATASETS
     }
     assert opened == {
-        "folder": ("folder", "R", "val", None),
+        "folder": ("folder", "R", "val", None, 0),
         "shapes": ("shapes", "val", "D"),
         "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
         "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
         "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),
     }
-    opened = fcn_jax.data.open_source("folder", "val", root="R", palette="P")
-    assert opened == ("folder", "R", "val", "P")
+    opened = fcn_jax.data.open_source(
+        "folder",
+        "val",
+        root="R",
+        palette="P",
+        folder=fcn_jax.data.FolderOptions(split=0.5),
+    )
+    assert opened == ("folder", "R", "val", "P", 0.5)
 
 
 def test_only_a_folder_takes_a_palette():

@@ -30,7 +30,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from fcn_jax.data import label_sets
+from fcn_jax.data import label_files, label_sets
 from fcn_jax.data.sources import archives, sbd, tfds_source
 
 CONFIGS = ("2011", "2012", "sbd")
@@ -204,7 +204,7 @@ def seg11valid(archives: Archives) -> list[str]:
     """
     given = archives.given_seg11valid
     if given:
-        ids = label_sets.read_lines(given)
+        ids = label_files.read_lines(given)
         if not ids:
             raise ValueError(
                 f"{given} names no image; write one id a line, or delete it to have "

@@ -114,7 +114,7 @@ def test_masks_in_the_colours_of_a_file(root):
 
 
 def test_ids_may_hold_spaces(root):
-    write_split(root, "train", "my photo\na  -1\n")
+    write_split(root, "train", "my photo\na  1\n")
     (root / "JPEGImages/b.jpg").rename(root / "JPEGImages/my photo.jpg")
     (root / "SegmentationClass/b.png").rename(root / "SegmentationClass/my photo.png")
     assert voc_folder.VocFolder(root, "train").ids == ("my photo", "a")
@@ -180,20 +180,27 @@ def test_objects_come_with_segmentation_object(root):
         save_mask(root / f"SegmentationObject/{name}.png", objects)
     item = voc_folder.VocFolder(root, "train")[2]
     np.testing.assert_array_equal(item["objects"], np.full(SIZES["c"], 7))
+    assert set(item) == {"image", "labels", "id", "objects"}
+    assert ("objects" in item, len(item), "sizes" in item) == (True, 4, False)
     save_mask(root / "SegmentationObject/c.png", np.zeros((3, 4), np.uint8))
+    item = voc_folder.VocFolder(root, "train")[2]
     with pytest.raises(ValueError, match="SegmentationObject.c.png: the image is 10x"):
-        voc_folder.VocFolder(root, "train")[2]
+        item["objects"]
 
 
-def test_a_missing_object_mask_is_named(root):
+def test_a_missing_object_mask_is_named_where_it_is_needed(root):
     (root / "SegmentationObject").mkdir()
-    with pytest.raises(FileNotFoundError, match="SegmentationObject.a.png does not"):
-        voc_folder.VocFolder(root, "train")
+    item = voc_folder.VocFolder(root, "train")[0]
+    assert item["labels"].shape == SIZES["a"]
+    with pytest.raises(
+        FileNotFoundError, match="SegmentationObject.a.png does not .*connected parts"
+    ):
+        item["objects"]
 
 
 def test_a_root_must_have_the_layout(root):
     with pytest.raises(
-        FileNotFoundError, match="nowhere does not exist; a folder in VOC .* Set --conf"
+        FileNotFoundError, match="nowhere does not exist; set .*folder in VOC layout"
     ):
         voc_folder.VocFolder(root / "nowhere", "train")
     (root / "empty").mkdir()
@@ -256,11 +263,10 @@ def test_a_missing_mask_is_found_when_opened(root):
 
 def test_image_and_mask_must_be_of_one_size(root):
     save_mask(root / "SegmentationClass/b.png", np.zeros((16, 11), np.uint8))
-    source = voc_folder.VocFolder(root, "train")
     with pytest.raises(
         ValueError, match="b.jpg and .*b.png: the image is 16x12 and its mask 16x11"
     ):
-        source[1]
+        voc_folder.VocFolder(root, "train")
 
 
 def test_a_label_beyond_the_classes_names_the_mask(root):

@@ -1,0 +1,364 @@
+"""The images and masks of a folder's split: which there are, and where they lie.
+
+ROOT/ImageSets/Segmentation/SPLIT.txt, or ROOT/SPLIT.txt, has an entry a line:
+
+| line | stands for |
+| --- | --- |
+| ID | ROOT/JPEGImages/ID.jpg and its mask in the folder of masks |
+| ID FLAG | the same; with -1, VOC's "does not hold this class", it is left out |
+| IMAGE MASK | two files, by their paths from ROOT |
+
+A leading slash, the folder and the ending of an image, and quotes are taken off an id.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from fcn_jax import messages
+from fcn_jax.data import label_files
+from fcn_jax.data.image_files import MASK_ENDINGS, PHOTO_ENDINGS
+from fcn_jax.data.options import FolderOptions
+
+IMAGES = "JPEGImages"
+LISTS = "ImageSets/Segmentation"
+_FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
+
+
+class Pair(NamedTuple):
+    """An image and its mask.
+
+    Attributes:
+        name: The id.
+        image: Its file.
+        mask: The file of its mask; None: it has none, and need not.
+    """
+
+    name: str
+    image: Path
+    mask: Path | None
+
+
+class _Entry(NamedTuple):
+    """A line of a list: an id, and files where the line names them."""
+
+    name: str
+    image: Path | None
+    mask: Path | None
+    skipped: bool = False
+
+
+class Listing:
+    """The files below a folder, by id; every directory is read once.
+
+    Args:
+        folder: Where they lie.
+        endings: That count, in lower case, the preferred first.
+    """
+
+    def __init__(self, folder: Path, endings: Sequence[str]):
+        self.folder, self._endings = folder, endings
+        self._directories: dict[Path, dict[str, Path]] = {}
+
+    def find(self, name: str) -> Path | None:
+        """The file of an id, whatever its ending and the case of that.
+
+        Args:
+            name: The id, perhaps with sub-folders.
+        """
+        place = self.folder / name
+        path = self._files_of(place.parent).get(place.name)
+        return path if path is not None and path.exists() else None
+
+    def ids(self) -> list[str]:
+        """The ids of all files, sorted."""
+        found = {
+            path.relative_to(self.folder).with_suffix("").as_posix()
+            for path in self.folder.rglob("*")
+            if path.suffix.lower() in self._endings and not path.name.startswith(".")
+        }
+        return sorted(found)
+
+    def beside(self, name: str) -> list[str]:
+        """Names of files that an id may have meant: other endings, and longer names.
+
+        Args:
+            name: The id.
+        """
+        place = self.folder / name
+        if not place.parent.is_dir():
+            return []
+        found = (p.name for p in place.parent.iterdir() if not p.name.startswith("."))
+        return sorted(n for n in found if n.startswith(place.name))[:3]
+
+    def _files_of(self, directory: Path) -> dict[str, Path]:
+        if directory not in self._directories:
+            files: dict[str, Path] = {}
+            found = directory.iterdir() if directory.is_dir() else ()
+            for path in sorted(found, key=self._rank):
+                if path.suffix.lower() in self._endings:
+                    files.setdefault(path.stem, path)
+            self._directories[directory] = files
+        return self._directories[directory]
+
+    def _rank(self, path: Path) -> tuple[int, str]:
+        ending = path.suffix.lower()
+        known = ending in self._endings
+        return (self._endings.index(ending) if known else 0, path.name)
+
+
+def read_split(
+    root: Path, split: str, options: FolderOptions
+) -> tuple[list[Pair], list[str]]:
+    """The images of a split with their masks.
+
+    Args:
+        root: The folder.
+        split: Name of a list, or "train" or "val" of `options.split`.
+        options: How the files are to be read.
+
+    Returns:
+        The pairs, and notes on what was left out or divided.
+
+    Raises:
+        FileNotFoundError: If the folder, the list, or a file of a pair is missing.
+        ValueError: If the list is empty, repeats an id or leaves the folder.
+    """
+    images = Listing(root / IMAGES, PHOTO_ENDINGS)
+    masks = Listing(root / options.mask_dir, MASK_ENDINGS)
+    if options.split:
+        entries, notes, where = _divided(images, root, split, options)
+    else:
+        path = _list_file(root, split)
+        entries, notes = _listed(images, root, path)
+        where = str(path)
+    _check_once(entries, where)
+    pairs: list[Pair] = []
+    without = 0
+    for entry in entries:
+        image = entry.image or _find_image(images, entry.name, where)
+        mask = entry.mask or masks.find(entry.name)
+        if mask is None and options.missing_mask == "error":
+            raise FileNotFoundError(_no_mask(masks, entry.name, where))
+        without += mask is None
+        pairs.append(Pair(entry.name, image, mask))
+    if without:
+        notes.append(
+            f"{without} images without a mask are {options.missing_mask} throughout"
+        )
+    if without == len(pairs):
+        raise FileNotFoundError(
+            f"{masks.folder} holds the mask of no image of {split}; masks are there, "
+            f"or in the folder that --config.data.mask_dir names."
+        )
+    return pairs, notes
+
+
+def _list_file(root: Path, split: str) -> Path:
+    """The file of a split's list."""
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{root} does not exist; set --config.data.root to a folder in VOC layout: "
+            f"{IMAGES}/, SegmentationClass/ and {LISTS}/SPLIT.txt."
+        )
+    folders = [root / LISTS, root]
+    for folder in folders:
+        if split and (folder / f"{split}.txt").is_file():
+            return folder / f"{split}.txt"
+    if not folders[0].is_dir():
+        raise FileNotFoundError(
+            f"{folders[0]} does not exist; a folder in VOC layout has {IMAGES}/, "
+            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {_layout(root)}"
+        )
+    known = sorted(p.stem for p in folders[0].glob("*.txt"))
+    hint = messages.suggestion(split, known)
+    raise FileNotFoundError(
+        f"{folders[0] / split}.txt does not exist; {hint + ' ' if hint else ''}There "
+        f"are: {', '.join(known) or 'no lists'}. Name one as --config.data.train_split "
+        f"or --config.data.eval_split, or set --config.data.split=0.8 to divide all "
+        f"images by chance."
+    )
+
+
+def _layout(root: Path) -> str:
+    """What a folder may be that is not in VOC layout, and what to do."""
+    if (root / IMAGES).is_dir():
+        main = root / "ImageSets/Main"
+        beside = f"{main} lists images for other tasks; " if main.is_dir() else ""
+        return (
+            f"{beside}without lists set --config.data.split=0.8, which divides all "
+            f"images by chance."
+        )
+    if (root / "VOC2012").is_dir() or (root / "VOCdevkit").is_dir():
+        return "Set --config.data.root to the year's folder in it, such as VOC2012."
+    if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
+        return (
+            "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
+            "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
+        )
+    if list(root.glob("annotations/*.json")):
+        return (
+            "This one has COCO's annotations, which are outlines: draw them into masks "
+            "first (pycocotools, annToMask)."
+        )
+    if list(root.glob("*.json")):
+        return (
+            "This one has annotations in JSON, such as labelme's, which are outlines: "
+            "draw them into masks first (labelme's repository has labelme2voc.py)."
+        )
+    return "Set --config.data.root to the folder that holds these."
+
+
+def _divided(
+    images: Listing, root: Path, split: str, options: FolderOptions
+) -> tuple[list[_Entry], list[str], str]:
+    """All images of a folder, divided by chance; those of one part."""
+    where = f"--config.data.split={options.split:g}"
+    if split not in ("train", "val"):
+        raise ValueError(
+            f"{where} divides a folder into 'train' and 'val', not {split!r}; set "
+            f"--config.data.train_split and --config.data.eval_split to these."
+        )
+    ids = images.ids()
+    if len(ids) < 2:
+        raise FileNotFoundError(
+            f"{images.folder} holds {len(ids)} images; {where} needs two or more, "
+            f"with one of {', '.join(PHOTO_ENDINGS)}, in {root}/{IMAGES}."
+        )
+    order = np.random.default_rng(options.split_seed).permutation(len(ids))
+    count = min(max(round(options.split * len(ids)), 1), len(ids) - 1)
+    chosen = order[:count] if split == "train" else order[count:]
+    note = f"{len(chosen)} of {len(ids)} images by chance, {where}"
+    return [_Entry(ids[i], None, None) for i in sorted(chosen)], [note], where
+
+
+def _listed(images: Listing, root: Path, path: Path) -> tuple[list[_Entry], list[str]]:
+    """The entries of a list."""
+    lines = label_files.read_lines(path)
+    if not lines:
+        raise ValueError(f"{path} lists no image; write an id a line.")
+    entries = [_entry(images, root, line, path) for line in lines]
+    kept = [entry for entry in entries if not entry.skipped]
+    left_out = len(entries) - len(kept)
+    if not kept:
+        raise ValueError(
+            f"{path} has -1 in its second column throughout, VOC's mark of images "
+            f"without a class; take the column off to have them."
+        )
+    notes = [f"{left_out} of {path.name} are left out, marked -1"] if left_out else []
+    return kept, notes
+
+
+def _entry(images: Listing, root: Path, line: str, path: Path) -> _Entry:
+    """What a line of a list stands for; see the head of this module."""
+    if images.find(line):
+        return _Entry(_checked(line, path), None, None)
+    flagged = _FLAGGED.fullmatch(line)
+    if flagged:
+        name = _name(images, flagged[1])
+        return _Entry(_checked(name, path), None, None, flagged[2] == "-1")
+    words = [word for word in re.split(r"[\s,;]+", line) if word]
+    if len(words) == 2 and Path(words[1]).suffix.lower() in MASK_ENDINGS:
+        name = _name(images, words[0])
+        files = [_below(root, word) for word in words]
+        if files[1] is None and "/" in words[1].lstrip("/"):
+            raise FileNotFoundError(
+                f"{root / words[1].lstrip('/')} does not exist, which {path} lists as "
+                f"the mask of {name}; correct the list, or add the mask."
+            )
+        return _Entry(_checked(name, path), files[0], files[1])
+    return _Entry(_checked(_name(images, line), path), None, None)
+
+
+def _below(root: Path, text: str) -> Path | None:
+    """The file that a list gives as a path from the root, if it is there."""
+    path = root / _tidied(text)
+    return path if path.is_file() else None
+
+
+def _name(images: Listing, text: str) -> str:
+    """The id in a word of a list: without folder and ending of the image."""
+    name = _tidied(text)
+    if images.find(name):
+        return name
+    name = name.removeprefix(f"{IMAGES}/")
+    if Path(name).suffix.lower() in PHOTO_ENDINGS:
+        name = name[: -len(Path(name).suffix)]
+    return name
+
+
+def _tidied(text: str) -> str:
+    text = text.strip("\"'").replace("\\", "/")
+    return text.removeprefix("./").lstrip("/")
+
+
+def _checked(name: str, path: Path) -> str:
+    """An id that stays below the folder, and so does what is written under it."""
+    if ".." in PurePosixPath(name).parts:
+        raise ValueError(
+            f"{path} lists {name!r}, which leaves the folder; list ids below it."
+        )
+    return name
+
+
+def _check_once(entries: Iterable[_Entry], where: str) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.name in seen:
+            raise ValueError(
+                f"{where} lists {entry.name} more than once; list each id once."
+            )
+        seen.add(entry.name)
+
+
+def _find_image(images: Listing, name: str, where: str) -> Path:
+    path = images.find(name)
+    if path is not None:
+        return path
+    beside = images.beside(name)
+    for found in beside:
+        link = (images.folder / name).parent / found
+        if link.is_symlink() and not link.exists():
+            raise FileNotFoundError(
+                f"{link} is a link to {link.readlink()}, which does not exist; mend "
+                f"the link or take {name} off the list."
+            )
+    hint = messages.suggestion(name, [i for i in images.ids() if i != name])
+    if beside:
+        hint = f"there is {', '.join(beside)}."
+    raise FileNotFoundError(
+        f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
+        f"{where} lists; {hint + ' ' if hint else ''}Add it or take the id off the "
+        f"list."
+    )
+
+
+def _no_mask(masks: Listing, name: str, where: str) -> str:
+    """The message for an image without a mask, with what lies nearby."""
+    hints: list[str] = []
+    beside = [n for n in masks.beside(name) if Path(n).stem != name]
+    lossy = [n for n in masks.beside(name) if Path(n).stem == Path(name).name]
+    if lossy:
+        hints.append(
+            f"there is {lossy[0]}: masks are {', '.join(MASK_ENDINGS)}, which keep "
+            f"labels as they are"
+        )
+    elif beside:
+        hints.append(f"there is {beside[0]}: name masks as their images")
+    root = masks.folder.parent
+    for folder in sorted(root.glob("Segmentation*")):
+        other = Listing(folder, MASK_ENDINGS)
+        if folder != masks.folder and "Object" not in folder.name and other.find(name):
+            hints.append(
+                f"{folder.name} has it: --config.data.mask_dir={folder.name} reads "
+                f"masks there"
+            )
+    found = f"; {'; '.join(hints)}" if hints else ""
+    return (
+        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
+        f"image is there{found}; add the mask, take the id off the list, or say what "
+        f"such images are: --config.data.missing_mask=background (or void)."
+    )

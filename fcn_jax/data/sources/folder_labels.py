@@ -1,0 +1,197 @@
+"""The masks of a folder read as labels: names and colours of the classes, values.
+
+What a mask holds is checked where a data set is opened: programs write much that looks
+right to the eye and is no label.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fcn_jax.data import checks, image_files, label_files, label_sets
+from fcn_jax.data.options import FolderOptions
+
+
+class FolderLabels:
+    """Reads the masks of a folder.
+
+    Args:
+        root: The folder.
+        classes: Names of the classes; None: those that the folder comes with.
+        palette: Colours of the labels, uint8 [256, 3], or the path of a file of them;
+            None: those of the file of names, of the first mask, or of VOC.
+        options: How the files are to be read.
+        masks: All files, one at least.
+
+    Attributes:
+        classes: Names, in the order of the labels.
+        palette: Colour of every label, uint8 RGB [256, 3].
+        note: Where the names are a guess, what to do; "" where the folder gives them.
+
+    Raises:
+        FileNotFoundError: If the palette is not there.
+        ValueError: If a file of names or colours is wrong, there is a single class, or
+            the values of masks are not one a class.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        classes: Sequence[str] | None,
+        palette: np.ndarray | str | Path | None,
+        options: FolderOptions,
+        masks: Sequence[Path],
+    ):
+        self._root, self._options = root, options
+        found = label_files.find(root)
+        self.note = ""
+        if classes is not None:
+            self.classes = tuple(classes)
+        elif found:
+            self.classes = found.classes
+        else:
+            self.classes = label_sets.VOC.classes
+            self.note = (
+                f"{root} has no classes.txt, so that VOC's 21 names are taken; write "
+                f"the names of your classes there, one a line"
+            )
+        _check_several(self.classes, root)
+        self._check_values()
+        # Whether it is colours that count in palette masks too.
+        self._by_colour = isinstance(palette, str | Path)
+        if isinstance(palette, str | Path):
+            path = Path(palette).expanduser()
+            self.palette = label_files.read_palette(path, self.classes)
+        elif palette is not None:
+            self.palette = palette
+        elif found and found.palette is not None and found.classes == self.classes:
+            self.palette, self._by_colour = found.palette, True
+        else:
+            self.palette = _palette_of(masks[0])
+
+    def read(self, mask: Path) -> tuple[np.ndarray, str]:
+        """The labels of a mask.
+
+        Args:
+            mask: The file.
+
+        Returns:
+            Labels, uint8 [H, W], and how it stores them: "palette", "grey" or "rgb".
+
+        Raises:
+            ValueError: If it cannot be read, or holds what is no label.
+        """
+        labels, kind = image_files.read_mask(
+            mask, self.palette, by_colour=self._by_colour
+        )
+        table = self._options.table
+        if table is None:
+            return labels, kind
+        if kind == image_files.RGB:
+            raise ValueError(
+                f"{mask}: a mask in colours, of which the palette gives the labels; "
+                f"mask_values, void_label and reduce_zero_label are for masks of "
+                f"values: leave them out (void is a line 'void R G B')."
+            )
+        return table[labels], kind
+
+    def check(self, masks: Sequence[Path]) -> str:
+        """Look at the masks of a data set, as far as it takes to know what they are.
+
+        Args:
+            masks: All files, one at least.
+
+        Returns:
+            How the first one stores its labels.
+
+        Raises:
+            ValueError: If they hold no labels that could be learned.
+        """
+        labels, kind = self.read(masks[0])
+        checks.check_not_binary_as_void(
+            (self.read(mask)[0] for mask in masks),
+            str(self._root / self._options.mask_dir),
+        )
+        self.check_labels(labels, masks[0])
+        if not self._by_colour:
+            _check_same_palettes(masks)
+        return kind
+
+    def check_labels(self, labels: np.ndarray, mask: Path) -> None:
+        """Raise unless every label is a class or void.
+
+        Args:
+            labels: uint8 [H, W].
+            mask: Their file, for the message.
+
+        Raises:
+            ValueError: Naming the first that is none, and what may be the cause.
+        """
+        try:
+            checks.check_labels(
+                labels, len(self.classes), label_sets.IGNORE_LABEL, str(mask)
+            )
+        except ValueError as error:
+            if not self.note:
+                raise
+            raise ValueError(f"{error} ({self.note}.)") from error
+
+    def _check_values(self) -> None:
+        values = self._options.mask_values
+        if values and len(values) != len(self.classes):
+            raise ValueError(
+                f"config.data.mask_values={values} has {len(values)} values for "
+                f"{len(self.classes)} classes ({', '.join(self.classes[:6])}); give "
+                f"each class its value, in their order."
+            )
+
+
+def _check_several(classes: Sequence[str], root: Path) -> None:
+    if len(classes) < 2:
+        raise ValueError(
+            f"{root} names one class, {classes[0]!r}; a network chooses between "
+            f"classes, so that one needs another beside it: name 'background' first, "
+            f"and store it as 0 and {classes[0]!r} as 1."
+        )
+
+
+def _check_same_palettes(masks: Sequence[Path]) -> None:
+    """Refuse palette masks whose indices mean another colour from file to file.
+
+    Programs that reduce colours number them anew in every file.
+    """
+    meaning: dict[int, tuple[tuple[int, ...], Path]] = {}
+    first: bytes | None = None
+    for mask in masks:
+        with image_files.open_image(mask) as image:
+            if image.mode != "P":
+                continue
+            own = image_files.own_palette(image)
+            if first is None:
+                first = own.tobytes()
+            elif own.tobytes() == first:
+                continue  # As in the first mask, which most are.
+            used = np.unique(np.asarray(image))
+        for index in map(int, used):
+            if index >= len(own):
+                continue
+            colour = tuple(int(c) for c in own[index])
+            known, path = meaning.setdefault(index, (colour, mask))
+            if known != colour and index != label_sets.IGNORE_LABEL:
+                raise ValueError(
+                    f"{mask}: index {index} has the colour {colour}, but {known} in "
+                    f"{path}; the program that saved them numbered the colours anew in "
+                    f"each file, so that indices are no labels. Name the colours: a "
+                    f"text file with 'name R G B' a line, as --config.data.palette."
+                )
+
+
+def _palette_of(mask: Path) -> np.ndarray:
+    """VOC's colours, with those of a mask's own palette in their place."""
+    palette = label_sets.VOC.palette.copy()
+    with image_files.open_image(mask) as image:
+        if image.mode == "P":
+            own = image_files.own_palette(image)
+            palette[: len(own)] = own
+    return palette
