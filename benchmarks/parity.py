@@ -79,7 +79,7 @@ def load(net, model):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
         torch.save(net.state_dict(), path)
-        return fcn_jax.load_weights(path, model, log=lambda account: None)
+        return fcn_jax.load_weights(path, model)[0]
 
 
 def draw_image(rng, shape):

@@ -96,7 +96,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     model = models.create(name, **options)
     if values.preprocessing:
         preprocessing = PREPROCESSING[values.preprocessing]
-    variables = loading.load_weights(
+    variables, _ = loading.load_weights(
         source,
         model,
         strict=values.strict,
@@ -104,6 +104,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
         inputs=values.inputs,
         skip_scales=scales,
         bn_form=values.bn_form,
+        verbose=True,
     )
     saving.save_weights(out, variables, model, preprocessing=preprocessing)
     print(f"written: {out}")

@@ -73,13 +73,14 @@ def check_workdir(config: Config, workdir: Path) -> None:
             free.add("num_steps")  # The steps before do not depend on it.
         differing = [
             f"{name}: {old!r} there, {new!r} now"
-            for name, old, new in _differences(theirs, ours)
+            for name, old, new in _differences(theirs, _with_defaults(ours))
             if name not in free and not name.startswith(("inference.", "crf."))
         ]
         if differing:
             raise ValueError(
                 f"{workdir} holds a run of another config ({'; '.join(differing)}). "
-                f"Give a fresh --workdir, or the config of that run."
+                f"Give the config of that run; or train on from its parameters in a "
+                f"fresh --workdir, with --config.init_from={workdir}."
             )
     workdir.mkdir(parents=True, exist_ok=True)
     files.write_json(path, ours)

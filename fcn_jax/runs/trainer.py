@@ -228,7 +228,7 @@ def _initial_state(
     variables = training.init_variables(parts.model, config.seed)
     saved = store.newest()
     if saved is None and config.init_from:
-        variables = weights.load_weights(
+        variables, _ = weights.load_weights(
             config.init_from,
             parts.model,
             strict=False,
@@ -236,6 +236,7 @@ def _initial_state(
             inputs=config.init_inputs or None,
             initial=variables,
             least=config.init_least if "init_least" in config else 0.0,
+            verbose=True,
         )
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)

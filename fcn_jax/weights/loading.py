@@ -1,6 +1,5 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from flax.typing import VariableDict
@@ -9,6 +8,7 @@ from fcn_jax.crf.module import Model
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import conversion, formats, matching, names
 from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.reports import Report
 
 BN_FORMS = ("training", "inference")
 
@@ -24,8 +24,8 @@ def load_weights(
     bn_form: str | None = None,
     initial: VariableDict | None = None,
     least: float = 0.0,
-    log: Callable[[str], object] = print,
-) -> VariableDict:
+    verbose: bool = False,
+) -> tuple[VariableDict, Report]:
     """Read weights of any known format into the variables of a net.
 
     The format is detected by the content: `.caffemodel`, PyTorch `.pth`,
@@ -65,10 +65,10 @@ def load_weights(
             a fresh start of the net.
         least: Share of the encoder's parameters that the file must give, in [0, 1];
             where `strict` is False, so that little does not pass for all.
-        log: Called with the account of all names.
+        verbose: Whether to print the report.
 
     Returns:
-        Variables as `model.init` returns them.
+        Variables as `model.init` returns them, and which names matched.
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
@@ -97,14 +97,15 @@ def load_weights(
     matched = conversion.decoder_from_scores(matched)
     matched = conversion.fold_inputs(matched, inputs, preprocessing)
     report = matched.report()
-    log(f"weights from {path} ({file.format}, {named.convention} names)\n{report}")
+    if verbose:
+        print(report, flush=True)
     if not report.matched:
         raise WeightsError(
             path,
             f"none of its arrays is one of the net's\n{report}",
             matching.advice(matched, strict),
         )
-    return matching.variables(matched, initial)
+    return matching.variables(matched, initial), report
 
 
 def _preprocessing(inputs: Preprocessing | str | None):

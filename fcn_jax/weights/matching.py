@@ -97,6 +97,10 @@ class Matched:
         """The account as it stands."""
         bad = {name for name, _, _ in self.mismatched}
         return Report(
+            source=(
+                f"weights from {self.path} ({self.file.format}, "
+                f"{self.named.convention} names)"
+            ),
             matched=tuple(sorted(self.values)),
             missing=tuple(sorted(self.shapes.keys() - self.values.keys() - bad)),
             unexpected=tuple(sorted((*self.unexpected, *self.named.unused))),

@@ -12,6 +12,7 @@ class Report:
     """Which names matched, and which did not.
 
     Attributes:
+        source: What was read: the file, its format, whose names.
         matched: Parameters of the net that the file gave.
         missing: Parameters of the net that the file lacks; they keep their initial
             values: scores zero, upsampling bilinear, all else as the net starts it.
@@ -21,6 +22,7 @@ class Report:
         anew: Share of the net's numbers that the file does not give, in [0, 1].
     """
 
+    source: str
     matched: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
@@ -29,7 +31,7 @@ class Report:
     anew: float = 0.0
 
     def __str__(self) -> str:
-        lines = []
+        lines = [self.source]
         for title in ("matched", "missing", "unexpected"):
             found = getattr(self, title)
             lines.append(f"{title} ({len(found)}): {', '.join(found) or '-'}")

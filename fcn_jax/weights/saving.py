@@ -42,7 +42,7 @@ def save_weights(
 
     Args:
         path: What to write. A directory must not exist yet.
-        variables: What `load_weights` or `model.init` returned.
+        variables: What `model.init` or `load_weights` made.
         model: The net.
         preprocessing: What it is given; recorded.
 

@@ -293,7 +293,7 @@ def usage(name: str, path: object) -> str:
     flags = f" --num_classes={weights.num_classes}" if weights.num_classes else ""
     flags += f" --inputs={weights.inputs}" if weights.inputs else ""
     return (
-        f"in Python: fcn_jax.load_weights({str(path)!r}, "
+        f"in Python: variables, report = fcn_jax.load_weights({str(path)!r}, "
         f"fcn_jax.create({weights.model!r}{classes}){inputs})\n"
         f"to convert: python -m fcn_jax convert {path} {name}.npz "
         f"--model={weights.model}{flags}"

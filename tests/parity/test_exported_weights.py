@@ -104,7 +104,7 @@ def test_what_pytorch_saves_is_loaded(tmp_path, monkeypatch, name, options, stre
     path = tmp_path / "net.pth"
     checkpoint = {"epoch": 3, "model_state_dict": net.state_dict(), "best": 0.5}
     torch.save(checkpoint, path, _use_new_zipfile_serialization=not stream)
-    variables = fcn_jax.load_weights(path, model, log=lambda account: None)
+    variables, _ = fcn_jax.load_weights(path, model)
     expected = net.state_dict()
     found = saving.to_pytorch(variables, model)
     assert found.keys() == {n for n in expected if "num_batches" not in n}
@@ -121,11 +121,9 @@ def test_pytorch_to_a_run_to_pytorch(tmp_path, monkeypatch):
         net.score_pool3.weight /= 1e-4
     torch.save(net.state_dict(), tmp_path / "net.pth")
     plain, model = build("fcn8s", {"padding": "same"}, monkeypatch)
-    variables = fcn_jax.load_weights(
-        tmp_path / "net.pth", once, log=lambda account: None
-    )
+    variables, _ = fcn_jax.load_weights(tmp_path / "net.pth", once)
     saving.save_weights(tmp_path / "run", variables, once)
-    variables = fcn_jax.load_weights(tmp_path / "run", model)
+    variables, _ = fcn_jax.load_weights(tmp_path / "run", model)
     compare(model, variables, net, (1, 33, 40))
     saving.save_weights(tmp_path / "plain.safetensors", variables, model)
     plain.load_state_dict(load_file(tmp_path / "plain.safetensors"))
@@ -175,7 +173,7 @@ def test_torchvision(tmp_path, batch_norm):
     model = fcn_jax.create(
         "fcn32s", NUM_CLASSES, padding="same", batch_norm=batch_norm, **SMALL
     )
-    variables = fcn_jax.load_weights(
+    variables, _ = fcn_jax.load_weights(
         tmp_path / "vgg16.pth", model, preprocessing=IMAGENET
     )
     assert not np.any(variables["params"]["score_fr"]["kernel"])

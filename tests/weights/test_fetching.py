@@ -398,7 +398,10 @@ def test_the_command_fetches_and_says_how_to_go_on(
     path = tmp_path / FILE
     assert path.read_bytes() == CONTENT
     assert f"checksum   sha1:{SHA1}" in out
-    assert f"\n{path}\nin Python: fcn_jax.load_weights({str(path)!r}" in out
+    assert (
+        f"\n{path}\nin Python: variables, report = fcn_jax.load_weights({str(path)!r}"
+        in out
+    )
 
 
 def test_the_command_lists_and_reports_mistakes(monkeypatch, capsys):

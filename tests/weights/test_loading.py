@@ -234,15 +234,14 @@ def test_files_from_end_to_end(tmp_path, same, fcn8s, deconvnet):
     path = tmp_path / "weights"
     for v1 in (False, True):
         path.write_bytes(foreign.caffemodel(foreign.caffe(ours), v1))
-        found = loading.load_weights(path, model, log=lambda account: None)
+        found, _ = loading.load_weights(path, model)
         same(foreign.flat(found), ours)
     model, ours = deconvnet
-    said = []
     path.write_bytes(
         foreign.caffemodel(foreign.caffe(foreign.folded(ours)), True, True)
     )
-    loading.load_weights(path, model, log=said.append)
-    assert foreign.counts(said[0]) == (len(ours), 0, 0, 0)
+    _, report = loading.load_weights(path, model)
+    assert foreign.counts(str(report)) == (len(ours), 0, 0, 0)
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected"):
         fcn_jax.load_weights(tmp_path / "nowhere", model)
     empty = tmp_path / "empty"
@@ -312,3 +311,15 @@ def test_scores_that_a_decoder_cannot_take(load, options):
     np.testing.assert_array_equal(
         found["params/fc6-deconv/kernel"], started["params/fc6-deconv/kernel"]
     )
+
+
+def test_a_call_prints_nothing_unless_it_is_asked_to(tmp_path, fcn8s, capsys):
+    model, ours = fcn8s
+    path = tmp_path / "weights"
+    path.write_bytes(foreign.caffemodel(foreign.caffe(ours), False))
+    _, report = loading.load_weights(path, model)
+    assert capsys.readouterr().out == ""
+    assert len(report.matched) == len(ours)
+    assert str(report).startswith(f"weights from {path} (caffemodel, Caffe")
+    _, again = loading.load_weights(path, model, verbose=True)
+    assert capsys.readouterr().out == f"{again}\n"

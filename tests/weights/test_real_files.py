@@ -282,12 +282,10 @@ def test_what_was_chosen_is_said(write, fcn8s):
     bias = foreign.pytorch(fcn8s[1])["conv1_1.bias"].astype("<f4")
     named = state_dict(**{"conv1_1.bias": tensor("0", bias.shape, (1,), bias.size)})
     pickled = b"\x80\x02" + dictionary(model=named[2:-1]) + b"."
-    said = []
-    loading.load_weights(
+    _, report = loading.load_weights(
         write(pth_zip(pickled, {"0": bias.tobytes()})),
         fcn8s[0],
         strict=False,
         inputs="caffe",
-        log=said.append,
     )
-    assert "note: the weights were found under 'model'" in said[0]
+    assert "note: the weights were found under 'model'" in str(report)

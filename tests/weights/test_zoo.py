@@ -58,7 +58,8 @@ def test_what_no_source_gives_is_unknown():
 
 def test_usage_names_net_classes_and_input():
     assert zoo.usage("pytorch-vgg16", "a b.pth").startswith(
-        "in Python: fcn_jax.load_weights('a b.pth', fcn_jax.create('fcn32s'), "
+        "in Python: variables, report = fcn_jax.load_weights('a b.pth', "
+        "fcn_jax.create('fcn32s'), "
         "inputs='caffe')\n"
     )
     text = zoo.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")

@@ -124,7 +124,7 @@ def test_weights_are_written_and_read(net, tmp_path, monkeypatch, name):
     model = fcn_jax.create("fcn32s", 3, encoder="made_up", upsampling="fixed")
     variables = cases.random_variables(model)
     saving.save_weights(tmp_path / name, variables, model)
-    back = fcn_jax.load_weights(tmp_path / name, model, log=lambda text: None)
+    back, _ = fcn_jax.load_weights(tmp_path / name, model)
     for (path, x), y in zip(
         jax.tree.leaves_with_path(variables), jax.tree.leaves(back), strict=True
     ):
@@ -147,9 +147,7 @@ def test_its_own_table_translates_names(net, tmp_path):
     import safetensors.numpy
 
     safetensors.numpy.save_file(renamed, tmp_path / "theirs.safetensors")
-    back = fcn_jax.load_weights(
-        tmp_path / "theirs.safetensors", model, log=lambda text: None
-    )
+    back, _ = fcn_jax.load_weights(tmp_path / "theirs.safetensors", model)
     np.testing.assert_array_equal(
         back["params"]["branch_b"]["kernel"], variables["params"]["branch_b"]["kernel"]
     )
