@@ -29,7 +29,7 @@ def base_config(family: str = "fcn") -> Config:
     # that is trained.)
     config.crf = ml_collections.ConfigDict()
     config.crf.parameters = ""
-    config.crf.capacity = 0  # Vertices of the lattice; 0: one a pixel.
+    config.crf.capacity = 0  # Vertices of the lattice; 0: 1 to 6 a pixel.
 
     config.log_every = 100
     config.eval_every = 1000

@@ -34,6 +34,11 @@ def check_arrays(unary: Values, image: Values):
             f"mean_field: the unary has shape {unary.shape}; expected [H, W, C] or "
             f"[N, H, W, C]."
         )
+    if unary.shape[-1] < 2:
+        raise ValueError(
+            f"mean_field: the unary has shape {unary.shape}, one class, which is "
+            f"always certain; a CRF needs two at least: stack -log p and -log (1 - p)."
+        )
     if not jnp.issubdtype(unary.dtype, jnp.floating):
         raise TypeError(
             f"mean_field: the unary is {unary.dtype}; expected floating point, "
@@ -111,9 +116,14 @@ def check_bandwidths(bandwidths: Mapping[str, Number]):
         bandwidths: By name, pixels or units of 255.
 
     Raises:
-        ValueError: If one is not positive.
+        ValueError: If one is no number, or not positive.
     """
     for name, value in bandwidths.items():
+        if np.ndim(value):
+            raise ValueError(
+                f"mean_field: {name}={value!r} is not understood; give one standard "
+                f"deviation for all axes, such as {name}={np.ravel(value)[0]:g}."
+            )
         unit = "units of 255" if "rgb" in name else "pixels"
         if not isinstance(value, Tracer) and not float(value) > 0:
             raise ValueError(
@@ -122,22 +132,45 @@ def check_bandwidths(bandwidths: Mapping[str, Number]):
             )
 
 
-def check_finite(unary: Array, sizes: Array):
-    """The values of a unary inside the true sizes, outside `jit`.
+_ROUNDING = 1e-3  # Nats, and of a sum of probabilities.
+
+
+def check_unary(unary: Array, sizes: Array):
+    """The values of a unary inside the true sizes, outside `jit`: finite, and -log p.
 
     Args:
         unary: [N, H, W, C].
         sizes: True (height, width) of every image, [N, 2] integer.
 
     Raises:
-        ValueError: If one is NaN or infinite, naming its pixel.
+        ValueError: If one is NaN, infinite or negative, naming its pixel; or if they
+            are probabilities.
     """
     inside = np.asarray(extents.valid(sizes, *unary.shape[1:3]))
-    wrong = ~np.isfinite(np.asarray(unary)) & inside
+    values = np.asarray(unary)
+    wrong = ~np.isfinite(values) & inside
     if wrong.any():
         image, row, column, label = (int(i[0]) for i in np.nonzero(wrong))
         raise ValueError(
             f"mean_field: the unary of image {image} at pixel ({row}, {column}), class "
             f"{label}, is {float(unary[image, row, column, label])}; expected finite "
             f"nats (probabilities of 0 go through crf.unary_from_probs, which clips)."
+        )
+    least = np.where(inside, values, 0)
+    if least.min() < -_ROUNDING:
+        image, row, column, label = map(
+            int, np.unravel_index(least.argmin(), least.shape)
+        )
+        raise ValueError(
+            f"mean_field: the unary of image {image} at pixel ({row}, {column}), class "
+            f"{label}, is {least.min():g}, but -log p is never negative; logits go "
+            f"through crf.unary_from_logits (of other energies subtract the least of "
+            f"each pixel)."
+        )
+    sums = values.sum(-1)[np.broadcast_to(inside[..., 0], values.shape[:-1])]
+    # Of -log p the sum is C log C or more.
+    if sums.size and np.abs(sums - 1).max() < _ROUNDING:
+        raise ValueError(
+            "mean_field: the unary sums to 1 at every pixel, so that it holds "
+            "probabilities; expected -log p: they go through crf.unary_from_probs."
         )

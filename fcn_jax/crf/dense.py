@@ -22,6 +22,10 @@ Array = jax.Array
 
 # A pixel touches d + 1 vertices of a lattice of d dimensions; position and colour: 5.
 _VERTICES_A_PIXEL = 6
+# Room that is taken under `jit`, where nothing can be counted, by the deviation of
+# colour below which it is taken. Photographs of 72x96 pixels need up to 2.6 vertices a
+# pixel at 3, 1.1 at 5 and 0.3 at 13 (eight of CamVid); larger ones fewer.
+_ROOM_BY_COLOUR = ((4.0, _VERTICES_A_PIXEL), (8.0, 3))
 # Most photographs need fewer vertices than one for 8 pixels; tiny ones some more.
 _PIXELS_A_VERTEX, _LEAST_ROOM = 8, 64
 
@@ -60,22 +64,24 @@ def mean_field(
             they were padded at the bottom and right; None: they fill it. Inside,
             probabilities are those of each image alone.
         capacity: Room for vertices of the appearance kernel's lattice. None: outside
-            `jit` as much as the images turn out to need; inside, one a pixel.
+            `jit` as much as the images turn out to need; inside, one a pixel, where
+            `bilateral_rgb` is below 8 three, below 4 six, which always suffice.
         logits: Whether to return scores whose softmax are the probabilities, which do
             not round to 0 and 1.
         **numbers: The fields of `CRFParameters`, where `parameters` is not given:
             `mean_field(unary, image, **PARAMETERS["deeplab"])`.
 
     Returns:
-        Probabilities, of the shape and dtype of `unary`. Under `jit` an image that
+        Probabilities, of the shape and dtype of `unary`; half precision is computed in
+        float32. Under `jit` an image that
         has a non-finite unary, or needs more than `capacity`, comes back as all NaN.
 
     Raises:
         TypeError: If the image is not uint8, or the unary not floating point; or if a
             field of the parameters is missing, unknown, or given twice.
         ValueError: If shapes do not fit, or an option or a number has no meaning.
-            Outside `jit` also if a unary is not finite, or the capacity too small,
-            naming the one needed.
+            Outside `jit` also if a unary is not finite, or no -log p (logits,
+            probabilities), or the capacity too small, naming the one needed.
     """
     given = _given(parameters, numbers)
     unary = jnp.asarray(unary)
@@ -110,7 +116,9 @@ def mean_field(
         isinstance(x, Tracer)
         for x in (unary, image, sizes, *bandwidths.values(), *weights, compatibility)
     )
-    dtype = unary.dtype
+    asked = unary.dtype
+    dtype = asked if jnp.finfo(asked).bits >= 32 else jnp.dtype(jnp.float32)
+    unary = unary.astype(dtype)
     run = functools.partial(
         _mean_field,
         unary,
@@ -124,12 +132,12 @@ def mean_field(
     )
 
     found = (
-        run(capacity=capacity or num_pixels)[0]
+        run(capacity=capacity or _room(given.bilateral_rgb, num_pixels))[0]
         if traced
         else _run_with_room(run, unary, sizes, method, capacity)
     )
     found = found[0] if single else found
-    return found if logits else jax.nn.softmax(found)
+    return (found if logits else jax.nn.softmax(found)).astype(asked)
 
 
 _Filter: TypeAlias = Callable[[Array], Array]
@@ -169,9 +177,9 @@ def _run_with_room(
     """Scores outside `jit`, with as much room for vertices as turns out to be needed.
 
     Raises:
-        ValueError: If a unary is not finite, or the capacity too small.
+        ValueError: If a unary is not finite or no -log p, or the capacity too small.
     """
-    checks.check_finite(unary, sizes)
+    checks.check_unary(unary, sizes)
     num_pixels = unary.shape[1] * unary.shape[2]
     largest = num_pixels * _VERTICES_A_PIXEL
     guess = num_pixels // _PIXELS_A_VERTEX + _LEAST_ROOM
@@ -316,6 +324,16 @@ def _smooth_capacity(shape: Sequence[int], smooth_xy: Number) -> int:
         return min(most, height * width + _LEAST_ROOM)
     rows, columns = (n / float(smooth_xy) + _EDGE_DEVIATIONS for n in (height, width))
     return min(most, int(_VERTICES_A_DEVIATION * rows * columns) + _LEAST_ROOM)
+
+
+def _room(bilateral_rgb: Number, num_pixels: int) -> int:
+    """Vertices of the appearance kernel for which there is room under `jit`."""
+    if isinstance(bilateral_rgb, Tracer):
+        return num_pixels
+    for limit, vertices in _ROOM_BY_COLOUR:
+        if float(bilateral_rgb) < limit:
+            return vertices * num_pixels
+    return num_pixels
 
 
 def _round_up(count: int):

@@ -54,7 +54,8 @@ def unary_from_labels(
         [..., C] float32, in nats.
 
     Raises:
-        ValueError: If the confidence is not in (0, 1) or there are not two classes.
+        ValueError: If the confidence is not in (0, 1) or there are not two classes;
+            outside `jit` also if a label is neither a class nor `unknown`.
     """
     if not 0 < confidence < 1 or num_classes < 2:
         raise ValueError(
@@ -62,6 +63,16 @@ def unary_from_labels(
             f"expected a probability in (0, 1), and at least 2 classes."
         )
     labels = jnp.asarray(labels)
+    if not isinstance(labels, Tracer):
+        values = np.asarray(labels)
+        wrong = ((values < 0) | (values >= num_classes)) & (values != unknown)
+        if wrong.any():
+            place = tuple(int(i[0]) for i in np.nonzero(wrong))
+            raise ValueError(
+                f"unary_from_labels: label {int(values[place])} at {place}; with "
+                f"{num_classes} classes labels are 0 to {num_classes - 1}, or "
+                f"unknown={unknown}."
+            )
     own = jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
     rest = (1 - confidence) / (num_classes - 1)
     probs = rest + own * (confidence - rest)

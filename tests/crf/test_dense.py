@@ -39,6 +39,7 @@ def scene(shape=(10, 12), num_classes=3, seed=0):
     unary = rng.normal(size=(*shape, num_classes))
     unary[:, :, 0] += 0.7 * right
     unary[:, :, -1] -= 0.7 * right
+    unary -= unary.min(axis=-1, keepdims=True)  # As of a -log p, none is negative.
     return unary.astype(np.float32), image.astype(np.uint8)
 
 
@@ -174,7 +175,7 @@ def test_no_weights_or_no_iterations_give_the_softmax(method):
 
 @pytest.mark.parametrize("method", ("exact", "lattice"))
 @pytest.mark.parametrize(
-    ("shape", "num_classes"), (((1, 1), 3), ((5, 7), 1), ((1, 9), 2))
+    ("shape", "num_classes"), (((1, 1), 3), ((5, 7), 2), ((1, 9), 2))
 )
 def test_small_and_few(method, shape, num_classes):
     unary, image = scene(shape, num_classes)
@@ -308,6 +309,47 @@ def test_published_parameters_run(name):
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ("deconvnet", "crfasrnn"))
+def test_narrow_colours_fit_under_jit(name):
+    """Noise in which nearly every pixel has vertices of its own."""
+    image = np.random.default_rng(0).integers(0, 256, (12, 14, 3), dtype=np.uint8)
+    unary, _ = scene(image.shape[:2])
+    run = functools.partial(crf.mean_field, **crf.PARAMETERS[name] | {"iterations": 2})
+    found = jax.jit(run)(unary, image)
+    np.testing.assert_allclose(found, run(unary, image), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", (jnp.bfloat16, jnp.float16))
+def test_half_precision_is_computed_in_float32(dtype):
+    unary, image = scene()
+    rounded = jnp.asarray(unary, dtype)
+    run = functools.partial(crf.mean_field, image=image, **SMALL)
+    found = run(rounded)
+    assert found.dtype == dtype
+    expected = run(rounded.astype(jnp.float32)).astype(dtype)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda p: jnp.log(p) + 3, "is -.*, but -log p is never negative; logits go"),
+        (lambda p: p, "the unary sums to 1 at every pixel, .* crf.unary_from_probs"),
+    ],
+)
+def test_what_is_no_unary(wrong, message):
+    unary, image = scene()
+    with pytest.raises(ValueError, match=message):
+        crf.mean_field(wrong(jax.nn.softmax(-unary)), image, **SMALL)
+
+
+def test_labels_that_are_no_classes():
+    labels = np.array([[0, 1], [255, 3]])
+    with pytest.raises(ValueError, match=r"label 3 at \(1, 1\); with 3 classes labels"):
+        crf.unary_from_labels(labels, 3)
+    assert crf.unary_from_labels(labels, 4).shape == (2, 2, 4)
+
+
 def test_values_that_are_refused_outside_jit():
     unary, image = scene()
     run = functools.partial(crf.mean_field, image=image)
@@ -342,6 +384,10 @@ def test_shapes_and_names_that_are_refused_everywhere(jit):
         run(image=image[:, :11])
     with pytest.raises(ValueError, match=r"the unary has shape \(10, 12\); expected"):
         run(unary=unary[:, :, 0])
+    with pytest.raises(ValueError, match=r"\(10, 12, 1\), one class, .* two at least"):
+        run(unary=unary[:, :, :1])
+    with pytest.raises(ValueError, match=r"bilateral_rgb=\(13, 13, 13\) is not .*=13"):
+        run(bilateral_rgb=(13, 13, 13))
     with pytest.raises(TypeError, match=r"image is float32; .* 0\.\.1 pass .*255"):
         run(image=image.astype(np.float32) / 255)
     with pytest.raises(TypeError, match="the unary is int32; expected floating"):
