@@ -93,7 +93,8 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     """
     program = Path(argv[0]).name
     try:
-        rest = flags.FLAGS(command_line.with_config(argv))
+        argv = command_line.with_config(argv)
+        rest = flags.FLAGS(argv)
         for name in command.required:
             if not flags.FLAGS[name].value:
                 usage = " ".join(f"--{n}={x}" for n, x in command.required.items())
@@ -103,9 +104,17 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
                 )
         command.check(flags.FLAGS, rest[1:])
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
-        # ml_collections wraps its suggestion ("Did you mean ...?") in a repr.
-        sys.exit(f"{program}: {command_line.readable(e)}")
+        sys.exit(f"{program}: {_explained(e, argv)}")
     return list(rest)
+
+
+def _explained(error: Exception, argv: Sequence[str]) -> str:
+    """What a mistake in the command line is, in words."""
+    if isinstance(error, AttributeError | KeyError):  # Of a key of the config.
+        unknown = command_line.unknown_key(argv)
+        if unknown:
+            return unknown
+    return command_line.readable(error)
 
 
 def run(command: Command, operands: Sequence[str]) -> None:

@@ -1,14 +1,15 @@
 """Flags that several commands have, and how their values are read."""
 
 import ast
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
-from fcn_jax.config import named, of_run
+from fcn_jax.config import named, of_run, with_options
 from fcn_jax.config.types import Config
 
 
@@ -33,23 +34,82 @@ def with_config(argv: Sequence[str]) -> list[str]:
     """
     if "config" not in flags.FLAGS:
         return list(argv)
-    found, workdir = [], ""
-    given = False
+    given = dict(_assignments(argv))
+    workdir = given.get("workdir", "")
+    if "config" in given:
+        name, colon, text = given["config"].partition(":")
+        file, mode = str(named.config_file(name)), text if colon else None
+    elif workdir and (Path(workdir) / "config.json").exists():
+        file, mode = of_run.__file__, workdir
+    else:
+        return list(argv)
+    options = {
+        name.removeprefix("config."): value
+        for name, value in given.items()
+        if name.startswith(tuple(f"config.{free}." for free in with_options.FREE_DICTS))
+    }
+    config = f"{file}:{mode}" if mode is not None else file
+    if options:
+        config = with_options.argument(file, mode, options)
+    return [argv[0], f"--config={config}", *_without(argv[1:], "config")]
+
+
+def _assignments(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names and values of flags, whether "=" or a space stands between them."""
+    for position, argument in enumerate(argv):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name:
+            after = argv[position + 1] if position + 1 < len(argv) else ""
+            yield name, value if equals else after
+
+
+def _without(argv: Sequence[str], name: str) -> Iterator[str]:
+    """The arguments without a flag and its value."""
     rest = iter(argv)
     for argument in rest:
-        name, equals, value = argument.partition("=")
-        if name in ("--config", "-config", "--workdir", "-workdir") and not equals:
-            value = next(rest, "")
-            argument = f"{name}={value}"
-        if name in ("--config", "-config"):
-            given = True
-            file, colon, mode = value.partition(":")
-            argument = f"--config={named.config_file(file)}{colon}{mode}"
-        if name in ("--workdir", "-workdir"):
-            workdir = value
-        found.append(argument)
-    if not given and workdir and (Path(workdir) / "config.json").exists():
-        found.insert(1, f"--config={of_run.__file__}:{workdir}")
+        if argument in (f"--{name}", f"-{name}"):
+            next(rest, None)
+        elif not argument.startswith((f"--{name}=", f"-{name}=")):
+            yield argument
+
+
+def unknown_key(argv: Sequence[str]) -> str:
+    """The message for a key that the config of a command line does not have.
+
+    Args:
+        argv: The program, and its arguments, with --config as a file.
+
+    Returns:
+        A sentence with a suggestion; "" where all keys are there.
+    """
+    given = dict(_assignments(argv))
+    file, colon, mode = given.get("config", "").partition(":")
+    if not file:
+        return ""
+    config = named.load(file).get_config(*((mode,) if colon else ()))
+    known = _keys(config)
+    for name in given:
+        key = name.removeprefix("config.")
+        if name.startswith("config.") and key not in known:
+            ends = {each.rpartition(".")[2]: each for each in known}
+            last = key.rpartition(".")[2]
+            close = difflib.get_close_matches(key, known, 1, 0.8)
+            close = close or difflib.get_close_matches(last, list(ends), 1, 0.6)
+            hint = f"; did you mean {ends.get(close[0], close[0])!r}?" if close else "."
+            return (
+                f"config has no key {key!r}{hint} All keys stand in "
+                f"fcn_jax/config/base.py."
+            )
+    return ""
+
+
+def _keys(config: Config, prefix: str = "") -> list[str]:
+    """All keys of a config, those of its dicts with a dot between."""
+    found: list[str] = []
+    for name, value in config.items():
+        found.append(f"{prefix}{name}")
+        if isinstance(value, Config):
+            found += _keys(value, f"{prefix}{name}.")
     return found
 
 

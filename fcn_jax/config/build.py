@@ -41,6 +41,9 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
             f"'bfloat16'."
         )
     options["dtype"] = jnp.dtype(options["dtype"])
+    if not options.get("freeze_batch_norm"):
+        # A layer that does not learn keeps its averages too.
+        options["freeze_batch_norm"] = tuple(config.optim.frozen)
     network = models.create(name, num_classes, axis_name=axis_name, **options)
     if not crf_parameters:
         return network

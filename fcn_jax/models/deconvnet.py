@@ -214,7 +214,7 @@ def _deconvolve(
     """
     deconv, batch_norm, relu = names
     encoder = net.encoder
-    batch_statistics = train and not encoder.freeze_batch_norm
+    batch_statistics = train and not encoder.freezes(batch_norm)
     upsampling = net.decoder_start == "upsampling"
     start = initializers.upsampling(reach) if upsampling else layers.Deconv.kernel_init
     x = layers.Deconv(
@@ -228,7 +228,7 @@ def _deconvolve(
     x = layers.BatchNorm(
         momentum=encoder.bn_momentum,
         epsilon=encoder.bn_epsilon,
-        frozen=encoder.freeze_batch_norm,
+        frozen=encoder.freezes(batch_norm),
         axis_name=encoder.axis_name,
         param_dtype=encoder.param_dtype,
         shift=_UPSAMPLING_SHIFT if upsampling else encoder.bn_shift,

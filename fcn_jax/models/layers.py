@@ -158,6 +158,9 @@ class BatchNorm(nn.Module):
         Returns:
             Maps, [N, h, w, C] of the dtype of `x`; outside the true extents they
             mean nothing.
+
+        Raises:
+            ValueError: If statistics are to be recorded, and cannot be.
         """
         shape = (x.shape[-1],)
         wide = at_least_float32(x.dtype)
@@ -174,14 +177,20 @@ class BatchNorm(nn.Module):
             mean, var, count = self._statistics(
                 x.astype(wide), sizes, running_mean.value.astype(wide)
             )
-            if self.is_mutable_collection("batch_stats"):
-                # A batch without a single true pixel leaves the averages alone.
-                rate = jnp.where(count > 0, 1 - self.momentum, 0.0)
-                for running, batch in ((running_mean, mean), (running_var, var)):
-                    old = running.value
-                    running.value = old + rate.astype(old.dtype)[None] * (
-                        batch.astype(old.dtype) - old
-                    )
+            if not self.is_mutable_collection("batch_stats"):
+                raise ValueError(
+                    f"BatchNorm {self.name}: train=True records statistics, and "
+                    f"batch_stats cannot be changed; call apply(..., "
+                    f"mutable=['batch_stats']) and keep what it returns, or freeze "
+                    f"the layer (freeze_batch_norm=True)."
+                )
+            # A batch without a single true pixel leaves the averages alone.
+            rate = jnp.where(count > 0, 1 - self.momentum, 0.0)
+            for running, batch in ((running_mean, mean), (running_var, var)):
+                old = running.value
+                running.value = old + rate.astype(old.dtype)[None] * (
+                    batch.astype(old.dtype) - old
+                )
         else:
             mean = running_mean.value.astype(wide)
             var = running_var.value.astype(wide)
