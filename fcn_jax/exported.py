@@ -109,7 +109,7 @@ def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
         FileNotFoundError: If there is no such file.
         ImportError: If flatbuffers is not installed.
         ValueError: If the file is no such network, is damaged, or was written by a
-            version that this one does not know.
+            version, of the format or of jax, that this one does not know.
     """
     try:
         import flatbuffers  # noqa: F401  # pyright: ignore[reportUnusedImport]  jax.export reads with it.
@@ -139,6 +139,12 @@ def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
             f"{path} is not a network of `python -m fcn_jax export`, or is damaged "
             f"({reason}); export it again."
         ) from error
+    if _release(metadata.get("jax")) > _release(jax.__version__):
+        raise ValueError(
+            f"{path} was written with jax {metadata['jax']}, which is newer than this "
+            f"jax {jax.__version__} and may say what it does not know; upgrade jax, or "
+            f"export the network again with jax {jax.__version__}."
+        )
     try:
         exported = export.deserialize(bytearray(program))
     except Exception as error:
@@ -148,6 +154,12 @@ def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
             f"reads what an older one wrote, but not the other way round."
         ) from error
     return ExportedNetwork(exported=exported, metadata=metadata, **described)
+
+
+def _release(version: object) -> tuple[int, ...]:
+    """Major and minor number of a version, (0, 12) of "0.12.0.1"; () of none."""
+    parts = str(version).split(".")[:2]
+    return tuple(int(p) for p in parts) if all(map(str.isdigit, parts)) else ()
 
 
 class _WrongVersionError(ValueError):

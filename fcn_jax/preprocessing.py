@@ -116,6 +116,12 @@ def preprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:
         TypeError: If the images are not uint8.
         ValueError: If the last axis is not the channels of the preprocessing.
     """
+    if isinstance(images, list | tuple):
+        raise TypeError(
+            f"preprocess: images are a {type(images).__name__} of {len(images)}; "
+            f"expected one array [..., H, W, {preprocessing.num_channels}]. Pad images "
+            f"of several sizes at the bottom and right, and tell the model their sizes."
+        )
     given = images.dtype
     if given != jnp.uint8 and not (
         given == jnp.float32 and preprocessing.num_channels != 3

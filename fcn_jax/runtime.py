@@ -33,12 +33,22 @@ def prepare(cache_dir: str | Path | None = None) -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if _XLA_CPU_FLAG.rstrip("=") not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_XLA_CPU_FLAG}".strip()
-    if cache_dir is None:
-        cache_dir = os.environ.get(
-            "JAX_COMPILATION_CACHE_DIR", Path.home() / ".cache" / "fcn_jax" / "xla"
-        )
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir))
+    cache_dir = cache_dir or os.environ.get("JAX_COMPILATION_CACHE_DIR") or _cache_dir()
+    if cache_dir is not None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_dir))
     keep_freed_memory()
+
+
+def _cache_dir() -> Path | None:
+    """Where compiled programs are kept by default; None, and a line, without a home."""
+    try:
+        return Path.home() / ".cache" / "fcn_jax" / "xla"
+    except RuntimeError:
+        logging.getLogger(__name__).warning(
+            "no home directory is known, so that compiled programs are not kept; set "
+            "JAX_COMPILATION_CACHE_DIR to keep them"
+        )
+        return None
 
 
 def keep_freed_memory() -> None:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import jax
 from absl import app, flags
 
 from fcn_jax import runtime
 from fcn_jax.commands import command_line
 
+_OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|out of memory", re.IGNORECASE)
 _HELP = {"-h", "-help", "--help", "-helpfull", "--helpfull"}
 
 
@@ -35,6 +38,7 @@ class Command:
         required: Flags that must be given, and what stands for their values.
         check: Given the same as `run`, raises `flags.Error` if these do not go
             together; by default there are no operands.
+        memory: What to do where the device's memory does not suffice.
     """
 
     text: str | None
@@ -42,6 +46,7 @@ class Command:
     run: Callable[..., object]
     required: Mapping[str, str] = dataclasses.field(default_factory=dict)
     check: Callable[[flags.FlagValues, Sequence[str]], object] = _no_more
+    memory: str = "work on smaller images"
 
 
 def start(command: Command, argv: Sequence[str]) -> None:
@@ -53,14 +58,19 @@ def start(command: Command, argv: Sequence[str]) -> None:
     """
     before = set(flags.FLAGS)
     command.define_flags()
-    if _HELP & set(argv[1:]):
-        print(describe(command, set(flags.FLAGS) - before))
-        return
-    app.run(
-        lambda rest: run(command, rest[1:]),
-        argv=list(argv),
-        flags_parser=lambda argv: parse_flags(command, argv),
-    )
+    own = set(flags.FLAGS) - before
+    try:
+        if _HELP & set(argv[1:]):
+            print(describe(command, own))
+            return
+        app.run(
+            lambda rest: run(command, rest[1:]),
+            argv=list(argv),
+            flags_parser=lambda argv: parse_flags(command, argv),
+        )
+    finally:
+        for name in own:  # A notebook may start a command again.
+            delattr(flags.FLAGS, name)
 
 
 def describe(command: Command, names: set[str]) -> str:
@@ -133,3 +143,8 @@ def run(command: Command, operands: Sequence[str]) -> None:
         if os.environ.get("FCN_JAX_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except jax.errors.JaxRuntimeError as error:
+        text = str(error)
+        if os.environ.get("FCN_JAX_TRACEBACK") or not _OUT_OF_MEMORY.search(text):
+            raise
+        sys.exit(f"error: {text.splitlines()[0]} To need less, {command.memory}.")

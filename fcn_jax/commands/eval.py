@@ -77,4 +77,8 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR"},
+    memory=(
+        "lower config.eval_batch_size or --scales, set config.inference.method=tiles, "
+        "or leave the CRF out of photographs so large"
+    ),
 )

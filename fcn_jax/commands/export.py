@@ -19,7 +19,7 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import label_files, label_sets
 from fcn_jax.data.contracts import Head
-from fcn_jax.runs import trained
+from fcn_jax.runs import recorded, trained
 
 
 def define_flags() -> None:
@@ -51,6 +51,7 @@ def run_flags(values: flags.FlagValues) -> None:
     classes = {head.name: head.classes for head in found}
     palette = {head.name: head.palette for head in found}
     net = trained.TrainedNet(config, values.workdir, values.step)
+    recorded.check_classes(found, net.checkpoint.metadata, values.workdir)
     export.export_network(
         out,
         net.model,
@@ -59,13 +60,24 @@ def run_flags(values: flags.FlagValues) -> None:
         palette=palette[""] if alone else palette,
         preprocessing=net.preprocessing,
         output=values.output,
-        about={"step": net.checkpoint.step, "config": config.model.to_dict()},
+        about={
+            "step": net.checkpoint.step,
+            "config": config.model.to_dict(),
+            "scale": config.eval_scale,
+        },
+    )
+    scale = (
+        f"\nnote: the run is scored at {config.eval_scale:g} of the resolution "
+        f"(eval_scale; metadata['scale']); resize the images so, and what comes back"
+        if config.eval_scale != 1
+        else ""
     )
     print(
         f"{config.model.name} of step {net.checkpoint.step}, "
         f"{sum(head.num_classes for head in found)} classes, "
         f"{out.stat().st_size / 2**20:,.1f} MiB: {out}\n"
         f"in Python: {values.output} = fcn_jax.load_exported({str(out)!r})(images)"
+        + scale
     )
 
 

@@ -26,4 +26,8 @@ COMMAND = Command(
     define_flags=command_line.define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR"},
+    memory=(
+        "lower config.batch_size (or keep it and raise config.accumulate) or "
+        "config.data.crop, or set config.model.dtype=bfloat16"
+    ),
 )

@@ -63,7 +63,8 @@ def make_predictor(
     if tuple(scales) != (1.0,) or flip:
         raise ValueError(
             f"scales {tuple(scales)} and flip={flip} are for whole images; windows of "
-            f"method {settings.method!r} have one size: leave them out, or set "
+            f"method {settings.method!r} have one size: leave them out "
+            f"(--config.eval_scale=1, where the config has another), or set "
             f"config.inference.method=whole."
         )
     build.check_one_head(config, f"config.inference.method={settings.method!r}")

@@ -67,13 +67,13 @@ def check_workdir(config: Config, workdir: Path) -> None:
     path = workdir / "config.json"
     ours = json.loads(config.to_json())
     if path.exists():
-        theirs = _with_defaults(json.loads(path.read_text("utf-8")))
+        theirs = json.loads(path.read_text("utf-8"))
         free = set(_FREE_KEYS)
         if config.optim.schedule == "constant":
             free.add("num_steps")  # The steps before do not depend on it.
         differing = [
             f"{name}: {old!r} there, {new!r} now"
-            for name, old, new in _differences(theirs, _with_defaults(ours))
+            for name, old, new in compare(theirs, config)
             if name not in free and not name.startswith(("inference.", "crf."))
         ]
         if differing:
@@ -84,6 +84,21 @@ def check_workdir(config: Config, workdir: Path) -> None:
             )
     workdir.mkdir(parents=True, exist_ok=True)
     files.write_json(path, ours)
+
+
+def compare(theirs: JsonObject, config: Config) -> Iterator[tuple[str, object, object]]:
+    """The keys in which the config of a run differs from another.
+
+    Args:
+        theirs: Of the run, as JSON.
+        config: The other.
+
+    Yields:
+        Name with dots, value in the run, value in the other. A key that is younger than
+        one of them has its default there.
+    """
+    ours = json.loads(config.to_json())
+    yield from _differences(_with_defaults(theirs), _with_defaults(ours))
 
 
 def _with_defaults(config: JsonObject) -> JsonObject:

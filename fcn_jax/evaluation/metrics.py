@@ -110,6 +110,28 @@ def _count_by_product(labels: Array, pred: Array, num_classes: int) -> Array:
     return counts
 
 
+def never_predicted(found: Scores) -> str:
+    """What to say of classes that occur and are never predicted, on a line of its own.
+
+    Args:
+        found: Of `scores`; by head where there are several.
+
+    Returns:
+        The line, begun by a new one; "" where there are none.
+    """
+    if "heads" in found:
+        return "".join(never_predicted(each) for each in found["heads"].values())
+    counts = np.asarray(found["confusion"])
+    never = [
+        name
+        for name, truth, pred in zip(
+            found["iu"], counts.sum(1), counts.sum(0), strict=True
+        )
+        if truth and not pred
+    ]
+    return f"\nnever predicted: {', '.join(never)}" if never else ""
+
+
 class Confusion(struct.PyTreeNode):
     """A confusion matrix that does not overflow, without 64-bit integers on the device.
 

@@ -46,13 +46,15 @@ def create(
         are several.
 
     Raises:
-        ValueError: If the name, the encoder or an option is unknown.
+        ValueError: If the name, the encoder or an option is unknown, or there are not
+            two classes.
     """
     if name not in MODELS:
         raise ValueError(
             f"model {name!r} is not known{_suggestion(name, MODELS)}; the models are "
             f"{', '.join(MODELS)}."
         )
+    _check_several(num_classes)
     cls = MODELS[name]
     own = _option_names(cls)
     if isinstance(encoder, Encoder):
@@ -83,6 +85,18 @@ def create(
         num_classes=num_classes,
         **{n: x for n, x in options.items() if n in own},
     )
+
+
+def _check_several(num_classes: int | Mapping[str, int]) -> None:
+    """Raise if there is nothing to choose between."""
+    several = isinstance(num_classes, Mapping)
+    for count in num_classes.values() if several else (num_classes,):
+        if count < 2:
+            raise ValueError(
+                f"num_classes={num_classes}: a network chooses between classes, and "
+                f"its softmax over one is always 1; give 2 for an object and its "
+                f"background."
+            )
 
 
 def option_names(name: str, encoder: str = "vgg16") -> list[str]:

@@ -214,7 +214,7 @@ def _deconvolve(
     """
     deconv, batch_norm, relu = names
     encoder = net.encoder
-    batch_statistics = train and not encoder.freezes(batch_norm)
+    frozen = layers.is_frozen(encoder.freeze_batch_norm, batch_norm)
     upsampling = net.decoder_start == "upsampling"
     start = initializers.upsampling(reach) if upsampling else layers.Deconv.kernel_init
     x = layers.Deconv(
@@ -224,11 +224,11 @@ def _deconvolve(
         param_dtype=encoder.param_dtype,
         kernel_init=start,
         name=deconv,
-    )(x, train_bias=not batch_statistics)
+    )(x, train_bias=not train or frozen)
     x = layers.BatchNorm(
         momentum=encoder.bn_momentum,
         epsilon=encoder.bn_epsilon,
-        frozen=encoder.freezes(batch_norm),
+        frozen=frozen,
         axis_name=encoder.axis_name,
         param_dtype=encoder.param_dtype,
         shift=_UPSAMPLING_SHIFT if upsampling else encoder.bn_shift,

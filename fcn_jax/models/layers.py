@@ -1,6 +1,7 @@
 """The layers that hold parameters: convolution, BatchNorm, dropout, score, upscore."""
 
-from collections.abc import Callable
+import fnmatch
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -121,6 +122,18 @@ class Deconv(nn.Module):
 def is_batch_norm(layer: str) -> bool:
     """Whether a layer of that name normalises (bn1_1, debn5_1, fc6-deconv-bn)."""
     return layer.removeprefix("de").startswith("bn") or layer.endswith("-bn")
+
+
+def is_frozen(which: bool | Sequence[str], name: str) -> bool:
+    """Whether a layer of BatchNorm is frozen.
+
+    Args:
+        which: All of them, none, or patterns of names such as "bn1_*".
+        name: Of the layer.
+    """
+    if isinstance(which, bool):
+        return which
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in which)
 
 
 class BatchNorm(nn.Module):

@@ -52,6 +52,7 @@ class ProposalCache:
             **proposals.defaults(find),
             **proposals.defaults(proposals.propose),
             "method": method,
+            "opencv": "" if method == "sliding_windows" else opencv.version(),
         }
         self.directory, self.method = Path(directory).expanduser(), method
         self._parameters = parameters

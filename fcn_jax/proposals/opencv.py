@@ -29,6 +29,15 @@ def load() -> types.ModuleType:
     return cv2
 
 
+def version() -> str:
+    """The version of OpenCV; "" where it is not there."""
+    try:
+        import cv2
+    except ImportError:
+        return ""
+    return str(cv2.__version__)
+
+
 def from_corners(boxes: np.ndarray) -> np.ndarray:
     """OpenCV's (x, y, width, height) as (row0, col0, row1, col1)."""
     x, y, w, h = boxes.T

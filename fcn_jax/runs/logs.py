@@ -27,9 +27,16 @@ class RunLog:
         self.path = workdir / "log.jsonl"
         _drop_lines_after(self.path, step)
         self._file = self.path.open("a", encoding="utf-8")
-        self._events = SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=30
+        self._directory = str(workdir / "tensorboard")
+        self._writer: SummaryWriter | None = SummaryWriter(
+            self._directory, purge_step=step + 1, flush_secs=30
         )
+
+    @property
+    def _events(self) -> SummaryWriter:
+        if self._writer is None:
+            self._writer = SummaryWriter(self._directory, flush_secs=30)
+        return self._writer
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line, and its numbers as TensorBoard scalars `kind/name`.
@@ -56,10 +63,20 @@ class RunLog:
         """
         self._events.add_image(name, image, step, dataformats="HWC")
 
+    def flush(self) -> None:
+        """Return when all points are on disk; further ones go to another file.
+
+        tensorboardX 2.6.5 has a flush that leaves its queue as it is: of 10 points 0
+        or 1 were on disk. Its close writes them all.
+        """
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
     def close(self) -> None:
         """Write out what is left."""
         self._file.close()
-        self._events.close()
+        self.flush()
 
 
 def read(path: str | Path) -> list[JsonObject]:

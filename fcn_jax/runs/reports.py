@@ -44,7 +44,7 @@ def evaluate(
     scores = run.score(scales, flip, pictures)
     seconds = time.perf_counter() - start
     table = metrics.format_table(scores)
-    print(table)
+    print(table + metrics.never_predicted(scores))
     scores.update(
         split=run.source.split,
         num_images=len(run.source),

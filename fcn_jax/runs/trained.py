@@ -16,13 +16,14 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
-from fcn_jax.data import transforms
+from fcn_jax.data import contracts, transforms
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.runs import recorded
 from fcn_jax.storage import checkpoints, trees
 
 # An image [H, W, channels], images of one size [N, H, W, channels], or of any sizes.
@@ -43,6 +44,7 @@ class TrainedNet:
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
+        ValueError: If the config makes another network than the run's.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class TrainedNet:
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
         self.checkpoint = self._read_checkpoint(step)
+        recorded.check_model(config, self.checkpoint, workdir)
         self.preprocessing = Preprocessing.from_dict(
             self.checkpoint.metadata["preprocessing"]
         )
@@ -294,6 +297,11 @@ class Evaluation:
         )
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
+        recorded.check_classes(
+            contracts.heads_of(self.source), self.checkpoint.metadata, workdir
+        )
+        for note in recorded.notes(config, self.checkpoint):
+            print(f"note: {note}")
         if with_run:
             second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)

@@ -1,10 +1,12 @@
 """The training of a run: its state, the loop, and what it writes down."""
 
+import contextlib
 import json
 import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import jax
@@ -21,7 +23,7 @@ from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import metrics
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import logs
+from fcn_jax.runs import logs, recorded
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.storage import checkpoints, files, trees
@@ -152,6 +154,7 @@ class Trainer:
             f"step {step}: {source.split} "
             + ", ".join(f"{n} {v:.4f}" for n, v in shown.items() if v is not None)
             + f"  ({len(source)} images, {duration(seconds)})"
+            + metrics.never_predicted(scores)
         )
         self.progress.skip_clock()
         return mean_iu
@@ -160,6 +163,8 @@ class Trainer:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
+        memory["classes"] = recorded.classes_of(self.parts.train_source)
+        self.log.flush()  # What led to a checkpoint is on disk when it is.
         self.store.save(
             trees.to_arrays(parallel.unreplicate(self.state)),
             metadata={**workdirs.checkpoint_metadata(self.config), **memory},
@@ -238,10 +243,15 @@ def _initial_state(
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,
         )
+        note = recorded.note_of_init(config.init_from, parts.train_source)
+        if note:
+            print(f"note: {note}", flush=True)
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)
     if saved is None:
         return state, optimizer, {"best": None, "losses": []}
+    heads = contracts.heads_of(parts.train_source)
+    recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
     memory = {name: saved.metadata[name] for name in ("best", "losses")}
@@ -310,12 +320,25 @@ def train(config: Config, workdir: str | Path) -> None:
     """
     trainer = Trainer(config, workdir)
 
+    try:
+        with _noticing_sigterm(trainer):
+            trainer.run()
+    finally:
+        trainer.close()
+
+
+@contextlib.contextmanager
+def _noticing_sigterm(trainer: Trainer) -> Generator[None, None, None]:
+    """Save and end on SIGTERM; Python lets only the main thread of a process do so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
     def on_sigterm(*_):
         trainer.terminated = True
 
     before = signal.signal(signal.SIGTERM, on_sigterm)
     try:
-        trainer.run()
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        trainer.close()

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
@@ -143,7 +145,8 @@ def cross_entropy(
 ) -> PixelLoss:
     """Softmax cross-entropy, summed over the pixels that count.
 
-    A pixel counts if its label is a class, is not `ignore_label`, and is kept.
+    A pixel counts if its label is a class, is not `ignore_label`, and is kept. Under
+    `jit` one that is neither is void too; outside, it is an error.
 
     The score of the true class is selected by comparison: nothing is indexed by a
     label, so one that is no class does no harm, and there is no scatter in the
@@ -166,9 +169,11 @@ def cross_entropy(
 
     Raises:
         TypeError: If the labels are not integers or `keep` is not bool.
-        ValueError: If shapes do not fit.
+        ValueError: If shapes do not fit, or outside `jit` a label is neither a class
+            nor `ignore_label`.
     """
     _check(logits, labels, class_weights, keep)
+    _check_values(labels, logits.shape[-1], ignore_label)
     num_classes = logits.shape[-1]
     wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
     logits = logits.astype(wide)
@@ -253,6 +258,21 @@ def sample_pixels(
     for axis in (1, 2) if stride > 1 else ():
         keep = jnp.repeat(keep, stride, axis=axis)
     return keep[:, :height, :width]
+
+
+def _check_values(labels: Array, num_classes: int, ignore_label: int) -> None:
+    """Raise if a label that is known already would be void in silence."""
+    if isinstance(labels, Tracer):
+        return
+    values = np.asarray(labels)
+    wrong = ((values < 0) | (values >= num_classes)) & (values != ignore_label)
+    if wrong.any():
+        place = tuple(int(i[0]) for i in np.nonzero(wrong))
+        raise ValueError(
+            f"cross_entropy: label {int(values[place])} at {place}; with {num_classes} "
+            f"classes labels are 0 to {num_classes - 1}, or ignore_label="
+            f"{ignore_label}."
+        )
 
 
 def _check(

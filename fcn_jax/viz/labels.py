@@ -3,6 +3,7 @@
 Arrays in, arrays or files out; a palette says which colour a label has.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -208,7 +209,7 @@ def contact_sheet(
         entries.append(("void", void))
     legend = _legend(entries, width)
     sheet = Image.new("RGB", (width, sum(heights) + legend.height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
+    pen, font = ImageDraw.Draw(sheet), _font()
     top = 0
     for (name, image, *rest), height in zip(rows, heights, strict=True):
         strip = prediction_row(image, *rest, palette=palette, ignore_label=ignore_label)
@@ -291,9 +292,18 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     return borders
 
 
+@functools.cache
+def _font() -> Font:
+    """DejaVu Sans, which comes with matplotlib; the one that Pillow holds has ASCII."""
+    import matplotlib  # Here, since what decodes labels needs none of it.
+
+    path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(path, _FONT_SIZE)
+
+
 def _legend(entries: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
     """Swatches and names, in as many lines as they take."""
-    font, line = ImageFont.load_default(_FONT_SIZE), 22
+    font, line = _font(), 22
     places, left, top = [], _MARGIN, 4
     for name, _ in entries:
         length = int(font.getlength(name)) + 36

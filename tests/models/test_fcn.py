@@ -114,9 +114,9 @@ def test_16s_from_32s_upsamples_its_scores_in_two_steps():
 
 def test_first_row_of_32s_is_upsampled_from_one_cell():
     """Row 19 of upscore has weight 1 - 12.5/32 from cell 0: no renormalising."""
-    model = small("fcn32s", num_classes=1)
+    model = small("fcn32s", num_classes=2)
     zeros = jax.tree.map(lambda v: jnp.zeros(v.shape), cases.variable_shapes(model))
-    score = {"kernel": zeros["params"]["score_fr"]["kernel"], "bias": jnp.ones(1)}
+    score = {"kernel": zeros["params"]["score_fr"]["kernel"], "bias": jnp.ones(2)}
     variables = with_params(zeros, score_fr=score)
     logits = evaluate(model, variables, jnp.ones((1, 64, 64, 3)))
     column = logits[0, :, 32, 0]  # score_fr is 1 everywhere.

@@ -163,11 +163,16 @@ def test_running_averages_are_used_outside_training():
 
 
 def test_training_without_a_place_for_the_averages():
+    """Flax's BatchNorm refuses it too: else evaluation would be far from training."""
     x = batch()
-    norm = layers.BatchNorm()
+    norm = layers.BatchNorm(name="bn1")
     variables = norm.init(jax.random.key(0), x)
-    y = norm.apply(variables, x, train=True)
-    np.testing.assert_allclose(y.mean((0, 1, 2)), [0, 0], atol=1e-5)
+    with pytest.raises(
+        ValueError, match=r"BatchNorm bn1: train=True .* mutable=\['batc"
+    ):
+        norm.apply(variables, x, train=True)
+    frozen = layers.BatchNorm(frozen=True).apply(variables, x, train=True)
+    np.testing.assert_array_equal(frozen, norm.apply(variables, x))
 
 
 def test_batch_norm_is_summed_over_the_axis():

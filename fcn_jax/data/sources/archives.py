@@ -85,6 +85,7 @@ def find(archive: str, download_dir: str | Path, manual_dir: str | Path | None) 
             raise FileNotFoundError(
                 f"{path} does not exist; get it from {wanted.addresses[0]} and put it "
                 f"there, or leave manual_dir empty to have it downloaded."
+                f"{_extracted(folder)}"
             )
         check(paths[0], wanted.md5)
         return paths[0]
@@ -133,3 +134,14 @@ def fetch(archive: Archive, path: str | Path) -> None:
 
 def _checksums(md5: tuple[str, ...]) -> list[str]:
     return [f"md5:{checksum}" for checksum in md5]
+
+
+def _extracted(folder: Path) -> str:
+    """What to do with an archive that has been unpacked already."""
+    for place in (folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/VOC*"))):
+        if (place / "ImageSets/Segmentation").is_dir():
+            return (
+                f" {place} is unpacked already: --config.data.name=folder "
+                f"--config.data.root={place} reads it as it is."
+            )
+    return ""

@@ -5,7 +5,6 @@ are to be read, what these call them (`Encoder.foreign_names`). Offsets between 
 true extents and the networks on top of it follow from the list.
 """
 
-import fnmatch
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
@@ -56,8 +55,7 @@ class Encoder(nn.Module):
     bn_momentum: float = 0.9
     bn_epsilon: float = 1e-5
     bn_shift: float = 0.0  # At which the biases of BatchNorm start.
-    # Layers of BatchNorm that take the running averages in training too, and never
-    # update them: all, none, or those whose names fit a pattern such as "bn1_*".
+    # Running averages in training too, never updated; or patterns of layers, "bn1_*".
     freeze_batch_norm: bool | tuple[str, ...] = False
 
     def layers(self) -> tuple[Layer, ...]:
@@ -67,16 +65,6 @@ class Encoder(nn.Module):
             TypeError: If the subclass does not define it.
         """
         raise TypeError(f"{type(self).__name__} defines no layers(): list them there.")
-
-    def freezes(self, name: str) -> bool:
-        """Whether a layer of BatchNorm is frozen.
-
-        Args:
-            name: Of the layer.
-        """
-        if isinstance(self.freeze_batch_norm, bool):
-            return self.freeze_batch_norm
-        return any(fnmatch.fnmatchcase(name, p) for p in self.freeze_batch_norm)
 
     @property
     def smallest_image(self) -> int:
@@ -167,9 +155,8 @@ class Encoder(nn.Module):
     ):
         """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
         sizes = layer.extents(sizes)
-        batch_statistics = (
-            train and layer.batch_norm and not self.freezes(layer.batch_norm)
-        )
+        frozen = layers.is_frozen(self.freeze_batch_norm, layer.batch_norm)
+        batch_statistics = train and layer.batch_norm and not frozen
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
         x = _conv(layer, self.param_dtype)(x, train_bias=not batch_statistics)
@@ -231,7 +218,7 @@ def _batch_norm(encoder: Encoder, name: str) -> layers.BatchNorm:
     return layers.BatchNorm(
         momentum=encoder.bn_momentum,
         epsilon=encoder.bn_epsilon,
-        frozen=encoder.freezes(name),
+        frozen=layers.is_frozen(encoder.freeze_batch_norm, name),
         axis_name=encoder.axis_name,
         param_dtype=encoder.param_dtype,
         shift=encoder.bn_shift,

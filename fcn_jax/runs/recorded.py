@@ -1,0 +1,120 @@
+"""What a checkpoint records of its training, held against what it is used for now."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.config.types import Config
+from fcn_jax.data import contracts
+from fcn_jax.data.contracts import Head, Source
+from fcn_jax.storage import checkpoints
+from fcn_jax.storage.checkpoints import Checkpoint
+from fcn_jax.storage.files import JsonObject
+
+# Options of a network that change its precision or its training, and not what it is.
+_FREE = (
+    "model.dtype",
+    "model.dropout_rate",
+    "model.freeze_batch_norm",
+    "model.decoder_start",
+    "model.bn_momentum",
+    "model.bn_shift",
+)
+
+
+def classes_of(source: Source) -> JsonObject:
+    """The names of a source's classes, by head, as a checkpoint records them."""
+    return {head.name: list(head.classes) for head in contracts.heads_of(source)}
+
+
+def check_model(config: Config, checkpoint: Checkpoint, workdir: str | Path) -> None:
+    """Refuse to build another network than the one that was trained.
+
+    Args:
+        config: That the network is built from.
+        checkpoint: Its parameters.
+        workdir: Where they are from, for the message.
+
+    Raises:
+        ValueError: Naming every option that differs.
+    """
+    differing = [
+        f"{name}={old!r}, now {new!r}"
+        for name, old, new in _differences(config, checkpoint)
+        if name.startswith("model.") and name not in _FREE
+    ]
+    if differing:
+        raise ValueError(
+            f"{workdir} was trained with {'; '.join(differing)}: that is another "
+            f"network. Leave --config out, since the run has its own, or give these "
+            f"options too."
+        )
+
+
+def notes(config: Config, checkpoint: Checkpoint) -> list[str]:
+    """What differs in how the network is looked at, a sentence each.
+
+    Args:
+        config: That it is evaluated by.
+        checkpoint: Its parameters.
+    """
+    return [
+        f"{name} was {old!r} in training, and is {new!r} now"
+        for name, old, new in _differences(config, checkpoint)
+        if name == "eval_scale"
+    ]
+
+
+def check_classes(
+    heads: Sequence[Head], metadata: Mapping[str, object], workdir: str | Path
+) -> None:
+    """Refuse classes that are not those that were trained, or stand in another order.
+
+    Args:
+        heads: Of the data set.
+        metadata: Of a checkpoint; older ones record no names, and are not checked.
+        workdir: Where it is from, for the message.
+
+    Raises:
+        ValueError: Naming the first class that differs.
+    """
+    recorded = metadata.get("classes")
+    if not isinstance(recorded, Mapping):
+        return
+    for head in heads:
+        names = recorded.get(head.name, list(head.classes))
+        pairs = enumerate(zip(names, head.classes, strict=False))
+        for label, (old, new) in pairs:
+            if old != new:
+                raise ValueError(
+                    f"{workdir}: class {label} is {old!r} in training and {new!r} in "
+                    f"this data set, so that its labels mean something else. Put the "
+                    f"classes in the order of training ({', '.join(names[:6])}...), "
+                    f"or give the data that it was trained on."
+                )
+
+
+def note_of_init(init_from: str, source: Source) -> str:
+    """What is to be said of a run that another starts from: that it has other classes.
+
+    Args:
+        init_from: The run, or any file.
+        source: What the new run is trained on.
+
+    Returns:
+        A sentence; "" where there is nothing to say.
+    """
+    if not (Path(init_from) / "checkpoints").is_dir():
+        return ""
+    found = checkpoints.CheckpointStore(Path(init_from) / "checkpoints").best()
+    try:
+        if found is not None:
+            check_classes(contracts.heads_of(source), found.metadata, init_from)
+    except ValueError as error:
+        return f"{error} Its scores start from those of other classes."
+    return ""
+
+
+def _differences(config: Config, checkpoint: Checkpoint):
+    theirs = checkpoint.metadata.get("config")
+    return workdirs.compare(theirs, config) if isinstance(theirs, dict) else []
