@@ -365,3 +365,17 @@ def test_a_wrong_command_leaves_nothing(run, tmp_path):
     with pytest.raises(ValueError, match="scores 3 classes, but there are 2 names"):
         command.run_flags(arguments(workdir, out, classes=str(names)))
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("version", ("99.0", "99.1.2.3"))
+def test_a_file_of_a_newer_jax_is_refused_when_it_is_loaded(file, tmp_path, version):
+    """jax 0.10.2 reads what 0.12.0.1 wrote without an error, and then fails at it."""
+    path = altered(file, tmp_path / "net.zip", describe(jax=version))
+    with pytest.raises(ValueError, match=rf"with jax {version}, which is newer than"):
+        fcn_jax.load_exported(path)
+
+
+@pytest.mark.parametrize("version", (None, "0.10.0", "main"))
+def test_other_versions_are_tried(file, tmp_path, version):
+    path = altered(file, tmp_path / "net.zip", describe(jax=version))
+    assert fcn_jax.load_exported(path).metadata["jax"] == version

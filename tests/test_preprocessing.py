@@ -82,3 +82,9 @@ def test_recipes_without_meaning_are_refused():
         make("mine", "rgb", (0.0, 0.0, 0.0), (1.0, 0.0, 1.0))
     with pytest.raises(ValueError, match="'std' is missing from .* expected name, ch"):
         make.from_dict({"name": "x", "channels": "rgb", "mean": [0, 0, 0]})
+
+
+def test_a_list_of_images_is_no_array():
+    images = [np.zeros((4, 6, 3), np.uint8), np.zeros((5, 6, 3), np.uint8)]
+    with pytest.raises(TypeError, match=r"images are a list of 2; .* tell the model t"):
+        fcn_jax.preprocess(images)

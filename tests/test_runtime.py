@@ -33,3 +33,21 @@ def test_freed_memory_is_kept():
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     runtime.keep_freed_memory()
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch, caplog):
+    """A container whose user has no name."""
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    set_to = []
+    monkeypatch.setattr(runtime.Path, "home", no_home)
+    monkeypatch.setattr(runtime.jax.config, "update", lambda *each: set_to.append(each))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    runtime.prepare()
+    assert set_to == []
+    assert "no home directory is known" in caplog.text
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/cache")
+    runtime.prepare()
+    assert set_to == [("jax_compilation_cache_dir", "/cache")]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn
+from fcn_jax.models import deconvnet, fcn, inputs
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -54,7 +54,7 @@ def create(
             f"model {name!r} is not known{_suggestion(name, MODELS)}; the models are "
             f"{', '.join(MODELS)}."
         )
-    _check_several(num_classes)
+    inputs.check_num_classes(num_classes)
     cls = MODELS[name]
     own = _option_names(cls)
     if isinstance(encoder, Encoder):
@@ -85,18 +85,6 @@ def create(
         num_classes=num_classes,
         **{n: x for n, x in options.items() if n in own},
     )
-
-
-def _check_several(num_classes: int | Mapping[str, int]) -> None:
-    """Raise if there is nothing to choose between."""
-    several = isinstance(num_classes, Mapping)
-    for count in num_classes.values() if several else (num_classes,):
-        if count < 2:
-            raise ValueError(
-                f"num_classes={num_classes}: a network chooses between classes, and "
-                f"its softmax over one is always 1; give 2 for an object and its "
-                f"background."
-            )
 
 
 def option_names(name: str, encoder: str = "vgg16") -> list[str]:

@@ -85,13 +85,13 @@ def check_sizes(sizes: Array | None, images: Array) -> Array | None:
 
 
 def check_num_classes(num_classes: int | Mapping[str, int]) -> None:
-    """Refuse fewer classes than one, and heads without a name.
+    """Refuse fewer classes than two, and heads without a name.
 
     Args:
         num_classes: A number, or one for each head.
 
     Raises:
-        ValueError: If a number is not positive, or a head has no name.
+        ValueError: If a number is below two, or a head has no name.
     """
     if isinstance(num_classes, Mapping):
         if not num_classes or "" in num_classes:
@@ -107,4 +107,10 @@ def check_num_classes(num_classes: int | Mapping[str, int]) -> None:
             raise ValueError(
                 f"num_classes={count} is not positive; pass the number of classes, "
                 f"background included (21 for VOC)."
+            )
+        if count < 2:
+            raise ValueError(
+                f"num_classes={count}: a network chooses between classes, and its "
+                f"softmax over one is always 1; pass 2 for an object and its "
+                f"background."
             )

@@ -1,6 +1,7 @@
 """What a run writes down: one JSON object a line, and TensorBoard events beside it."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,15 +29,27 @@ class RunLog:
         _drop_lines_after(self.path, step)
         self._file = self.path.open("a", encoding="utf-8")
         self._directory = str(workdir / "tensorboard")
-        self._writer: SummaryWriter | None = SummaryWriter(
-            self._directory, purge_step=step + 1, flush_secs=30
-        )
+        self._num_files = 0
+        self._writer: SummaryWriter | None = self._open(purge_step=step + 1)
 
     @property
     def _events(self) -> SummaryWriter:
         if self._writer is None:
-            self._writer = SummaryWriter(self._directory, flush_secs=30)
+            self._writer = self._open()
         return self._writer
+
+    def _open(self, purge_step: int | None = None) -> SummaryWriter:
+        """A writer with a file of its own.
+
+        tensorboardX 2.6.5 names files by the second, and writes over one that is there.
+        """
+        self._num_files += 1
+        return SummaryWriter(
+            self._directory,
+            purge_step=purge_step,
+            flush_secs=30,
+            filename_suffix=f".{os.getpid()}.{self._num_files}",
+        )
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line, and its numbers as TensorBoard scalars `kind/name`.

@@ -96,13 +96,43 @@ def test_a_step_that_was_not_kept(trained):
 
 
 def test_a_checkpoint_of_another_class_count(trained):
-    match = "score_fr/bias is 3 in the checkpoint and 4 in this config's model"
+    match = r"run was trained with model.num_classes=3, now 4: that is another network"
     (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\nother\n")
     config = tiny_config(trained[0])
     config.model.num_classes = 4
-    with pytest.raises(ValueError, match=match):
+    try:
+        with pytest.raises(ValueError, match=match):
+            runs.Evaluation(config, trained[1], devices=jax.devices()[:1])
+    finally:
+        (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), (("padding", "caffe"), ("skip_scales", (0.1, 0.1)))
+)
+def test_an_option_of_training_is_left_out(trained, key, value):
+    config = tiny_config(trained[0])
+    config.model[key] = value
+    with pytest.raises(ValueError, match=rf"model.{key}=.*, now .*Leave --config out"):
         runs.Evaluation(config, trained[1], devices=jax.devices()[:1])
-    (trained[0] / "classes.txt").write_text("dark\nmiddle\nbright\n")
+
+
+def test_another_resolution_is_told(trained, capsys):
+    open_run(trained, eval_scale=0.5)
+    assert (
+        "note: eval_scale was 1.0 in training, and is 0.5 n" in capsys.readouterr().out
+    )
+
+
+def test_classes_in_another_order(trained):
+    """An annotation tool sorts its names; masks and names agree, and are not ours."""
+    path = trained[0] / "classes.txt"
+    path.write_text("bright\ndark\nmiddle\n")
+    try:
+        with pytest.raises(ValueError, match="class 0 is 'dark' in training and 'brig"):
+            open_run(trained)
+    finally:
+        path.write_text("dark\nmiddle\nbright\n")
 
 
 def test_classes_that_are_not_those_of_the_data(trained):

@@ -5,6 +5,7 @@ import re
 import sys
 import types
 
+import jax
 import pytest
 from absl import app, flags
 
@@ -97,3 +98,39 @@ def test_a_flag_that_is_missing_is_one_message(greet):
 def test_it_is_listed_and_suggested(greet):
     with pytest.raises(SystemExit, match="did you mean 'greet'\\?(.|\n)*say something"):
         __main__.main(["fcn_jax", "gret"])
+
+
+def test_a_notebook_starts_it_again(greet, capsys):
+    """%run defines the same flags in one process."""
+    for word in ("one", "two"):
+        __main__.main(["fcn_jax", "greet", f"--greeting={word}"])
+    assert capsys.readouterr().out.split() == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    (
+        "RESOURCE_EXHAUSTED: Out of memory allocating 27 bytes.\n  more",
+        "INTERNAL: Error dispatching computation: Out of memory allocating 27 bytes.",
+    ),
+)
+def test_too_little_memory_is_one_message(greet, monkeypatch, text):
+    def fail(values):
+        raise jax.errors.JaxRuntimeError(text)
+
+    module = sys.modules["fcn_jax.commands.greet"]
+    changed = dataclasses.replace(module.COMMAND, run=fail, memory="say less")
+    monkeypatch.setattr(module, "COMMAND", changed)
+    with pytest.raises(SystemExit, match="error: .*27 bytes. To need less, say less"):
+        __main__.main(["fcn_jax", "greet", "--greeting=a"])
+
+
+def test_other_errors_of_xla_are_no_lack_of_memory(greet, monkeypatch):
+    def fail(values):
+        raise jax.errors.JaxRuntimeError("INVALID_ARGUMENT: no")
+
+    module = sys.modules["fcn_jax.commands.greet"]
+    changed = dataclasses.replace(module.COMMAND, run=fail)
+    monkeypatch.setattr(module, "COMMAND", changed)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INVALID_ARGUMENT"):
+        __main__.main(["fcn_jax", "greet", "--greeting=a"])

@@ -173,3 +173,13 @@ def test_parameters_by_name_or_from_a_file(tmp_path):
         crf.get_parameters(str(path))
     with pytest.raises(ValueError, match="'depplab' are not known; .* pydensecrf, de"):
         crf.get_parameters("depplab")
+
+
+def test_scores_that_are_nan_are_an_error_outside_jit():
+    """Under jit they come back as NaN; a broken network is seen before that."""
+    logits, image = scene()
+    layer = crf.CRF(3, **OPTIONS)
+    variables = layer.init(jax.random.key(0), logits, image)
+    logits[1, 2, 3] = np.nan
+    with pytest.raises(ValueError, match=r"unary of image 1 at pixel \(2, 3\), .* nan"):
+        layer.apply(variables, logits, image)

@@ -166,3 +166,13 @@ def test_errors():
         metrics.scores(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="1 class names for .* 2 classes"):
         metrics.scores(np.zeros((2, 2)), ("a",))
+
+
+def test_classes_that_are_never_predicted():
+    counts = np.array([[3, 1, 0], [2, 0, 0], [0, 0, 0]])
+    found = metrics.scores(counts, ("road", "car", "sign"))
+    assert metrics.never_predicted(found) == ""
+    counts[0, 1] = 0
+    found = metrics.scores(counts, ("road", "car", "sign"))
+    assert metrics.never_predicted(found) == "\nnever predicted: car"
+    assert metrics.never_predicted({"heads": {"a": found}}) == "\nnever predicted: car"

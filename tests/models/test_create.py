@@ -43,3 +43,10 @@ def test_unknown_option():
 def test_an_option_goes_on_under_its_earlier_name():
     model = fcn_jax.models.create("fcn8s", full_margin=True)
     assert model.encoder.full_padding
+
+
+def test_one_class_is_none():
+    with pytest.raises(ValueError, match="num_classes=1: a network chooses between cl"):
+        fcn_jax.create("fcn8s", num_classes=1)
+    with pytest.raises(ValueError, match="num_classes=1: .* pass 2 for an object and "):
+        fcn_jax.create("fcn8s", num_classes={"a": 3, "b": 1})

@@ -12,6 +12,7 @@ import pytest
 
 from fcn_jax import proposals
 from fcn_jax.proposals import cache as proposal_cache
+from fcn_jax.proposals import opencv
 from fcn_jax.proposals.cache import ProposalCache
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
@@ -261,3 +262,12 @@ def test_the_command_without_opencv(tmp_path):
         r"^error: .*\(blocked\); pip install .* \(the extra \[proposals\]\)", err, re.M
     )
     assert "Traceback" not in err
+
+
+def test_another_version_of_opencv_is_a_miss(tmp_path, monkeypatch):
+    keys = set()
+    for version in ("4.13.0", "5.0.0", ""):
+        monkeypatch.setattr(opencv, "version", lambda version=version: version)
+        keys.add(ProposalCache(tmp_path, "edge_boxes").key)
+        keys.add(ProposalCache(tmp_path, **WINDOWS).key)
+    assert len(keys) == 4  # Sliding windows do without OpenCV.

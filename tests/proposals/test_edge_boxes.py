@@ -52,3 +52,13 @@ def test_a_flat_image_is_one_proposal():
         found, scores = proposals.propose(image)
     np.testing.assert_array_equal(found, [[0, 0, 50, 60]])
     assert (found.dtype, scores.dtype, scores.tolist()) == (np.int32, np.float32, [0])
+
+
+def test_proposals_do_not_depend_on_the_images_before():
+    """An EdgeBoxes object of OpenCV (4.13, 5.0) remembers: each image has its own."""
+    need_opencv("edge_boxes")
+    image, other = scene(), scene()[::-1, ::-1].copy()
+    first = proposals.propose(image, "edge_boxes")
+    proposals.propose(other, "edge_boxes")
+    for ours, again in zip(first, proposals.propose(image, "edge_boxes"), strict=True):
+        np.testing.assert_array_equal(ours, again)

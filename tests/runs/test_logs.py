@@ -48,3 +48,21 @@ def test_nan_is_refused_because_json_has_none(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         log.write("train", 1, {"loss": float("nan")})
     log.close()
+
+
+def points(directory, tag):
+    """How often a tag stands in the event files of a directory."""
+    content = b"".join(path.read_bytes() for path in directory.iterdir())
+    return content.count(tag)
+
+
+def test_after_a_flush_all_points_are_on_disk(tmp_path):
+    log = logs.RunLog(tmp_path)
+    for step in range(1, 21):
+        log.write("train", step, {"loss": 1 / step})
+    log.flush()
+    assert points(tmp_path / "tensorboard", b"train/loss") == 20
+    log.flush()  # Nothing new: nothing to do.
+    log.write("train", 21, {"loss": 0.0})
+    log.close()
+    assert points(tmp_path / "tensorboard", b"train/loss") == 21

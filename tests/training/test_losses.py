@@ -54,9 +54,11 @@ def test_class_weights():
 
 
 def test_labels_that_are_no_class_do_not_reach_the_loss():
-    logits = jnp.zeros((1, 1, 3, 2))
-    loss = losses.cross_entropy(logits, labels_of([0, -1, 7]))
+    logits, labels = jnp.zeros((1, 1, 3, 2)), labels_of([0, -1, 7])
+    loss = jax.jit(losses.cross_entropy)(logits, labels)
     assert float(loss.total) == pytest.approx(np.log(2))
+    with pytest.raises(ValueError, match=r"label -1 at \(0, 0, 1\); with 2 classes la"):
+        losses.cross_entropy(logits, labels)
 
 
 def test_gradient_is_probability_minus_truth(key):
@@ -104,7 +106,9 @@ def test_float64_stays_float64():
 def test_any_ignore_label_and_integer(dtype, ignore_label, key):
     logits = jax.random.normal(key, (1, 1, 3, 3))
     labels = jnp.array([[[0, 1, 255]]], dtype)
-    loss = losses.cross_entropy(logits, labels, ignore_label=ignore_label)
+    loss = jax.jit(losses.cross_entropy, static_argnames="ignore_label")(
+        logits, labels, ignore_label=ignore_label
+    )
     counting = [1] if ignore_label == 0 else [0, 1]
     log_probs = jax.nn.log_softmax(logits)[0, 0]
     expected = -sum(float(log_probs[pixel, pixel]) for pixel in counting)

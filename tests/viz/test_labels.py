@@ -220,3 +220,12 @@ def test_pictures_come_back_as_they_were(tmp_path):
     viz.save_image(tmp_path / "x.jpg", IMAGE)
     with Image.open(tmp_path / "x.jpg") as image:
         assert image.format == "JPEG"
+
+
+def test_names_beyond_ascii_are_no_boxes():
+    """Accents, Cyrillic and Greek are in the font, each with a shape of its own."""
+    shapes = {
+        bytes(drawing._font().getmask(letter))
+        for letter in ("é", "ê", "ж", "λ", "\uffff")
+    }
+    assert len(shapes) == 5

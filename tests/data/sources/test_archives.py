@@ -129,3 +129,12 @@ def test_a_file_put_there_under_its_other_name(tmp_path, monkeypatch):
     (tmp_path / "a.tar").write_bytes(b"other")
     with pytest.raises(ValueError, match=f"a.tar has the MD5 .*0 or {MD5}. It is"):
         archives.find("x", tmp_path / "downloads", tmp_path)
+
+
+def test_archives_that_are_unpacked_already(tmp_path):
+    (tmp_path / "VOCdevkit/VOC2012/ImageSets/Segmentation").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "VOCdevkit"):
+        with pytest.raises(
+            FileNotFoundError, match="is unpacked already: .*=folder .*VOC2012 reads it"
+        ):
+            archives.find("voc2012", tmp_path, folder)
