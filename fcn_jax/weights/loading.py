@@ -6,7 +6,7 @@ from flax.typing import VariableDict
 
 from fcn_jax.crf.module import Model
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
-from fcn_jax.weights import conversion, formats, matching, names
+from fcn_jax.weights import conversion, formats, keras_nesting, matching, names
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.reports import Report
 
@@ -84,7 +84,12 @@ def load_weights(
             f"{', '.join(BN_FORMS)}, or None to tell by the file."
         )
     file = formats.read(path)
-    named = names.map_names(file.arrays, file.format, type(model.network.encoder))
+    encoder = model.network.encoder
+    known = {}
+    if file.format == "keras":
+        trunk = [n for n in encoder.convolutions() if not n.startswith("fc")]
+        known = keras_nesting.renumbered(path, file.arrays, len(trunk))
+    named = names.map_names(file.arrays, file.format, type(encoder), known)
     matched = matching.match(path, model, file, named)
     matched = conversion.check_upsampling(matched)
     matched = conversion.fold_skip_scales(matched, skip_scales)

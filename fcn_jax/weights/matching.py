@@ -211,7 +211,14 @@ def check_encoder(matched: Matched, least: float) -> None:
     Raises:
         WeightsError: If the file gives less.
     """
-    layers_of = set(matched.net.encoder.convolutions())
+    given = {entry.target.split("/")[1] for entry in matched.named.entries}
+    # A trunk comes with the fully connected layers of its classifier, or without any.
+    classifier = any(name.startswith("fc") for name in given)
+    layers_of = {
+        name
+        for name in matched.net.encoder.convolutions()
+        if classifier or not name.startswith("fc")
+    }
     encoder = [name for name in matched.shapes if name.split("/")[1] in layers_of]
     share = matched.share(encoder)
     if share < least:

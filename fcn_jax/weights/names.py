@@ -123,6 +123,7 @@ def map_names(
     arrays: Mapping[str, np.ndarray],
     file_format: str,
     encoder: type[Encoder] = VGG16,
+    known: Mapping[str, str] | None = None,
 ) -> NamedArrays:
     """Detect the naming convention of a file, and map its names to ours.
 
@@ -130,11 +131,12 @@ def map_names(
         arrays: What a reader returned.
         file_format: Its module's name, such as "caffemodel".
         encoder: Of the net that they are for; it knows what others call its layers.
+        known: Name in the file -> name by which it is known, where that is another.
 
     Returns:
         The arrays under our names.
     """
-    short, prefix = {name: name for name in arrays}, ""
+    short, prefix = {name: name for name in arrays} | dict(known or {}), ""
     if file_format in ("pytorch", "safetensors"):
         table = encoder.foreign_names(TORCHVISION, set())
         short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, table))

@@ -16,6 +16,7 @@ from fcn_jax.weights.formats import (
     orbax,
     pytorch,
     safetensors,
+    shards,
 )
 
 KNOWN = (
@@ -85,6 +86,8 @@ def detect(path: str | Path) -> str:
         return "pytorch"
     if safetensors.looks_like(head):
         return "safetensors"
+    if shards.looks_like(head):
+        return "shards"
     text = head.lstrip()
     other = next(
         (what for magic, what in _OTHERS.items() if text.startswith(magic)), None
@@ -110,6 +113,8 @@ def read(path: str | Path) -> File:
         ImportError: If a package that reads the format is not installed.
     """
     found = detect(path)
+    if found == "shards":
+        return _joined(path, [read(part) for part in shards.files(path)])
     if found == "caffemodel":
         layers = caffemodel.read_layers(path)
         normalised = [layer.bn_inference for layer in layers if layer.type == "BN"]
@@ -126,6 +131,22 @@ def read(path: str | Path) -> File:
         return File(found, arrays, {}, notes=notes)
     reader = {"keras": keras, "npz": npz}[found]
     return File(found, reader.read(path), {})
+
+
+def _joined(path: str | Path, parts: list[File]) -> File:
+    """What the files of an index hold together."""
+    arrays: dict[str, np.ndarray] = {}
+    for part in parts:
+        twice = sorted(arrays.keys() & part.arrays.keys())
+        if twice:
+            raise WeightsError(
+                path,
+                f"two of its files hold {twice[0]!r}",
+                "expected every array once: copy the files again",
+            )
+        arrays |= part.arrays
+    notes = tuple(note for part in parts for note in part.notes)
+    return File(parts[0].format, arrays, parts[0].metadata, notes=notes)
 
 
 def _detect_zip(path: Path):
