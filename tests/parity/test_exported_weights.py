@@ -92,9 +92,15 @@ def test_learned_upsampling_runs_in_pytorch(tmp_path, monkeypatch):
     compare(model, variables, net, (1, 33, 40))
 
 
-@pytest.mark.parametrize("stream", (False, True), ids=("zip", "stream"))
+@pytest.mark.parametrize(
+    ("stream", "protocol"),
+    ((False, 2), (True, 2), (True, 4)),
+    ids=("zip", "stream", "stream-4"),
+)
 @pytest.mark.parametrize(("name", "options"), NETS, ids=str)
-def test_what_pytorch_saves_is_loaded(tmp_path, monkeypatch, name, options, stream):
+def test_what_pytorch_saves_is_loaded(
+    tmp_path, monkeypatch, name, options, stream, protocol
+):
     net, model = build(name, options, monkeypatch)
     pytorch_nets.draw_weights(net)
     for module in net.children():
@@ -103,7 +109,12 @@ def test_what_pytorch_saves_is_loaded(tmp_path, monkeypatch, name, options, stre
             module.weight.data = torch.tensor(kernel.transpose(2, 3, 0, 1)).float()
     path = tmp_path / "net.pth"
     checkpoint = {"epoch": 3, "model_state_dict": net.state_dict(), "best": 0.5}
-    torch.save(checkpoint, path, _use_new_zipfile_serialization=not stream)
+    torch.save(
+        checkpoint,
+        path,
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=not stream,
+    )
     variables, _ = fcn_jax.load_weights(path, model)
     expected = net.state_dict()
     found = saving.to_pytorch(variables, model)

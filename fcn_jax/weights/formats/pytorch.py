@@ -106,9 +106,12 @@ class _Tensor:
 
 def looks_like(head: bytes) -> bool:
     """Whether a file that begins so is of the stream form."""
-    # PROTO 2, LONG1 of 10 bytes: the magic number.
-    magic = b"\x80\x02\x8a\x0a" + _MAGIC_NUMBER.to_bytes(10, "little")
-    return head.startswith(magic)
+    if head[:1] != b"\x80" or head[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return False
+    # From protocol 4 on a FRAME of 8 bytes; LONG1 of 10 bytes: the magic number.
+    start = 11 if head[2:3] == b"\x95" else 2
+    magic = b"\x8a\x0a" + _MAGIC_NUMBER.to_bytes(10, "little")
+    return head.startswith(magic, start)
 
 
 def read(path: str | Path) -> dict[str, np.ndarray]:

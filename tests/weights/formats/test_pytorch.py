@@ -97,3 +97,11 @@ def test_a_pickle_without_end_is_refused(monkeypatch):
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         pytorch.read(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("protocol", (2, 3, 4, 5))
+def test_the_stream_form_of_every_protocol_is_known(protocol):
+    """From 4 on a frame stands before the magic number."""
+    head = pickle.dumps(0x1950A86A20F9469CFC6C, protocol)
+    assert pytorch.looks_like(head)
+    assert not pytorch.looks_like(pickle.dumps(0x1950A86A20F9469CFC6D, protocol))
