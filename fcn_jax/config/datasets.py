@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import ml_collections
+import numpy as np
 
 from fcn_jax import data
 from fcn_jax.config.types import Config
@@ -138,6 +139,32 @@ def describe_source(source: Source) -> str:
     )
     notes = getattr(source, "notes", ())
     return "\n".join([line, *(f"note: {note}" for note in notes)])
+
+
+_MUCH_PADDING = 0.5  # Share of a batch's pixels from which on it is worth a word.
+
+
+def padding_note(config: Config, source: Source) -> str:
+    """What to say of batches of whole images that are padding for the most part.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        source: What it is trained on.
+
+    Returns:
+        A sentence; "" where images are cropped, or near each other in size.
+    """
+    if config.data.crop or config.data.canvas or not len(source):
+        return ""
+    sizes = source.image_sizes().astype(np.int64)
+    height, width = (int(n) for n in sizes.max(axis=0))
+    padding = 1 - sizes.prod(axis=1).mean() / (height * width)
+    if padding < _MUCH_PADDING:
+        return ""
+    return (
+        f"batches are padded to {height}x{width}, the largest image's size, and "
+        f"{padding:.0%} of them is padding; --config.data.crop=(H,W) avoids it"
+    )
 
 
 def train_batches(

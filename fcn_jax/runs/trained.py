@@ -75,7 +75,8 @@ class TrainedNet:
         if found is None:
             raise FileNotFoundError(
                 f"{self.workdir} holds no checkpoint; train first: fcn_jax train "
-                f"--config=... --workdir={self.workdir}"
+                f"--config=... --workdir={self.workdir} (or make a run of a file of "
+                f"weights: fcn_jax convert FILE {self.workdir} --model=NAME)"
             )
         return found
 

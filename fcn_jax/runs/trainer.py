@@ -51,6 +51,9 @@ class Trainer:
         workdirs.check_workdir(config, self.workdir)
         for source in (self.parts.train_source, self.parts.eval_source):
             print(datasets.describe_source(source), flush=True)
+        note = datasets.padding_note(config, self.parts.train_source)
+        if note:
+            print(f"note: {note}", flush=True)
         self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )

@@ -104,10 +104,11 @@ def load_weights(
     report = matched.report()
     if verbose:
         print(report, flush=True)
-    if not report.matched:
+    if not any(name.endswith("/kernel") for name in report.matched):
+        none = "kernels" if report.matched else "arrays"
         raise WeightsError(
             path,
-            f"none of its arrays is one of the net's\n{report}",
+            f"none of its {none} is one of the net's\n{report}",
             matching.advice(matched, strict),
         )
     return matching.variables(matched, initial), report

@@ -83,7 +83,7 @@ def test_resolutions_give_a_table_and_a_plot(trained, tmp_path, capsys):
 
 def test_a_run_without_checkpoints(trained, tmp_path):
     config = tiny_config(trained[0])
-    with pytest.raises(FileNotFoundError, match="holds no checkpoint; train first"):
+    with pytest.raises(FileNotFoundError, match="no checkpoint; train first.* fcn_jax"):
         runs.Evaluation(config, tmp_path, devices=jax.devices()[:1])
 
 

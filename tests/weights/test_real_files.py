@@ -279,13 +279,23 @@ def test_types_of_safetensors(write):
 
 def test_what_was_chosen_is_said(write, fcn8s):
     """From the file to the account of a load."""
-    bias = foreign.pytorch(fcn8s[1])["conv1_1.bias"].astype("<f4")
-    named = state_dict(**{"conv1_1.bias": tensor("0", bias.shape, (1,), bias.size)})
+    kernel = np.ascontiguousarray(foreign.pytorch(fcn8s[1])["conv1_1.weight"], "<f4")
+    strides = tuple(n // kernel.itemsize for n in kernel.strides)
+    stored = tensor("0", kernel.shape, strides, kernel.size)
+    named = state_dict(**{"conv1_1.weight": stored})
     pickled = b"\x80\x02" + dictionary(model=named[2:-1]) + b"."
     _, report = loading.load_weights(
-        write(pth_zip(pickled, {"0": bias.tobytes()})),
+        write(pth_zip(pickled, {"0": kernel.tobytes()})),
         fcn8s[0],
         strict=False,
         inputs="caffe",
     )
     assert "note: the weights were found under 'model'" in str(report)
+
+
+def test_biases_alone_are_no_start(load, fcn8s):
+    """A run of another width: of its 88 arrays the biases of three scores fit."""
+    wide = foreign.drawn(foreign.create("fcn8s", width=0.25))
+    arrays = foreign.pytorch(wide)
+    with pytest.raises(WeightsError, match="none of its kernels is one of the net's"):
+        load(arrays, fcn8s[0], strict=False)

@@ -1,0 +1,63 @@
+"""From a config to sources: how a folder is read, and what is said of it."""
+
+import pytest
+
+from fcn_jax.config import datasets
+from fcn_jax.config.base import base_config
+from fcn_jax.data.options import FolderOptions
+from tests.support import folders
+
+
+def folder_config(root, **changes):
+    config = base_config()
+    config.data.name, config.data.root = "folder", str(root)
+    config.model.num_classes = 3
+    config.update_from_flattened_dict({f"data.{k}": x for k, x in changes.items()})
+    return config
+
+
+def test_every_option_of_a_folder_is_a_key():
+    assert datasets.folder_options(base_config()) == FolderOptions()
+    config = folder_config("R", mask_dir="M", split=0.5, mask_values=(0, 255, 7))
+    expected = FolderOptions(mask_dir="M", split=0.5, mask_values=(0, 255, 7))
+    assert datasets.folder_options(config) == expected
+
+
+def test_an_older_config_is_read_as_it_was():
+    config = base_config()
+    with config.unlocked():
+        del config.data.mask_dir, config.data.void_label
+    assert datasets.folder_options(config) == FolderOptions()
+
+
+def test_notes_stand_below_the_line_of_a_source(tmp_path):
+    folders.write(tmp_path, ("a", "b", "c"))
+    folders.write_list(tmp_path, "a\nb -1\nc 1\n")
+    source = datasets.open_source(folder_config(tmp_path), "train")
+    assert datasets.describe_source(source) == (
+        "folder train: 2 images, 3 classes, masks stored as grey\n"
+        "note: 1 of train.txt are left out, marked -1"
+    )
+
+
+def test_batches_that_are_padding_for_the_most_part(tmp_path):
+    folders.write(tmp_path, ("a", "b", "c", "d"))
+    wide = (24, 64)
+    folders.save(tmp_path / "JPEGImages/d.jpg", folders.photo(size=wide))
+    folders.save(tmp_path / "SegmentationClass/d.png", folders.labels(size=wide))
+    config = folder_config(tmp_path)
+    source = datasets.open_source(config, "train")
+    note = datasets.padding_note(config, source)
+    # Three images of 12x16 and one that fills the batch: 3/4 of 7/8.
+    assert note.startswith("batches are padded to 24x64, the largest image's size, and")
+    assert "66% of them is padding; --config.data.crop=(H,W) avoids it" in note
+    assert datasets.padding_note(folder_config(tmp_path, crop=(8, 8)), source) == ""
+    folders.write_list(tmp_path, "a\nb\n")
+    alike = datasets.open_source(config, "train")
+    assert datasets.padding_note(config, alike) == ""
+
+
+def test_classes_by_a_guess_and_a_number_of_ones_own(tmp_path):
+    folders.write(tmp_path, classes="")
+    with pytest.raises(ValueError, match="num_classes=3, but folder has 21 .*classes"):
+        datasets.open_source(folder_config(tmp_path), "train")
