@@ -16,14 +16,20 @@ from fcn_jax.commands.command import Command
 from fcn_jax.runs.trainer import train
 
 
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    command_line.define_flags()
+    flags.DEFINE_bool("restart", False, "Begin anew where checkpoints were lost.")
+
+
 def run_flags(values: flags.FlagValues) -> None:
     """Train as the command line says."""
-    train(command_line.config_of_flags(), values.workdir)
+    train(command_line.config_of_flags(), values.workdir, values.restart)
 
 
 COMMAND = Command(
     text=__doc__,
-    define_flags=command_line.define_flags,
+    define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR"},
     memory=(

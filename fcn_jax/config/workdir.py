@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fcn_jax.config import base, build
 from fcn_jax.config.types import Config
-from fcn_jax.storage import files
+from fcn_jax.storage import checkpoints, files
 from fcn_jax.storage.files import JsonObject
 
 # Keys that change what is shown or kept, or where data lie, but not the parameters at
@@ -36,6 +36,7 @@ def config_of_run(workdir: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If the directory is not that of a run.
+        ValueError: If its config is damaged.
     """
     path = Path(workdir) / "config.json"
     if not path.exists():
@@ -43,7 +44,13 @@ def config_of_run(workdir: str | Path) -> Config:
             f"{path} does not exist; {workdir} is not the directory of a run of "
             f"train.py."
         )
-    return Config(json.loads(path.read_text("utf-8")))
+    try:
+        return Config(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {error}); restore it, or "
+            f"start the run's own command again, which writes it anew."
+        ) from error
 
 
 def checkpoint_metadata(config: Config) -> JsonObject:
@@ -62,12 +69,12 @@ def check_workdir(config: Config, workdir: Path) -> None:
         workdir: Directory of the run.
 
     Raises:
-        ValueError: If the workdir belongs to a run of another config.
+        ValueError: If the workdir belongs to a run of another config, or its config is
+            damaged.
     """
     path = workdir / "config.json"
-    ours = json.loads(config.to_json())
-    if path.exists():
-        theirs = json.loads(path.read_text("utf-8"))
+    theirs = _config_in(workdir)
+    if theirs is not None:
         free = set(_FREE_KEYS)
         if config.optim.schedule == "constant":
             free.add("num_steps")  # The steps before do not depend on it.
@@ -83,7 +90,33 @@ def check_workdir(config: Config, workdir: Path) -> None:
                 f"fresh --workdir, with --config.init_from={workdir}."
             )
     workdir.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, ours)
+    files.write_json(path, json.loads(config.to_json()))
+
+
+def _config_in(workdir: Path) -> JsonObject | None:
+    """The config of the run in a directory: its newest checkpoint's, else config.json.
+
+    The two are the same, but where a file was lost or edited by hand; a checkpoint is
+    what a run goes on from.
+
+    Raises:
+        ValueError: If config.json is damaged, and there is no checkpoint.
+    """
+    recorded = checkpoints.CheckpointStore(workdir / "checkpoints").newest_metadata()
+    if recorded and isinstance(recorded.get("config"), dict):
+        return recorded["config"]
+    path = workdir / "config.json"
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        found["model"]["name"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}), and there is no checkpoint "
+            f"that holds the config too; delete it to begin this run anew."
+        ) from error
+    return found
 
 
 def compare(theirs: JsonObject, config: Config) -> Iterator[tuple[str, object, object]]:

@@ -20,13 +20,14 @@ class RunLog:
         step: The step that the run resumes from. Lines of later steps, which an
             interrupted run wrote after its last checkpoint, are dropped: these steps
             are about to be done again.
+        scored: Whether that step was evaluated; else it is about to be.
     """
 
-    def __init__(self, workdir: str | Path, step: int = 0):
+    def __init__(self, workdir: str | Path, step: int = 0, scored: bool = True):
         workdir = Path(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         self.path = workdir / "log.jsonl"
-        _drop_lines_after(self.path, step)
+        _drop_lines_after(self.path, step, scored)
         self._file = self.path.open("a", encoding="utf-8")
         self._directory = str(workdir / "tensorboard")
         self._num_files = 0
@@ -93,22 +94,32 @@ class RunLog:
 
 
 def read(path: str | Path) -> list[JsonObject]:
-    """The lines of a log, in order; a line that was cut off is left out."""
+    """The lines of a log, in order; what is no line of one is left out.
+
+    A process that is killed cuts its last line off.
+    """
     path = Path(path)
     if not path.exists():
         return []
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except json.JSONDecodeError:
-            continue  # The process was killed while it wrote this line.
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+            entries.append(entry)
     return entries
 
 
-def _drop_lines_after(path: Path, step: int) -> None:
+def _drop_lines_after(path: Path, step: int, scored: bool) -> None:
     if not path.exists():
         return
-    kept = [entry for entry in read(path) if entry["step"] <= step]
+    kept = [
+        entry
+        for entry in read(path)
+        if entry["step"] < step
+        or (entry["step"] == step and (scored or entry.get("kind") != "eval"))
+    ]
     text = "".join(json.dumps(entry) + "\n" for entry in kept)
     files.write_whole(path, lambda part: part.write_text(text, "utf-8"))

@@ -7,8 +7,9 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Head, Source
+from fcn_jax.runs import logs
 from fcn_jax.storage import checkpoints
-from fcn_jax.storage.checkpoints import Checkpoint
+from fcn_jax.storage.checkpoints import Checkpoint, CheckpointStore
 from fcn_jax.storage.files import JsonObject
 
 # Options of a network that change its precision or its training, and not what it is.
@@ -113,6 +114,39 @@ def note_of_init(init_from: str, source: Source) -> str:
     except ValueError as error:
         return f"{error} Its scores start from those of other classes."
     return ""
+
+
+def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None:
+    """Refuse to begin at step 0 where checkpoints were that are lost.
+
+    A run that ended before its first checkpoint begins anew: that loses nothing.
+
+    Args:
+        workdir: Of the run.
+        store: Its checkpoints.
+        config: Of the run.
+
+    Raises:
+        ValueError: If there were checkpoints, and none is left.
+    """
+    if store.steps():
+        return
+    damaged = workdir / "checkpoints_damaged"
+    entries = logs.read(workdir / "log.jsonl")
+    last = max((entry["step"] for entry in entries), default=0)
+    # A save is awaited by the next one.
+    saved = 2 * min(config.checkpoint_every, config.eval_every) <= last
+    if damaged.is_dir():
+        what = f"its checkpoints were damaged, and lie in {damaged}"
+    elif saved or (workdir / "result.json").exists():
+        what = f"its log ends at step {last}, and its checkpoints are gone"
+    else:
+        return
+    raise ValueError(
+        f"{workdir} held a run: {what}; here it would begin at step 0 again. Restore "
+        f"them from a backup, give a fresh --workdir, or pass --restart to begin anew "
+        f"in this one."
+    )
 
 
 def _differences(config: Config, checkpoint: Checkpoint):

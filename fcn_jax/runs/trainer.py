@@ -2,35 +2,29 @@
 
 import contextlib
 import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-import numpy as np
 import optax
 
-from fcn_jax import parallel, training, viz, weights
+from fcn_jax import parallel, training, weights
 from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
-from fcn_jax.data.contracts import Labels
-from fcn_jax.evaluation import metrics
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import logs, recorded
+from fcn_jax.runs import lock, logs, recorded, watching
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
+from fcn_jax.runs.stopping import Stop, Stopping
 from fcn_jax.storage import checkpoints, files, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 class Trainer:
@@ -39,12 +33,13 @@ class Trainer:
     Args:
         config: Of the run.
         workdir: Its directory; if a run of this config is there, it goes on.
+        restart: Whether to begin at step 0 though checkpoints were there and are lost.
 
     Raises:
         ValueError: If the config has no sense, or the directory holds another run.
     """
 
-    def __init__(self, config: Config, workdir: str | Path):
+    def __init__(self, config: Config, workdir: str | Path, restart: bool = False):
         self.config, self.workdir = config, Path(workdir)
         self.devices = jax.local_devices()
         self.parts = build_parts(config, self.devices)
@@ -57,10 +52,13 @@ class Trainer:
         self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
+        if not restart:
+            recorded.check_restart(self.workdir, self.store, config)
         self.state, self.optimizer, memory = _initial_state(
             self.parts, self.store, self.workdir
         )
-        self.best, self.losses = memory["best"], RecentLosses(memory["losses"])
+        self.best = _best_of(self.store, memory["best"])
+        self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
             self.parts.predictor,
             self.parts.eval_source,
@@ -68,9 +66,10 @@ class Trainer:
             self.devices,
         )
         step = int(self.state.step)
-        self.log = logs.RunLog(self.workdir, step)
+        self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
-        self.terminated = False
+        self.step = self.saved = step
+        self.stopping = Stopping(self.farewell)
 
     def run(self) -> None:
         """All steps that are left."""
@@ -80,44 +79,49 @@ class Trainer:
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
         batches = self.parts.train_batches(first)
+        if first and self._evaluates(first) and not self.store.scores.has(first):
+            with self.stopping.at_once():
+                self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
             start = time.perf_counter()
-            batch = self._to_devices(next(batches))
-            if compiled is None:
-                self.progress.write(table)
-                compiled = _compile(self, batch)
-                self.progress.skip_clock()
-            else:
-                self.progress.waiting(time.perf_counter() - start)
+            with self.stopping.at_once():
+                batch = _to_devices(self, next(batches))
+                if compiled is None:
+                    self.progress.write(table)
+                    compiled = _compile(self, batch)
+                    self.progress.skip_clock()
+                else:
+                    self.progress.waiting(time.perf_counter() - start)
             self.state, step_metrics = compiled(self.state, batch)
+            self.step = step
             self.losses.add(step, step_metrics)
             self.progress.step_done()
             self._after_step(step)
         batches.close()
         self.finish()
 
-    def _after_step(self, step: int) -> None:
-        """Log, evaluate and save where the config says so; end if it was asked for."""
-        config = self.config
-        last = step == config.num_steps
-        if last or step % config.log_every == 0:
-            self.write_losses(step)
-        mean_iu = None
-        if last or step % config.eval_every == 0:
-            mean_iu = self.evaluate(step)
-        due = step % config.checkpoint_every == 0
-        if last or mean_iu is not None or self.terminated or due:
-            self.save(mean_iu)
-        if self.terminated:
-            self.store.close()
-            self.progress.write(f"terminated: step {step} is saved; run again to go on")
-            sys.exit(_TERMINATED)
+    def _evaluates(self, step: int) -> bool:
+        """Whether a step is one after which the run is scored."""
+        return step == self.config.num_steps or step % self.config.eval_every == 0
 
-    def _to_devices(self, batch: Batch) -> Batch:
-        sent = {name: batch[name] for name in ("image", "labels")}
-        if not self.config.data.crop:
-            sent["sizes"] = batch["sizes"]
-        return parallel.shard_batch(sent, self.devices, self.config.accumulate)
+    def _after_step(self, step: int) -> None:
+        """Log, save and evaluate where the config says so, in this order."""
+        config = self.config
+        if step == config.num_steps or step % config.log_every == 0:
+            self.write_losses(step)
+        if self._evaluates(step) or step % config.checkpoint_every == 0:
+            self.save()
+        if self.stopping.asked:
+            raise Stop
+        if self._evaluates(step):
+            with self.stopping.at_once():
+                self.evaluate(step)
+
+    def farewell(self) -> str:
+        """What is said to whom stops the run."""
+        steps = self.store.steps()
+        what = f"step {steps[-1]} is saved" if steps else "nothing is saved yet"
+        return f"terminated: {what}; run again to go on"
 
     def write_losses(self, step: int) -> None:
         """Log the loss of this step and the mean since the last line."""
@@ -131,38 +135,21 @@ class Trainer:
             f"images/s  waiting {speed['waiting']:.0%}  ETA {duration(speed['eta'])}"
         )
 
-    def evaluate(self, step: int) -> float | None:
-        """Score the evaluation split; returns the mean IU, None if undefined."""
-        source = self.parts.eval_source
-        start = time.perf_counter()
-        drawn = _Drawn(self.config.num_pictures)
-        scores = self.evaluator.score(
-            self.state.variables, drawn if drawn.count else None
+    def evaluate(self, step: int) -> None:
+        """Score the evaluation split, and record the score."""
+        scores, line = watching.score(
+            self.evaluator,
+            self.state.variables,
+            self.log,
+            step,
+            self.config.num_pictures,
         )
-        seconds = time.perf_counter() - start
-        shown = {name: scores[name] for name in metrics.HEADLINE_METRICS}
-        self.log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
-        head = contracts.heads_of(source)[0]
-        for number, row in enumerate(drawn.rows):
-            sheet = viz.prediction_row(
-                *row, palette=head.palette, ignore_label=head.ignore_label
-            )
-            self.log.picture(f"prediction/{number}", step, sheet)
-        mean_iu = scores["mean_iu"]
-        if mean_iu is not None and (
-            self.best is None or mean_iu > self.best["mean_iu"]
-        ):
-            self.best = {"mean_iu": mean_iu, "step": step}
-        self.progress.write(
-            f"step {step}: {source.split} "
-            + ", ".join(f"{n} {v:.4f}" for n, v in shown.items() if v is not None)
-            + f"  ({len(source)} images, {duration(seconds)})"
-            + metrics.never_predicted(scores)
-        )
+        self.store.scores.record(step, scores["mean_iu"])
+        self.best = _best_of(self.store, self.best)
+        self.progress.write(line)
         self.progress.skip_clock()
-        return mean_iu
 
-    def save(self, mean_iu: float | None) -> None:
+    def save(self) -> None:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
@@ -171,8 +158,8 @@ class Trainer:
         self.store.save(
             trees.to_arrays(parallel.unreplicate(self.state)),
             metadata={**workdirs.checkpoint_metadata(self.config), **memory},
-            mean_iu=mean_iu,
         )
+        self.saved = self.step
 
     def finish(self) -> None:
         """Draw the curves and write the result."""
@@ -184,6 +171,14 @@ class Trainer:
         """Let go of the log and the progress bar."""
         self.log.close()
         self.progress.close()
+
+
+def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
+    """What of a batch a step takes, split between the devices."""
+    sent = {name: batch[name] for name in ("image", "labels")}
+    if not trainer.config.data.crop:
+        sent["sizes"] = batch["sizes"]
+    return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)
 
 
 def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
@@ -208,24 +203,6 @@ def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
         f"{describe_cost(compiled)}; compiled in {time.perf_counter() - start:.1f} s"
     )
     return compiled
-
-
-class _Drawn:
-    """The first images that an evaluation sees, with what was predicted for them."""
-
-    def __init__(self, count: int):
-        self.count = count
-        self.rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def __call__(self, batch: Batch, pred: Labels) -> None:
-        labels = contracts.first_labels(batch["labels"])
-        pred = contracts.first_labels(pred)
-        for row in np.flatnonzero(batch["example_valid"]):
-            if len(self.rows) == self.count:
-                return
-            h, w = batch["sizes"][row]
-            image = contracts.to_rgb(batch["image"][row, :h, :w])
-            self.rows.append((image, labels[row, :h, :w], pred[row, :h, :w]))
 
 
 def _initial_state(
@@ -314,34 +291,56 @@ def write_result(
     )
 
 
-def train(config: Config, workdir: str | Path) -> None:
+def _stop(trainer: Trainer) -> None:
+    """Save what is not saved yet, say so and end the process with the signal's code."""
+    with trainer.stopping.saving():
+        if trainer.step > trainer.saved:
+            trainer.save()
+        trainer.store.close()
+    trainer.progress.write(trainer.farewell())
+    sys.exit(trainer.stopping.exit_code)
+
+
+def _best_of(
+    store: checkpoints.CheckpointStore, known: JsonObject | None
+) -> JsonObject | None:
+    """The best score so far and its step, the earlier of equals.
+
+    Args:
+        store: That keeps the scores.
+        known: Of a run that kept it in its checkpoints.
+    """
+    found = [] if known is None else [(known["mean_iu"], -known["step"])]
+    found += [(x, -step) for step, x in store.scores.read().items() if x is not None]
+    if not found:
+        return None
+    mean_iu, step = max(found)
+    return {"mean_iu": mean_iu, "step": -step}
+
+
+def train(config: Config, workdir: str | Path, restart: bool = False) -> None:
     """Train as `config` says, in `workdir`; go on if a run of it is there.
 
     Args:
         config: See `fcn_jax.config.base`.
         workdir: Directory of the run.
+        restart: Whether to begin at step 0 though checkpoints were there and are lost.
+
+    Raises:
+        ValueError: If another process trains there, or as `Trainer`.
+        SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
     """
-    trainer = Trainer(config, workdir)
-
-    try:
-        with _noticing_sigterm(trainer):
-            trainer.run()
-    finally:
-        trainer.close()
-
-
-@contextlib.contextmanager
-def _noticing_sigterm(trainer: Trainer) -> Generator[None, None, None]:
-    """Save and end on SIGTERM; Python lets only the main thread of a process do so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_sigterm(*_):
-        trainer.terminated = True
-
-    before = signal.signal(signal.SIGTERM, on_sigterm)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with lock.held(workdir):
+        trainer = Trainer(config, workdir, restart)
+        try:
+            with trainer.stopping:
+                try:
+                    trainer.run()
+                except Stop:
+                    _stop(trainer)
+                except Exception:
+                    with contextlib.suppress(OSError):
+                        trainer.store.wait()  # What was being saved is whole.
+                    raise
+        finally:
+            trainer.close()

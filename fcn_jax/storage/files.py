@@ -21,12 +21,25 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)
+        _to_disk(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Return when a file, or the names in a directory, would outlive a power cut."""
+    if path.is_dir() and os.name == "nt":
+        return  # Directories cannot be opened there.
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | Path, value: object) -> None:

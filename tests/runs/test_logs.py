@@ -66,3 +66,21 @@ def test_after_a_flush_all_points_are_on_disk(tmp_path):
     log.write("train", 21, {"loss": 0.0})
     log.close()
     assert points(tmp_path / "tensorboard", b"train/loss") == 21
+
+
+def test_an_evaluation_that_was_not_finished_is_written_again(tmp_path):
+    log = logs.RunLog(tmp_path)
+    for kind in ("train", "eval"):
+        log.write(kind, 3, {"value": 1})
+    log.close()
+    logs.RunLog(tmp_path, step=3).close()
+    assert len(logs.read(tmp_path / "log.jsonl")) == 2
+    logs.RunLog(tmp_path, step=3, scored=False).close()
+    (entry,) = logs.read(tmp_path / "log.jsonl")
+    assert entry["kind"] == "train"
+
+
+def test_what_is_no_line_of_a_log_is_left_out(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('[1]\n{"kind": "train"}\n{"step": "x"}\n{"step": 2}\nnull\n')
+    assert logs.read(path) == [{"step": 2}]

@@ -1,5 +1,6 @@
 """What a run records of its training: classes, options, and what is refused by them."""
 
+import shutil
 import signal
 import threading
 import types
@@ -7,10 +8,12 @@ import types
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
-from fcn_jax.runs import recorded, trainer
+from fcn_jax.runs import logs, recorded, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
@@ -87,3 +90,90 @@ def test_frozen_batch_norm_keeps_its_averages(run, tmp_path):
     for name, layer in before.items():
         same = np.array_equal(layer["mean"], after[name]["mean"])
         assert same == name.startswith("bn1_"), name
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        ("damaged", "its checkpoints were damaged, and lie in .*checkpoints_damaged"),
+        ("log", "its log ends at step 4, and its checkpoints are gone; .* --restart"),
+        ("result", "its log ends at step 0, and its checkpoints are gone"),
+    ],
+)
+def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
+    config = tiny_config("F")  # A save every 2 steps, an evaluation every 3.
+    store = checkpoints.CheckpointStore(tmp_path / "checkpoints")
+    recorded.check_restart(tmp_path, store, config)
+    (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 3}\n')
+    recorded.check_restart(tmp_path, store, config)  # Its first save was not awaited.
+    (tmp_path / "log.jsonl").unlink()
+    if write == "damaged":
+        (tmp_path / "checkpoints_damaged").mkdir()
+    elif write == "log":
+        (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 4}\n')
+    else:
+        (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(ValueError, match=message):
+        recorded.check_restart(tmp_path, store, config)
+
+
+def copied(run, tmp_path):
+    shutil.copytree(run[1], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_all_checkpoints_damaged_twice(run, tmp_path):
+    """A scheduler starts the same command again; the log must not be lost by it."""
+    workdir = copied(run, tmp_path)
+    config = tiny_config(run[0], num_steps=1, num_pictures=0)
+    for path in (workdir / "checkpoints").rglob("*"):
+        if path.is_file() and "state" in path.parts:
+            path.write_bytes(b"")
+    log = (workdir / "log.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="every checkpoint is damaged"):
+        trainer.train(config, workdir)
+    with pytest.raises(ValueError, match="checkpoints were damaged, .*pass --restart"):
+        trainer.train(config, workdir)
+    assert (workdir / "log.jsonl").read_bytes() == log
+    trainer.train(config, workdir, restart=True)
+    assert checkpoints.CheckpointStore(workdir / "checkpoints").steps() == [1]
+
+
+def test_a_config_that_was_lost_is_that_of_the_checkpoint(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    (workdir / "config.json").unlink()
+    config = tiny_config(run[0], num_steps=1, num_pictures=0)
+    config.optim.learning_rate = 0.5
+    with pytest.raises(ValueError, match="learning_rate: 0.01 there, 0.5 now"):
+        trainer.train(config, workdir)
+    (workdir / "config.json").write_text("{")
+    config.optim.learning_rate = 0.01
+    trainer.train(config, workdir)
+    assert workdirs.config_of_run(workdir).optim.learning_rate == 0.01
+
+
+def test_a_damaged_config_alone_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="config.json is damaged .* begin this run an"):
+        workdirs.check_workdir(tiny_config("F"), tmp_path)
+    with pytest.raises(ValueError, match="config.json is damaged .* writes it anew"):
+        workdirs.config_of_run(tmp_path)
+
+
+def test_a_step_is_saved_before_it_is_evaluated(run, tmp_path):
+    """A wrong mask of the validation list ends the run; what was learned is kept."""
+    folder = tmp_path / "data"
+    shutil.copytree(run[0], folder)
+    config = tiny_config(folder, num_steps=2, num_pictures=0)
+    mask = folder / "SegmentationClass/im1.png"
+    whole = mask.read_bytes()
+    Image.fromarray(np.full((24, 32), 7, np.uint8)).save(mask)
+    with pytest.raises(ValueError, match="im1.png: label 7"):
+        trainer.train(config, tmp_path / "run")
+    store = checkpoints.CheckpointStore(tmp_path / "run/checkpoints")
+    assert (store.steps(), store.scores.read()) == ([2], {})
+    mask.write_bytes(whole)
+    trainer.train(config, tmp_path / "run")
+    assert list(store.scores.read()) == [2]
+    entries = logs.read(tmp_path / "run/log.jsonl")
+    assert [e["step"] for e in entries if e["kind"] == "eval"] == [2]

@@ -1,6 +1,8 @@
+import errno
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -9,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, reading, trees
 from tests.support.states import train_state
 
 
@@ -24,10 +26,10 @@ def save(store, *steps, scores=()):
     scores = dict(scores)
     for step in steps:
         store.save(
-            trees.to_arrays(train_state(step, seed=step)),
-            metadata={"note": step},
-            mean_iu=scores.get(step),
+            trees.to_arrays(train_state(step, seed=step)), metadata={"note": step}
         )
+        if step in scores:
+            store.scores.record(step, scores[step])
     store.wait()
 
 
@@ -94,6 +96,7 @@ def test_a_wrong_hash_is_named(store):
     save(store, 1)
     path = store.directory / "1" / "metadata" / "metadata"
     metadata = json.loads(path.read_text())
+    del metadata["metadata_sha256"]  # As before there was one.
     path.write_text(json.dumps({**metadata, "sha256": "0" * 64}))
     with pytest.raises(ValueError, match=r"is corrupt: its arrays hash to \w+"):
         store.read(1)
@@ -132,7 +135,7 @@ def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
         sys.path[:0] = {sys.path!r}
         import numpy as np
         from fcn_jax import training
-        from fcn_jax.storage import checkpoints, trees
+        from fcn_jax.storage import checkpoints, reading, trees
         def state(step, n):
             params = {{"fc6": {{"kernel": np.arange(n, dtype=np.float32) * 1.7}}}}
             return training.TrainState(np.int32(step), params, {{}}, ())
@@ -160,3 +163,143 @@ def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
     assert "could not be written" in result.stdout, result.stderr
     assert "Make room or choose another --workdir" in result.stdout
     assert result.stdout.split()[-1] == "1"
+
+
+def rewrite(store, step, change):
+    """Change what a checkpoint says of itself."""
+    path = store.directory / str(step) / "metadata" / "metadata"
+    metadata = json.loads(path.read_text())
+    change(metadata)
+    path.write_text(json.dumps(metadata))
+
+
+@pytest.mark.parametrize(
+    "change",
+    (
+        lambda m: m.update(note=2),
+        lambda m: m.update(more=1),
+        lambda m: m.pop("note"),
+        lambda m: m.update(sha256="0" * 64),
+    ),
+)
+def test_all_that_a_checkpoint_says_is_checked(store, change):
+    save(store, 1)
+    rewrite(store, 1, change)
+    with pytest.raises(ValueError, match="is corrupt: what it says of its config, its"):
+        store.read(1)
+
+
+def test_what_older_versions_saved_is_read(store):
+    """Their score is in the checkpoint, and they have no hash of what it says."""
+    save(store, 1, 2)
+    for step, score in ((1, 0.7), (2, 0.5)):
+        rewrite(store, step, lambda m, s=score: m.update(mean_iu=s, note=9))
+        rewrite(store, step, lambda m: m.pop("metadata_sha256"))
+    assert store.read(2).metadata == {"note": 9}
+    assert store.best().step == 1
+    assert store.scores.has(2)
+    store.scores.record(2, 0.9)  # Scores of this version come first.
+    assert store.best().step == 2
+
+
+def test_a_step_may_be_scored_after_it_was_saved(store):
+    save(store, 1, 2, 3)
+    assert store.steps() == [2, 3]
+    assert not store.scores.has(3)
+    store.scores.record(3, None)  # Undefined, but it was evaluated.
+    store.scores.record(2, 0.5)
+    assert store.scores.has(3)
+    assert store.scores.read() == {2: 0.5, 3: None}
+    save(store, 4, 5, 6)
+    assert store.steps() == [2, 5, 6]
+    assert store.best().step == 2
+    store.scores.record(6, 0.6)
+    store.close()  # What the last score made needless goes.
+    assert store.steps() == [5, 6]
+
+
+@pytest.mark.parametrize("text", ("", "{", "[]", '{"mean_iu": {"a": 1}}'))
+def test_damaged_scores_are_named(store, text):
+    save(store, 1)
+    store.scores.record(1, 0.5)
+    path = store.directory.with_name("checkpoints_scores.json")
+    path.write_text(text)
+    with pytest.raises(ValueError, match="checkpoints_scores.json is damaged .* delet"):
+        store.best()
+    path.unlink()
+    assert store.best().step == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    (
+        OSError(errno.EIO, "Input/output error"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError("no memory"),
+        ValueError("RESOURCE_EXHAUSTED: Error reading chunk"),
+        AttributeError("module 'orbax' has no attribute 'x'"),
+    ),
+)
+def test_what_cannot_be_read_now_is_no_damage(store, monkeypatch, error):
+    """A good checkpoint is never moved away because of the system or a library."""
+    save(store, 1, 2)
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(reading, "_read", fail)
+    with pytest.raises(OSError, match="could not be read now .* stays where it is"):
+        store.newest()
+    assert store.steps() == [1, 2]
+    assert not store.directory.with_name("checkpoints_damaged").exists()
+
+
+def test_a_second_damaged_checkpoint_keeps_the_first(store):
+    for _ in range(2):
+        save(store, 1, 2)
+        damage(store, 2, "truncated")
+        assert store.newest().step == 1
+        store.close()
+        for path in store.directory.iterdir():
+            if path.name.isdigit():
+                shutil.rmtree(path)
+    aside = store.directory.with_name("checkpoints_damaged")
+    assert sorted(path.name for path in aside.iterdir()) == ["2", "2_2"]
+
+
+def test_a_reader_beside_a_writer_tries_again(store, monkeypatch):
+    """What was the best may be deleted between listing and reading."""
+    save(store, 1, 2)
+    store.scores.record(1, 0.9)
+    read, tries = reading.read, []
+
+    def slow(directory, step):
+        tries.append(step)
+        if step == 1:
+            shutil.rmtree(directory / "1")
+        return read(directory, step)
+
+    monkeypatch.setattr(reading, "read", slow)
+    assert store.best().step == 2
+    assert tries == [1, 2]
+
+
+def test_a_torn_best_checkpoint_says_which_others_there_are(store):
+    save(store, 1, 2)
+    store.scores.record(1, 0.9)
+    damage(store, 1, "truncated")
+    with pytest.raises(
+        ValueError, match=r"It is the best; of others \(2\) --step=N takes"
+    ):
+        store.best()
+
+
+def test_the_newest_config_without_its_arrays(store):
+    assert store.newest_metadata() is None
+    save(store, 1, 2)
+    damage(store, 2, "truncated")
+    assert store.newest_metadata()["note"] == 2
+    path = store.directory / "2" / "metadata" / "metadata"
+    path.write_text("{")
+    assert store.newest_metadata()["note"] == 1

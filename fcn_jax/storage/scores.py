@@ -1,0 +1,74 @@
+"""The scores of a run's checkpoints, beside them: a step is saved, then scored."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcn_jax.storage import files, reading
+
+
+class Scores:
+    """Mean IU by step.
+
+    Args:
+        checkpoints: Directory of the checkpoints; the file stands beside it.
+    """
+
+    def __init__(self, checkpoints: Path):
+        self._checkpoints = checkpoints
+        self.path = checkpoints.with_name(f"{checkpoints.name}_scores.json")
+
+    def read(self) -> dict[int, float | None]:
+        """All that were scored; None where a score is undefined.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        if not self.path.exists():
+            return {}
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+            return {
+                int(step): None if score is None else float(score)
+                for step, score in found["mean_iu"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{self.path} is damaged ({type(error).__name__}), so that it is not "
+                f"known which checkpoint is best; restore it, or delete it to take the "
+                f"newest for the best."
+            ) from error
+
+    def record(self, step: int, mean_iu: float | None) -> None:
+        """Write down the score of a step, by which the best checkpoint is kept.
+
+        Args:
+            step: Of a checkpoint, saved or about to be.
+            mean_iu: In [0, 1], or None if it is undefined.
+        """
+        found = self.read() | {step: mean_iu}
+        content = {"mean_iu": {str(n): found[n] for n in sorted(found)}}
+        files.write_json(self.path, content)
+
+    def of(self, step: int) -> float | None:
+        """The score of a step; of older runs it is in the checkpoint."""
+        scores = self.read()
+        if step in scores:
+            return scores[step]
+        try:
+            return reading.read_metadata(self._checkpoints, step).get(reading.SCORE)
+        except (OSError, ValueError):
+            return None  # It is not whole; who reads it is told so.
+
+    def has(self, step: int) -> bool:
+        """Whether a step was evaluated, its score defined or not."""
+        return step in self.read() or self.of(step) is not None
+
+    def best(self, steps: Sequence[int]) -> list[int]:
+        """The step with the highest score, the last of equals; empty if none has one.
+
+        Args:
+            steps: To choose from.
+        """
+        scored = {n: x for n in steps if (x := self.of(n)) is not None}
+        return [max(scored, key=lambda n: (scored[n], n))] if scored else []
