@@ -20,11 +20,15 @@ def define_flags() -> None:
     """Declare the flags of this command."""
     command_line.define_flags()
     flags.DEFINE_bool("restart", False, "Begin anew where checkpoints were lost.")
+    flags.DEFINE_multi_enum(
+        "allow_changed", [], ["data"], "Go on though the training data have changed."
+    )
 
 
 def run_flags(values: flags.FlagValues) -> None:
     """Train as the command line says."""
-    train(command_line.config_of_flags(), values.workdir, values.restart)
+    config = command_line.config_of_flags()
+    train(config, values.workdir, values.restart, values.allow_changed)
 
 
 COMMAND = Command(

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.data import boxes, objects, transforms
+from fcn_jax.data import boxes, fingerprints, objects, transforms
 from fcn_jax.data.contracts import Head, Item, OneHead, Source, heads_of
+from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.storage import array_cache
 
 
@@ -132,6 +133,10 @@ class _Crops(OneHead, abc.ABC):
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def fingerprint(self) -> Fingerprint:
+        """That of the whole images."""
+        return fingerprints.of(self._base)
 
     def __getitem__(self, place: int) -> Item:
         if not 0 <= place < len(self):

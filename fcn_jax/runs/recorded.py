@@ -149,6 +149,30 @@ def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None
     )
 
 
+def check_data(
+    now: Mapping[str, str], then: Mapping[str, str] | None, workdir: Path
+) -> None:
+    """Refuse to go on with other data than a run began with.
+
+    Args:
+        now: Fingerprint of the training data.
+        then: The one that was recorded; None: an older run recorded none.
+        workdir: Of the run, for the message.
+
+    Raises:
+        ValueError: Naming what differs.
+    """
+    if then is None:
+        return
+    differing = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    if differing:
+        raise ValueError(
+            f"{workdir}: the training data are not those that this run began with; "
+            f"their {', '.join(differing)} differ. Restore them, begin in a fresh "
+            f"--workdir, or pass --allow_changed=data to go on with them."
+        )
+
+
 def _differences(config: Config, checkpoint: Checkpoint):
     theirs = checkpoint.metadata.get("config")
     return workdirs.compare(theirs, config) if isinstance(theirs, dict) else []

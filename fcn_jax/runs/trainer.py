@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import jax
@@ -15,7 +15,7 @@ from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import lock, logs, recorded, watching
@@ -34,29 +34,35 @@ class Trainer:
         config: Of the run.
         workdir: Its directory; if a run of this config is there, it goes on.
         restart: Whether to begin at step 0 though checkpoints were there and are lost.
+        allow_changed: "data": go on though the data are not those it began with.
 
     Raises:
         ValueError: If the config has no sense, or the directory holds another run.
     """
 
-    def __init__(self, config: Config, workdir: str | Path, restart: bool = False):
+    def __init__(
+        self,
+        config: Config,
+        workdir: str | Path,
+        restart: bool = False,
+        allow_changed: Collection[str] = (),
+    ):
         self.config, self.workdir = config, Path(workdir)
         self.devices = jax.local_devices()
         self.parts = build_parts(config, self.devices)
         workdirs.check_workdir(config, self.workdir)
-        for source in (self.parts.train_source, self.parts.eval_source):
-            print(datasets.describe_source(source), flush=True)
-        note = datasets.padding_note(config, self.parts.train_source)
-        if note:
-            print(f"note: {note}", flush=True)
+        _describe(self.parts)
         self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
         if not restart:
             recorded.check_restart(self.workdir, self.store, config)
+        self.fingerprint = fingerprints.of(self.parts.train_source)
         self.state, self.optimizer, memory = _initial_state(
             self.parts, self.store, self.workdir
         )
+        if "data" not in allow_changed:
+            recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
@@ -98,7 +104,9 @@ class Trainer:
             self.progress.step_done()
             self._after_step(step)
         batches.close()
-        self.finish()
+        self.store.close()
+        self.close()
+        write_result(self.workdir, config.num_steps, self.best, self.store)
 
     def _evaluates(self, step: int) -> bool:
         """Whether a step is one after which the run is scored."""
@@ -154,6 +162,7 @@ class Trainer:
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
         memory["classes"] = recorded.classes_of(self.parts.train_source)
+        memory["data"] = self.fingerprint
         self.log.flush()  # What led to a checkpoint is on disk when it is.
         self.store.save(
             trees.to_arrays(parallel.unreplicate(self.state)),
@@ -161,16 +170,19 @@ class Trainer:
         )
         self.saved = self.step
 
-    def finish(self) -> None:
-        """Draw the curves and write the result."""
-        self.store.close()
-        self.close()
-        write_result(self.workdir, self.config.num_steps, self.best, self.store)
-
     def close(self) -> None:
         """Let go of the log and the progress bar."""
         self.log.close()
         self.progress.close()
+
+
+def _describe(parts: RunParts) -> None:
+    """Say what a run is trained and scored on."""
+    for source in (parts.train_source, parts.eval_source):
+        print(datasets.describe_source(source), flush=True)
+    note = datasets.padding_note(parts.config, parts.train_source)
+    if note:
+        print(f"note: {note}", flush=True)
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
@@ -234,7 +246,7 @@ def _initial_state(
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
-    memory = {name: saved.metadata[name] for name in ("best", "losses")}
+    memory = {n: saved.metadata.get(n) for n in ("best", "losses", "data")}
     return state, optimizer, memory
 
 
@@ -318,20 +330,26 @@ def _best_of(
     return {"mean_iu": mean_iu, "step": -step}
 
 
-def train(config: Config, workdir: str | Path, restart: bool = False) -> None:
+def train(
+    config: Config,
+    workdir: str | Path,
+    restart: bool = False,
+    allow_changed: Collection[str] = (),
+) -> None:
     """Train as `config` says, in `workdir`; go on if a run of it is there.
 
     Args:
         config: See `fcn_jax.config.base`.
         workdir: Directory of the run.
         restart: Whether to begin at step 0 though checkpoints were there and are lost.
+        allow_changed: "data": go on though the data are not those it began with.
 
     Raises:
         ValueError: If another process trains there, or as `Trainer`.
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
     """
     with lock.held(workdir):
-        trainer = Trainer(config, workdir, restart)
+        trainer = Trainer(config, workdir, restart, allow_changed)
         try:
             with trainer.stopping:
                 try:

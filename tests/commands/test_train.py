@@ -174,8 +174,12 @@ def test_sigterm_saves_first(folder, tmp_path):
     assert f"terminated: step {step} is saved; run again to go on" in output
 
 
-def test_divergence_stops_with_the_last_good_checkpoint(folder, tmp_path, one_device):
-    config = tiny_config(folder, num_steps=40)
+@pytest.mark.parametrize("log_every", (1, 1000))
+def test_divergence_stops_with_the_last_good_checkpoint(
+    folder, tmp_path, one_device, log_every
+):
+    """The loss is looked at before every save, whether it is logged then or not."""
+    config = tiny_config(folder, num_steps=40, log_every=log_every, eval_every=1000)
     config.optim.learning_rate = 1e30
     config.checkpoint_every = 1
     with pytest.raises(FloatingPointError, match=r"step \d+: loss .*has diverged"):

@@ -222,3 +222,20 @@ def test_padding_by_hand():
     np.testing.assert_array_equal(labels, [[0, 1, 9], [9, 9, 9]])
     np.testing.assert_array_equal(image[0, :2], pair(1, 2)[0][0])
     assert (image[labels == 9] == (123, 117, 104)).all()
+
+
+def test_labels_lie_where_their_image_does():
+    """A ramp: the colour of every pixel of a scaled crop tells where it came from."""
+    ramp = np.tile(np.arange(200, dtype=np.uint8), (200, 1))
+    off = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        turned = bool(seed % 2)
+        labels = np.ascontiguousarray(ramp.T) if turned else ramp
+        image = np.repeat(labels[:, :, None], 3, axis=2)
+        factor = 1.3 + 0.1 * seed
+        image, labels = transforms.random_crop(image, labels, factor, (60, 60), rng)
+        difference = image[..., 0].astype(float) - labels
+        assert np.abs(difference).max() <= 1  # Half a pixel, and rounding.
+        off.append(difference.mean())
+    assert np.abs(off).max() < 0.15

@@ -202,3 +202,8 @@ def test_smallest_image():
     assert vgg.SMALLEST_VALID == 193
     assert fcn_jax.create("deconvnet").smallest_image == 193
     assert fcn_jax.create("deconvnet", padding="same").smallest_image == 1
+
+
+def test_batch_norm_has_the_epsilon_of_the_release():
+    """HyeonwooNoh/DeconvNet's Caffe: bn_layer.cpp, var_eps 1e-9."""
+    assert fcn_jax.create("deconvnet").encoder.bn_epsilon == 1e-9

@@ -120,3 +120,13 @@ def test_a_crop_of_symbolic_size():
     for height, width in ((7, 12), (3, 8), (20, 5)):
         x = jnp.arange(2.0 * height * width * 2).reshape(2, height, width, 2)
         np.testing.assert_array_equal(exported.call(x), of_halves(x))
+
+
+@pytest.mark.parametrize(("kernel_size", "stride", "pad"), ((4, 2, 1), (3, 1, 1)))
+def test_a_transposed_convolution_that_is_cut_off(kernel_size, stride, pad):
+    """A single cell at place 2: the middle of what it becomes, moved by the pad."""
+    wide = np.zeros(kernel_size + 4 * stride)
+    wide[2 * stride : 2 * stride + kernel_size] = 1
+    places = np.flatnonzero(wide[pad : len(wide) - pad])
+    found = upsample_map(kernel_size, stride, pad)
+    assert found.scale * 2 + found.shift == Fraction(int(places.sum()), len(places))

@@ -21,8 +21,9 @@ def test_the_seed_orders_selective_search():
 def test_ranks_of_selective_search_by_hand(monkeypatch):
     """Three boxes, however OpenCV orders them, each twice the area of the next."""
     found = np.array([[0, 0, 10, 20], [0, 0, 20, 20], [0, 0, 40, 20], [0, 0, 40, 20]])
+    given = []
     search = types.SimpleNamespace(
-        setBaseImage=lambda image: None,
+        setBaseImage=given.append,
         switchToSelectiveSearchFast=lambda: None,
         process=lambda: found.astype(np.int32),
     )
@@ -34,7 +35,9 @@ def test_ranks_of_selective_search_by_hand(monkeypatch):
     )
     monkeypatch.setattr(opencv, "load", lambda: module)
     image = np.zeros((20, 40, 3), np.uint8)
+    image[..., 0] = 200  # Red.
     ours, scores = proposals.propose(image, "selective_search", seed=5, min_side=10)
+    assert given[0][0, 0].tolist() == [0, 0, 200]  # OpenCV's order.
     values = np.random.default_rng(5).random(3) * [1, 2, 3]
     order = np.argsort(values)
     widths = np.array([40, 20, 10])

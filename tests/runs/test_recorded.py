@@ -177,3 +177,25 @@ def test_a_step_is_saved_before_it_is_evaluated(run, tmp_path):
     assert list(store.scores.read()) == [2]
     entries = logs.read(tmp_path / "run/log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [2]
+
+
+def test_data_that_are_not_those_it_began_with(run, tmp_path):
+    folder, workdir = tmp_path / "data", copied(run, tmp_path)
+    shutil.copytree(run[0], folder)
+    config = tiny_config(folder, num_steps=2, num_pictures=0)
+    mask = folder / "SegmentationClass/im3.png"
+    labels = np.array(Image.open(mask))
+    labels[5, 5] = 0 if labels[5, 5] else 1
+    Image.fromarray(labels).save(mask)
+    with pytest.raises(ValueError, match="their masks differ. Restore them, .*=data t"):
+        trainer.train(config, workdir)
+    trainer.train(config, workdir, allow_changed=["data"])
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    assert store.steps()[-1] == 2
+
+
+def test_an_older_run_recorded_no_data(tmp_path):
+    recorded.check_data({"ids": "1"}, None, tmp_path)
+    recorded.check_data({"ids": "1"}, {"ids": "1"}, tmp_path)
+    with pytest.raises(ValueError, match="their ids, masks differ"):
+        recorded.check_data({"ids": "1"}, {"ids": "2", "masks": "3"}, tmp_path)

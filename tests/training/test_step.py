@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from fcn_jax import models, parallel, training
-from fcn_jax.training import optim, schedules
+from fcn_jax.training import losses, optim, schedules
 from fcn_jax.training.losses import CrossEntropy, LossOptions
 
 NUM_CLASSES = 3
@@ -222,3 +222,52 @@ def test_the_parameter_table_counts_everything():
     lines = training.param_table(params).splitlines()
     assert lines[1].split() == ["fc7/kernel", "1x1x2x3", "6"]
     assert lines[-1].split() == ["total", "9"]
+
+
+def test_running_averages_are_those_of_the_batch():
+    """After a step: momentum of the old ones, and the rest of the batch's own."""
+    model = tiny(batch_norm=True, bn_momentum=0.75, dropout_rate=0.0)
+    optimizer, state = make_state(model)
+    batch = make_batch(rows=2)
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    of_batch = training.batch_statistics(variables, batch, model=model)
+    after, _ = training.train_step(
+        state, batch, model=model, optimizer=optimizer, seed=0
+    )
+    for name, layer in state.batch_stats.items():
+        for part, old in layer.items():
+            expected = 0.75 * old + 0.25 * of_batch[name][part]
+            np.testing.assert_allclose(
+                after.batch_stats[name][part], expected, rtol=1e-5, atol=1e-6
+            )
+            assert np.abs(expected - old).max() > 1e-3, name
+
+
+class Drawn:
+    """A loss that is what is drawn for each row."""
+
+    reduction = "sum"
+
+    def __call__(self, outputs, batch, keys):
+        drawn = jax.vmap(jax.random.uniform)(keys)
+        one = jnp.ones(())
+        return (losses.PixelLoss(drawn.sum() + 0 * outputs.sum(), one, one),)
+
+
+def test_every_row_draws_by_seed_step_and_its_place():
+    model = tiny(dropout_rate=0.0)
+    optimizer, state = make_state(model)
+    rows, seed, step = 3, 7, 5
+    state = state.replace(step=jnp.asarray(step, state.step.dtype))
+    _, found = training.train_step(
+        state,
+        make_batch(rows=rows),
+        model=model,
+        optimizer=optimizer,
+        seed=seed,
+        loss=Drawn(),
+    )
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), step), 1)
+    drawn = [jax.random.uniform(jax.random.fold_in(key, row)) for row in range(rows)]
+    assert len({float(x) for x in drawn}) == rows
+    assert float(found["loss"]) == pytest.approx(float(sum(drawn)) / rows, rel=1e-6)

@@ -15,8 +15,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_jax.data import checks, image_files, label_sets
+from fcn_jax.data import checks, fingerprints, image_files, label_sets
 from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources import folder_files
@@ -154,6 +155,16 @@ class VocFolder(OneHead):
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2], from the files' headers."""
         return np.array([self._size(header) for header in self._headers], np.int32)
+
+    def fingerprint(self) -> Fingerprint:
+        """What the split is: its ids, the images' sizes, and all of its masks."""
+        lengths = [str(pair.image.stat().st_size) for pair in self._pairs]
+        return {
+            "ids": fingerprints.digits(self.ids),
+            "images": fingerprints.digits([str(self.image_sizes().tolist()), *lengths]),
+            "masks": fingerprints.digits_of_files(pair.mask for pair in self._pairs),
+            "options": fingerprints.digits([str(self.options), *self.classes]),
+        }
 
     def _size(self, header: Header) -> tuple[int, int]:
         turned = self.options.apply_exif
