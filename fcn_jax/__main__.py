@@ -14,6 +14,7 @@ COMMANDS = {
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
     "export": "write the network of a run into one file that needs only JAX",
     "fetch": "download known weights, checked; lists them without a name",
+    "status": "say whether a run goes on, how far it is, and what is damaged",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
 

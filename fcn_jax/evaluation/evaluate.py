@@ -197,7 +197,9 @@ class Evaluator:
         devices: Sequence[parallel.Device],
     ):
         self.predictor, self.source = predictor, source
-        self.batch_size, self.devices = batch_size, devices
+        # More rows than images would be filled up for nothing.
+        most = -(-max(1, len(source)) // len(devices)) * len(devices)
+        self.batch_size, self.devices = min(batch_size, most), devices
         self.num_classes = contracts.num_classes(source)
         self._step = parallel.data_parallel(
             eval_step,

@@ -83,7 +83,8 @@ class ProposalCache:
 
         content = array_cache.digest(self.key, name, image)
         readable = re.sub(r"[^\w.-]", "_", name)
-        found = array_cache.cached(self.directory / f"{readable}-{content}.npz", make)
+        path = self.directory / f"{readable}-{content}.npz"
+        found = array_cache.cached(path, make, ("boxes", "scores"))
         return found["boxes"], found["scores"]
 
     def boxes_of(self, item: Item) -> np.ndarray:

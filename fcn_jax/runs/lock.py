@@ -33,8 +33,8 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ValueError(
-            f"{workdir} is in use: {_holder(workdir)}. Wait for it, stop it, or give "
-            f"another --workdir."
+            f"{workdir} is in use: {_described(workdir)} trains in it. Wait for it, "
+            f"stop it, or give another --workdir."
         ) from None
     try:
         files.write_json(workdir / HOLDER, _ourselves())
@@ -56,13 +56,29 @@ def _ourselves() -> dict[str, object]:
     }
 
 
-def _holder(workdir: Path) -> str:
-    """Who holds a directory, as far as is known."""
+def holder(workdir: str | Path) -> str:
+    """Who holds a directory, as far as is known; "" if nobody does.
+
+    Args:
+        workdir: Of a run.
+    """
+    path = Path(workdir) / LOCK
+    if not path.exists():
+        return ""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return _described(Path(workdir))
+    except OSError:
+        return ""  # A directory that may not be written to is held by nobody.
+    lock.release()
+    return ""
+
+
+def _described(workdir: Path) -> str:
     try:
         found = json.loads((workdir / HOLDER).read_text("utf-8"))
-        return (
-            f"process {found['pid']} on {found['host']} trains in it since "
-            f"{found['since']}"
-        )
+        return f"process {found['pid']} on {found['host']}, since {found['since']},"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process trains in it"
+        return "another process"

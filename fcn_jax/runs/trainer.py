@@ -281,12 +281,28 @@ def write_result(
         num_steps: Steps that it took.
         best: Its best mean IU, and at which step.
         store: Its checkpoints.
+
+    Raises:
+        OSError: If the last step cannot be read back.
+        FileNotFoundError: If the log is gone.
     """
     newest = store.newest()
-    assert newest is not None  # The last step is always saved.
+    if newest is None or newest.step != num_steps:
+        raise OSError(
+            f"{workdir}: step {num_steps} was saved and cannot be read back; there is "
+            f"{'no checkpoint' if newest is None else f'step {newest.step}'}. Run the "
+            f"same command again, on a disk that keeps what is written to it."
+        )
     entries = logs.read(workdir / "log.jsonl")
     plots.plot_curves(entries, workdir / "curves.png")
-    losses = {e["step"]: e["loss"] for e in entries if e["kind"] == "train"}
+    losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
+    scores = [e for e in entries if e.get("kind") == "eval"]
+    if not losses or not scores:
+        raise FileNotFoundError(
+            f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
+            f"curves and result.json are made; the checkpoints are whole. Restore it, "
+            f"or take the scores from fcn_jax eval --workdir={workdir}."
+        )
     lowest = min(losses, key=lambda step: losses[step])
     result = {
         "step": num_steps,
@@ -294,7 +310,7 @@ def write_result(
         "lowest_loss": {"loss": losses[lowest], "step": lowest},
         "best": best,
         "params_sha256": trees.content_hash(newest.arrays["params"]),
-        "scores": [e for e in entries if e["kind"] == "eval"][-1],
+        "scores": scores[-1],
     }
     files.write_json(workdir / "result.json", result)
     print(

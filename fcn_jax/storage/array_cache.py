@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def digest(*parts: object) -> str:
     return total.hexdigest()[:16]
 
 
-def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
+def cached(
+    path: str | Path, make: Callable[[], Arrays], names: Collection[str] = ()
+) -> Arrays:
     """The arrays of an .npz file; where there is none, they are made and written.
 
     The file appears whole or not at all, also when processes write it at once. One that
@@ -41,6 +44,7 @@ def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
     Args:
         path: The file; its directory is made.
         make: Returns the arrays.
+        names: That are among them; a file without them is made anew.
 
     Returns:
         Name -> array.
@@ -49,10 +53,22 @@ def cached(path: str | Path, make: Callable[[], Arrays]) -> Arrays:
     try:
         # NumPy leaves files open that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+            found = dict(arrays)
+        missing = set(names) - found.keys()
+        if not missing:
+            return found
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except FileNotFoundError:
         pass
-    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        OSError,
+        NotImplementedError,  # Of a compression that zipfile does not know.
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         logging.getLogger(__name__).warning(
             "%s cannot be read (%s); it is made anew", path, error
         )

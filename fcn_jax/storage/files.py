@@ -1,5 +1,7 @@
 """Files that appear under their name only when they are whole."""
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -7,6 +9,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]  # Those who read a value know its type.
+
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -18,6 +23,9 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     Args:
         path: The file; its directory is made if there is none.
         write: Called with the path of the file to fill.
+
+    Raises:
+        OSError: If the disk is full or may not be written to; naming the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,8 +34,17 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         write(part)
         _to_disk(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        raise OSError(
+            error.errno,
+            f"{path} could not be written ({error.strerror}); what was there is as it "
+            f"was. Make room, or choose another place",
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     _to_disk(path.parent)
 
 

@@ -23,7 +23,7 @@ def test_a_second_start_is_told_who_holds_it(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
         assert process.stdout.readline() == "held\n"
-        message = rf"run is in use: process {process.pid} on .* trains in it since 20"
+        message = rf"run is in use: process {process.pid} on .*, since 20.*, trains in"
         with pytest.raises(ValueError, match=message), lock.held(tmp_path / "run"):
             pass
         process.kill()  # A dead process holds nothing.

@@ -1,5 +1,6 @@
 """What a run records of its training: classes, options, and what is refused by them."""
 
+import os
 import shutil
 import signal
 import threading
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_jax.commands import status as command
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
-from fcn_jax.runs import logs, recorded, trainer
+from fcn_jax.runs import lock, logs, recorded, status, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
@@ -199,3 +201,79 @@ def test_an_older_run_recorded_no_data(tmp_path):
     recorded.check_data({"ids": "1"}, {"ids": "1"}, tmp_path)
     with pytest.raises(ValueError, match="their ids, masks differ"):
         recorded.check_data({"ids": "1"}, {"ids": "2", "masks": "3"}, tmp_path)
+
+
+def test_a_finished_run_without_its_log(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    config = tiny_config(run[0], num_steps=1, num_pictures=0)
+    (workdir / "log.jsonl").unlink()
+    with pytest.raises(FileNotFoundError, match="log.jsonl is missing or has lost its"):
+        trainer.train(config, workdir)
+
+
+def test_the_status_of_a_run(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    found = status.status(workdir)
+    assert (found["state"], found["step"], found["num_steps"]) == ("ended", 1, 1)
+    (checkpoint,) = found["checkpoints"]
+    assert (checkpoint["step"], checkpoint["whole"]) == (1, True)
+    assert checkpoint["mean_iu"] == found["best"]["mean_iu"]
+    assert checkpoint["bytes"] > 10_000
+    assert found["problems"] == []
+    text = status.format_status(found)
+    assert f"{workdir}: ended\nstep 1 of 1, " in text
+    assert "whole" in text.splitlines()[-1]
+    (workdir / "result.json").unlink()
+    assert status.status(workdir, verify=False)["state"] == "stopped"
+    assert "not verified" in status.format_status(status.status(workdir, verify=False))
+    with lock.held(workdir):
+        found = status.status(workdir)
+    assert (found["state"], f"process {os.getpid()}" in found["holder"]) == (
+        "running",
+        True,
+    )
+    assert "running by process" in status.format_status(found)
+
+
+def test_the_status_of_a_damaged_run(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    (workdir / "log.jsonl").unlink()
+    (workdir / "config.json").write_text("{")
+    (workdir / "checkpoints_scores.json").write_text("{")
+    (workdir / "checkpoints_damaged/3").mkdir(parents=True)
+    for path in (workdir / "checkpoints/1/state").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    found = status.status(workdir)
+    assert (found["state"], found["num_steps"], found["best"]) == (
+        "damaged",
+        None,
+        None,
+    )
+    for text in (
+        "config.json is damaged",
+        "log.jsonl is missing",
+        "checkpoints_scores.json is damaged",
+        "it is torn or corrupt. Training goes back to the one before",
+        "damaged checkpoints were moved to checkpoints_damaged: 3",
+    ):
+        assert text in status.format_status(found)
+    with pytest.raises(SystemExit) as ended:
+        command.COMMAND.run(types.SimpleNamespace(verify=True, json=True), workdir)
+    assert ended.value.code == 1
+
+
+def test_what_holds_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no run: neither config.json no"):
+        status.status(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist; give a run's"):
+        status.status(tmp_path / "nowhere")
+    with pytest.raises(command.flags.Error, match="give the directory of one run: .*n"):
+        command.check_flags(None, [])
+
+
+def test_a_run_before_its_first_checkpoint(tmp_path):
+    workdirs.check_workdir(tiny_config("F"), tmp_path)
+    found = status.status(tmp_path)
+    assert (found["state"], found["step"], found["best"]) == ("stopped", 0, None)
+    assert "no checkpoint" in status.format_status(found)

@@ -62,3 +62,27 @@ def test_what_fails_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="no arrays"):
         array_cache.cached(tmp_path / "a.npz", fail)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", range(0, 400, 7))
+def test_any_damage_is_made_anew(tmp_path, damage):
+    """Whatever zipfile, zlib and NumPy say of a byte that is another."""
+    path = tmp_path / "x.npz"
+    arrays = {"boxes": np.arange(12), "scores": np.ones(3, np.float32)}
+    array_cache.cached(path, lambda: arrays)
+    content = bytearray(path.read_bytes())
+    for at in range(damage, min(len(content), damage + 7)):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    found = array_cache.cached(path, lambda: arrays, ("boxes", "scores"))
+    assert found.keys() == arrays.keys()
+    for name, x in arrays.items():
+        np.testing.assert_array_equal(found[name], x)
+
+
+def test_a_whole_file_of_other_arrays_is_made_anew(tmp_path, caplog):
+    path = tmp_path / "x.npz"
+    array_cache.cached(path, lambda: {"other": ZEROS})
+    found = array_cache.cached(path, lambda: {"boxes": ZEROS}, ("boxes",))
+    assert set(found) == {"boxes"}
+    assert "it lacks boxes); it is made anew" in caplog.text

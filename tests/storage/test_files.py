@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from fcn_jax.storage import files
@@ -34,3 +37,24 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         files.write_whole(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", (errno.ENOSPC, errno.EROFS))
+def test_a_full_disk_names_the_file(tmp_path, number):
+    def fail(part):
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / "x.txt"
+    with pytest.raises(OSError, match=r"x.txt could not be written .*Make r") as found:
+        files.write_whole(path, fail)
+    assert found.value.errno == number
+
+
+def test_what_was_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """A power cut after the rename must not leave an empty file."""
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append("to disk"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *a: done.append("named") or replace(*a))
+    files.write_text(tmp_path / "x.txt", "new")
+    assert done == ["to disk", "named", "to disk"]

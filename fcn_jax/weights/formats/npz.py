@@ -59,7 +59,9 @@ def _array(path: Path, name: str, data: bytes):
         header = ast.literal_eval(data[start - length : start].decode("utf-8"))
         dtype, shape = np.dtype(header["descr"]), tuple(header["shape"])
         order = "F" if header["fortran_order"] else "C"
-        size = math.prod(int(n) for n in shape) * dtype.itemsize
+        if not all(type(n) is int for n in shape):  # Nor is True one.
+            raise ValueError(f"a shape {shape}")
+        size = math.prod(shape) * dtype.itemsize
     except Exception as error:
         raise WeightsError(
             path, f"array {name!r} has a damaged header ({error})", _AGAIN

@@ -383,4 +383,6 @@ def _short(value: object) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, pickles.Call):
         return f"a {value.function}"
+    if isinstance(value, int) and value.bit_length() > 64:  # Too long to write out.
+        return f"a number of {value.bit_length()} bits"
     return repr(value)[:40]

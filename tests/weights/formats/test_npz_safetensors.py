@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import time
 import warnings
 import zipfile
 
@@ -23,6 +24,11 @@ def archive(*members):
         for name, data in members:
             file.writestr(name, data)
     return out.getvalue()
+
+
+def odd(shape):
+    """W with another shape in its header."""
+    return npy(W).replace(b"(2, 3), }   ", shape)
 
 
 def npy(x):
@@ -53,6 +59,8 @@ def test_npz_gives_what_was_saved(write, compressed, dtype):
         (archive(("w.npy", npy(W).replace(b"descr", b"DESCR"))), "header \\('descr'"),
         (archive(("w.npy", npy(W)[:-1])), "has 23 bytes; expected 24"),
         (archive(("w.npy", npy(np.array([None])))), "holds Python objects"),
+        (archive(("w.npy", odd(b"(2, 3.), }  "))), "header \\(a shape"),
+        (archive(("w.npy", odd(b"(2, True), }"))), "header \\(a shape"),
         (samples.npz(True, w=np.zeros(2**20)), "its members unpack to 8,"),
     ),
 )
@@ -86,6 +94,7 @@ def test_safetensors_gives_what_was_saved(write, dtype, name):
         (b'{"a":' * 100_000, b"", "its header is damaged"),
         (b"[]", b"", "its header is no list of arrays"),
         ({}, b"", "it holds no floating-point array"),
+        (b'{"w": {"shape": [' + b"9" * 5000 + b"]}}", b"", "its header is damaged"),
     ),
 )
 def test_safetensors_refuses(write, header, data, text):
@@ -112,3 +121,13 @@ def test_a_missing_package_names_the_extra(monkeypatch, package):
 def test_a_missing_file_is_not_found(tmp_path, reader):
     with pytest.raises(FileNotFoundError):
         reader.read(tmp_path / "none")
+
+
+def test_safetensors_reads_many_names_in_little_time(write):
+    """A name that is twice among many is found at once, and not by counting each."""
+    names = [f'"x{n}": {{}}' for n in range(60_000)]
+    header = ("{" + ", ".join([*names, names[-1]]) + "}").encode()
+    start = time.monotonic()
+    with pytest.raises(WeightsError, match="two arrays are named 'x59999'"):
+        safetensors.read(write(samples.safetensors(header, b"")))
+    assert time.monotonic() - start < 10  # Counting takes minutes.

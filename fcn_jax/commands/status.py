@@ -1,0 +1,65 @@
+"""Say what a run's directory holds: whether it runs, how far it is, what is whole.
+
+fcn_jax status runs/shapes_fcn8s
+fcn_jax status runs/shapes_fcn8s --json
+
+Every checkpoint is read and compared with its hashes (--noverify leaves that out).
+Nothing is changed. The exit status is 1 where something is damaged.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from fcn_jax.commands.command import Command
+from fcn_jax.runs.status import format_status, status
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    flags.DEFINE_bool("verify", True, "Read every checkpoint and compare its hashes.")
+    flags.DEFINE_bool("json", False, "Print JSON.")
+
+
+def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
+    """Refuse anything but one directory.
+
+    Args:
+        values: The flags.
+        operands: The rest of the command line.
+
+    Raises:
+        flags.Error: If there is not one.
+    """
+    del values
+    if len(operands) != 1:
+        raise flags.Error(
+            f"give the directory of one run: fcn_jax status WORKDIR; given were "
+            f"{list(operands) or 'none'}"
+        )
+
+
+def run_flags(values: flags.FlagValues, workdir: str) -> None:
+    """Print the status of a run.
+
+    Args:
+        values: The flags.
+        workdir: Its directory.
+
+    Raises:
+        SystemExit: With 1, if something is damaged.
+    """
+    found = status(workdir, values.verify)
+    print(json.dumps(found, indent=2) if values.json else format_status(found))
+    if any(each["whole"] is False for each in found["checkpoints"]):
+        sys.exit(1)
+
+
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    check=check_flags,
+)
