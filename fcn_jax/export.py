@@ -137,7 +137,7 @@ def export_network(
         files.write_whole(path, write)
     except OSError as error:
         raise OSError(
-            f"{path} could not be written ({error}); it needs "
+            f"{path} could not be written ({error.__cause__ or error}); it needs "
             f"{len(program) / 2**20:,.1f} MiB: make room, or choose another file."
         ) from error
 

@@ -35,6 +35,7 @@ class Trainer:
         workdir: Its directory; if a run of this config is there, it goes on.
         restart: Whether to begin at step 0 though checkpoints were there and are lost.
         allow_changed: "data": go on though the data are not those it began with.
+        stopping: That says when to stop; None: nothing does.
 
     Raises:
         ValueError: If the config has no sense, or the directory holds another run.
@@ -46,8 +47,10 @@ class Trainer:
         workdir: str | Path,
         restart: bool = False,
         allow_changed: Collection[str] = (),
+        stopping: Stopping | None = None,
     ):
         self.config, self.workdir = config, Path(workdir)
+        self.stopping = stopping or Stopping(lambda: farewell(workdir))
         self.devices = jax.local_devices()
         self.parts = build_parts(config, self.devices)
         workdirs.check_workdir(config, self.workdir)
@@ -75,7 +78,6 @@ class Trainer:
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
         self.step = self.saved = step
-        self.stopping = Stopping(self.farewell)
 
     def run(self) -> None:
         """All steps that are left."""
@@ -124,12 +126,6 @@ class Trainer:
         if self._evaluates(step):
             with self.stopping.at_once():
                 self.evaluate(step)
-
-    def farewell(self) -> str:
-        """What is said to whom stops the run."""
-        steps = self.store.steps()
-        what = f"step {steps[-1]} is saved" if steps else "nothing is saved yet"
-        return f"terminated: {what}; run again to go on"
 
     def write_losses(self, step: int) -> None:
         """Log the loss of this step and the mean since the last line."""
@@ -319,14 +315,27 @@ def write_result(
     )
 
 
-def _stop(trainer: Trainer) -> None:
+def farewell(workdir: str | Path) -> str:
+    """What is said to whom stops a run.
+
+    Args:
+        workdir: Of the run.
+    """
+    steps = checkpoints.CheckpointReader(Path(workdir) / "checkpoints").steps()
+    what = f"step {steps[-1]} is saved" if steps else "nothing is saved yet"
+    return f"terminated: {what}; run again to go on"
+
+
+def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> None:
     """Save what is not saved yet, say so and end the process with the signal's code."""
-    with trainer.stopping.saving():
-        if trainer.step > trainer.saved:
+    with stopping.saving():
+        if trainer is not None and trainer.step > trainer.saved:
             trainer.save()
-        trainer.store.close()
-    trainer.progress.write(trainer.farewell())
-    sys.exit(trainer.stopping.exit_code)
+        if trainer is not None:
+            trainer.store.close()
+            trainer.progress.close()
+    print(farewell(workdir), flush=True)
+    sys.exit(stopping.exit_code)
 
 
 def _best_of(
@@ -365,16 +374,20 @@ def train(
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
     """
     with lock.held(workdir):
-        trainer = Trainer(config, workdir, restart, allow_changed)
-        try:
-            with trainer.stopping:
-                try:
-                    trainer.run()
-                except Stop:
-                    _stop(trainer)
-                except Exception:
+        stopping = Stopping(lambda: farewell(workdir))
+        with stopping:
+            trainer = None
+            try:
+                with stopping.at_once():
+                    trainer = Trainer(config, workdir, restart, allow_changed, stopping)
+                trainer.run()
+            except Stop:
+                _stop(trainer, workdir, stopping)
+            except Exception:
+                if trainer is not None:
                     with contextlib.suppress(OSError):
                         trainer.store.wait()  # What was being saved is whole.
-                    raise
-        finally:
-            trainer.close()
+                raise
+            finally:
+                if trainer is not None:
+                    trainer.close()

@@ -78,8 +78,8 @@ def _say_where(path: Path, write: Callable[[], object]):
         write()
     except OSError as error:
         raise OSError(
-            f"{path} could not be written ({error}); what was there is as it was. Make "
-            f"room, or choose another place."
+            f"{path} could not be written ({error.__cause__ or error}); what was there "
+            f"is as it was. Make room, or choose another place."
         ) from error
 
 

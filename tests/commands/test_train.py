@@ -174,6 +174,22 @@ def test_sigterm_saves_first(folder, tmp_path):
     assert f"terminated: step {step} is saved; run again to go on" in output
 
 
+def test_ctrl_c_while_a_batch_is_made(folder, tmp_path):
+    """50,000 images from disk take long; nothing is lost by breaking that off."""
+    workdir = tmp_path / "run"
+    process = start(command(folder, workdir, "--config.batch_size=50000"))
+    deadline = time.monotonic() + 120
+    while not (workdir / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT, output
+    assert time.monotonic() - asked < 15  # 5 s, and a busy machine.
+    assert output.endswith("terminated: nothing is saved yet; run again to go on\n")
+    assert "Traceback" not in output
+
+
 @pytest.mark.parametrize("log_every", (1, 1000))
 def test_divergence_stops_with_the_last_good_checkpoint(
     folder, tmp_path, one_device, log_every
