@@ -56,7 +56,10 @@ def read_header(path: str | Path) -> Header:
         ValueError: If it is no image.
     """
     with open_image(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
+        orientation = _UPRIGHT
+        # Of a PNG Pillow reads all pixels to find it behind them, where nobody has it.
+        if image.format != "PNG" or "exif" in image.info:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         valid = orientation in range(1, 9)
         return Header(image.height, image.width, orientation if valid else _UPRIGHT)
 
@@ -154,6 +157,9 @@ def own_palette(image: Image.Image) -> np.ndarray:
     Args:
         image: Of mode "P".
     """
+    mode, colours = image.palette.getdata() if image.palette else ("", b"")
+    if mode == "RGB":  # Without reading the pixels.
+        return np.frombuffer(colours, np.uint8).reshape(-1, 3)[:256].copy()
     return np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
 
 
