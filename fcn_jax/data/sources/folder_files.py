@@ -187,10 +187,10 @@ def _layout(root: Path) -> str:
     """What a folder may be that is not in VOC layout, and what to do."""
     if (root / IMAGES).is_dir():
         main = root / "ImageSets/Main"
-        beside = f"{main} lists images for other tasks; " if main.is_dir() else ""
+        beside = f"{main} lists images for other tasks. " if main.is_dir() else ""
         return (
-            f"{beside}without lists set --config.data.split=0.8, which divides all "
-            f"images by chance."
+            f"{beside}Without lists --config.data.split=0.8 divides all images by "
+            f"chance."
         )
     if (root / "VOC2012").is_dir() or (root / "VOCdevkit").is_dir():
         return "Set --config.data.root to the year's folder in it, such as VOC2012."
