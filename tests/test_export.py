@@ -273,7 +273,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path, small):
 def test_a_full_disk_leaves_what_was_there(tmp_path, small):
     path = tmp_path / "net.zip"
     path.write_text("old")
-    (tmp_path / ".net.zip.part").symlink_to("/dev/full")
+    (tmp_path / f".net.zip.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(
         OSError, match=r"net.zip could not be written \(.*No space left"
     ):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -273,7 +274,7 @@ def test_a_full_disk_leaves_nothing(command, tmp_path, monkeypatch, once, out):
 
         monkeypatch.setattr(checkpoints.CheckpointStore, "save", full)
     else:
-        (tmp_path / f".{out}.part").symlink_to("/dev/full")
+        (tmp_path / f".{out}.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(
         SystemExit, match=rf"error: .*{out} could not be written \(.*No space left"
     ):

@@ -1,6 +1,7 @@
 """Nets into files: layouts of PyTorch, round trips, what is recorded, full disks."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -238,7 +239,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, small, out):
     model, variables = small
     path = tmp_path / out
     path.write_text("old")
-    (tmp_path / f".{out}.part").symlink_to("/dev/full")
+    (tmp_path / f".{out}.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(
         OSError, match=rf"{out} could not be written \(.*No space left.*Make room"
     ):
