@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fcn_jax.data import label_sets
+from fcn_jax.data import fingerprints, label_sets
 from fcn_jax.data.contracts import Item, OneHead
+from fcn_jax.data.fingerprints import Fingerprint
 
 Builder: TypeAlias = Any  # TFDS's own types lack keywords that its methods take.
 _PICTURES = ("image", "labels", "objects")
@@ -106,6 +107,11 @@ class TfdsSource(OneHead):
     def __reduce__(self):
         # Builders are not picklable everywhere; what they prepared can be opened.
         return _reopen, (str(self._builder.data_dir), self.split, self.classes)
+
+    def fingerprint(self) -> Fingerprint:
+        """What was prepared: data set, version and split; nothing is read for it."""
+        count = str(len(self))
+        return {"name": fingerprints.digits([self.name, self.split, count])}
 
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2]; no picture is decoded for them."""

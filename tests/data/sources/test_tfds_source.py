@@ -63,6 +63,13 @@ def test_slices_of_splits(data_dir):
     np.testing.assert_array_equal(half.image_sizes(), whole.image_sizes()[3:])
 
 
+def test_the_fingerprint_of_a_split(data_dir):
+    names = ("train", "train", "train[3:]", "val")
+    found = [shapes.open_shapes(name, data_dir).fingerprint() for name in names]
+    assert found[0] == found[1]
+    assert len({each["name"] for each in found}) == 3
+
+
 def test_an_empty_slice_is_refused(data_dir):
     with pytest.raises(
         ValueError, match="shapes/1.0.0: split 'train.*' holds no image"

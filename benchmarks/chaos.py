@@ -1,0 +1,377 @@
+"""A training run under random faults: it ends as if nothing had been, or says why not.
+
+python -m benchmarks.chaos --count=200 --out=chaos.json    # some hours
+python -m benchmarks.chaos --count=10                      # some minutes
+
+A tiny FCN-8s (dropout, BatchNorm, augmentation) is trained once without a fault. Then
+the same command is started again and again, each time after or under a fault: killed at
+a random moment, a storm of signals, a file of the newest checkpoint or of the directory
+torn, flipped or gone, a second start, masks changed, another learning rate, a clock
+that jumps, a full disk (where the system lets a small one be mounted). Whatever comes
+of it must be one of two: the run goes on, and ends with the same parameters, bit for
+bit, each step once in its log; or it ends with one line that says what is wrong, and
+goes on once that is undone. Prints JSON; exit status 1 where neither was so.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+STEPS = 24
+_OPTIONS = (
+    f"--config.num_steps={STEPS}",
+    "--config.log_every=1",
+    "--config.eval_every=8",
+    "--config.checkpoint_every=3",
+    "--config.batch_size=2",
+    "--config.eval_batch_size=2",
+    "--config.num_pictures=1",
+    "--config.data.name=folder",
+    "--config.data.crop=(20,24)",
+    "--config.model.num_classes=3",
+)
+_DISK = 64 << 20  # Bytes of the disk that may be filled.
+_ANSWERED = 20.0  # Seconds for a signal: five, and a busy machine.
+_CLOCK = """
+import os, time
+_jump, _real = float(os.environ["CHAOS_CLOCK"]), time.time
+time.time = lambda: _real() + _jump
+"""
+
+
+class Ended(NamedTuple):
+    """How a process ended.
+
+    Attributes:
+        code: Its exit status; negative: by a signal.
+        output: What it printed.
+    """
+
+    code: int
+    output: str
+
+    @property
+    def refusal(self) -> str:
+        """The line in which it said what is wrong; "" if it was no clear refusal."""
+        lines = [n for n in self.output.splitlines() if n.startswith("error: ")]
+        clear = self.code == 1 and lines and "Traceback" not in self.output
+        return lines[-1] if clear else ""
+
+
+class Run:
+    """A run's directory, its data, and the command that trains in it.
+
+    Args:
+        folder: Where all of it lies.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.disk = folder, folder / "disk"
+        self.disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(self.disk)]
+        done = subprocess.run(mount, capture_output=True, check=False)
+        self.is_small = done.returncode == 0
+        self.workdir = self.disk / "run"
+        self.data = write_data(folder / "data")
+        (folder / "clock").mkdir()
+        (folder / "clock" / "sitecustomize.py").write_text(_CLOCK)
+
+    def close(self) -> None:
+        """Let go of the small disk."""
+        if self.is_small:
+            subprocess.run(["umount", str(self.disk)], check=False)
+
+    def start(self, *options: str, clock: float | None = None) -> subprocess.Popen[str]:
+        """Start training.
+
+        Args:
+            *options: More of the command line.
+            clock: Seconds by which the clock of the process is off.
+        """
+        path, environment = [str(ROOT)], dict(os.environ)
+        if clock is not None:
+            path.insert(0, str(self.folder / "clock"))
+            environment["CHAOS_CLOCK"] = str(clock)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "train.py"),
+                f"--config={ROOT / 'configs' / 'shapes_fcn8s.py'}:smoke",
+                f"--workdir={self.workdir}",
+                f"--config.data.root={self.data}",
+                *_OPTIONS,
+                *options,
+            ],
+            env={**environment, "PYTHONPATH": os.pathsep.join(path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finished(self) -> str:
+        """The hash of the parameters at the end; "" before it."""
+        path = self.workdir / "result.json"
+        return json.loads(path.read_text())["params_sha256"] if path.exists() else ""
+
+    def steps(self) -> list[int]:
+        """The training steps in the log."""
+        path = self.workdir / "log.jsonl"
+        lines = [json.loads(n) for n in path.read_text().splitlines()]
+        return [entry["step"] for entry in lines if entry["kind"] == "train"]
+
+
+def write_data(root: Path) -> Path:
+    """Six images of two halves with noise, and their masks."""
+    rng = np.random.default_rng(0)
+    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / name).mkdir(parents=True)
+    for number in range(6):
+        labels = np.zeros((24, 32), np.uint8)
+        labels[:, 16:] = rng.integers(1, 3)
+        image = labels[:, :, None] * 60 + rng.integers(0, 60, (24, 32, 3))
+        Image.fromarray(image.astype(np.uint8)).save(root / f"JPEGImages/{number}.png")
+        Image.fromarray(labels).save(root / f"SegmentationClass/{number}.png")
+    lists = root / "ImageSets/Segmentation"
+    (lists / "train.txt").write_text("0\n1\n2\n3\n")
+    (lists / "val.txt").write_text("4\n5\n")
+    (root / "classes.txt").write_text("dark\nmiddle\nbright\n")
+    return root
+
+
+def wait(process: subprocess.Popen[str], seconds: float | None = None) -> Ended:
+    """Wait for a process, and kill it after some seconds."""
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+    return Ended(process.returncode, output)
+
+
+def kill(run: Run, rng: random.Random) -> Ended:
+    """SIGKILL at a random moment."""
+    return wait(run.start(), rng.uniform(2, 15))
+
+
+def storm(run: Run, rng: random.Random) -> Ended:
+    """Several signals within a second; answered in time, by the documented status."""
+    process = run.start()
+    time.sleep(rng.uniform(3, 12))
+    for _ in range(rng.randint(1, 4)):
+        process.send_signal(rng.choice((signal.SIGTERM, signal.SIGINT)))
+        time.sleep(rng.uniform(0, 0.3))
+    asked = time.monotonic()
+    ended = wait(process, 60)
+    late = time.monotonic() - asked > _ANSWERED
+    # Before a run listens, the system's own answer.
+    own = (-signal.SIGTERM, -signal.SIGINT)
+    allowed = (0, 128 + signal.SIGTERM, 128 + signal.SIGINT, *own)
+    if late or ended.code not in allowed:
+        return Ended(99, f"answered late or otherwise: {ended}")
+    return Ended(0, "")
+
+
+def tear(run: Run, rng: random.Random) -> Ended:
+    """A file of the newest checkpoint cut off, flipped or gone."""
+    steps = sorted(
+        (run.workdir / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name)
+    )
+    if not steps:
+        return kill(run, rng)
+    files = sorted(path for path in steps[-1].rglob("*") if path.is_file())
+    harm(rng.choice(files), rng)
+    return wait(run.start(), rng.uniform(6, 15))
+
+
+def lose(run: Run, rng: random.Random) -> Ended:
+    """A file of the directory cut off, flipped or gone."""
+    names = ("config.json", "log.jsonl", "checkpoints_scores.json", "result.json")
+    there = [run.workdir / name for name in names if (run.workdir / name).exists()]
+    if there:
+        harm(rng.choice(there), rng)
+    return wait(run.start(), rng.uniform(6, 15))
+
+
+def harm(path: Path, rng: random.Random) -> None:
+    """Cut a file off, change a byte of it, or delete it."""
+    content = bytearray(path.read_bytes())
+    how = rng.choice(("cut", "flip", "delete"))
+    if how == "delete" or not content:
+        path.unlink()
+    elif how == "cut":
+        path.write_bytes(content[: rng.randrange(len(content))])
+    else:
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+
+
+def twice(run: Run, rng: random.Random) -> Ended:
+    """A second start beside the first, which must be refused and do no harm."""
+    first = run.start()
+    time.sleep(rng.uniform(4, 8))
+    if first.poll() is not None:
+        return wait(first)
+    second = wait(run.start(), 60)
+    over = first.poll() is not None  # Then there was nothing to be refused.
+    ended = wait(first, rng.uniform(4, 10))
+    if not over and "is in use" not in second.refusal:
+        return Ended(99, f"the second start: {second}")
+    return ended if ended.code == 0 else Ended(-signal.SIGKILL, "")
+
+
+def other_data(run: Run, rng: random.Random) -> Ended:
+    """A label of a training mask changed."""
+    path = run.data / f"SegmentationClass/{rng.randrange(4)}.png"
+    labels = np.array(Image.open(path))
+    row, column = rng.randrange(24), rng.randrange(32)
+    labels[row, column] = (labels[row, column] + 1) % 3
+    Image.fromarray(labels).save(path)
+    return wait(run.start(), rng.uniform(6, 15))
+
+
+def other_rate(run: Run, rng: random.Random) -> Ended:
+    """The same command with another learning rate."""
+    return wait(run.start("--config.optim.learning_rate=0.5"), rng.uniform(6, 15))
+
+
+def jump(run: Run, rng: random.Random) -> Ended:
+    """A clock that is off by up to ten years."""
+    return wait(run.start(clock=rng.uniform(-3e8, 3e8)), rng.uniform(6, 15))
+
+
+def fill(run: Run, rng: random.Random) -> Ended:
+    """A disk with little room left, or none."""
+    if not run.is_small:
+        return kill(run, rng)
+    free = shutil.disk_usage(run.disk).free
+    filler = run.disk / "filler"
+    filler.write_bytes(bytes(max(0, free - rng.choice((0, 1 << 14, 1 << 20)))))
+    ended = wait(run.start(), rng.uniform(8, 20))
+    filler.unlink()
+    # What Orbax's own threads print stands among the lines.
+    lines = [n for n in ended.output.splitlines() if n.startswith("error: ")]
+    if ended.code == 1 and lines:
+        return Ended(1, lines[-1])
+    return ended
+
+
+FAULTS: dict[str, Callable[[Run, random.Random], Ended]] = {
+    "kill": kill,
+    "storm": storm,
+    "tear": tear,
+    "lose": lose,
+    "twice": twice,
+    "other_data": other_data,
+    "other_rate": other_rate,
+    "jump": jump,
+    "fill": fill,
+}
+
+
+def main() -> None:
+    """Train under faults, and print what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as name:
+        report = chaos(Path(name), arguments.count, rng)
+    text = json.dumps(report, indent=1)
+    if arguments.out:
+        arguments.out.write_text(text, "utf-8")
+    print(text)
+    sys.exit(bool(report["failures"]))
+
+
+def chaos(folder: Path, count: int, rng: random.Random) -> dict[str, object]:
+    """Train under faults.
+
+    Args:
+        folder: An empty one.
+        count: Faults.
+        rng: That chooses them.
+
+    Returns:
+        How often each fault came, the refusals, how many runs ended bit-identical, and
+        what was neither.
+    """
+    run = Run(folder)
+    try:
+        return _faults(run, count, rng)
+    finally:
+        run.close()
+
+
+def _faults(run: Run, count: int, rng: random.Random) -> dict[str, object]:
+    whole = wait(run.start())
+    expected = run.finished()
+    assert expected, whole.output
+    shutil.rmtree(run.workdir)
+    kinds: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
+    failures: list[str] = []
+    ends = 0
+    for number in range(count):
+        kind = rng.choice(sorted(FAULTS))
+        kinds[kind] += 1
+        saved = run.folder / "before"
+        shutil.rmtree(saved, ignore_errors=True)
+        if run.workdir.exists():
+            shutil.copytree(run.workdir, saved / "run")
+        shutil.copytree(run.data, saved / "data")
+        ended = FAULTS[kind](run, rng)
+        if ended.code in (0, -signal.SIGKILL):
+            pass
+        elif ended.refusal:
+            refusals[f"{kind}: {ended.refusal.split('; ')[0][-160:]}"] += 1
+            shutil.rmtree(run.workdir, ignore_errors=True)
+            if (saved / "run").exists():
+                shutil.copytree(saved / "run", run.workdir)
+        else:
+            failures.append(f"{number} {kind}: {ended.code} {ended.output[-1500:]}")
+            shutil.rmtree(run.workdir, ignore_errors=True)
+        shutil.rmtree(run.data)
+        shutil.copytree(saved / "data", run.data)
+        if run.finished():
+            ends += 1
+            wrong = _unlike(run, expected)
+            failures += [f"{number} {kind}: {wrong}"] if wrong else []
+            shutil.rmtree(run.workdir)
+        print(f"{number} {kind}: {ended.code} {ended.refusal[:70]}", file=sys.stderr)
+    return {
+        "faults": dict(kinds),
+        "small_disk": run.is_small,
+        "ended": ends,
+        "refusals": dict(refusals),
+        "failures": failures,
+    }
+
+
+def _unlike(run: Run, expected: str) -> str:
+    """In what a run that ended is not what it would have been."""
+    if run.finished() != expected:
+        return f"parameters {run.finished()[:16]}, not {expected[:16]}"
+    if run.steps() != list(range(1, STEPS + 1)):
+        return f"its log has the steps {run.steps()}"
+    return ""
+
+
+if __name__ == "__main__":
+    main()
