@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from fcn_jax import models, parallel, preprocessing, training
+from fcn_jax.data.contracts import Head
+from fcn_jax.data.label_sets import VOC
 from fcn_jax.evaluation import evaluate
+from fcn_jax.inference.predictor import Predictor
 
 
 def make(dropout_rate=0.5):
@@ -96,3 +99,23 @@ def test_refusals():
         evaluate.recompute_batch_stats(None, {"params": {}}, [], [], 1)
     with pytest.raises(ValueError, match="count=0 is not positive"):
         evaluate.recompute_batch_stats(None, {"batch_stats": {}}, [], [], 0)
+
+
+class Five:
+    """A source of five images."""
+
+    heads = (Head("", ("a", "b"), VOC.palette),)
+
+    def __len__(self):
+        return 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_devices", "expected"), ((100_000, 1, 5), (100_000, 2, 6), (2, 2, 2))
+)
+def test_a_batch_is_no_larger_than_the_images(asked, num_devices, expected):
+    """100,000 rows for 4 images would be filled up for nothing."""
+    devices = jax.devices()[:num_devices]
+    predictor = Predictor(lambda variables, batch: None)
+    found = evaluate.Evaluator(predictor, Five(), asked, devices)
+    assert found.batch_size == expected

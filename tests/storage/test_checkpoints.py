@@ -303,3 +303,9 @@ def test_the_newest_config_without_its_arrays(store):
     path = store.directory / "2" / "metadata" / "metadata"
     path.write_text("{")
     assert store.newest_metadata()["note"] == 1
+
+
+def test_one_bad_checkpoint_does_not_spoil_the_choice(store):
+    save(store, 1, 2)
+    (store.directory / "1" / "metadata" / "metadata").write_text("[")
+    assert store.best().step == 2

@@ -105,3 +105,9 @@ def test_the_stream_form_of_every_protocol_is_known(protocol):
     head = pickle.dumps(0x1950A86A20F9469CFC6C, protocol)
     assert pytorch.looks_like(head)
     assert not pytorch.looks_like(pickle.dumps(0x1950A86A20F9469CFC6D, protocol))
+
+
+def test_a_number_too_long_to_be_written_is_described():
+    """Python refuses to write out more than 4,300 digits."""
+    assert pytorch._short(10**5000) == "a number of 16610 bits"
+    assert pytorch._short(-7) == "-7"
