@@ -9,6 +9,9 @@ run's directory holds config.json, checkpoints/, log.jsonl, tensorboard/,
 curves.png and, after the last step, result.json.
 """
 
+import os
+import sys
+
 from absl import flags
 
 from fcn_jax.commands import command_line
@@ -28,7 +31,12 @@ def define_flags() -> None:
 def run_flags(values: flags.FlagValues) -> None:
     """Train as the command line says."""
     config = command_line.config_of_flags()
-    train(config, values.workdir, values.restart, values.allow_changed)
+    try:
+        train(config, values.workdir, values.restart, values.allow_changed)
+    except SystemExit as ended:
+        # Of a signal: all is saved. Python would wait for threads that make batches.
+        sys.stdout.flush()
+        os._exit(int(ended.code or 0))
 
 
 COMMAND = Command(

@@ -61,8 +61,18 @@ def checkpoint_metadata(config: Config) -> JsonObject:
     }
 
 
+def write_config(config: Config, workdir: Path) -> None:
+    """Write the config of a run into its directory, which is made.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        workdir: Directory of the run.
+    """
+    files.write_json(workdir / "config.json", json.loads(config.to_json()))
+
+
 def check_workdir(config: Config, workdir: Path) -> None:
-    """Write the config into a new workdir; in an old one, compare it.
+    """Compare a config with that of the run in a directory; nothing is written.
 
     Args:
         config: See `fcn_jax.config.base`.
@@ -72,7 +82,6 @@ def check_workdir(config: Config, workdir: Path) -> None:
         ValueError: If the workdir belongs to a run of another config, or its config is
             damaged.
     """
-    path = workdir / "config.json"
     theirs = _config_in(workdir)
     if theirs is not None:
         free = set(_FREE_KEYS)
@@ -89,8 +98,6 @@ def check_workdir(config: Config, workdir: Path) -> None:
                 f"Give the config of that run; or train on from its parameters in a "
                 f"fresh --workdir, with --config.init_from={workdir}."
             )
-    workdir.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, json.loads(config.to_json()))
 
 
 def _config_in(workdir: Path) -> JsonObject | None:

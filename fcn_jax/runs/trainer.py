@@ -66,6 +66,7 @@ class Trainer:
         )
         if "data" not in allow_changed:
             recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
+        workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(

@@ -50,14 +50,15 @@ def cached(
         Name -> array.
     """
     path = Path(path)
+    problem = ""
     try:
         # NumPy leaves files open that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = dict(arrays)
-        missing = set(names) - found.keys()
+        missing = sorted(set(names) - found.keys())
         if not missing:
             return found
-        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        problem = f"it lacks {', '.join(missing)}"
     except FileNotFoundError:
         pass
     except (
@@ -69,8 +70,10 @@ def cached(
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
+        problem = str(error)
+    if problem:
         logging.getLogger(__name__).warning(
-            "%s cannot be read (%s); it is made anew", path, error
+            "%s cannot be read (%s); it is made anew", path, problem
         )
     arrays = make()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -63,9 +63,11 @@ def test_a_run_does_not_go_on_with_other_classes(run):
     folder, workdir = run
     config = tiny_config(folder, num_steps=2, num_pictures=0)
     (folder / "classes.txt").write_text("dark\nbright\nmiddle\n")
+    written = (workdir / "config.json").read_bytes()
     try:
         with pytest.raises(ValueError, match="class 1 is 'middle' in training and 'br"):
             trainer.train(config, workdir)
+        assert (workdir / "config.json").read_bytes() == written
     finally:
         (folder / "classes.txt").write_text("dark\nmiddle\nbright\n")
 
@@ -273,7 +275,7 @@ def test_what_holds_no_run(tmp_path):
 
 
 def test_a_run_before_its_first_checkpoint(tmp_path):
-    workdirs.check_workdir(tiny_config("F"), tmp_path)
+    workdirs.write_config(tiny_config("F"), tmp_path)
     found = status.status(tmp_path)
     assert (found["state"], found["step"], found["best"]) == ("stopped", 0, None)
     assert "no checkpoint" in status.format_status(found)

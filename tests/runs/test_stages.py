@@ -134,7 +134,7 @@ def test_two_steps_of_a_stage(folder, tmp_path, monkeypatch, stage):
 
 def test_a_run_may_move_its_cache(folder, tmp_path):
     config = staged(folder, "objects", **{"data.objects.cache_dir": "here"})
-    workdirs.check_workdir(config, tmp_path)
+    workdirs.write_config(config, tmp_path)
     config.data.objects.cache_dir = "there"
     workdirs.check_workdir(config, tmp_path)
     config.data.objects.min_iou = 0.7
