@@ -188,12 +188,12 @@ def storm(run: Run, rng: random.Random) -> Ended:
 
 def tear(run: Run, rng: random.Random) -> Ended:
     """A file of the newest checkpoint cut off, flipped or gone."""
-    steps = sorted(
-        (run.workdir / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name)
-    )
+    places = (run.workdir / "checkpoints").glob("[0-9]*")
+    steps = [int(path.name) for path in places if path.name.isdigit()]
     if not steps:
         return kill(run, rng)
-    files = sorted(path for path in steps[-1].rglob("*") if path.is_file())
+    newest = run.workdir / "checkpoints" / str(max(steps))
+    files = sorted(path for path in newest.rglob("*") if path.is_file())
     harm(rng.choice(files), rng)
     return wait(run.start(), rng.uniform(6, 15))
 

@@ -59,10 +59,20 @@ class RunLog:
             kind: "train" or "eval".
             step: Optimiser updates done.
             values: What JSON can hold; floats are written in full precision.
+
+        Raises:
+            OSError: If the disk is full; naming the file.
         """
         line = json.dumps({"kind": kind, "step": step, **values}, allow_nan=False)
-        self._file.write(line + "\n")
-        self._file.flush()
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{self.path} could not be written ({error.strerror}). Make room, then "
+                f"run the same command again",
+            ) from error
         for name, value in values.items():
             if isinstance(value, int | float):
                 self._events.add_scalar(f"{kind}/{name}", value, step)

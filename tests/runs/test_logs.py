@@ -1,4 +1,6 @@
+import errno
 import json
+import types
 
 import numpy as np
 import pytest
@@ -84,3 +86,15 @@ def test_what_is_no_line_of_a_log_is_left_out(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('[1]\n{"kind": "train"}\n{"step": "x"}\n{"step": 2}\nnull\n')
     assert logs.read(path) == [{"step": 2}]
+
+
+def test_a_full_disk_names_the_log(tmp_path):
+    def fail(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = logs.RunLog(tmp_path)
+    log._file.close()
+    log._file = types.SimpleNamespace(write=fail, close=lambda: None)
+    with pytest.raises(OSError, match="log.jsonl could not be written .*Make room"):
+        log.write("train", 1, {"loss": 0.1})
+    log.close()
