@@ -128,6 +128,11 @@ class Run:
         path = self.workdir / "result.json"
         return json.loads(path.read_text())["params_sha256"] if path.exists() else ""
 
+    def checkpoints(self) -> list[int]:
+        """The steps of the finished checkpoints."""
+        places = (self.workdir / "checkpoints").glob("[0-9]*")
+        return [int(path.name) for path in places if path.name.isdigit()]
+
     def steps(self) -> list[int]:
         """The training steps in the log."""
         path = self.workdir / "log.jsonl"
@@ -188,8 +193,7 @@ def storm(run: Run, rng: random.Random) -> Ended:
 
 def tear(run: Run, rng: random.Random) -> Ended:
     """A file of the newest checkpoint cut off, flipped or gone."""
-    places = (run.workdir / "checkpoints").glob("[0-9]*")
-    steps = [int(path.name) for path in places if path.name.isdigit()]
+    steps = run.checkpoints()
     if not steps:
         return kill(run, rng)
     newest = run.workdir / "checkpoints" / str(max(steps))
@@ -235,7 +239,9 @@ def twice(run: Run, rng: random.Random) -> Ended:
 
 
 def other_data(run: Run, rng: random.Random) -> Ended:
-    """A label of a training mask changed."""
+    """A label of a training mask changed, once the run has begun."""
+    if not run.checkpoints():
+        return kill(run, rng)
     path = run.data / f"SegmentationClass/{rng.randrange(4)}.png"
     labels = np.array(Image.open(path))
     row, column = rng.randrange(24), rng.randrange(32)
@@ -245,7 +251,9 @@ def other_data(run: Run, rng: random.Random) -> Ended:
 
 
 def other_rate(run: Run, rng: random.Random) -> Ended:
-    """The same command with another learning rate."""
+    """The same command with another learning rate, once the run has begun."""
+    if not run.checkpoints():
+        return kill(run, rng)
     return wait(run.start("--config.optim.learning_rate=0.5"), rng.uniform(6, 15))
 
 
