@@ -41,7 +41,11 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     """The console script: `main` on the process's arguments."""
-    main(sys.argv)
+    try:
+        main(sys.argv)
+    except KeyboardInterrupt:  # While modules are imported.
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

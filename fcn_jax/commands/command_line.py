@@ -40,6 +40,7 @@ def with_config(argv: Sequence[str]) -> list[str]:
         name, colon, text = given["config"].partition(":")
         file, mode = str(named.config_file(name)), text if colon else None
     elif workdir and (Path(workdir) / "config.json").exists():
+        of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
     else:
         return list(argv)

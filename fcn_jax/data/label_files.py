@@ -43,6 +43,7 @@ _HEX_FORMS = (
     re.compile(r"#(?P<hex>[0-9a-fA-F]{6})[\s,]+(?P<name>\S.*)"),
 )
 _LABELMAP = re.compile(r"(?P<name>[^:]+):(?P<colour>[^:]*):[^:]*:[^:]*")
+_COMMENT = re.compile(r"#\s")  # "#808080 sky" is a colour.
 _HEADER = re.compile(
     r"\s*(name|class|label)\w*\s*,\s*r(ed)?\s*,\s*g(reen)?\s*,\s*b(lue)?\s*",
     re.IGNORECASE,
@@ -105,8 +106,19 @@ def find(root: Path) -> LabelFile | None:
             if _all_coloured(lines):
                 return LabelFile(path, classes, read_palette(path, classes))
             # Datumaro leaves the colours of a labelmap out where they are VOC's.
-            palette = VOC.palette.copy() if _is_labelmap(path) else None
-            return LabelFile(path, classes, palette)
+            if _is_labelmap(path):
+                return LabelFile(path, classes, VOC.palette.copy())
+            return LabelFile(path, classes, _colours_beside(root, classes))
+    return None
+
+
+def _colours_beside(root: Path, classes: tuple[str, ...]) -> np.ndarray | None:
+    """Colours from another file of a folder, where it names the same classes."""
+    for name in FILES[1:]:
+        path = root / name
+        coloured = path.is_file() and _all_coloured(_parsed(path))
+        if coloured and read_classes(path) == classes:
+            return read_palette(path, classes)
     return None
 
 
@@ -122,6 +134,7 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
             the file is no text.
     """
     lines = _parsed(path)
+    _check_alike(path, lines)
     if _all_coloured(lines) or _is_labelmap(path):
         names = [line.name for line in lines if line.name and not line.is_void]
     else:
@@ -232,6 +245,24 @@ def read_lines(path: str | Path) -> list[str]:
     return [line for _, line in _numbered_lines(path)]
 
 
+def _check_alike(path: str | Path, lines: Sequence[Line]) -> None:
+    """Raise where a tool's file of names and colours has a line that is neither."""
+    name = Path(path).name
+    odd = [n for n in lines if not _LABELMAP.fullmatch(n.text)]
+    if name == "labelmap.txt" and 0 < len(odd) < len(lines):
+        wrong = odd[0]
+        raise ValueError(
+            f"{path}, line {wrong.number}: {wrong.text!r} is no line of a labelmap; "
+            f"expected 'name:R,G,B:parts:actions', with three colons."
+        )
+    bare = [line for line in lines if not line.colour]
+    if name in ("label_colors.txt", "class_dict.csv") and 0 < len(bare) < len(lines):
+        raise ValueError(
+            f"{path}, line {bare[0].number}: {bare[0].text!r} gives no colour, as "
+            f"other lines do; expected 'R G B name' or 'name R G B'."
+        )
+
+
 def _all_coloured(lines: Sequence[Line]) -> bool:
     """Whether every line names a class and gives its colour.
 
@@ -248,6 +279,7 @@ def _parsed(path: str | Path) -> list[Line]:
         return [_labelmap_line(n, line) for n, line in rows]
     if numbered and _HEADER.fullmatch(numbered[0][1]):
         numbered = numbered[1:]
+    numbered = [(n, line) for n, line in numbered if not _COMMENT.match(line)]
     return [Line(n, line, *_name_and_colour(line)) for n, line in numbered]
 
 

@@ -38,6 +38,13 @@ class FolderOptions:
     split_seed: int = 0
 
     def __post_init__(self):
+        values = tuple(self.mask_values)  # Of a config read from JSON it is a list.
+        if not all(type(v) is int for v in (*values, self.void_label)):
+            raise ValueError(
+                f"config.data.mask_values={values} and void_label={self.void_label!r} "
+                f"are not understood; values of masks are whole numbers."
+            )
+        object.__setattr__(self, "mask_values", values)
         if self.missing_mask not in MISSING_MASKS:
             raise ValueError(
                 f"config.data.missing_mask={self.missing_mask!r} is not known; use one "

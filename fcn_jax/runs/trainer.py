@@ -66,7 +66,6 @@ class Trainer:
         )
         if "data" not in allow_changed:
             recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
-        workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
@@ -76,6 +75,8 @@ class Trainer:
             self.devices,
         )
         step = int(self.state.step)
+        self.batches = self.parts.train_batches(step)
+        workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
         self.step = self.saved = step
@@ -87,14 +88,13 @@ class Trainer:
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        batches = self.parts.train_batches(first)
         if first and self._evaluates(first) and not self.store.scores.has(first):
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
             start = time.perf_counter()
             with self.stopping.at_once():
-                batch = _to_devices(self, next(batches))
+                batch = _to_devices(self, next(self.batches))
                 if compiled is None:
                     self.progress.write(table)
                     compiled = _compile(self, batch)
@@ -106,7 +106,7 @@ class Trainer:
             self.losses.add(step, step_metrics)
             self.progress.step_done()
             self._after_step(step)
-        batches.close()
+        self.batches.close()
         self.store.close()
         self.close()
         write_result(self.workdir, config.num_steps, self.best, self.store)
@@ -239,6 +239,11 @@ def _initial_state(
     state = training.create_state(variables, optimizer)
     if saved is None:
         return state, optimizer, {"best": None, "losses": []}
+    if saved.step > config.num_steps:
+        raise ValueError(
+            f"{workdir} has done {saved.step} steps, more than config.num_steps="
+            f"{config.num_steps}; give as many or more, or a fresh --workdir."
+        )
     heads = contracts.heads_of(parts.train_source)
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)

@@ -51,3 +51,9 @@ def test_the_value_of_each_class():
 def test_what_has_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         FolderOptions(**options)
+
+
+def test_values_of_a_config_that_was_read_from_json():
+    assert FolderOptions(mask_values=[0, 255]) == FolderOptions(mask_values=(0, 255))
+    with pytest.raises(ValueError, match="are not understood; values of masks are who"):
+        FolderOptions(mask_values=(0.0, 1.5))

@@ -98,3 +98,9 @@ def test_a_full_disk_names_the_log(tmp_path):
     with pytest.raises(OSError, match="log.jsonl could not be written .*Make room"):
         log.write("train", 1, {"loss": 0.1})
     log.close()
+
+
+def test_a_log_of_other_bytes_has_no_lines(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'\xfc\xfd\n{"kind": "train", "step": 2}\n')
+    assert logs.read(path) == [{"kind": "train", "step": 2}]

@@ -279,3 +279,36 @@ def test_a_run_before_its_first_checkpoint(tmp_path):
     found = status.status(tmp_path)
     assert (found["state"], found["step"], found["best"]) == ("stopped", 0, None)
     assert "no checkpoint" in status.format_status(found)
+
+
+def test_a_run_goes_on_with_its_own_config(run, tmp_path):
+    """As where --config is left out; read from JSON, tuples are lists."""
+    workdir = copied(run, tmp_path)
+    config = workdirs.config_of_run(workdir)
+    config.num_steps = 2
+    trainer.train(config, workdir)
+    assert checkpoints.CheckpointStore(workdir / "checkpoints").steps()[-1] == 2
+
+
+def test_fewer_steps_than_were_done(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    config = tiny_config(run[0], num_steps=2, num_pictures=0)
+    trainer.train(config, workdir)
+    config.num_steps = 1
+    with pytest.raises(ValueError, match="has done 2 steps, more than config.num_step"):
+        trainer.train(config, workdir)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("data.scale", (1, 0), "scale"),
+        ("log_every", 0, "config.log_every=0 is not positive; give a number"),
+        ("checkpoint_every", 0, "config.checkpoint_every=0 is not positive"),
+    ],
+)
+def test_a_mistake_in_the_config_leaves_nothing(run, tmp_path, key, value, message):
+    config = tiny_config(run[0], num_steps=1, num_pictures=0, **{key: value})
+    with pytest.raises(ValueError, match=message):
+        trainer.train(config, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

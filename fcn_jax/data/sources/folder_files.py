@@ -133,7 +133,7 @@ def read_split(
         entries, notes, where = _divided(images, root, split, options)
     else:
         path = _list_file(root, split)
-        entries, notes = _listed(images, root, path)
+        entries, notes = _listed(images, root, path, options.mask_dir)
         where = str(path)
     _check_once(entries, where)
     pairs: list[Pair] = []
@@ -235,12 +235,14 @@ def _divided(
     return [_Entry(ids[i], None, None) for i in sorted(chosen)], [note], where
 
 
-def _listed(images: Listing, root: Path, path: Path) -> tuple[list[_Entry], list[str]]:
+def _listed(
+    images: Listing, root: Path, path: Path, mask_dir: str
+) -> tuple[list[_Entry], list[str]]:
     """The entries of a list."""
     lines = label_files.read_lines(path)
     if not lines:
         raise ValueError(f"{path} lists no image; write an id a line.")
-    entries = [_entry(images, root, line, path) for line in lines]
+    entries = [_entry(images, root, line, path, mask_dir) for line in lines]
     kept = [entry for entry in entries if not entry.skipped]
     left_out = len(entries) - len(kept)
     if not kept:
@@ -252,7 +254,7 @@ def _listed(images: Listing, root: Path, path: Path) -> tuple[list[_Entry], list
     return kept, notes
 
 
-def _entry(images: Listing, root: Path, line: str, path: Path) -> _Entry:
+def _entry(images: Listing, root: Path, line: str, path: Path, mask_dir: str) -> _Entry:
     """What a line of a list stands for; see the head of this module."""
     if images.find(line):
         return _Entry(_checked(line, path), None, None)
@@ -264,10 +266,12 @@ def _entry(images: Listing, root: Path, line: str, path: Path) -> _Entry:
     if len(words) == 2 and Path(words[1]).suffix.lower() in MASK_ENDINGS:
         name = _name(images, words[0])
         files = [_below(root, word) for word in words]
-        if files[1] is None and "/" in words[1].lstrip("/"):
+        files[1] = files[1] or _below(root / mask_dir, words[1])
+        if files[1] is None and Path(words[1]).stem != Path(name).name:
             raise FileNotFoundError(
                 f"{root / words[1].lstrip('/')} does not exist, which {path} lists as "
-                f"the mask of {name}; correct the list, or add the mask."
+                f"the mask of {name}; paths are from {root}: correct the list, or add "
+                f"it."
             )
         return _Entry(_checked(name, path), files[0], files[1])
     return _Entry(_checked(_name(images, line), path), None, None)

@@ -94,6 +94,9 @@ class FolderLabels:
                 f"mask_values, void_label and reduce_zero_label are for masks of "
                 f"values: leave them out (void is a line 'void R G B')."
             )
+        values = self._options.mask_values
+        if 255 in values and 1 not in values and labels.max() == 1:
+            labels = labels * np.uint8(255)  # A mask of one bit: black and white.
         return table[labels], kind
 
     def check(self, masks: Sequence[Path]) -> str:

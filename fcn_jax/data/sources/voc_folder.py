@@ -136,8 +136,10 @@ class VocFolder(OneHead):
         pair = self._pairs[index]
         image = image_files.read_photo(pair.image, upright=self.options.apply_exif)
         if pair.mask is None:
-            void = self.options.missing_mask == "void"
-            label = self.ignore_label if void else _BACKGROUND
+            table = self.options.table  # In masks the background is 0.
+            label = _BACKGROUND if table is None else table[_BACKGROUND]
+            if self.options.missing_mask == "void":
+                label = self.ignore_label
             labels = np.full(image.shape[:2], label, np.uint8)
         else:
             labels, _ = self._masks.read(pair.mask)

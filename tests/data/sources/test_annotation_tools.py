@@ -233,3 +233,56 @@ def test_an_orientation_that_keeps_the_size_is_told(tmp_path):
     turned(tmp_path / "JPEGImages/a.jpg", 3)
     (note,) = open_folder(tmp_path).notes
     assert note.startswith("1 photos have an EXIF orientation, which is not applied")
+
+
+def test_colours_beside_a_file_of_names(tmp_path):
+    """Where the names are the same, label_colors.txt has the colours of classes.txt."""
+    exchanged = label_sets.VOC.palette[[0, 2, 1]]
+    folders.write(
+        tmp_path, classes="background\ncat\ndog\n", masks=in_colours(exchanged)
+    )
+    (tmp_path / "label_colors.txt").write_text(
+        "0 0 0 background\n0 128 0 cat\n128 0 0 dog\n"
+    )
+    assert_read(open_folder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "options", ({"reduce_zero_label": True}, {"mask_values": (1, 2)})
+)
+def test_background_that_is_void(tmp_path, options):
+    """Zero is void in these masks, and so is an image without one."""
+    folders.write(tmp_path, classes="road\nsky\n")
+    (tmp_path / "SegmentationClass/a.png").unlink()
+    item = open_folder(tmp_path, missing_mask="background", **options)[0]
+    np.testing.assert_array_equal(item["labels"], np.full(folders.SIZE, 255))
+
+
+def test_black_and_white_of_one_bit(tmp_path):
+    folders.write(
+        tmp_path,
+        classes="background\nroad\n",
+        masks=lambda p, x: folders.save(p, x > 1),
+    )
+    labels = open_folder(tmp_path, mask_values=(0, 255))[0]["labels"]
+    np.testing.assert_array_equal(labels, folders.labels() > 1)
+
+
+def test_comments_are_no_classes(tmp_path):
+    folders.write(tmp_path, classes="# of mine\nground\ncar\ntree\n")
+    assert open_folder(tmp_path).classes == ("ground", "car", "tree")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("labelmap.txt", "a:0,0,0::\nb:0,128,0:\n", "line 2: 'b:0,128,0:' is no line"),
+        ("label_colors.txt", "0 0 0 a\n0 128 x b\n", "line 2: '0 128 x b' gives no co"),
+        ("class_dict.csv", "name,r,g,b\na,0,0,0\nb,0.0,1.0,2.0\n", "line 3: 'b,0.0,1"),
+    ],
+)
+def test_a_bad_line_of_a_tool_s_file(tmp_path, name, text, message):
+    folders.write(tmp_path, classes="")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{name}, {message}"):
+        open_folder(tmp_path)

@@ -244,3 +244,13 @@ def test_an_ending_that_is_not_read_is_named(tmp_path):
     (tmp_path / "JPEGImages/a.jpg").rename(tmp_path / "JPEGImages/a.heic")
     with pytest.raises(FileNotFoundError, match="no image a .*; there is a.heic. Add"):
         VocFolder(tmp_path, "train")
+
+
+def test_a_mask_named_without_its_folder(tmp_path):
+    folders.write(tmp_path)
+    folders.write_list(tmp_path, "a.jpg b.png\n")
+    labels = VocFolder(tmp_path, "train")[0]["labels"]
+    np.testing.assert_array_equal(labels, folders.labels(seed=1))
+    folders.write_list(tmp_path, "a.jpg c.png\n")
+    with pytest.raises(FileNotFoundError, match="c.png does not exist, .*paths are fr"):
+        VocFolder(tmp_path, "train")
