@@ -62,10 +62,11 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
         FileNotFoundError: If a data set is not where the config says.
     """
     for name in ("log_every", "eval_every", "checkpoint_every", "keep_checkpoints"):
-        if int(config[name]) < 1:
+        value = getattr(config, name)
+        if value < 1:
             raise ValueError(
-                f"config.{name}={config[name]} is not positive; give a number of steps "
-                f"or checkpoints from 1 on."
+                f"config.{name}={value} is not positive; give a number of steps or of "
+                f"checkpoints, from 1 on."
             )
     parallel.check_batch_size(config.batch_size, len(devices), config.accumulate)
     parallel.check_batch_size(config.eval_batch_size, len(devices))
