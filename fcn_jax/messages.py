@@ -18,8 +18,22 @@ def suggestion(
     Returns:
         "did you mean 'NAME' or 'NAME'?", or "" where nothing is alike.
     """
-    close = difflib.get_close_matches(str(name), list(known), n=most, cutoff=cutoff)
+    close = nearest(name, known, cutoff, most)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def nearest(
+    name: str, known: Iterable[str], cutoff: float = 0.6, most: int = 1
+) -> list[str]:
+    """The known names that are most like a wrong one; see `suggestion`.
+
+    Args:
+        name: What was given.
+        known: What could have been given.
+        cutoff: How alike the two must be, in [0, 1].
+        most: Names, at most.
+    """
+    return difflib.get_close_matches(str(name), list(known), n=most, cutoff=cutoff)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """Flags that several commands have, and how their values are read."""
 
 import ast
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
+from fcn_jax import messages
 from fcn_jax.config import named, of_run, with_options
 from fcn_jax.config.types import Config
 
@@ -94,8 +94,7 @@ def unknown_key(argv: Sequence[str]) -> str:
         if name.startswith("config.") and key not in known:
             ends = {each.rpartition(".")[2]: each for each in known}
             last = key.rpartition(".")[2]
-            close = difflib.get_close_matches(key, known, 1, 0.8)
-            close = close or difflib.get_close_matches(last, list(ends), 1, 0.6)
+            close = messages.nearest(key, known, 0.8) or messages.nearest(last, ends)
             hint = f"; did you mean {ends.get(close[0], close[0])!r}?" if close else "."
             return (
                 f"config has no key {key!r}{hint} All keys stand in "

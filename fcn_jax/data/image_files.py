@@ -151,6 +151,17 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return header.height, header.width
 
 
+def is_bilevel(path: str | Path) -> bool:
+    """Whether an image has one bit a pixel, for black and white.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no image.
+    """
+    with open_image(path) as image:
+        return image.mode == "1"
+
+
 def own_palette(image: Image.Image) -> np.ndarray:
     """The colours of an image's own palette, uint8 [at most 256, 3].
 

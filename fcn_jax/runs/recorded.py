@@ -107,10 +107,11 @@ def note_of_init(init_from: str, source: Source) -> str:
     """
     if not (Path(init_from) / "checkpoints").is_dir():
         return ""
-    found = checkpoints.CheckpointStore(Path(init_from) / "checkpoints").best()
+    reader = checkpoints.CheckpointReader(Path(init_from) / "checkpoints")
+    metadata = reader.newest_metadata()  # The classes of a run are those of all.
     try:
-        if found is not None:
-            check_classes(contracts.heads_of(source), found.metadata, init_from)
+        if metadata is not None:
+            check_classes(contracts.heads_of(source), metadata, init_from)
     except ValueError as error:
         return f"{error} Its scores start from those of other classes."
     return ""

@@ -178,9 +178,9 @@ class CheckpointStore(CheckpointReader):
         """
         if self._open_manager is not None:
             self.wait()
-            for step in self.steps():
-                if step not in self._kept(self.steps()):
-                    self._open_manager.delete(step)
+            steps = self.steps()
+            for step in set(steps) - self._kept(steps):
+                self._open_manager.delete(step)
             self._open_manager.close()
             self._open_manager = None
 

@@ -44,6 +44,16 @@ def test_a_grey_mask_holds_values(tmp_path):
     assert (labels.dtype, kind) == (np.uint8, "grey")
 
 
+def write_png(path, header, rows):
+    """A PNG of a header and of rows, each after the number of its filter."""
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        content += struct.pack(">I", len(data)) + kind + data + checksum
+    path.write_bytes(content)
+
+
 def save_grey(path, rows, bits):
     """A grey PNG of less than 8 bits, which Pillow reads but does not write."""
     per_byte = 8 // bits
@@ -56,12 +66,7 @@ def save_grey(path, rows, bits):
                 byte = byte << bits | value
             packed += bytes([byte])
     header = struct.pack(">2I5B", len(rows[0]), len(rows), bits, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(packed)), (b"IEND", b""))
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in chunks:
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        content += struct.pack(">I", len(data)) + kind + data + checksum
-    path.write_bytes(content)
+    write_png(path, header, packed)
 
 
 @pytest.mark.parametrize("bits", (1, 2, 4))
@@ -217,12 +222,7 @@ def save_16_bits(path, colour_type, channels):
     """A PNG of 16 bits a channel, which Pillow reads as one of 8."""
     rows = b"".join(b"\0" + b"\x0f\xff" * channels * 5 for _ in range(4))
     header = struct.pack(">2I5B", 5, 4, 16, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in chunks:
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        content += struct.pack(">I", len(data)) + kind + data + checksum
-    path.write_bytes(content)
+    write_png(path, header, rows)
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), ((2, 3), (6, 4), (4, 2)))

@@ -4,6 +4,7 @@ What a mask holds is checked where a data set is opened: programs write much tha
 right to the eye and is no label.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,8 +96,8 @@ class FolderLabels:
                 f"values: leave them out (void is a line 'void R G B')."
             )
         values = self._options.mask_values
-        if 255 in values and 1 not in values and labels.max() == 1:
-            labels = labels * np.uint8(255)  # A mask of one bit: black and white.
+        if 255 in values and 1 not in values and image_files.is_bilevel(mask):
+            labels = labels * np.uint8(255)  # Black and white, as other masks have it.
         return table[labels], kind
 
     def check(self, masks: Sequence[Path]) -> str:
@@ -112,8 +113,9 @@ class FolderLabels:
             ValueError: If they hold no labels that could be learned.
         """
         labels, kind = self.read(masks[0])
+        others = (self.read(mask)[0] for mask in masks[1:])
         checks.check_not_binary_as_void(
-            (self.read(mask)[0] for mask in masks),
+            itertools.chain([labels], others),
             str(self._root / self._options.mask_dir),
         )
         self.check_labels(labels, masks[0])

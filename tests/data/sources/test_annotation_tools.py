@@ -268,6 +268,20 @@ def test_black_and_white_of_one_bit(tmp_path):
     np.testing.assert_array_equal(labels, folders.labels() > 1)
 
 
+def test_a_stray_value_of_grey_is_not_white(tmp_path):
+    """Only a file of one bit a pixel has white as 1."""
+    folders.write(
+        tmp_path,
+        classes="background\nroad\n",
+        masks=lambda p, x: folders.save(p, np.where(x > 1, 255, 0).astype("u1")),
+    )
+    stray = np.zeros(folders.SIZE, np.uint8)
+    stray[3, 4] = 1
+    folders.save(tmp_path / "SegmentationClass/b.png", stray)
+    labels = open_folder(tmp_path, mask_values=(0, 255))[1]["labels"]
+    assert (labels[3, 4], np.count_nonzero(labels)) == (255, 1)
+
+
 def test_comments_are_no_classes(tmp_path):
     folders.write(tmp_path, classes="# of mine\nground\ncar\ntree\n")
     assert open_folder(tmp_path).classes == ("ground", "car", "tree")
