@@ -22,6 +22,8 @@ camvid_fcn32s = named.load("camvid_fcn32s")
 
 _EPOCH = 367 / 8  # Steps.
 
+MODES = ("full", "gpu", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config("deconvnet")

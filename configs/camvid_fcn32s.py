@@ -18,6 +18,8 @@ camvid_fcn8s = named.load("camvid_fcn8s")
 
 _EPOCH = 367 / 8  # Steps.
 
+MODES = ("full", "gpu", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = camvid_fcn8s.get_config(mode)

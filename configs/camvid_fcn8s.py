@@ -12,6 +12,8 @@ from fcn_jax.config.base import base_config
 
 _EPOCH = 367 / 8  # Steps.
 
+MODES = ("full", "gpu", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config()

@@ -10,6 +10,8 @@ from fcn_jax.config.base import base_config
 
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config("deconvnet")

@@ -13,6 +13,8 @@ from fcn_jax.config import named
 shapes_deconvnet_stage1 = named.load("shapes_deconvnet_stage1")
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = shapes_deconvnet_stage1.get_config()

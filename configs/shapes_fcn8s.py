@@ -6,6 +6,8 @@ Ours: see README.md, "Results".
 
 from fcn_jax.config.base import base_config
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config()

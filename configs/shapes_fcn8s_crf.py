@@ -10,6 +10,8 @@ from fcn_jax.config import named
 
 shapes_fcn8s = named.load("shapes_fcn8s")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = shapes_fcn8s.get_config(mode)

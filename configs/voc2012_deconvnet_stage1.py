@@ -14,6 +14,8 @@ from fcn_jax.config.types import Config
 
 voc_fcn32s = named.load("voc_fcn32s")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config("deconvnet")

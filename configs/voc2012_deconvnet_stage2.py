@@ -15,6 +15,8 @@ from fcn_jax.config import named
 
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = voc2012_deconvnet_stage1.get_config()

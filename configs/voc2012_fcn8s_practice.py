@@ -13,6 +13,8 @@ from fcn_jax.config.base import base_config
 
 voc_fcn32s = named.load("voc_fcn32s")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config()

@@ -10,6 +10,8 @@ from fcn_jax.config import named
 
 voc_fcn32s = named.load("voc_fcn32s")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = voc_fcn32s.get_config(mode)

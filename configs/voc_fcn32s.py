@@ -9,6 +9,8 @@ Ours: not run; needs ImageNet weights and the VOC and SBD archives.
 from fcn_jax.config.base import base_config
 from fcn_jax.config.types import Config
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = base_config()

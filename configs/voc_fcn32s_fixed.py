@@ -10,6 +10,8 @@ from fcn_jax.config import named
 
 voc_fcn32s_light = named.load("voc_fcn32s_light")
 
+MODES = ("full", "smoke")
+
 
 def get_config(mode: str = "full"):
     config = voc_fcn32s_light.get_config(mode)

@@ -1,7 +1,11 @@
 """fcn_jax COMMAND, or python -m fcn_jax COMMAND."""
 
+import contextlib
 import importlib
+import os
+import signal
 import sys
+from collections.abc import Generator
 
 from fcn_jax import messages
 
@@ -32,21 +36,43 @@ def main(argv: list[str]) -> None:
         hint = f"{close} " if close else ""
         listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
         sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
-    # JAX comes with it, for which a list of commands need not wait.
-    from fcn_jax.commands import command
+    with _interruptible():
+        # JAX comes with it, for which a list of commands need not wait.
+        from fcn_jax.commands import command
 
-    module = importlib.import_module(f"fcn_jax.commands.{name}")
+        module = importlib.import_module(f"fcn_jax.commands.{name}")
     command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
+
+
+@contextlib.contextmanager
+def _interruptible() -> Generator[None]:
+    """Let Ctrl-C end the process while modules are imported.
+
+    Some modules take every exception of an import for a library that is not there
+    (tensorboardX 2.6.5 does, of torch), and go on.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # Of somebody else, or ignored.
+        yield
+        return
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End the process, with nothing begun that could be lost."""
+    del frame
+    print("interrupted", file=sys.stderr, flush=True)
+    os._exit(128 + number)
 
 
 def run() -> None:
     """The console script: `main` on the process's arguments."""
-    try:
-        main(sys.argv)
-    except KeyboardInterrupt:  # While modules are imported.
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    main(sys.argv)
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    run()

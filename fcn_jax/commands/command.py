@@ -106,11 +106,13 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     try:
         argv = command_line.with_config(argv)
         rest = flags.FLAGS(argv)
+        command_line.check_workdir(flags.FLAGS)
         for name in command.required:
             if not flags.FLAGS[name].value:
                 usage = " ".join(f"--{n}={x}" for n, x in command.required.items())
+                why = command_line.without_config(flags.FLAGS, name)
                 raise flags.Error(
-                    f"--{name} is missing; usage: {program} {usage} "
+                    f"--{name} is missing{why}; usage: {program} {usage} "
                     f"[--config.key=value ...]"
                 )
         command.check(flags.FLAGS, rest[1:])

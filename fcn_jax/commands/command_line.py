@@ -39,6 +39,8 @@ def with_config(argv: Sequence[str]) -> list[str]:
     if "config" in given:
         name, colon, text = given["config"].partition(":")
         file, mode = str(named.config_file(name)), text if colon else None
+        if mode is not None:
+            named.check_mode(file, mode)
     elif workdir and (Path(workdir) / "config.json").exists():
         of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
@@ -53,6 +55,34 @@ def with_config(argv: Sequence[str]) -> list[str]:
     if options:
         config = with_options.argument(file, mode, options)
     return [argv[0], f"--config={config}", *_without(argv[1:], "config")]
+
+
+def check_workdir(values: flags.FlagValues) -> None:
+    """Refuse a directory of a run that is none, or whose place is taken by a file.
+
+    Args:
+        values: The flags, parsed.
+
+    Raises:
+        flags.Error: Naming what is there.
+    """
+    given = values["workdir"].value if "workdir" in values else None
+    if given and not Path(given).is_dir() and Path(given).exists():
+        raise flags.Error(f"--workdir={given} is a file; give a run's directory.")
+
+
+def without_config(values: flags.FlagValues, missing: str) -> str:
+    """Why --config is missing though a directory was given; "" for other flags.
+
+    Args:
+        values: The flags, parsed.
+        missing: The flag.
+    """
+    given = values["workdir"].value if "workdir" in values else None
+    if missing != "config" or not given:
+        return ""
+    there = "holds no run" if Path(given).exists() else "does not exist"
+    return f", and {given} {there} whose config could be taken"
 
 
 def _assignments(argv: Sequence[str]) -> Iterator[tuple[str, str]]:

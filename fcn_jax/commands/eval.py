@@ -43,7 +43,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("compare", False, "Score each run and the ensemble side by side.")
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
-    flags.DEFINE_integer("rows", 6, "Images of the contact sheet.")
+    flags.DEFINE_integer("rows", 6, "Images of the contact sheet.", lower_bound=1)
 
 
 def run_flags(values: flags.FlagValues) -> None:

@@ -19,6 +19,7 @@ from fcn_jax.runs.status import format_status, status
 
 def define_flags() -> None:
     """Declare the flags of this command."""
+    flags.DEFINE_string("workdir", None, "The directory, given as other commands do.")
     flags.DEFINE_bool("verify", True, "Read every checkpoint and compare its hashes.")
     flags.DEFINE_bool("json", False, "Print JSON.")
 
@@ -33,25 +34,25 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     Raises:
         flags.Error: If there is not one.
     """
-    del values
-    if len(operands) != 1:
+    given = [*operands, *filter(None, [values.workdir])]
+    if len(given) != 1:
         raise flags.Error(
             f"give the directory of one run: fcn_jax status WORKDIR; given were "
-            f"{list(operands) or 'none'}"
+            f"{given or 'none'}"
         )
 
 
-def run_flags(values: flags.FlagValues, workdir: str) -> None:
+def run_flags(values: flags.FlagValues, workdir: str = "") -> None:
     """Print the status of a run.
 
     Args:
         values: The flags.
-        workdir: Its directory.
+        workdir: Its directory; "": that of --workdir.
 
     Raises:
         SystemExit: With 1, if something is damaged.
     """
-    found = status(workdir, values.verify)
+    found = status(workdir or values.workdir, values.verify)
     print(json.dumps(found, indent=2) if values.json else format_status(found))
     if any(each["whole"] is False for each in found["checkpoints"]):
         sys.exit(1)

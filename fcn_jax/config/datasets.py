@@ -141,6 +141,28 @@ def describe_source(source: Source) -> str:
     return "\n".join([line, *(f"note: {note}" for note in notes)])
 
 
+def overlap_note(train: Source, scored: Source) -> str:
+    """What to say of images that are both trained on and scored.
+
+    Args:
+        train: What a run is trained on.
+        scored: What it is scored on.
+
+    Returns:
+        A sentence; "" where there are none, or the sources do not tell.
+    """
+    if train.name != scored.name or train.split == scored.split:
+        return ""
+    shared = set(getattr(train, "ids", ())) & set(getattr(scored, "ids", ()))
+    if not shared:
+        return ""
+    some = ", ".join(sorted(shared)[:3]) + ", ..." * (len(shared) > 3)
+    return (
+        f"{len(shared)} of the {len(scored)} images of {scored.split} are in "
+        f"{train.split} too ({some}): scores over them are of what was learned by heart"
+    )
+
+
 _MUCH_PADDING = 0.5  # Share of a batch's pixels from which on it is worth a word.
 
 

@@ -61,3 +61,19 @@ def load(name: str) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def check_mode(file: str, mode: str) -> None:
+    """Refuse a mode that a config does not have; one without `MODES` takes any.
+
+    Args:
+        file: Of the config.
+        mode: What stands after the colon.
+
+    Raises:
+        ValueError: Naming the modes.
+    """
+    modes = getattr(load(file), "MODES", None)
+    if modes is not None and mode not in modes:
+        name = Path(file).stem
+        raise ValueError(messages.unknown_name(f"mode of config {name}", mode, modes))

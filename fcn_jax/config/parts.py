@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 import optax
 
 from fcn_jax import parallel
-from fcn_jax.config import build, datasets
+from fcn_jax.config import build, checks, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
@@ -61,13 +61,7 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
             value that has no sense.
         FileNotFoundError: If a data set is not where the config says.
     """
-    for name in ("log_every", "eval_every", "checkpoint_every", "keep_checkpoints"):
-        value = getattr(config, name)
-        if value < 1:
-            raise ValueError(
-                f"config.{name}={value} is not positive; give a number of steps or of "
-                f"checkpoints, from 1 on."
-            )
+    checks.check_numbers(config)
     parallel.check_batch_size(config.batch_size, len(devices), config.accumulate)
     parallel.check_batch_size(config.eval_batch_size, len(devices))
     train_source = datasets.open_source(config, "train")

@@ -45,12 +45,21 @@ def config_of_run(workdir: str | Path) -> Config:
             f"train.py."
         )
     try:
-        return Config(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
+        return Config(_read(path))
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}: {error}); restore it, or "
             f"start the run's own command again, which writes it anew."
         ) from error
+
+
+def _read(path: Path) -> JsonObject:
+    """A config.json, which holds at least what every run's does."""
+    found = json.loads(path.read_text("utf-8"))
+    found["model"]["name"]
+    if not isinstance(found["num_steps"], int):
+        raise TypeError(f"num_steps is {found['num_steps']!r}")
+    return found
 
 
 def checkpoint_metadata(config: Config) -> JsonObject:
@@ -116,14 +125,12 @@ def _config_in(workdir: Path) -> JsonObject | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text("utf-8"))
-        found["model"]["name"]
+        return _read(path)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}), and there is no checkpoint "
             f"that holds the config too; delete it to begin this run anew."
         ) from error
-    return found
 
 
 def compare(theirs: JsonObject, config: Config) -> Iterator[tuple[str, object, object]]:

@@ -161,7 +161,9 @@ def check_num_classes(source: Source, num_classes: int | Mapping[str, int]) -> N
     )
 
 
-def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:
+def check_not_binary_as_void(
+    masks: Iterable[np.ndarray], where: str, mapped: str = ""
+) -> None:
     """Raise if the foreground of binary masks is stored as 255.
 
     255 is void: such masks would train background alone, and score it. One image may
@@ -171,6 +173,8 @@ def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:
         masks: All masks of the data set, uint8 [H, W] each; they are read up to the
             first that holds another label, which in most data sets is the first.
         where: The data set, for the message.
+        mapped: The options by which values became labels, for the message; "": the
+            masks hold the labels themselves.
 
     Raises:
         ValueError: If no label but 0 and 255 occurs, and 255 does.
@@ -181,6 +185,13 @@ def check_not_binary_as_void(masks: Iterable[np.ndarray], where: str) -> None:
         if ((mask != 0) & ~is_void).any():
             return
         void, background = void or is_void.any(), background or (mask == 0).any()
+    if void and mapped:
+        held = "class 0 and void" if background else "void"
+        raise ValueError(
+            f"{where}: by {mapped} the masks hold nothing but {held}, so that nothing "
+            f"can be learned; correct {mapped}, or leave it out if the masks hold "
+            f"labels."
+        )
     if void and not background:
         raise ValueError(
             f"{where}: every pixel of every mask is void (255), so that nothing can be "

@@ -65,7 +65,11 @@ def read_header(path: str | Path) -> Header:
 
 
 def read_mask(
-    path: str | Path, palette: np.ndarray, *, by_colour: bool = False
+    path: str | Path,
+    palette: np.ndarray,
+    *,
+    by_colour: bool = False,
+    colours_from: str = "",
 ) -> tuple[np.ndarray, str]:
     """Read a mask as labels.
 
@@ -76,6 +80,7 @@ def read_mask(
         palette: Colour of every label, uint8 [256, 3].
         by_colour: Whether the colours of a file's own palette are those of `palette`
             too; then they decide, since programs number them as they like.
+        colours_from: The file of `palette`, for messages; "": it is of none.
 
     Returns:
         Labels, uint8 [H, W], and which of the three it was: "palette", "grey", "rgb".
@@ -95,7 +100,8 @@ def read_mask(
         if image.mode == "P":
             indices = _array(image, path)
             if by_colour:
-                indices = _labels_of_colours(indices, own_palette(image), palette, path)
+                own = own_palette(image)
+                indices = _labels_of_colours(indices, own, palette, path, colours_from)
             return indices, PALETTE
         if image.mode == "L":
             # Pillow spreads grey of 2 and 4 bits over 0 to 255.
@@ -104,7 +110,7 @@ def read_mask(
             return _array(image, path).astype(np.uint8), GREY
         if image.mode == "RGB" or _is_opaque(image, path):
             colours = np.array(_loaded(image, path).convert("RGB"))
-            return colours_to_labels(colours, palette, path), RGB
+            return colours_to_labels(colours, palette, path, colours_from), RGB
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
             f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
@@ -197,7 +203,10 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def colours_to_labels(
-    colours: np.ndarray, palette: np.ndarray, path: str | Path
+    colours: np.ndarray,
+    palette: np.ndarray,
+    path: str | Path,
+    colours_from: str = "",
 ) -> np.ndarray:
     """Labels whose palette colours are given, uint8 [H, W].
 
@@ -205,6 +214,7 @@ def colours_to_labels(
         colours: uint8 RGB [H, W, 3].
         palette: Colour of every label, uint8 [256, 3].
         path: The file, for the message.
+        colours_from: The file of the palette, likewise; "": it is of none.
 
     Raises:
         ValueError: Naming the first colour that is not in the palette.
@@ -214,17 +224,27 @@ def colours_to_labels(
         row, column = np.argwhere(unknown)[0]
         colour = tuple(int(c) for c in colours[row, column])
         exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
-        reason = (
-            "all colours are in it once red and blue are exchanged, as OpenCV writes "
-            "an array in RGB: exchange them (mask[..., ::-1]) and save again."
-            if exchanged
-            else "name a text file of the colours, 'name R G B' a line, as "
-            "--config.data.palette, or save masks without smoothing or loss, or with "
-            "class indices instead of colours."
-        )
+        known = "the palette of the data set"
+        if exchanged:
+            reason = (
+                "all colours are in it once red and blue are exchanged, as OpenCV "
+                "writes an array in RGB: exchange them (mask[..., ::-1]) and save again"
+            )
+        elif colours_from:
+            known = colours_from
+            reason = (
+                "give it a line there (void is 'void R G B'), or save masks without "
+                "smoothing or loss"
+            )
+        else:
+            reason = (
+                "name a text file of the colours, 'name R G B' a line, as "
+                "--config.data.palette, or save masks without smoothing or loss, or "
+                "with class indices instead of colours"
+            )
         raise ValueError(
-            f"{path}: colour {colour} at row {row}, column {column} is "
-            f"not in the palette of the data set; {reason}"
+            f"{path}: colour {colour} at row {row}, column {column} is not in {known}; "
+            f"{reason}."
         )
     return labels
 
@@ -241,7 +261,11 @@ def _looked_up(
 
 
 def _labels_of_colours(
-    indices: np.ndarray, own: np.ndarray, palette: np.ndarray, path: str | Path
+    indices: np.ndarray,
+    own: np.ndarray,
+    palette: np.ndarray,
+    path: str | Path,
+    colours_from: str,
 ) -> np.ndarray:
     """The labels of a mask whose own palette has the colours of the data set's.
 
@@ -259,9 +283,9 @@ def _labels_of_colours(
         colour = tuple(int(c) for c in own[index])
         raise ValueError(
             f"{path}: index {index} at row {row}, column {column} has the colour "
-            f"{colour}, which is not in the palette of the data set; correct the "
-            f"palette, or leave config.data.palette empty if the indices are the "
-            f"labels."
+            f"{colour}, which is not in {colours_from or 'the palette given'}; give it "
+            f"a line there, or take the colours away from where they are if the "
+            f"indices are the labels."
         )
     return table[indices]
 

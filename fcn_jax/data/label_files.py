@@ -80,11 +80,13 @@ class LabelFile:
         path: The file.
         classes: Names, in the order of the labels.
         palette: Colour of every label, uint8 RGB [256, 3]; None: it gives none.
+        colours: The file of the colours, which may be another.
     """
 
     path: Path
     classes: tuple[str, ...]
     palette: np.ndarray | None
+    colours: Path
 
 
 def find(root: Path) -> LabelFile | None:
@@ -104,21 +106,23 @@ def find(root: Path) -> LabelFile | None:
         if path.is_file():
             classes, lines = read_classes(path), _parsed(path)
             if _all_coloured(lines):
-                return LabelFile(path, classes, read_palette(path, classes))
+                return LabelFile(path, classes, read_palette(path, classes), path)
             # Datumaro leaves the colours of a labelmap out where they are VOC's.
             if _is_labelmap(path):
-                return LabelFile(path, classes, VOC.palette.copy())
-            return LabelFile(path, classes, _colours_beside(root, classes))
+                return LabelFile(path, classes, VOC.palette.copy(), path)
+            beside = _coloured_beside(root, classes)
+            palette = read_palette(beside, classes) if beside else None
+            return LabelFile(path, classes, palette, beside or path)
     return None
 
 
-def _colours_beside(root: Path, classes: tuple[str, ...]) -> np.ndarray | None:
-    """Colours from another file of a folder, where it names the same classes."""
+def _coloured_beside(root: Path, classes: tuple[str, ...]) -> Path | None:
+    """Another file of a folder that gives the same classes colours."""
     for name in FILES[1:]:
         path = root / name
         coloured = path.is_file() and _all_coloured(_parsed(path))
         if coloured and read_classes(path) == classes:
-            return read_palette(path, classes)
+            return path
     return None
 
 
@@ -141,6 +145,10 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
         names = [line.text for line in lines if line.text != "__ignore__"]
     if not names:
         raise ValueError(f"{path} names no class; write one name a line.")
+    if len(names) == 1 and re.search("[,;\t]", names[0]):
+        raise ValueError(
+            f"{path} has a single line, {names[0]!r}; write one name a line."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(

@@ -39,12 +39,22 @@ class FolderOptions:
 
     def __post_init__(self):
         values = tuple(self.mask_values)  # Of a config read from JSON it is a list.
-        if not all(type(v) is int for v in (*values, self.void_label)):
-            raise ValueError(
-                f"config.data.mask_values={values} and void_label={self.void_label!r} "
-                f"are not understood; values of masks are whole numbers."
-            )
         object.__setattr__(self, "mask_values", values)
+        if not all(map(_is_value, values)) or len(set(values)) != len(values):
+            raise ValueError(
+                f"config.data.mask_values={values} is not understood; masks hold whole "
+                f"numbers from 0 to 255, and each class has one of its own."
+            )
+        if not _is_value(self.void_label):
+            raise ValueError(
+                f"config.data.void_label={self.void_label!r} is not understood; masks "
+                f"hold whole numbers from 0 to 255."
+            )
+        if type(self.split_seed) is not int or self.split_seed < 0:
+            raise ValueError(
+                f"config.data.split_seed={self.split_seed!r} is no seed; give a whole "
+                f"number from 0 on."
+            )
         if self.missing_mask not in MISSING_MASKS:
             raise ValueError(
                 f"config.data.missing_mask={self.missing_mask!r} is not known; use one "
@@ -54,15 +64,6 @@ class FolderOptions:
             raise ValueError(
                 f"config.data.split={self.split} is no share; give the part of the "
                 f"images that is trained on, such as 0.8, or 0 to read lists."
-            )
-        values = (*self.mask_values, self.void_label)
-        if not all(0 <= v <= 255 for v in values) or len(set(self.mask_values)) != len(
-            self.mask_values
-        ):
-            raise ValueError(
-                f"config.data.mask_values={tuple(self.mask_values)} and void_label="
-                f"{self.void_label} are not understood; masks hold 0 to 255, and each "
-                f"class has a value of its own."
             )
         changes = (self.void_label != IGNORE_LABEL, self.reduce_zero_label)
         if self.mask_values and any(changes):
@@ -86,6 +87,10 @@ class FolderOptions:
             labels = np.where(labels == IGNORE_LABEL, labels, labels - 1)
             labels[0] = IGNORE_LABEL
         return labels.astype(np.uint8)
+
+
+def _is_value(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 255
 
 
 AS_STORED = FolderOptions()

@@ -117,9 +117,18 @@ def read(path: str | Path) -> list[JsonObject]:
             entry = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+        if _is_entry(entry):
             entries.append(entry)
     return entries
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether it is what a run writes of a step."""
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+        return False
+    if entry.get("kind") == "train":
+        return isinstance(entry.get("loss"), int | float)
+    return entry.get("kind") == "eval" and "mean_iu" in entry
 
 
 def _drop_lines_after(path: Path, step: int, scored: bool) -> None:

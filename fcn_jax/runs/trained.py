@@ -10,7 +10,7 @@ import numpy as np
 from flax.typing import VariableDict
 
 from fcn_jax import parallel, training
-from fcn_jax.config import build, datasets
+from fcn_jax.config import build, checks, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
@@ -54,6 +54,7 @@ class TrainedNet:
         step: int | None = None,
         devices: Sequence[parallel.Device] | None = None,
     ):
+        checks.check_numbers(config)
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)

@@ -177,8 +177,9 @@ def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
-    note = datasets.padding_note(parts.config, parts.train_source)
-    if note:
+    padding = datasets.padding_note(parts.config, parts.train_source)
+    overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
+    for note in filter(None, (padding, overlap)):
         print(f"note: {note}", flush=True)
 
 
@@ -347,18 +348,18 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
 def _best_of(
     store: checkpoints.CheckpointStore, known: JsonObject | None
 ) -> JsonObject | None:
-    """The best score so far and its step, the earlier of equals.
+    """The best score so far and its step, the last of equals as in `Scores.best`.
 
     Args:
         store: That keeps the scores.
         known: Of a run that kept it in its checkpoints.
     """
-    found = [] if known is None else [(known["mean_iu"], -known["step"])]
-    found += [(x, -step) for step, x in store.scores.read().items() if x is not None]
+    found = [] if known is None else [(known["mean_iu"], known["step"])]
+    found += [(x, step) for step, x in store.scores.read().items() if x is not None]
     if not found:
         return None
     mean_iu, step = max(found)
-    return {"mean_iu": mean_iu, "step": -step}
+    return {"mean_iu": mean_iu, "step": step}
 
 
 def train(

@@ -28,10 +28,7 @@ class Scores:
             return {}
         try:
             found = json.loads(self.path.read_text("utf-8"))
-            return {
-                int(step): None if score is None else float(score)
-                for step, score in found["mean_iu"].items()
-            }
+            return {int(n): _score(value) for n, value in found["mean_iu"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{self.path} is damaged ({type(error).__name__}), so that it is not "
@@ -72,3 +69,11 @@ class Scores:
         """
         scored = {n: x for n in steps if (x := self.of(n)) is not None}
         return [max(scored, key=lambda n: (scored[n], n))] if scored else []
+
+
+def _score(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r} is no mean IU")
+    return float(value)

@@ -61,3 +61,21 @@ def test_classes_by_a_guess_and_a_number_of_ones_own(tmp_path):
     folders.write(tmp_path, classes="")
     with pytest.raises(ValueError, match="num_classes=3, but folder has 21 .*classes"):
         datasets.open_source(folder_config(tmp_path), "train")
+
+
+def test_images_that_are_trained_on_and_scored(tmp_path):
+    folders.write(tmp_path, ("a", "b", "c", "d", "e"))
+    folders.write_list(tmp_path, "b\ne\nc\nd\n", "val")
+    config = folder_config(tmp_path)
+    train = datasets.open_source(config, "train")
+    scored = datasets.open_source(config, "eval")
+    assert datasets.overlap_note(train, scored) == (
+        "4 of the 4 images of val are in train too (b, c, d, ...): scores over them "
+        "are of what was learned by heart"
+    )
+    assert not datasets.overlap_note(train, train)  # On purpose.
+    folders.write_list(tmp_path, "a\n", "other")
+    config.data.eval_split = "other"
+    other = datasets.open_source(config, "eval")
+    assert datasets.overlap_note(train, other).startswith("1 of the 1 images of other")
+    assert not datasets.overlap_note(other, scored)

@@ -37,3 +37,21 @@ def test_an_unknown_name(name):
 def test_configs_build_on_each_other():
     config = named.load("voc_fcn8s").get_config()
     assert (config.model.name, config.loss.reduction) == ("fcn8s", "sum")
+
+
+def test_every_config_names_its_modes():
+    for name in named.names():
+        config = named.load(name)
+        assert config.MODES[0] == "full"
+        assert "smoke" in config.MODES
+        assert ("gpu" in config.MODES) == ("gpu" in config.__doc__)
+
+
+def test_a_config_of_ones_own_takes_any_mode(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("def get_config(mode=None):\n    return mode\n")
+    named.check_mode(str(own), "any")
+    own = tmp_path / "other.py"
+    own.write_text("MODES = ('one', 'two')\n")
+    with pytest.raises(ValueError, match="mode of config other 'on' .* mean 'one'"):
+        named.check_mode(str(own), "on")

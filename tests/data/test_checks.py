@@ -78,6 +78,17 @@ def test_masks_that_are_void_throughout():
         checks.check_not_binary_as_void(masks, "here")
 
 
+@pytest.mark.parametrize(
+    ("values", "held"), (([0, 255], "class 0 and void"), ([255], "void"))
+)
+def test_masks_of_which_options_leave_nothing(values, held):
+    """Advice to set what is set already would lead in a circle."""
+    masks = [np.array([[value]], np.uint8) for value in values]
+    message = f"here: by THIS the masks hold nothing but {held}, .* correct THIS, or le"
+    with pytest.raises(ValueError, match=message):
+        checks.check_not_binary_as_void(masks, "here", "THIS")
+
+
 def test_masks_are_read_up_to_the_first_that_tells():
     def masks():
         yield np.array([[0, 255]], np.uint8)

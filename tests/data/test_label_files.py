@@ -203,3 +203,11 @@ def test_numbers_may_be_part_of_a_name(tmp_path):
     (tmp_path / "classes.txt").write_text("background\nlane 1 2 3\n")
     found = label_files.find(tmp_path)
     assert (found.classes, found.palette) == (("background", "lane 1 2 3"), None)
+
+
+@pytest.mark.parametrize("between", (",", "; ", "\t"))
+def test_all_names_on_one_line(tmp_path, between):
+    (tmp_path / "classes.txt").write_text(f"ground{between}cat{between}dog\n")
+    message = "classes.txt has a single line, 'ground.*'; write one name a line"
+    with pytest.raises(ValueError, match=message):
+        label_files.read_classes(tmp_path / "classes.txt")

@@ -39,9 +39,14 @@ def test_the_value_of_each_class():
         ({"missing_mask": "sky"}, "missing_mask='sky' is not known; use one of error,"),
         ({"split": 1.0}, "config.data.split=1.0 is no share; give the part of"),
         ({"split": -0.1}, "split=-0.1 is no share"),
-        ({"mask_values": (0, 256)}, r"mask_values=\(0, 256\) and void_label=255 are n"),
-        ({"mask_values": (0, 1, 0)}, r"mask_values=\(0, 1, 0\) .* a value of its own"),
-        ({"void_label": -1}, "void_label=-1 are not understood; masks hold 0 to 255"),
+        ({"mask_values": (0, 256)}, r"mask_values=\(0, 256\) is not understood; masks"),
+        ({"mask_values": (0, 1, 0)}, r"mask_values=\(0, 1, 0\) .* has one of its own"),
+        (
+            {"void_label": -1},
+            "data.void_label=-1 is not understood; masks hold whole n",
+        ),
+        ({"void_label": 0.5}, "data.void_label=0.5 is not understood"),
+        ({"split_seed": -1}, "data.split_seed=-1 is no seed; give a whole number from"),
         (
             {"mask_values": (0, 1), "reduce_zero_label": True},
             "mask_values names the value of every class, .* leave void_label and",
@@ -55,5 +60,5 @@ def test_what_has_no_sense_is_refused(options, message):
 
 def test_values_of_a_config_that_was_read_from_json():
     assert FolderOptions(mask_values=[0, 255]) == FolderOptions(mask_values=(0, 255))
-    with pytest.raises(ValueError, match="are not understood; values of masks are who"):
+    with pytest.raises(ValueError, match="0.0, 1.5.* is not understood; masks hold wh"):
         FolderOptions(mask_values=(0.0, 1.5))

@@ -26,6 +26,12 @@ from fcn_jax.data.options import FolderOptions
 IMAGES = "JPEGImages"
 LISTS = "ImageSets/Segmentation"
 _FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
+_COMMENT = re.compile(r"#.*")
+_HEADER = re.compile(
+    r"(images?|ids?|files?|file_?names?|image_?(ids?|files?|paths?|names?))"
+    r"([,;\s]+(masks?|labels?|annotations?|(mask|label)_?(files?|paths?|names?)))?",
+    re.IGNORECASE,
+)
 
 
 class Pair(NamedTuple):
@@ -127,6 +133,11 @@ def read_split(
         FileNotFoundError: If the folder, the list, or a file of a pair is missing.
         ValueError: If the list is empty, repeats an id or leaves the folder.
     """
+    if not split:
+        raise ValueError(
+            f"a split of {root} without a name; set --config.data.train_split and "
+            f"--config.data.eval_split to the names of its lists."
+        )
     images = Listing(root / IMAGES, PHOTO_ENDINGS)
     masks = Listing(root / options.mask_dir, MASK_ENDINGS)
     if options.split:
@@ -166,7 +177,7 @@ def _list_file(root: Path, split: str) -> Path:
         )
     folders = [root / LISTS, root]
     for folder in folders:
-        if split and (folder / f"{split}.txt").is_file():
+        if (folder / f"{split}.txt").is_file():
             return folder / f"{split}.txt"
     if not folders[0].is_dir():
         raise FileNotFoundError(
@@ -240,6 +251,9 @@ def _listed(
 ) -> tuple[list[_Entry], list[str]]:
     """The entries of a list."""
     lines = label_files.read_lines(path)
+    if lines and _HEADER.fullmatch(lines[0]) and not images.find(lines[0]):
+        lines = lines[1:]
+    lines = [n for n in lines if not _COMMENT.fullmatch(n) or images.find(n)]
     if not lines:
         raise ValueError(f"{path} lists no image; write an id a line.")
     entries = [_entry(images, root, line, path, mask_dir) for line in lines]
@@ -256,6 +270,7 @@ def _listed(
 
 def _entry(images: Listing, root: Path, line: str, path: Path, mask_dir: str) -> _Entry:
     """What a line of a list stands for; see the head of this module."""
+    line = _from_root(root, line)
     if images.find(line):
         return _Entry(_checked(line, path), None, None)
     flagged = _FLAGGED.fullmatch(line)
@@ -277,6 +292,14 @@ def _entry(images: Listing, root: Path, line: str, path: Path, mask_dir: str) ->
     return _Entry(_checked(_name(images, line), path), None, None)
 
 
+def _from_root(root: Path, line: str) -> str:
+    """A line whose paths are from the root, where they were absolute."""
+    for place in {root.as_posix(), root.absolute().as_posix(), str(root.resolve())}:
+        if Path(place).is_absolute():
+            line = line.replace(f"{place.rstrip('/')}/", "/")
+    return line
+
+
 def _below(root: Path, text: str) -> Path | None:
     """The file that a list gives as a path from the root, if it is there."""
     path = root / _tidied(text)
@@ -295,7 +318,7 @@ def _name(images: Listing, text: str) -> str:
 
 
 def _tidied(text: str) -> str:
-    text = text.strip("\"'").replace("\\", "/")
+    text = re.sub(r"[\\/]+", "/", text.strip("\"'"))
     return text.removeprefix("./").lstrip("/")
 
 
@@ -305,7 +328,7 @@ def _checked(name: str, path: Path) -> str:
         raise ValueError(
             f"{path} lists {name!r}, which leaves the folder; list ids below it."
         )
-    return name
+    return PurePosixPath(name).as_posix()  # Without a slash at its end.
 
 
 def _check_once(entries: Iterable[_Entry], where: str) -> None:
@@ -330,7 +353,11 @@ def _find_image(images: Listing, name: str, where: str) -> Path:
                 f"{link} is a link to {link.readlink()}, which does not exist; mend "
                 f"the link or take {name} off the list."
             )
-    hint = messages.suggestion(name, [i for i in images.ids() if i != name])
+    known = [i for i in images.ids() if i != name]
+    hint = messages.suggestion(name, known)
+    alike = [i for i in known if i.lower() == name.lower()]
+    if alike:
+        hint = f"there is {alike[0]}, and upper and lower case differ."
     if beside:
         hint = f"there is {', '.join(beside)}."
     raise FileNotFoundError(

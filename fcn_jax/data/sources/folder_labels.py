@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fcn_jax.data import checks, image_files, label_files, label_sets
-from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.options import AS_STORED, FolderOptions
 
 
 class FolderLabels:
@@ -61,13 +61,16 @@ class FolderLabels:
         self._check_values()
         # Whether it is colours that count in palette masks too.
         self._by_colour = isinstance(palette, str | Path)
+        self._colours_from = ""
         if isinstance(palette, str | Path):
             path = Path(palette).expanduser()
             self.palette = label_files.read_palette(path, self.classes)
+            self._colours_from = str(path)
         elif palette is not None:
             self.palette = palette
         elif found and found.palette is not None and found.classes == self.classes:
             self.palette, self._by_colour = found.palette, True
+            self._colours_from = str(found.colours)
         else:
             self.palette = _palette_of(masks[0])
 
@@ -84,7 +87,10 @@ class FolderLabels:
             ValueError: If it cannot be read, or holds what is no label.
         """
         labels, kind = image_files.read_mask(
-            mask, self.palette, by_colour=self._by_colour
+            mask,
+            self.palette,
+            by_colour=self._by_colour,
+            colours_from=self._colours_from,
         )
         table = self._options.table
         if table is None:
@@ -117,6 +123,7 @@ class FolderLabels:
         checks.check_not_binary_as_void(
             itertools.chain([labels], others),
             str(self._root / self._options.mask_dir),
+            mapped=_changed(self._options),
         )
         self.check_labels(labels, masks[0])
         if not self._by_colour:
@@ -150,6 +157,13 @@ class FolderLabels:
                 f"{len(self.classes)} classes ({', '.join(self.classes[:6])}); give "
                 f"each class its value, in their order."
             )
+
+
+def _changed(options: FolderOptions) -> str:
+    """The options by which values of masks become labels, as on a command line."""
+    keys = ("mask_values", "void_label", "reduce_zero_label")
+    changed = [n for n in keys if getattr(options, n) != getattr(AS_STORED, n)]
+    return " and ".join(f"config.data.{n}={getattr(options, n)}" for n in changed)
 
 
 def _check_several(classes: Sequence[str], root: Path) -> None:

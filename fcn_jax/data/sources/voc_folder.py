@@ -199,7 +199,7 @@ class VocFolder(OneHead):
                 self._size(header),
                 (mask.height, mask.width),
                 f"{pair.image} and {pair.mask}",
-                "" if header.is_upright else _ORIENTATION,
+                "" if header.is_upright else _ORIENTATION[self.options.apply_exif],
             )
         if turned and not self.options.apply_exif:
             self.notes.append(
@@ -209,7 +209,9 @@ class VocFolder(OneHead):
             )
 
 
-_ORIENTATION = (
-    " The image has an EXIF orientation, by which viewers turn it: if the mask was "
-    "drawn over it as it is seen, set --config.data.apply_exif=True."
-)
+_ORIENTATION = {
+    False: " The image has an EXIF orientation, by which viewers turn it: if the mask "
+    "was drawn over it as it is seen, set --config.data.apply_exif=True.",
+    True: " The image is turned by its EXIF orientation (config.data.apply_exif=True): "
+    "if the mask was drawn over it as it is stored, leave that out.",
+}

@@ -226,6 +226,11 @@ def test_photos_that_are_turned_by_exif(tmp_path):
     np.testing.assert_array_equal(source.image_sizes(), [(16, 12)])
     assert source[0]["image"].shape == (16, 12, 3)
     assert not source.notes
+    folders.save(tmp_path / "SegmentationClass/a.png", upright.T)
+    with pytest.raises(
+        ValueError, match="is turned by its EXIF .*stored, leave that o"
+    ):
+        open_folder(tmp_path, apply_exif=True)
 
 
 def test_an_orientation_that_keeps_the_size_is_told(tmp_path):
@@ -245,6 +250,40 @@ def test_colours_beside_a_file_of_names(tmp_path):
         "0 0 0 background\n0 128 0 cat\n128 0 0 dog\n"
     )
     assert_read(open_folder(tmp_path))
+
+
+@pytest.mark.parametrize("mode", ("RGB", "P"))
+def test_a_colour_that_a_file_of_colours_lacks_is_told_of_that_file(tmp_path, mode):
+    folders.write(tmp_path, classes="background\ncat\ndog\n")
+    colours = "0 0 0 background\n0 128 0 cat\n128 0 0 dog\n"
+    (tmp_path / "label_colors.txt").write_text(colours)
+    wrong = Image.fromarray(np.full((*folders.SIZE, 3), 9, np.uint8))
+    wrong.quantize(2).convert(mode).save(tmp_path / "SegmentationClass/a.png")
+    place = tmp_path / "label_colors.txt"
+    message = rf"a.png: .*\(9, 9, 9\).* not in {place}; give it a line there"
+    with pytest.raises(ValueError, match=message):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    (
+        {"reduce_zero_label": True},
+        {"mask_values": (1, 7)},
+        {"reduce_zero_label": True, "void_label": 2},
+    ),
+)
+def test_values_of_which_an_option_leaves_one_class(tmp_path, options):
+    folders.write(tmp_path, classes="road\nsky\n")
+    for name in ("a", "b"):
+        values = np.minimum(folders.labels(), 1)
+        folders.save(tmp_path / f"SegmentationClass/{name}.png", values)
+    given = " and ".join(f"config.data.{k}={v}" for k, v in sorted(options.items()))
+    message = (
+        rf"by .*{given.split(' and ')[0].split('(')[0]}.* hold nothing but class 0"
+    )
+    with pytest.raises(ValueError, match=message):
+        open_folder(tmp_path, **options)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ def ids(root, name="train", **options):
         "/JPEGImages/a.jpg /SegmentationClass/a.png",
         "JPEGImages/a.jpg SegmentationClass/a.png",
         "a.jpg,a.png",
+        "a/",
+        "JPEGImages//a.jpg",
+        "# two images\na",
+        "image,mask\na.jpg,a.png",
+        "filename\na.jpg",
     ),
 )
 @pytest.mark.parametrize("end", ("\n", "\r\n", ""))
@@ -33,6 +38,28 @@ def test_the_forms_of_a_line(tmp_path, line, end):
     folders.write(tmp_path, ("a",))
     folders.write_list(tmp_path, line + end)
     assert ids(tmp_path) == ("a",)
+
+
+def test_absolute_paths_below_the_folder(tmp_path):
+    folders.write(tmp_path)
+    folders.write_list(
+        tmp_path,
+        f"{tmp_path}/JPEGImages/a.jpg\n"
+        f"{tmp_path}/JPEGImages/b.jpg {tmp_path}/SegmentationClass/b.png\n",
+    )
+    assert ids(tmp_path) == ("a", "b")
+
+
+def test_images_whose_ids_look_like_comments_and_headers(tmp_path):
+    folders.write(tmp_path, ("image", "#1", "a"))
+    assert ids(tmp_path) == ("image", "#1", "a")
+
+
+def test_an_id_in_another_case(tmp_path):
+    folders.write(tmp_path, ("im0", "im1"))
+    folders.write_list(tmp_path, "IM0\n")
+    with pytest.raises(FileNotFoundError, match="no image IM0 .*there is im0, and up"):
+        VocFolder(tmp_path, "train")
 
 
 def test_ids_with_folders_spaces_and_dots(tmp_path):
@@ -214,13 +241,18 @@ def test_lists_for_other_tasks_are_named(tmp_path):
         VocFolder(tmp_path, "train")
 
 
-@pytest.mark.parametrize("split", ("val", ""))
-def test_a_list_that_is_not_there(tmp_path, split):
+def test_a_split_without_a_name(tmp_path):
+    folders.write(tmp_path)
+    with pytest.raises(ValueError, match="without a name; set --config.data.train_spl"):
+        VocFolder(tmp_path, "")
+
+
+def test_a_list_that_is_not_there(tmp_path):
     folders.write(tmp_path)
     with pytest.raises(
         FileNotFoundError, match="There are: train. Name one as .*eval_split, or set"
     ):
-        VocFolder(tmp_path, split)
+        VocFolder(tmp_path, "val")
 
 
 def test_an_image_that_is_a_link_to_nothing(tmp_path):

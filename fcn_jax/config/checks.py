@@ -1,0 +1,82 @@
+"""What the numbers of a config must be, before anything is opened or compiled."""
+
+from collections.abc import Callable
+from typing import TypeGuard
+
+from fcn_jax.config.types import Config
+
+_COUNTS = (
+    "num_steps",
+    "batch_size",
+    "accumulate",
+    "log_every",
+    "eval_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "eval_batch_size",
+)
+
+
+def check_numbers(config: Config) -> None:
+    """Refuse numbers that have no sense, by the names of their keys.
+
+    Args:
+        config: See `fcn_jax.config.base`; keys that an older run lacks are passed over.
+
+    Raises:
+        ValueError: Naming the first such key, and what it must be.
+    """
+    for key in _COUNTS:
+        _check(config, key, _is_count, "is not positive; give a whole number from 1 on")
+    for key in ("seed", "data.num_threads"):
+        _check(config, key, _is_natural, "is no whole number from 0 on; give one")
+    _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
+    size = "is no size; give (HEIGHT,WIDTH) in pixels, or () for none"
+    for key in ("data.crop", "data.canvas"):
+        _check(config, key, _is_size, size)
+    scales = "is no range; give (LOWEST,HIGHEST), such as (0.5,2), or () for none"
+    _check(config, "data.scale", _is_range, scales)
+
+
+def _check(
+    config: Config, key: str, is_right: Callable[[object], bool], wrong: str
+) -> None:
+    """Refuse the value of a key; those of parts have a dot."""
+    part, _, name = key.rpartition(".")
+    holder = config.data if part == "data" else config
+    if name in holder and not is_right(holder[name]):
+        value = holder[name]
+        value = tuple(value) if isinstance(value, list) else value
+        raise ValueError(f"config.{key}={value!r} {wrong}.")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
+
+
+def _is_natural(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_positive(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and 0 < value < float("inf")
+
+
+def _is_size(value: object) -> bool:
+    match value:
+        case []:
+            return True
+        case [height, width]:
+            return _is_count(height) and _is_count(width)
+        case _:
+            return False
+
+
+def _is_range(value: object) -> bool:
+    match value:
+        case []:
+            return True
+        case [low, high]:
+            return _is_positive(low) and _is_positive(high) and low <= high
+        case _:
+            return False

@@ -1,0 +1,38 @@
+"""Mistakes in a command line: one message each, before anything is done."""
+
+import pytest
+
+from fcn_jax import __main__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["train", "--config=shapes_fcn8s:smok", "--workdir=W"],
+            r"mode of config shapes_fcn8s 'smok' is not known; did you mean 'smoke'\? "
+            "There are: full, smoke",
+        ),
+        (
+            ["train", "--config=camvid_fcn8s:", "--workdir=W"],
+            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, smoke",
+        ),
+        (
+            ["eval", "--workdir=W"],
+            "--config is missing, and W does not exist whose config could be taken; us",
+        ),
+        (
+            ["eval", "--workdir=."],
+            r"--config is missing, and \. holds no run whose config could be taken; us",
+        ),
+        (["train", "--workdir=file"], "--workdir=file is a file; give a run's directo"),
+        (["status", "--workdir=file"], "--workdir=file is a file; give a run's direct"),
+        (["eval", "--rows=0"], "flag --rows=0: .*positive"),
+    ],
+)
+def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=f"^fcn_jax {arguments[0]}: {message}"):
+        __main__.main(["fcn_jax", *arguments])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,49 @@
+"""Ctrl-C while the modules of a command are imported."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from fcn_jax import __main__
+
+
+def test_ctrl_c_while_importing_ends_the_process():
+    """Even where a module takes it for a library that is not there."""
+    code = (
+        "import os, signal\n"
+        "from fcn_jax import __main__\n"
+        "with __main__._interruptible():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        while True: pass\n"
+        "    except BaseException:\n"
+        "        print('went on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert done.stdout == ""
+
+
+def test_afterwards_it_is_what_it_was():
+    before = signal.getsignal(signal.SIGINT)
+    with __main__._interruptible():
+        assert signal.getsignal(signal.SIGINT) is __main__._leave
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_handler_of_somebody_else_stays(monkeypatch):
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    try:
+        with __main__._interruptible():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert seen == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
