@@ -1,19 +1,23 @@
 """Faults put into the code one at a time: do the tests notice?
 
-python -m benchmarks.mutants --count=100 --out=mutants.json    # goes on where it was
-python -m benchmarks.mutants --list --count=20                 # what would be tried
+pip install pytest-cov
+python -m benchmarks.mutants --record=lines      # which test runs which line: an hour
+python -m benchmarks.mutants --lines=lines --count=100 --out=mutants.json
+python -m benchmarks.mutants --list --count=20   # what would be tried
 
 A fault is a small change of one place of `fcn_jax`: another comparison, operator,
 number or truth value, an argument or a line left out. Places are drawn by seed, no more
 than a few a module, and each fault is tried in a copy of the checkout by the module's
-own tests (tests/ mirrors fcn_jax/), then, where these pass, by all tests of its
-package. Prints the share that was noticed and every fault that was not; some change
-nothing that can be seen, and are to be looked at by hand.
+own tests (tests/ mirrors fcn_jax/), then, where these pass, by tests of others that run
+the line (without --lines: by all of its package). Goes on where it was. Prints the
+share that was noticed and every fault that was not; some change nothing that can be
+seen, and are to be looked at by hand.
 """
 
 import argparse
 import ast
 import copy
+import itertools
 import json
 import os
 import random
@@ -21,13 +25,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 _SECONDS = 420  # For the tests of one fault; those that hang notice it too.
+_OF_A_FILE, _OF_ALL = 4, 40  # Tests of other modules that run a line, at most.
+_RECORDING = """
+[run]
+source = fcn_jax
+parallel = true
+patch = subprocess
+context = ${{PYTEST_CURRENT_TEST-}}
+data_file = {}
+"""
 _PER_MODULE = 4
 _COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -93,7 +106,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def faults_of(path: Path) -> list[Fault]:
-    """All faults of a module, in the order of its text."""
+    """All faults of a module; not each of them compiles."""
     source = path.read_text("utf-8")
     tree = ast.parse(source)
     lines = source.splitlines(keepends=True)
@@ -116,7 +129,7 @@ def faults_of(path: Path) -> list[Fault]:
 def _replaced(
     path: Path, source: str, lines: list[str], node: ast.AST, changed: ast.AST
 ) -> Fault | None:
-    """The module with a node of one line changed; None where it would not compile."""
+    """The module with a node changed; None where it has several lines, or raises."""
     first, last = node.lineno, node.end_lineno
     before = ast.get_source_segment(source, node)
     if first != last or before is None or "raise" in before:
@@ -127,12 +140,17 @@ def _replaced(
         after = f"({after})"
     new = line[: node.col_offset] + after.encode() + line[node.end_col_offset :]
     text = "".join([*lines[: first - 1], new.decode(), *lines[first:]])
-    try:
-        compile(text, str(path), "exec")
-    except SyntaxError:
-        return None
     module = path.relative_to(ROOT).as_posix()
     return Fault(module, first, before, after, text)
+
+
+def compiles(fault: Fault) -> bool:
+    """Whether the module with a fault is Python still."""
+    try:
+        compile(fault.source, fault.module, "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def drawn(count: int, seed: int) -> list[Fault]:
@@ -141,7 +159,8 @@ def drawn(count: int, seed: int) -> list[Fault]:
     chosen: list[Fault] = []
     for path in sorted((ROOT / "fcn_jax").rglob("*.py")):
         faults = faults_of(path)
-        chosen += rng.sample(faults, min(_PER_MODULE, len(faults)))
+        rng.shuffle(faults)
+        chosen += itertools.islice(filter(compiles, faults), _PER_MODULE)
     return rng.sample(chosen, min(count, len(chosen)))
 
 
@@ -154,25 +173,106 @@ def tests_of(module: str) -> list[str]:
     return [path for path in found if path != "tests"] or ["tests"]
 
 
-def is_noticed(fault: Fault, checkout: Path) -> str:
+def record(path: Path) -> None:
+    """Run all tests and write down which of them run which line of the package.
+
+    Args:
+        path: What coverage.py writes.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as settings:
+        settings.write(_RECORDING.format(path.absolute()))
+        settings.flush()
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-n", "2", "-q"),
+                *("--cov=fcn_jax", f"--cov-config={settings.name}"),
+                *("--cov-context=test", "--cov-report="),
+            ],
+            cwd=ROOT,
+            check=True,
+        )
+
+
+Lines = Mapping[str, Mapping[int, list[str]]]
+
+
+def recorded(path: Path) -> Lines:
+    """For every module and line the tests that run it, as `record` wrote them down.
+
+    Args:
+        path: Of the record.
+    """
+    import coverage
+
+    data = coverage.CoverageData(str(path))
+    data.read()
+    found: dict[str, dict[int, list[str]]] = {}
+    for file in data.measured_files():
+        lines = data.contexts_by_lineno(file)
+        found[f"fcn_jax/{file.rpartition('/fcn_jax/')[2]}"] = {
+            number: sorted({name for text in contexts if (name := test_of(text))})
+            for number, contexts in lines.items()
+        }
+    return found
+
+
+def test_of(context: str) -> str:
+    """The test in a context: "tests/a.py::test_b[3]|run", or as pytest tells processes.
+
+    Args:
+        context: Of coverage.py.
+
+    Returns:
+        File and function, without parameters; "": it was no test.
+    """
+    name = context.split("|")[0].split(" (")[0].split("[")[0]
+    return name if "::" in name else ""
+
+
+def tests_of_line(fault: Fault, lines: Lines) -> list[str]:
+    """Tests of other modules that run the line of a fault, a few of each file.
+
+    Args:
+        fault: The fault.
+        lines: What `recorded` returned.
+    """
+    own = tests_of(fault.module)[0]
+    chosen: dict[str, list[str]] = {}
+    for test in lines.get(fault.module, {}).get(fault.line, ()):
+        file = test.partition("::")[0]
+        if file != own and len(chosen.setdefault(file, [])) < _OF_A_FILE:
+            chosen[file].append(test)
+    return [test for tests in chosen.values() for test in tests][:_OF_ALL]
+
+
+def rounds(fault: Fault, lines: Lines | None) -> list[list[str]]:
+    """What is run for a fault, one after the other until something fails.
+
+    Args:
+        fault: The fault.
+        lines: Which tests run which line; None: it is not known.
+    """
+    mirrored = tests_of(fault.module)
+    if lines is None:
+        return [[tests] for tests in mirrored]
+    beside = tests_of_line(fault, lines)
+    own = [tests for tests in mirrored if tests.endswith(".py")]
+    found = [tests for tests in (own, beside) if tests]
+    return found or [[tests] for tests in mirrored]
+
+
+def is_noticed(fault: Fault, checkout: Path, lines: Lines | None = None) -> str:
     """Which tests fail with a fault; "" if all pass."""
     place = checkout / fault.module
     whole = place.read_text("utf-8")
     place.write_text(fault.source, "utf-8")
     try:
-        for tests in tests_of(fault.module):
-            command = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-x",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-            ]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        for tests in rounds(fault, lines):
+            name = tests[0].partition("::")[0] + ", ..." * (len(tests) > 1)
             try:
                 done = subprocess.run(
-                    [*command, tests],
+                    [*command, *tests],
                     cwd=checkout,
                     env={**os.environ, "PYTHONPATH": str(checkout)},
                     capture_output=True,
@@ -180,9 +280,9 @@ def is_noticed(fault: Fault, checkout: Path) -> str:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                return f"{tests} (time-out)"
+                return f"{name} (time-out)"
             if done.returncode not in (0, 5):
-                return tests
+                return name
     finally:
         place.write_text(whole, "utf-8")
     return ""
@@ -215,7 +315,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("mutants.json"))
     parser.add_argument("--list", action="store_true", help="show the faults alone")
+    parser.add_argument("--record", type=Path, help="write which test runs which line")
+    parser.add_argument("--lines", type=Path, help="what --record wrote")
     arguments = parser.parse_args()
+    if arguments.record:
+        record(arguments.record)
+        return
+    lines = recorded(arguments.lines) if arguments.lines else None
     faults = drawn(arguments.count, arguments.seed)
     if arguments.list:
         print("\n".join(fault.name for fault in faults))
@@ -229,7 +335,7 @@ def main() -> None:
 
         def work(number: int) -> None:
             for fault in left[number :: arguments.jobs]:
-                results[fault.name] = is_noticed(fault, checkouts[number])
+                results[fault.name] = is_noticed(fault, checkouts[number], lines)
                 arguments.out.write_text(json.dumps(results, indent=1), "utf-8")
                 print(
                     f"{results[fault.name] or 'NOT NOTICED'}: {fault.name}",

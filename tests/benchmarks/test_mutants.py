@@ -67,3 +67,42 @@ def test_tests_that_mirror_a_module():
 def test_a_report_names_what_was_not_noticed():
     found = mutants.report({"a": "tests/x.py", "b": "", "c": "tests/y.py", "d": ""})
     assert found == {"tried": 4, "noticed": 0.5, "not_noticed": ["b", "d"]}
+
+
+@pytest.mark.parametrize(
+    ("context", "test"),
+    [
+        ("tests/a.py::test_b[x|y]|run", "tests/a.py::test_b"),
+        ("tests/a.py::test_b (call)", "tests/a.py::test_b"),
+        ("tests/a.py::test_b[1 (2)] (setup)|", "tests/a.py::test_b"),
+        ("", ""),
+    ],
+)
+def test_the_test_of_a_context(context, test):
+    assert mutants.test_of(context) == test
+
+
+def test_tests_that_run_a_line_come_after_its_own():
+    fault = mutants.Fault("fcn_jax/ops/pooling.py", 7, "a", "b", "")
+    beside = [f"tests/{file}.py::test_{n}" for file in "xy" for n in range(9)]
+    lines = {fault.module: {7: ["tests/ops/test_pooling.py::test_c", *beside]}}
+    assert mutants.rounds(fault, lines) == [
+        ["tests/ops/test_pooling.py"],
+        [*beside[:4], *beside[9:13]],
+    ]
+    assert mutants.rounds(fault, {}) == [["tests/ops/test_pooling.py"]]
+    assert mutants.rounds(fault, None) == [["tests/ops/test_pooling.py"], ["tests/ops"]]
+    other = fault._replace(module="fcn_jax/ops/boxes_of.py")  # No tests of its own.
+    assert mutants.rounds(other, {}) == [["tests/ops"]]
+
+
+def test_lines_are_read_from_a_record(tmp_path):
+    coverage = pytest.importorskip("coverage", reason="needs pytest-cov")
+    data = coverage.CoverageData(str(tmp_path / "lines"))
+    for context in ("tests/a.py::test_b[1]|run", "tests/a.py::test_b[2]|run", ""):
+        data.set_context(context)
+        data.add_lines({"/somewhere/fcn_jax/fcn_jax/ops/pooling.py": [3, 4]})
+    data.write()
+    assert mutants.recorded(tmp_path / "lines") == {
+        "fcn_jax/ops/pooling.py": {n: ["tests/a.py::test_b"] for n in (3, 4)}
+    }
