@@ -1,8 +1,9 @@
 """What a run writes down: one JSON object a line, and TensorBoard events beside it."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,11 @@ class RunLog:
         workdir.mkdir(parents=True, exist_ok=True)
         self.path = workdir / "log.jsonl"
         _drop_lines_after(self.path, step, scored)
-        self._file = self.path.open("a", encoding="utf-8")
         self._directory = str(workdir / "tensorboard")
         self._num_files = 0
         self._writer: SummaryWriter | None = self._open(purge_step=step + 1)
+        with _writing(self.path):
+            self._file = self.path.open("a", encoding="utf-8")
 
     @property
     def _events(self) -> SummaryWriter:
@@ -45,12 +47,13 @@ class RunLog:
         tensorboardX 2.6.5 names files by the second, and writes over one that is there.
         """
         self._num_files += 1
-        return SummaryWriter(
-            self._directory,
-            purge_step=purge_step,
-            flush_secs=30,
-            filename_suffix=f".{os.getpid()}.{self._num_files}",
-        )
+        with _writing(self._directory):
+            return SummaryWriter(
+                self._directory,
+                purge_step=purge_step,
+                flush_secs=30,
+                filename_suffix=f".{os.getpid()}.{self._num_files}",
+            )
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line, and its numbers as TensorBoard scalars `kind/name`.
@@ -64,15 +67,9 @@ class RunLog:
             OSError: If the disk is full; naming the file.
         """
         line = json.dumps({"kind": kind, "step": step, **values}, allow_nan=False)
-        try:
+        with _writing(self.path):
             self._file.write(line + "\n")
             self._file.flush()
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"{self.path} could not be written ({error.strerror}). Make room, then "
-                f"run the same command again",
-            ) from error
         for name, value in values.items():
             if isinstance(value, int | float):
                 self._events.add_scalar(f"{kind}/{name}", value, step)
@@ -94,13 +91,51 @@ class RunLog:
         or 1 were on disk. Its close writes them all.
         """
         if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            writer, self._writer = self._writer, None
+            with _writing(self._directory):
+                writer.close()
 
     def close(self) -> None:
         """Write out what is left."""
-        self._file.close()
+        with _writing(self.path):
+            self._file.close()
         self.flush()
+
+
+@contextlib.contextmanager
+def _writing(place: str | Path) -> Generator[None]:
+    """Name what could not be written, where the system alone says why."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{place} could not be written ({error.strerror}). Make room, then run the "
+            f"same command again",
+        ) from error
+
+
+def note_of_loss(workdir: str | Path, last: int) -> str:
+    """What to say where a log has lost lines; what it has lost cannot be made again.
+
+    Args:
+        workdir: Of a run.
+        last: The step of the last line that the log must have; 0: it has none yet.
+
+    Returns:
+        A sentence; "" where nothing shows that lines are lost.
+    """
+    path = Path(workdir) / "log.jsonl"
+    found = {
+        e["step"] for e in read(path) if e["kind"] == "train" and e["step"] <= last
+    }
+    if last in found or last <= 0:
+        return ""
+    there = f"ends with step {max(found)}" if found else "holds no losses"
+    return (
+        f"{path} has lost lines: it {there}, and the checkpoint is of step {last} or "
+        f"later; curves and the lowest loss lack them"
+    )
 
 
 def read(path: str | Path) -> list[JsonObject]:

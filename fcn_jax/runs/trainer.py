@@ -18,7 +18,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import lock, logs, recorded, watching
+from fcn_jax.runs import compilation, lock, logs, recorded, watching
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
@@ -76,6 +76,9 @@ class Trainer:
         )
         step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
+        lost = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
+        if lost:
+            print(f"note: {lost}", flush=True)
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
@@ -193,25 +196,19 @@ def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
 
 def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
     """The compiled training step; says what it costs before it is first run."""
-    config, parts = trainer.config, trainer.parts
-    step = parallel.data_parallel(
-        training.train_step,
+    parts = trainer.parts
+    step = compilation.training_step(
+        trainer.config,
         trainer.devices,
-        donate=(0,),
         model=parts.model,
         optimizer=trainer.optimizer,
-        seed=config.seed,
         loss=parts.loss,
         preprocessing=parts.preprocessing,
-        frozen=tuple(config.optim.frozen),
-        accumulate=config.accumulate,
-        axis_name=parallel.AXIS,
     )
     start = time.perf_counter()
     compiled = step.lower(trainer.state, batch).compile()
-    trainer.progress.write(
-        f"{describe_cost(compiled)}; compiled in {time.perf_counter() - start:.1f} s"
-    )
+    cost = compilation.describe_cost(compiled)
+    trainer.progress.write(f"{cost}; compiled in {time.perf_counter() - start:.1f} s")
     return compiled
 
 
@@ -253,24 +250,6 @@ def _initial_state(
     return state, optimizer, memory
 
 
-def describe_cost(compiled: jax.stages.Compiled) -> str:
-    """FLOPs and memory of a compiled step, as its compiler counts them."""
-    cost = compiled.cost_analysis() or {}
-    cost = cost[0] if isinstance(cost, list) else cost
-    memory = compiled.memory_analysis()
-    assert memory is not None  # Every backend of ours counts it.
-    peak = (
-        memory.argument_size_in_bytes
-        + memory.output_size_in_bytes
-        - memory.alias_size_in_bytes
-        + memory.temp_size_in_bytes
-    )
-    return (
-        f"a step takes {cost.get('flops', 0) / 1e9:,.1f} GFLOP and, at its peak, "
-        f"{peak / 2**20:,.0f} MiB a device on {jax.default_backend()}"
-    )
-
-
 def write_result(
     workdir: Path,
     num_steps: int,
@@ -300,7 +279,7 @@ def write_result(
     plots.plot_curves(entries, workdir / "curves.png")
     losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
     scores = [e for e in entries if e.get("kind") == "eval"]
-    if not losses or not scores:
+    if num_steps not in losses or not scores:
         raise FileNotFoundError(
             f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
             f"curves and result.json are made; the checkpoints are whole. Restore it, "

@@ -35,9 +35,10 @@ def test_resuming_drops_the_steps_that_will_be_done_again(tmp_path):
 
 def test_a_line_cut_off_by_a_kill_is_dropped(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text(json.dumps({"kind": "train", "step": 1}) + '\n{"kind": "tra')
+    line = {"kind": "train", "step": 1, "loss": 0.5}
+    path.write_text(json.dumps(line) + '\n{"kind": "tra')
     logs.RunLog(tmp_path, step=5).close()
-    assert logs.read(path) == [{"kind": "train", "step": 1}]
+    assert logs.read(path) == [line]
     assert path.read_text().endswith("}\n")
 
 
@@ -73,7 +74,7 @@ def test_after_a_flush_all_points_are_on_disk(tmp_path):
 def test_an_evaluation_that_was_not_finished_is_written_again(tmp_path):
     log = logs.RunLog(tmp_path)
     for kind in ("train", "eval"):
-        log.write(kind, 3, {"value": 1})
+        log.write(kind, 3, {"loss": 1, "mean_iu": 1})
     log.close()
     logs.RunLog(tmp_path, step=3).close()
     assert len(logs.read(tmp_path / "log.jsonl")) == 2
@@ -84,8 +85,9 @@ def test_an_evaluation_that_was_not_finished_is_written_again(tmp_path):
 
 def test_what_is_no_line_of_a_log_is_left_out(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text('[1]\n{"kind": "train"}\n{"step": "x"}\n{"step": 2}\nnull\n')
-    assert logs.read(path) == [{"step": 2}]
+    line = '{"kind": "eval", "step": 2, "mean_iu": null}'
+    path.write_text(f'[1]\n{{"kind": "train"}}\n{{"step": "x"}}\n{line}\nnull\n')
+    assert logs.read(path) == [json.loads(line)]
 
 
 def test_a_full_disk_names_the_log(tmp_path):
@@ -102,5 +104,35 @@ def test_a_full_disk_names_the_log(tmp_path):
 
 def test_a_log_of_other_bytes_has_no_lines(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_bytes(b'\xfc\xfd\n{"kind": "train", "step": 2}\n')
-    assert logs.read(path) == [{"kind": "train", "step": 2}]
+    path.write_bytes(b'\xfc\xfd\n{"kind": "train", "step": 2, "loss": 1}\n')
+    assert logs.read(path) == [{"kind": "train", "step": 2, "loss": 1}]
+
+
+def test_a_full_disk_names_the_events(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = logs.RunLog(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(log._writer, "close", fail)
+        with pytest.raises(OSError, match="tensorboard could not be written .*Make ro"):
+            log.flush()
+    log.close()
+    monkeypatch.setattr(logs, "SummaryWriter", lambda *_, **__: fail())
+    with pytest.raises(OSError, match="tensorboard could not be written .*Make room"):
+        logs.RunLog(tmp_path)
+
+
+def test_lines_that_are_lost_are_told(tmp_path):
+    log = logs.RunLog(tmp_path)
+    for step in (2, 4, 6):
+        log.write("train", step, {"loss": 0.1})
+    log.close()
+    for last in (0, 2, 6):
+        assert logs.note_of_loss(tmp_path, last) == ""
+    note = logs.note_of_loss(tmp_path, 8)
+    assert "log.jsonl has lost lines: it ends with step 6, and the checkp" in note
+    assert "is of step 8 or later" in note
+    log.path.unlink()
+    assert "it holds no losses, and the che" in logs.note_of_loss(tmp_path, 2)
+    assert logs.note_of_loss(tmp_path, 0) == ""

@@ -108,13 +108,13 @@ def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
     config = tiny_config("F")  # A save every 2 steps, an evaluation every 3.
     store = checkpoints.CheckpointStore(tmp_path / "checkpoints")
     recorded.check_restart(tmp_path, store, config)
-    (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 3}\n')
+    (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 3, "loss": 1}\n')
     recorded.check_restart(tmp_path, store, config)  # Its first save was not awaited.
     (tmp_path / "log.jsonl").unlink()
     if write == "damaged":
         (tmp_path / "checkpoints_damaged").mkdir()
     elif write == "log":
-        (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 4}\n')
+        (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 4, "loss": 1}\n')
     else:
         (tmp_path / "result.json").write_text("{}")
     with pytest.raises(ValueError, match=message):
@@ -213,6 +213,16 @@ def test_a_finished_run_without_its_log(run, tmp_path):
         trainer.train(config, workdir)
 
 
+def test_a_run_whose_log_was_torn_goes_on_and_says_so(run, tmp_path, capsys):
+    workdir = copied(run, tmp_path)
+    (workdir / "log.jsonl").write_text('{"kind": "trai')
+    trainer.train(tiny_config(run[0], num_steps=2, num_pictures=0), workdir)
+    said = capsys.readouterr().out
+    assert "note: " in said
+    assert "log.jsonl has lost lines: it holds no losses" in said
+    assert [e["step"] for e in logs.read(workdir / "log.jsonl")] == [2, 2]
+
+
 def test_the_status_of_a_run(run, tmp_path):
     workdir = copied(run, tmp_path)
     found = status.status(workdir)
@@ -271,7 +281,7 @@ def test_what_holds_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere does not exist; give a run's"):
         status.status(tmp_path / "nowhere")
     with pytest.raises(command.flags.Error, match="give the directory of one run: .*n"):
-        command.check_flags(None, [])
+        command.check_flags(types.SimpleNamespace(workdir=None), [])
 
 
 def test_a_run_before_its_first_checkpoint(tmp_path):
@@ -303,7 +313,7 @@ def test_fewer_steps_than_were_done(run, tmp_path):
     ("key", "value", "message"),
     [
         ("data.scale", (1, 0), "scale"),
-        ("log_every", 0, "config.log_every=0 is not positive; give a number"),
+        ("log_every", 0, "config.log_every=0 is not positive; give a whole nu"),
         ("checkpoint_every", 0, "config.checkpoint_every=0 is not positive"),
     ],
 )
