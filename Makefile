@@ -3,6 +3,7 @@
 # make parity  compares with PyTorch, live
 # make lint    ruff
 # make types   pyright
+# make aot     compiles for an H100 that is not there, and reads what came of it
 # make slow    the tests that take minutes
 # make clean   removes the environment and the demo's run
 
@@ -12,7 +13,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 RUN := runs/shapes_fcn8s
 
-.PHONY: demo test parity lint types slow clean
+.PHONY: demo test parity aot lint types slow clean
 
 demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
@@ -27,6 +28,9 @@ slow: $(VENV)/.test
 parity: $(VENV)/.parity
 	$(BIN)/python -m pytest -m parity
 
+aot: .venv-aot/.aot
+	.venv-aot/bin/python -m pytest -m aot
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,7 +39,7 @@ types: $(VENV)/.test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) $(RUN)
+	rm -rf $(VENV) .venv-aot $(RUN)
 
 $(VENV)/.core: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -49,4 +53,13 @@ $(VENV)/.test: $(VENV)/.core
 # The CPU build where pip finds one; the version the comparisons were made with.
 $(VENV)/.parity: $(VENV)/.test
 	$(BIN)/pip install --quiet torch==2.13.0
+	touch $@
+
+# The compilers for GPUs and TPUs of the same JAX; neither needs a device.
+.venv-aot/.aot: requirements.txt pyproject.toml setup.py
+	$(PYTHON) -m venv .venv-aot
+	.venv-aot/bin/pip install --quiet --editable ".[test]"
+	version=$$(.venv-aot/bin/python -c "import jax; print(jax.__version__)"); \
+	.venv-aot/bin/pip install --quiet "jax[tpu]==$$version" nvidia-cuda-nvcc \
+	  "jax-cuda13-plugin==$$version" "jax-cuda13-pjrt==$$version"
 	touch $@

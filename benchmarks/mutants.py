@@ -8,10 +8,10 @@ python -m benchmarks.mutants --list --count=20   # what would be tried
 A fault is a small change of one place of `fcn_jax`: another comparison, operator,
 number or truth value, an argument or a line left out. Places are drawn by seed, no more
 than a few a module, and each fault is tried in a copy of the checkout by the module's
-own tests (tests/ mirrors fcn_jax/), then, where these pass, by tests of others that run
-the line (without --lines: by all of its package). Goes on where it was. Prints the
-share that was noticed and every fault that was not; some change nothing that can be
-seen, and are to be looked at by hand.
+own tests (tests/ mirrors fcn_jax/) that run the line, then, where these pass, by others
+that do (without --lines: by all its tests, then by all of its package). Goes on where
+it was. Prints the share that was noticed and every fault that was not; some change
+nothing that can be seen, and are to be looked at by hand.
 """
 
 import argparse
@@ -229,20 +229,24 @@ def test_of(context: str) -> str:
     return name if "::" in name else ""
 
 
-def tests_of_line(fault: Fault, lines: Lines) -> list[str]:
-    """Tests of other modules that run the line of a fault, a few of each file.
+def tests_of_line(fault: Fault, lines: Lines) -> tuple[list[str], list[str]]:
+    """Tests that run the line of a fault.
 
     Args:
         fault: The fault.
         lines: What `recorded` returned.
+
+    Returns:
+        Those of the module's own file, and a few of each other file.
     """
     own = tests_of(fault.module)[0]
-    chosen: dict[str, list[str]] = {}
+    chosen: dict[str, list[str]] = {own: []}
     for test in lines.get(fault.module, {}).get(fault.line, ()):
         file = test.partition("::")[0]
-        if file != own and len(chosen.setdefault(file, [])) < _OF_A_FILE:
+        if file == own or len(chosen.setdefault(file, [])) < _OF_A_FILE:
             chosen[file].append(test)
-    return [test for tests in chosen.values() for test in tests][:_OF_ALL]
+    others = [test for file, tests in chosen.items() if file != own for test in tests]
+    return chosen[own], others[:_OF_ALL]
 
 
 def rounds(fault: Fault, lines: Lines | None) -> list[list[str]]:
@@ -255,9 +259,8 @@ def rounds(fault: Fault, lines: Lines | None) -> list[list[str]]:
     mirrored = tests_of(fault.module)
     if lines is None:
         return [[tests] for tests in mirrored]
-    beside = tests_of_line(fault, lines)
-    own = [tests for tests in mirrored if tests.endswith(".py")]
-    found = [tests for tests in (own, beside) if tests]
+    found = [tests for tests in tests_of_line(fault, lines) if tests]
+    # What only other processes run, or none, is not on record.
     return found or [[tests] for tests in mirrored]
 
 

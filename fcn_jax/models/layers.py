@@ -65,7 +65,7 @@ class Conv(nn.Module):
             bias = jax.lax.stop_gradient(bias)
         x = convolution.conv_general_dilated(
             x,
-            kernel.astype(x.dtype),
+            convolution.cast_kernel(kernel, x.dtype),
             window_strides=(self.stride, self.stride),
             padding=((self.pad, self.pad), (self.pad, self.pad)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
@@ -115,7 +115,8 @@ class Deconv(nn.Module):
         )
         if not train_bias:
             bias = jax.lax.stop_gradient(bias)
-        x = convolution.deconvolution(x, kernel.astype(x.dtype), self.pad)
+        kernel = convolution.cast_kernel(kernel, x.dtype)
+        x = convolution.deconvolution(x, kernel, self.pad)
         return x + bias.astype(x.dtype)[None, None, None]
 
 

@@ -13,6 +13,10 @@ accumulated, XLA does not bring gradients of convolutions into the form that its
 path takes; they ran at a fiftieth of the speed. There every gradient is written in that
 form. Models do not see the difference. Elsewhere gradients are left to JAX, which then
 differentiates forward too (`jax.jvp`, Hessians).
+
+On GPUs and TPUs XLA takes the gradient of a kernel for a convolution whose window is
+the whole map where the padding is as wide as the kernel (conv1_1 of padding "caffe":
+500x500). There the map is padded first. `benchmarks.aot` shows what XLA makes of both.
 """
 
 import contextlib
@@ -24,6 +28,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental import layout
 
 from fcn_jax.ops import bilinear
 
@@ -86,14 +91,13 @@ def conv_general_dilated(
         )
 
     kh, kw, channels, _ = rhs.shape
-    if max(map(max, padding)) >= min(kh, kw):
+    if max(map(max, padding)) >= min(kh, kw) and min(map(min, padding)) >= 0:
 
         def padded(lhs: Array, rhs: Array):
-            # The barrier keeps XLA from taking the two for one again.
-            wide = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
-            wide = jax.lax.optimization_barrier(wide)
             none = ((0, 0), (0, 0))
-            return conv_general_dilated(wide, rhs, window_strides, none, **options)
+            return conv_general_dilated(
+                _padded(lhs, padding), rhs, window_strides, none, **options
+            )
 
         return jax.lax.platform_dependent(lhs, rhs, cpu=native, default=padded)
     plain = not options.keys() & {"rhs_dilation", "feature_group_count"}
@@ -158,6 +162,53 @@ def _convolution_backward(
 
 
 _convolution.defvjp(_convolution_forward, _convolution_backward)
+
+
+def _padded(x: Array, padding: Sequence[tuple[int, int]]) -> Array:
+    """Maps with zeros around them, which no compiler takes for a convolution's own."""
+    wide = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    return jax.lax.optimization_barrier(wide)
+
+
+def cast_kernel(kernel: Array, dtype: jnp.dtype) -> Array:
+    """A kernel in the dtype of the computation.
+
+    Within `fast_gradients` the gradient is finished in that dtype and in the kernel's
+    own order before anything is made of it: else XLA for GPUs takes the optimiser's
+    pass over parameters and velocities into the order that cuDNN gives gradients in,
+    and copies both back (FCN-8s: 2.1 GB a step).
+
+    Args:
+        kernel: [kh, kw, I, O].
+        dtype: Of the computation.
+    """
+    if kernel.dtype == dtype or _FAST.get() == math.inf:
+        return kernel.astype(dtype)
+    return _cast_kernel(kernel, dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _cast_kernel(kernel: Array, dtype: jnp.dtype) -> Array:
+    return kernel.astype(dtype)
+
+
+def _cast_forward(kernel: Array, dtype: jnp.dtype):
+    return _cast_kernel(kernel, dtype), jnp.zeros((), kernel.dtype)
+
+
+def _cast_backward(dtype: jnp.dtype, like: Array, g: Array) -> tuple[Array]:
+    del dtype
+    finished = jax.lax.platform_dependent(g, cuda=_in_order, default=lambda g: g)
+    return (finished.astype(like.dtype),)
+
+
+def _in_order(g: Array) -> Array:
+    """An array that is written in the order of its axes before it is used."""
+    order = layout.Layout(tuple(range(g.ndim)))
+    return jax.lax.optimization_barrier(layout.with_layout_constraint(g, order))
+
+
+_cast_kernel.defvjp(_cast_forward, _cast_backward)
 
 
 def _kernel_gradient_by_blocks(

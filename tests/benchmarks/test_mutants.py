@@ -87,10 +87,10 @@ def test_tests_that_run_a_line_come_after_its_own():
     beside = [f"tests/{file}.py::test_{n}" for file in "xy" for n in range(9)]
     lines = {fault.module: {7: ["tests/ops/test_pooling.py::test_c", *beside]}}
     assert mutants.rounds(fault, lines) == [
-        ["tests/ops/test_pooling.py"],
+        ["tests/ops/test_pooling.py::test_c"],
         [*beside[:4], *beside[9:13]],
     ]
-    assert mutants.rounds(fault, {}) == [["tests/ops/test_pooling.py"]]
+    assert mutants.rounds(fault, {}) == mutants.rounds(fault, None)
     assert mutants.rounds(fault, None) == [["tests/ops/test_pooling.py"], ["tests/ops"]]
     other = fault._replace(module="fcn_jax/ops/boxes_of.py")  # No tests of its own.
     assert mutants.rounds(other, {}) == [["tests/ops"]]

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import math
 import re
@@ -157,3 +158,81 @@ def test_bfloat16_stays_bfloat16():
     ours, _ = both(3)
     x = jnp.ones((1, 4, 4, 2), jnp.bfloat16)
     assert ours(x, jnp.ones((7, 7, 2, 3), jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("pad", (3, 10))
+def test_a_padding_as_wide_as_the_kernel_is_no_window_elsewhere(monkeypatch, pad):
+    """Elsewhere the map is padded first; values and gradients are the same."""
+    ours, native = both(pad)
+    x = jax.random.normal(jax.random.key(0), (2, 5, 7, 3))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 3, 4))
+
+    def squared(convolve):
+        return lambda x, kernel: jnp.sum(convolve(x, kernel) ** 2)
+
+    expected = jax.grad(squared(native), (0, 1))(x, kernel)
+
+    def elsewhere(*arrays, default, cpu):
+        del cpu
+        return default(*arrays)
+
+    monkeypatch.setattr(jax.lax, "platform_dependent", elsewhere)
+    np.testing.assert_allclose(ours(x, kernel), native(x, kernel), atol=1e-4)
+    for found, by_native in zip(
+        jax.grad(squared(ours), (0, 1))(x, kernel), expected, strict=True
+    ):
+        np.testing.assert_allclose(found, by_native, rtol=1e-4)
+    text = jax.jit(jax.grad(squared(ours), 1)).lower(x, kernel).as_text()
+    assert "optimization_barrier" in text
+
+
+def test_a_padding_that_cuts_is_left_as_it_is():
+    settings = {
+        "window_strides": (1, 1),
+        "padding": ((5, -1), (0, 0)),
+        "dimension_numbers": LAYOUT,
+    }
+    x, kernel = jnp.ones((1, 4, 5, 3)), jnp.ones((3, 3, 3, 2))
+    np.testing.assert_array_equal(
+        convolution.conv_general_dilated(x, kernel, **settings),
+        jax.lax.conv_general_dilated(x, kernel, **settings),
+    )
+
+
+def test_a_kernel_is_cast_and_its_gradient_back():
+    kernel = jax.random.normal(jax.random.key(0), (3, 3, 2, 4), jnp.float32)
+    weights = jax.random.normal(jax.random.key(1), (3, 3, 2, 4), jnp.bfloat16)
+
+    def total(kernel, cast):
+        low = cast(kernel, jnp.bfloat16)
+        assert low.dtype == jnp.bfloat16
+        return jnp.sum((low * weights).astype(jnp.float32))
+
+    found = jax.grad(total)(kernel, convolution.cast_kernel)
+    expected = jax.grad(total)(kernel, lambda k, dtype: k.astype(dtype))
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, expected)
+    assert convolution.cast_kernel(kernel, jnp.float32) is kernel
+    # Of the order in which it is written its values do not depend.
+    np.testing.assert_array_equal(jax.jit(convolution._in_order)(weights), weights)
+
+
+def test_the_gradient_of_a_cast_is_in_order_on_a_gpu():
+    kernel = jax.ShapeDtypeStruct((3, 3, 2, 4), jnp.float32)
+
+    def total(kernel):
+        return jnp.sum(convolution.cast_kernel(kernel, jnp.bfloat16), dtype=jnp.float32)
+
+    for platform, is_in_order in (("cuda", True), ("cpu", False), ("tpu", False)):
+        traced = jax.jit(jax.grad(total)).trace(kernel)
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert ("LayoutConstraint" in text) == is_in_order
+
+
+def test_without_fast_gradients_a_cast_is_differentiated_forward_too():
+    kernel = jnp.ones((1, 1, 2, 2), jnp.float32)
+    with contextlib.ExitStack() as stack:
+        stack.callback(convolution._FAST.reset, convolution._FAST.set(math.inf))
+        cast = functools.partial(convolution.cast_kernel, dtype=jnp.bfloat16)
+        _, tangent = jax.jvp(cast, (kernel,), (2 * kernel,))
+    np.testing.assert_array_equal(tangent, 2)

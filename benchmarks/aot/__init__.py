@@ -1,0 +1,1 @@
+"""The steps of the package compiled for a chip that is not there."""

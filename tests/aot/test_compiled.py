@@ -1,0 +1,48 @@
+"""What was won in the steps as XLA compiles them for an H100; no device is needed.
+
+Marked `aot` (make aot): they need an environment with the CUDA plugin.
+"""
+
+import importlib.util
+
+import jax
+import pytest
+
+pytestmark = pytest.mark.aot
+if importlib.util.find_spec("jax_cuda13_plugin") is None:
+    pytest.skip("needs the CUDA plugin (make aot)", allow_module_level=True)
+
+from benchmarks.aot import chips, steps, text  # noqa: E402
+
+# fc6's is 7x7; what is larger is a map in the place of a kernel.
+LARGEST_WINDOW = 7
+
+
+@pytest.fixture(scope="module")
+def h100():
+    return chips.devices("cuda", 1)
+
+
+@pytest.fixture(
+    scope="module", params=[(n, t) for n in steps.CASES for t in steps.TASKS], ids=str
+)
+def program(request, h100):
+    net, task = request.param
+    with jax.numpy_dtype_promotion("standard"):  # Optax's AdamW relies on it.
+        compiled = steps.lowered(steps.CASES[net], task, h100).compile()
+    return text.operations(compiled.as_text())
+
+
+def test_no_window_is_larger_than_that_of_fc6(program):
+    windows = [each.window for each in text.convolutions(program)]
+    assert max(map(max, windows)) <= LARGEST_WINDOW
+
+
+def test_no_float32_kernel_is_transposed_or_copied(program):
+    assert text.kernel_transpositions(program, least=4 << 20) == []
+
+
+def test_convolutions_are_of_bfloat16(program):
+    """But those that score: sums go on in float32."""
+    wide = [c for c in text.convolutions(program) if c.output.dtype != "bf16"]
+    assert all("score" in each.layer for each in wide)
