@@ -50,6 +50,34 @@ def training_step(
     )
 
 
+def compile_step(
+    step: parallel.Step, config: Config, *arguments: object
+) -> jax.stages.Compiled:
+    """A step compiled for arguments of one shape.
+
+    Args:
+        step: Of all devices.
+        config: See `fcn_jax.config.base`; `deterministic` counts.
+        *arguments: Of the step, or their shapes.
+    """
+    return step.lower(*arguments).compile(compiler_options(config))
+
+
+def compiler_options(config: Config) -> dict[str, str | bool] | None:
+    """What XLA is told beside its defaults.
+
+    With `config.deterministic` it leaves out what does not add in one order (atomic
+    sums of scattered values, some algorithms of cuDNN), and takes the first algorithm
+    that is left, where it would else time them all and take another from run to run.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+    """
+    if not config.get("deterministic", False):  # Older runs do not have it.
+        return None
+    return {"xla_gpu_deterministic_ops": True}
+
+
 def peak_bytes(compiled: jax.stages.Compiled) -> int:
     """The memory that a compiled step holds at its peak, on a device, in bytes."""
     memory = compiled.memory_analysis()

@@ -206,7 +206,7 @@ def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
         preprocessing=parts.preprocessing,
     )
     start = time.perf_counter()
-    compiled = step.lower(trainer.state, batch).compile()
+    compiled = compilation.compile_step(step, trainer.config, trainer.state, batch)
     cost = compilation.describe_cost(compiled)
     trainer.progress.write(f"{cost}; compiled in {time.perf_counter() - start:.1f} s")
     return compiled
