@@ -24,8 +24,7 @@ from fcn_jax.config import build
 from fcn_jax.crf.parameters import Numbers
 from fcn_jax.data.contracts import heads_of
 from fcn_jax.evaluation import metrics
-from fcn_jax.runs import trained
-from fcn_jax.runs.trained import Evaluation
+from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.storage import files
 
 # Chen et al. 2015, arXiv:1412.7062, sec. 5.1, search about such values.
@@ -66,7 +65,7 @@ def run_flags(values: flags.FlagValues) -> None:
         raise ValueError(f"--images={values.images} is not positive.")
     config = command_line.config_of_flags()
     build.check_one_head(config, "crf_search")
-    run = trained.Evaluation(
+    run = Evaluation(
         config,
         values.workdir,
         values.split,

@@ -23,8 +23,8 @@ from absl import flags
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.inference import ensembles
+from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
-from fcn_jax.runs.trained import Evaluation
 
 
 def define_flags() -> None:

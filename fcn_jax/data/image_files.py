@@ -118,7 +118,9 @@ def read_mask(
         )
 
 
-def read_photo(path: str | Path, *, upright: bool = False) -> np.ndarray:
+def read_photo(
+    path: str | Path, *, upright: bool = False, deep: bool = False
+) -> np.ndarray:
     """Read an image as uint8 RGB [H, W, 3].
 
     Grey, palette and CMYK images are converted, transparency is dropped.
@@ -127,6 +129,7 @@ def read_photo(path: str | Path, *, upright: bool = False) -> np.ndarray:
         path: The file.
         upright: Whether to turn it as its EXIF orientation says. By default it is not
             turned: then masks are drawn over the pixels as they are stored.
+        deep: Whether 16 bits a channel are read too, of which the upper 8 count.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -135,7 +138,9 @@ def read_photo(path: str | Path, *, upright: bool = False) -> np.ndarray:
     with open_image(path) as image:
         _check_sums(path, image.format)
         wide = image.mode == "F" or image.mode.startswith("I")
-        if wide or (image.format == "PNG" and _png_bits(path) > 8):
+        if deep and image.mode.startswith("I"):
+            return _upper_bits(image, path)
+        if wide or (not deep and image.format == "PNG" and _png_bits(path) > 8):
             raise ValueError(
                 f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
                 f"channel; save it with 8, scaled as you mean it to be seen."
@@ -143,7 +148,15 @@ def read_photo(path: str | Path, *, upright: bool = False) -> np.ndarray:
         photo = _loaded(image, path)
         if upright:
             photo = ImageOps.exif_transpose(photo)
+        if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
+            photo = photo.convert("RGBA")
         return np.array(photo.convert("RGB"))
+
+
+def _upper_bits(image: Image.Image, path: str | Path) -> np.ndarray:
+    """Grey of 16 bits as uint8 RGB."""
+    values = np.clip(_array(image, path).astype(np.int64), 0, 0xFFFF) >> 8
+    return np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -58,7 +58,7 @@ class Tiles:
 
     def max_windows(self, canvas: tuple[int, int]) -> int:
         """How many windows an image has at most that fits the canvas."""
-        return len(self._starts(canvas[0])) * len(self._starts(canvas[1]))
+        return len(self.starts(canvas[0])) * len(self.starts(canvas[1]))
 
     def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
         """The boxes, inside the image, int32 [M, 4].
@@ -71,12 +71,17 @@ class Tiles:
         height, width = image.shape[:2]
         found = [
             (row, column, min(row + self.side, height), min(column + self.side, width))
-            for row in self._starts(height)
-            for column in self._starts(width)
+            for row in self.starts(height)
+            for column in self.starts(width)
         ]
         return np.array(found, np.int32)
 
-    def _starts(self, length: int):
+    def starts(self, length: int) -> list[int]:
+        """Where windows begin along a side of an image.
+
+        Args:
+            length: Of the side, pixels.
+        """
         if length <= self.side:
             return [0]
         step = max(1.0, self.side * (1 - self.overlap))

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fcn_jax import data
+from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Head, Source
+from fcn_jax.data.label_sets import VOC
 from fcn_jax.runs import logs
 from fcn_jax.storage import checkpoints
 from fcn_jax.storage.checkpoints import Checkpoint, CheckpointStore
@@ -26,6 +29,43 @@ _FREE = (
 def classes_of(source: Source) -> JsonObject:
     """The names of a source's classes, by head, as a checkpoint records them."""
     return {head.name: list(head.classes) for head in contracts.heads_of(source)}
+
+
+def labels_of(source: Source) -> JsonObject:
+    """What a checkpoint records of a source's labels: `classes` and `colours`."""
+    colours = {
+        head.name: head.palette[: head.num_classes].tolist()
+        for head in contracts.heads_of(source)
+    }
+    return {"classes": classes_of(source), "colours": colours}
+
+
+def heads_of(config: Config, metadata: JsonObject) -> tuple[Head, ...]:
+    """The heads of a run as its checkpoint records them.
+
+    Args:
+        config: Of the run.
+        metadata: Of the checkpoint. Where it is older than a record, names and colours
+            are those of the data set, if that is a known one, else numbers and VOC's.
+
+    Returns:
+        Names and colours of the classes, one for each head of the network.
+    """
+    known = data.DATASETS.get(config.data.name)
+    if "classes" not in metadata and known is not None and known.heads is not None:
+        return known.heads
+    numbers = datasets.num_classes_of(config)
+    found: list[Head] = []
+    for name, count in (
+        numbers if isinstance(numbers, dict) else {"": numbers}
+    ).items():
+        names = metadata.get("classes", {}).get(name) or list(map(str, range(count)))
+        colours = metadata.get("colours", {}).get(name)
+        palette = VOC.palette.copy()
+        if colours:
+            palette[: len(colours)] = colours
+        found.append(Head(name, tuple(names), palette))
+    return tuple(found)
 
 
 def check_model(config: Config, checkpoint: Checkpoint, workdir: str | Path) -> None:

@@ -9,7 +9,7 @@ from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import metrics, object_sizes
 from fcn_jax.evaluation.object_sizes import ObjectSizes
 from fcn_jax.evaluation.pictures import Pictures
-from fcn_jax.runs.trained import Evaluation
+from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots

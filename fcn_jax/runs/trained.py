@@ -1,7 +1,7 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,11 +16,9 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
-from fcn_jax.data import contracts, transforms
-from fcn_jax.evaluation import evaluate, metrics
-from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
-from fcn_jax.inference import predictor as ensembles_of
-from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.data import transforms
+from fcn_jax.evaluation import evaluate
+from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.runs import recorded
@@ -41,6 +39,11 @@ class TrainedNet:
         workdir: Of the run.
         step: Checkpoint; None: the best.
         devices: That predict; None: the first.
+        scales: Input scales of whole images, averaged; None: the config's own.
+        flip: Whether whole images are seen mirrored too.
+
+    Attributes:
+        heads: Names and colours of the classes, one for each head.
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
@@ -53,13 +56,17 @@ class TrainedNet:
         workdir: str | Path,
         step: int | None = None,
         devices: Sequence[parallel.Device] | None = None,
+        scales: Sequence[float] | None = None,
+        flip: bool = False,
     ):
         checks.check_numbers(config)
+        self.scales, self.flip = scales, flip
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
         self.checkpoint = self._read_checkpoint(step)
         recorded.check_model(config, self.checkpoint, workdir)
+        self.heads = recorded.heads_of(config, self.checkpoint.metadata)
         self.preprocessing = Preprocessing.from_dict(
             self.checkpoint.metadata["preprocessing"]
         )
@@ -104,7 +111,7 @@ class TrainedNet:
     @functools.cached_property
     def _own_predictor(self) -> Predictor:
         """How the run's config asks it, the CRF of the config behind it."""
-        found = self.predictor()
+        found = self.predictor(self.scales, self.flip)
         if self.config.crf.parameters:
             found = predictors.with_crf(found, self.config)
         return found
@@ -246,6 +253,8 @@ def load(
     workdir: str | Path,
     step: int | None = None,
     devices: Sequence[parallel.Device] | None = None,
+    scales: Sequence[float] | None = None,
+    flip: bool = False,
     **changes: Any,
 ) -> TrainedNet:
     """The network of a run.
@@ -254,6 +263,8 @@ def load(
         workdir: Directory of the run.
         step: Checkpoint; None: the best.
         devices: That predict; None: the first.
+        scales: Input scales of whole images, averaged; None: the config's own.
+        flip: Whether whole images are seen mirrored too.
         **changes: Keys of its config to change, "inference.method" and so on, by
             `**{"crf.parameters": "pydensecrf"}`.
 
@@ -265,127 +276,4 @@ def load(
     """
     config = workdirs.config_of_run(workdir)
     config.update_from_flattened_dict(changes)
-    return TrainedNet(config, workdir, step, devices)
-
-
-class Evaluation:
-    """Trained networks on a split, ready to be scored in one way or another.
-
-    Args:
-        config: Of the run.
-        workdir: Of the run.
-        split: Name of the split; None: the config's.
-        step: Checkpoint; None: the best.
-        devices: None: all.
-        with_run: Directory of a second run, which makes an ensemble of the two.
-        combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        workdir: str | Path,
-        split: str | None = None,
-        step: int | None = None,
-        devices: Sequence[parallel.Device] | None = None,
-        with_run: str | Path | None = None,
-        combine: str = "mean_prob",
-    ):
-        self.config, self.combine = config, combine
-        self.devices = list(devices or jax.local_devices())
-        parallel.check_batch_size(config.eval_batch_size, len(self.devices))
-        self.source = datasets.open_split(
-            config, split or config.data.eval_split, config.data.eval_name
-        )
-        print(datasets.describe_source(self.source))
-        self.members = [TrainedNet(config, workdir, step, self.devices)]
-        recorded.check_classes(
-            contracts.heads_of(self.source), self.checkpoint.metadata, workdir
-        )
-        for note in recorded.notes(config, self.checkpoint):
-            print(f"note: {note}")
-        if with_run:
-            second = workdirs.config_of_run(with_run)
-            _check_same_classes(config, second, with_run)
-            self.members.append(TrainedNet(second, with_run, None, self.devices))
-
-    @property
-    def checkpoint(self) -> checkpoints.Checkpoint:
-        """The checkpoint of the first network."""
-        return self.members[0].checkpoint
-
-    def score(
-        self,
-        scales: Sequence[float] | None = None,
-        flip: bool = False,
-        on_batch: OnBatch | None = None,
-        members: Sequence[TrainedNet] | None = None,
-        crf: bool = True,
-    ) -> metrics.Scores:
-        """The scores of the split.
-
-        Args:
-            scales: Input scales of whole images; None: each config's own.
-            flip: Whether whole images are seen mirrored too.
-            on_batch: See `evaluate.evaluate`.
-            members: Networks that take part; None: all.
-            crf: Whether the CRF of the config, if there is one, comes after them.
-
-        Returns:
-            See `metrics.scores`.
-        """
-        predictor, variables = self._joint_predictor(members, scales, flip)
-        if crf and self.config.crf.parameters:
-            predictor = predictors.with_crf(predictor, self.config)
-        return self._evaluator(predictor).score(variables, on_batch)
-
-    def log_probs(
-        self,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Image by image what the networks say, before any CRF.
-
-        Yields:
-            Image uint8 RGB [H, W, 3], labels uint8 [H, W], and class log-probabilities
-            float32 [H, W, C].
-        """
-        predictor, variables = self._joint_predictor()
-        step = parallel.data_parallel(predictor.log_probs, self.devices)
-        for batch in self._evaluator(predictor).batches():
-            found = np.asarray(
-                step(variables, evaluate.to_devices(batch, self.devices))
-            )
-            found = found.reshape(-1, *found.shape[2:])
-            for row in np.flatnonzero(batch["example_valid"]):
-                h, w = batch["sizes"][row]
-                yield (
-                    batch["image"][row, :h, :w],
-                    batch["labels"][row, :h, :w],
-                    found[row, :h, :w],
-                )
-
-    def _evaluator(self, predictor: Predictor) -> Evaluator:
-        size = self.config.eval_batch_size
-        return Evaluator(predictor, self.source, size, self.devices)
-
-    def _joint_predictor(
-        self,
-        members: Sequence[TrainedNet] | None = None,
-        scales: Sequence[float] | None = None,
-        flip: bool = False,
-    ) -> tuple[Predictor, Variables]:
-        """How networks are asked together, and their variables."""
-        members = members or self.members
-        asked = [member.predictor(scales, flip) for member in members]
-        if len(members) == 1:
-            return asked[0], members[0].replicated
-        variables = tuple(member.replicated for member in members)
-        return ensembles_of.combine(asked, self.combine), variables
-
-
-def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:
-    ours, theirs = config.model.num_classes, second.model.num_classes
-    if ours != theirs:
-        raise ValueError(
-            f"--with_run={with_run} scores {theirs} classes, this run {ours}; an "
-            f"ensemble needs two runs that were trained on the same classes."
-        )
+    return TrainedNet(config, workdir, step, devices, scales, flip)

@@ -161,7 +161,7 @@ class Trainer:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
-        memory["classes"] = recorded.classes_of(self.parts.train_source)
+        memory |= recorded.labels_of(self.parts.train_source)
         memory["data"] = self.fingerprint
         self.log.flush()  # What led to a checkpoint is on disk when it is.
         self.store.save(

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,7 +30,8 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # Two may write at once.
+    part = path.with_name(f".{path.name}.{writer}.part")
     try:
         write(part)
         _to_disk(part)

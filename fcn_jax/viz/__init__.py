@@ -8,6 +8,7 @@ from fcn_jax.viz.labels import (
     prediction_row,
     save_image,
     save_label_png,
+    with_legend,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "prediction_row",
     "save_image",
     "save_label_png",
+    "with_legend",
 ]

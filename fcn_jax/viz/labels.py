@@ -225,6 +225,28 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
+def with_legend(
+    picture: np.ndarray, classes: Sequence[str], palette: np.ndarray | None = None
+) -> np.ndarray:
+    """A picture with the names and colours of classes below it.
+
+    Args:
+        picture: uint8 RGB [H, W, 3]; a narrow one gets room beside it.
+        classes: Names, in the order of the labels.
+        palette: See `decode_labels`.
+
+    Returns:
+        uint8 RGB.
+    """
+    colours = decode_labels(np.arange(len(classes)), palette)
+    width = max(picture.shape[1], _CELL)
+    legend = _legend(list(zip(classes, colours, strict=True)), width)
+    whole = np.full((picture.shape[0] + legend.height, width, 3), 255, np.uint8)
+    whole[: picture.shape[0], : picture.shape[1]] = picture
+    whole[picture.shape[0] :] = np.asarray(legend)
+    return whole
+
+
 def save_image(path: str | Path, image: np.ndarray) -> None:
     """Write a picture, whole or not at all.
 

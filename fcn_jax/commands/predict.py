@@ -1,0 +1,116 @@
+r"""Predict photographs with a trained network: no masks, lists or config are needed.
+
+fcn_jax predict runs/x photo.jpg --out=predicted
+fcn_jax predict runs/x photos/ more/*.png --out=predicted --flip --scales=0.75,1,1.25
+fcn_jax predict runs/x scene.tif --out=predicted --crf=pydensecrf --probs=npz
+find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
+
+Images are read as they are seen (EXIF orientation applied), of any size and kind;
+"-" is an image, or paths a line each, from the standard input. Written into --out:
+labels/NAME.png (palette PNGs), overlays/NAME.png with a legend, probs/ if asked for,
+and predictions.jsonl, which --json prints too: size and each class's share of the
+pixels. Images above 4 million pixels are seen by overlapping tiles. Started again, it
+goes on where it was; several processes may share images and --out. The exit status is 1
+where an image could not be read; the others are predicted all the same.
+
+A file of weights is made a run first: fcn_jax convert FILE DIR --model=NAME.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from fcn_jax import crf
+from fcn_jax.commands import command_line
+from fcn_jax.commands.command import Command
+from fcn_jax.data import photos
+from fcn_jax.runs import prediction, trained
+
+_USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|- ... --out=DIR"
+
+
+def define_flags() -> None:
+    """Declare the flags of this command."""
+    flags.DEFINE_string("out", None, "Where to write.")
+    flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
+    flags.DEFINE_enum(
+        "probs", "", ["", *prediction.PROBS], "Write class probabilities too."
+    )
+    flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
+    flags.DEFINE_bool("json", False, "Print a line of JSON for each image.")
+    flags.DEFINE_string("crf", "", f"Dense CRF: {', '.join(crf.PARAMETERS)}, or JSON.")
+    flags.DEFINE_string("scales", None, "Input scales to average; the run's own.")
+    flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
+    flags.DEFINE_integer("size", 0, "Longer side that the net sees; 0: the image's.")
+    flags.DEFINE_integer("tile", 1024, "Side of tiles; 0: large images are seen whole.")
+    flags.DEFINE_float("overlap", 0.25, "Of tiles, as a share of their side.")
+    flags.DEFINE_bool("overwrite", False, "Make anew what is in --out.")
+
+
+def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
+    """There must be a run and an image.
+
+    Args:
+        values: Of the flags.
+        operands: Run and images.
+
+    Raises:
+        flags.Error: If there are not, or what stands for the run is a file.
+    """
+    del values
+    if len(operands) < 2:
+        missing = "an image is missing" if operands else "run and image are missing"
+        raise flags.Error(f"{missing}; {_USAGE}")
+    if Path(operands[0]).is_file():
+        raise flags.Error(
+            f"{operands[0]} is a file where a run's directory is needed; of weights "
+            f"fcn_jax convert {operands[0]} DIR --model=NAME makes one"
+        )
+
+
+def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
+    """Predict as the command line says.
+
+    Args:
+        values: Of the flags.
+        run: Directory of the run.
+        *given: Images.
+
+    Raises:
+        SystemExit: With 1, if an image was passed over.
+    """
+    options = prediction.Options(
+        overlays=values.overlays,
+        probs=values.probs,
+        size=values.size,
+        tile=values.tile,
+        overlap=values.overlap,
+    )
+    listed = photos.listed(given, sys.stdin.buffer)
+    scales = None
+    if values.scales:
+        scales = command_line.parse_numbers("scales", values.scales)
+    changes = {"crf.parameters": values.crf} if values.crf else {}
+    net = trained.load(run, values.step, None, scales, values.flip, **changes)
+    tell = (lambda line: print(json.dumps(line), flush=True)) if values.json else None
+    tally = prediction.predict(net, listed, values.out, options, values.overwrite, tell)
+    speed = tally.done / tally.seconds if tally.seconds else 0
+    parts = [f"{tally.done} images in {tally.seconds:.1f} s ({speed:.1f} a second)"]
+    parts += [f"{tally.before} were there already"] if tally.before else []
+    parts += [f"{len(tally.failed)} passed over"] if tally.failed else []
+    print(f"{'; '.join(parts)}; in {values.out}", file=sys.stderr)
+    if tally.failed:
+        sys.exit(1)
+
+
+COMMAND = Command(
+    text=__doc__,
+    define_flags=define_flags,
+    run=run_flags,
+    required={"out": "DIR"},
+    check=check_flags,
+    memory="set --tile=512, or --size, or leave the CRF out",
+)

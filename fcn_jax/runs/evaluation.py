@@ -1,0 +1,144 @@
+"""Trained networks on a split: their scores, alone or together."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from fcn_jax import parallel
+from fcn_jax.config import datasets
+from fcn_jax.config import predictor as predictors
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.config.types import Config
+from fcn_jax.data import contracts
+from fcn_jax.evaluation import evaluate, metrics
+from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
+from fcn_jax.inference import predictor as ensembles_of
+from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.runs import recorded
+from fcn_jax.runs.trained import TrainedNet
+from fcn_jax.storage import checkpoints
+
+
+class Evaluation:
+    """Trained networks on a split, ready to be scored in one way or another.
+
+    Args:
+        config: Of the run.
+        workdir: Of the run.
+        split: Name of the split; None: the config's.
+        step: Checkpoint; None: the best.
+        devices: None: all.
+        with_run: Directory of a second run, which makes an ensemble of the two.
+        combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        workdir: str | Path,
+        split: str | None = None,
+        step: int | None = None,
+        devices: Sequence[parallel.Device] | None = None,
+        with_run: str | Path | None = None,
+        combine: str = "mean_prob",
+    ):
+        self.config, self.combine = config, combine
+        self.devices = list(devices or jax.local_devices())
+        parallel.check_batch_size(config.eval_batch_size, len(self.devices))
+        self.source = datasets.open_split(
+            config, split or config.data.eval_split, config.data.eval_name
+        )
+        print(datasets.describe_source(self.source))
+        self.members = [TrainedNet(config, workdir, step, self.devices)]
+        recorded.check_classes(
+            contracts.heads_of(self.source), self.checkpoint.metadata, workdir
+        )
+        for note in recorded.notes(config, self.checkpoint):
+            print(f"note: {note}")
+        if with_run:
+            second = workdirs.config_of_run(with_run)
+            _check_same_classes(config, second, with_run)
+            self.members.append(TrainedNet(second, with_run, None, self.devices))
+
+    @property
+    def checkpoint(self) -> checkpoints.Checkpoint:
+        """The checkpoint of the first network."""
+        return self.members[0].checkpoint
+
+    def score(
+        self,
+        scales: Sequence[float] | None = None,
+        flip: bool = False,
+        on_batch: OnBatch | None = None,
+        members: Sequence[TrainedNet] | None = None,
+        crf: bool = True,
+    ) -> metrics.Scores:
+        """The scores of the split.
+
+        Args:
+            scales: Input scales of whole images; None: each config's own.
+            flip: Whether whole images are seen mirrored too.
+            on_batch: See `evaluate.evaluate`.
+            members: Networks that take part; None: all.
+            crf: Whether the CRF of the config, if there is one, comes after them.
+
+        Returns:
+            See `metrics.scores`.
+        """
+        predictor, variables = self._joint_predictor(members, scales, flip)
+        if crf and self.config.crf.parameters:
+            predictor = predictors.with_crf(predictor, self.config)
+        return self._evaluator(predictor).score(variables, on_batch)
+
+    def log_probs(
+        self,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Image by image what the networks say, before any CRF.
+
+        Yields:
+            Image uint8 RGB [H, W, 3], labels uint8 [H, W], and class log-probabilities
+            float32 [H, W, C].
+        """
+        predictor, variables = self._joint_predictor()
+        step = parallel.data_parallel(predictor.log_probs, self.devices)
+        for batch in self._evaluator(predictor).batches():
+            found = np.asarray(
+                step(variables, evaluate.to_devices(batch, self.devices))
+            )
+            found = found.reshape(-1, *found.shape[2:])
+            for row in np.flatnonzero(batch["example_valid"]):
+                h, w = batch["sizes"][row]
+                yield (
+                    batch["image"][row, :h, :w],
+                    batch["labels"][row, :h, :w],
+                    found[row, :h, :w],
+                )
+
+    def _evaluator(self, predictor: Predictor) -> Evaluator:
+        size = self.config.eval_batch_size
+        return Evaluator(predictor, self.source, size, self.devices)
+
+    def _joint_predictor(
+        self,
+        members: Sequence[TrainedNet] | None = None,
+        scales: Sequence[float] | None = None,
+        flip: bool = False,
+    ) -> tuple[Predictor, Variables]:
+        """How networks are asked together, and their variables."""
+        members = members or self.members
+        asked = [member.predictor(scales, flip) for member in members]
+        if len(members) == 1:
+            return asked[0], members[0].replicated
+        variables = tuple(member.replicated for member in members)
+        return ensembles_of.combine(asked, self.combine), variables
+
+
+def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:
+    ours, theirs = config.model.num_classes, second.model.num_classes
+    if ours != theirs:
+        raise ValueError(
+            f"--with_run={with_run} scores {theirs} classes, this run {ours}; an "
+            f"ensemble needs two runs that were trained on the same classes."
+        )

@@ -1,0 +1,273 @@
+"""fcn_jax predict, and what it is made of."""
+
+import io
+import json
+import threading
+
+import filelock
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import fcn_jax
+from fcn_jax import __main__
+from fcn_jax.data import photos
+from fcn_jax.runs import prediction, trainer
+from tests.support import folders
+from tests.support.runs import make_folder, tiny_config
+
+COLOURS = [(10, 20, 30), (200, 0, 0), (0, 200, 0)]
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    data = make_folder(tmp_path_factory.mktemp("data"))
+    lines = (f"{n} {c[0]} {c[1]} {c[2]}\n" for n, c in zip("abc", COLOURS, strict=True))
+    (data / "label_colors.txt").write_text("".join(lines))
+    (data / "classes.txt").write_text("a\nb\nc\n")
+    workdir = tmp_path_factory.mktemp("run") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+        trainer.train(tiny_config(data, num_steps=1, num_pictures=0), workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def net(workdir):
+    return fcn_jax.load(workdir)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for number, name in enumerate(("one", "two", "sub/one")):
+        folders.save(tmp_path / f"in/{name}.png", folders.photo(number))
+    return tmp_path / "in"
+
+
+def listed(*given):
+    return photos.listed(map(str, given), io.BytesIO())
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def lines(out):
+    return [json.loads(n) for n in (out / prediction.LINES).read_text().splitlines()]
+
+
+def test_names_and_colours_are_those_of_training(net):
+    (head,) = net.heads
+    assert head.classes == ("a", "b", "c")
+    assert head.palette[:3].tolist() == [list(c) for c in COLOURS]
+
+
+def test_a_folder_of_images(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    told = []
+    tally = prediction.predict(net, listed(pictures), out, tell=told.append)
+    assert (tally.done, tally.before, tally.failed) == (3, 0, [])
+    for name in ("one", "two", "sub/one"):
+        image = pixels(pictures / f"{name}.png")
+        with Image.open(out / f"labels/{name}.png") as labels:
+            np.testing.assert_array_equal(np.asarray(labels), net.predict(image))
+            assert labels.getpalette()[:9] == [v for c in COLOURS for v in c]
+        assert len(pixels(out / f"overlays/{name}.png")) > len(image)
+    assert lines(out) == told
+    by_name = {line["name"]: line for line in told}
+    assert by_name["two"]["image"] == str(pictures / "two.png")
+    assert (by_name["two"]["height"], by_name["two"]["width"]) == folders.SIZE
+    assert sum(by_name["two"]["classes"].values()) == pytest.approx(1)
+    names = {path.name for path in out.iterdir()}
+    assert names == {"labels", "overlays", prediction.SETTINGS, prediction.LINES}
+
+
+def test_it_goes_on_where_it_stopped(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    prediction.predict(net, listed(pictures / "sub"), out)
+    tally = prediction.predict(net, listed(pictures), out)
+    assert (tally.done, tally.before) == (2, 1)  # sub/one is not one.
+    tally = prediction.predict(net, listed(pictures), out, overwrite=True)
+    assert (tally.done, tally.before) == (3, 0)
+
+
+def test_an_image_that_another_process_predicts_is_left_to_it(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    place = out / ".locks/two.lock"
+    place.parent.mkdir(parents=True)
+    with filelock.FileLock(place):
+        tally = prediction.predict(net, listed(pictures), out)
+        assert (tally.done, tally.before) == (2, 1)
+        assert not (out / "labels/two.png").exists()
+    assert prediction.predict(net, listed(pictures), out).done == 1
+    assert not (out / ".locks").exists()
+
+
+def test_two_at_once_share_the_images(net, tmp_path):
+    for number in range(6):
+        folders.save(tmp_path / f"in/{number}.png", folders.photo(number))
+    out, tallies = tmp_path / "out", []
+
+    def work():
+        tallies.append(prediction.predict(net, listed(tmp_path / "in"), out))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(tally.done for tally in tallies) == 6
+    assert sorted(line["name"] for line in lines(out)) == list("012345")
+
+
+def test_a_bad_image_is_passed_over(net, pictures, tmp_path, capsys):
+    (pictures / "three.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    out = tmp_path / "out"
+    tally = prediction.predict(net, listed(pictures), out)
+    assert tally.done == 3
+    (message,) = tally.failed
+    assert "three.png is no readable image" in message
+    assert f"passed over: {message}" in capsys.readouterr().err
+    assert not (out / "labels/three.png").exists()
+    assert not (out / ".locks").exists()
+
+
+@pytest.mark.parametrize("kind", prediction.PROBS)
+def test_probabilities(net, pictures, tmp_path, kind):
+    out = tmp_path / "out"
+    options = prediction.Options(probs=kind, overlays=False)
+    prediction.predict(net, listed(pictures / "two.png"), out, options)
+    assert not (out / "overlays").exists()
+    expected = net.predict_probs(pixels(pictures / "two.png"))
+    if kind == "npz":
+        with np.load(out / "probs/two.npz") as found:
+            assert found["classes"].tolist() == ["a", "b", "c"]
+            assert found["probs"].dtype == np.float16
+            np.testing.assert_allclose(found["probs"], expected, atol=1e-3)
+        return
+    for label, name in enumerate("abc"):
+        grey = pixels(out / f"probs/two/{label:03d}_{name}.png")
+        np.testing.assert_allclose(grey / 255, expected[..., label], atol=0.003)
+
+
+def test_a_large_image_is_seen_by_tiles(net, tmp_path):
+    folders.save(tmp_path / "a.png", folders.photo(size=(50, 70)))
+    options = prediction.Options(tile=32, overlap=0.5, most_pixels=1000, probs="npz")
+    seen = []
+    by_tiles = type("Net", (), {})()
+    by_tiles.__dict__.update(net.__dict__)
+    by_tiles.predict_probs = lambda tile: (
+        seen.append(tile.shape) or net.predict_probs(tile)
+    )
+    prediction.predict(by_tiles, listed(tmp_path / "a.png"), tmp_path / "out", options)
+    assert len(seen) > 6
+    assert {shape[:2] for shape in seen} == {(32, 32)}
+    labels = pixels(tmp_path / "out/labels/a.png")
+    with np.load(tmp_path / "out/probs/a.npz") as found:
+        probs = found["probs"]
+    assert labels.shape == probs.shape[:2] == (50, 70)
+    np.testing.assert_allclose(probs.astype(np.float32).sum(-1), 1, atol=5e-3)
+    assert (labels == probs.argmax(-1)).mean() > 0.99  # Ties of half precision.
+
+
+def test_a_size_of_ones_own(net, tmp_path):
+    image = folders.photo(size=(40, 80))
+    folders.save(tmp_path / "a.png", image)
+    options = prediction.Options(size=40)
+    prediction.predict(net, listed(tmp_path / "a.png"), tmp_path / "out", options)
+    labels = pixels(tmp_path / "out/labels/a.png")
+    assert labels.shape == (40, 80)
+    half = np.asarray(Image.fromarray(image).resize((40, 20), Image.BILINEAR))
+    small = net.predict(half)
+    assert (labels[10:-10:2, 10:-10:2] == small[5:-5, 5:-5]).mean() > 0.8
+
+
+def test_views_of_an_image(workdir):
+    image = folders.photo(size=(32, 32))
+    plain, flipped = fcn_jax.load(workdir), fcn_jax.load(workdir, flip=True)
+    expected = (
+        plain.predict_probs(image) + plain.predict_probs(image[:, ::-1])[:, ::-1]
+    ) / 2
+    np.testing.assert_allclose(flipped.predict_probs(image), expected, atol=1e-5)
+    scaled = fcn_jax.load(workdir, scales=(0.5, 1.0))
+    assert scaled.predict_probs(image).shape == (32, 32, 3)
+
+
+def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    prediction.predict(net, listed(pictures), out)
+    other = prediction.Options(tile=64)
+    with pytest.raises(
+        ValueError, match=r"made otherwise \(tile: 1024 there, 64 now\)"
+    ):
+        prediction.predict(net, listed(pictures), out, other)
+    (out / prediction.SETTINGS).write_text("[")
+    with pytest.raises(
+        ValueError, match=r"predict.json is damaged \(JSONDecodeError\)"
+    ):
+        prediction.predict(net, listed(pictures), out)
+    assert (
+        prediction.predict(net, listed(pictures), out, other, overwrite=True).done == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"probs": "jpg"}, "probs='jpg' is not known; use one of npz, png"),
+        ({"size": -1}, "size=-1, tile=1024: sides are pixels, or 0 for none"),
+        ({"overlap": 1.0}, r"tiles: side=1024, overlap=1.0; expected .*in \[0, 1\)"),
+    ],
+)
+def test_options_without_sense(options, message):
+    with pytest.raises(ValueError, match=message):
+        prediction.Options(**options)
+
+
+def test_a_full_disk_is_an_error(net, pictures, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prediction.viz, "save_label_png", fail)
+    with pytest.raises(OSError, match="No space left"):
+        prediction.predict(net, listed(pictures), tmp_path / "out")
+
+
+def run(*arguments):
+    """The exit status of fcn_jax predict, or what it ended with."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["fcn_jax", "predict", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_the_command(workdir, pictures, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert not run(workdir, pictures, f"--out={out}", "--json", "--nooverlays")
+    said = capsys.readouterr()
+    assert [json.loads(n)["name"] for n in said.out.splitlines()] == [
+        "one",
+        "sub/one",
+        "two",
+    ]
+    assert "3 images in " in said.err
+    assert f"a second); in {out}" in said.err
+    (pictures / "three.png").write_bytes(b"")
+    assert run(workdir, pictures, f"--out={out}", "--nooverlays") == 1
+    assert "3 were there already; 1 passed over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "run and image are missing; usage: fcn_jax predict RUN IMAGE|FOLDER"),
+        (["RUN"], "an image is missing; usage"),
+        (["FILE", "a.png"], "FILE is a file where a run's directory is needed; of wei"),
+    ],
+)
+def test_mistakes_in_the_command_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").touch()
+    assert message in run(*arguments, "--out=out")
+    assert not (tmp_path / "out").exists()
