@@ -7,8 +7,9 @@ fcn_jax eval --workdir=DIR --resolutions=0.5,1,2
 The config is the run's own, unless --config names another; keys can be given alone.
 
 Takes the run's best checkpoint (or --step) and writes, into --out (by default
-DIR/eval/SPLIT): metrics.json, table.txt, contact_sheet.png, labels/ID.png in the
-palette of the data set (VOC's is what its server takes) and overlays/ID.png. With
+DIR/eval/SPLIT): metrics.json, table.txt, images.csv (the scores of each image, the
+worst first), contact_sheet.png, labels/ID.png in the palette of the data set (VOC's is
+what its server takes) and overlays/ID.png. With
 --resolutions: resolutions.json and resolutions.png instead. With --compare:
 comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
 CRF comes last; scores and the contact sheet then show before and after.

@@ -104,6 +104,7 @@ def _add_loss_and_optim(config: Config) -> None:
     config.loss.name = "cross_entropy"  # A key of fcn_jax.config.build.LOSSES.
     config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.
     config.loss.class_weights = ()
+    config.loss.balance = ""  # Or "median_frequency": weights from the training masks.
     config.loss.pixel_probability = 1.0
     config.loss.pixel_stride = 0  # Side of the cells sampled together; 0: of a pixel.
 

@@ -121,12 +121,14 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
 def make_loss(
     config: Config,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    class_weights: tuple[float, ...] = (),
 ) -> Loss:
     """The loss that `config.loss` describes.
 
     Args:
         config: See `fcn_jax.config.base`.
         ignore_label: The void label of the source; by head where there are several.
+        class_weights: Of the source, where `config.loss.balance` asks for them.
 
     Raises:
         ValueError: If the loss is unknown, or there is not a weight for each class.
@@ -148,7 +150,7 @@ def make_loss(
     return LOSSES[name](
         LossOptions(
             reduction=settings.reduction,
-            class_weights=tuple(settings.class_weights) or None,
+            class_weights=class_weights or tuple(settings.class_weights) or None,
             pixel_probability=settings.pixel_probability,
             stride=settings.get("pixel_stride", 0) or 1,  # Older runs lack it.
             ignore_label=ignore_label,

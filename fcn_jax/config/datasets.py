@@ -8,8 +8,9 @@ import ml_collections
 import numpy as np
 
 from fcn_jax import data
+from fcn_jax.config import build
 from fcn_jax.config.types import Config
-from fcn_jax.data import checks, contracts, crops, loader
+from fcn_jax.data import checks, contracts, crops, frequencies, loader
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.options import FolderOptions
@@ -139,6 +140,39 @@ def describe_source(source: Source) -> str:
     )
     notes = getattr(source, "notes", ())
     return "\n".join([line, *(f"note: {note}" for note in notes)])
+
+
+BALANCES = ("", "median_frequency")
+
+
+def class_weights(config: Config, source: Source) -> tuple[float, ...]:
+    """The weights of the classes that `config.loss.balance` asks for.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        source: What it is trained on; all of its masks are read.
+
+    Returns:
+        One a class; () where it asks for none.
+
+    Raises:
+        ValueError: If it is not known, there are weights beside it, or several heads.
+    """
+    balance = config.loss.get("balance", "")  # Older runs do not have it.
+    if balance not in BALANCES:
+        raise ValueError(
+            f"config.loss.balance={balance!r} is not known; use 'median_frequency', or "
+            f"'' for none."
+        )
+    if not balance:
+        return ()
+    if config.loss.class_weights:
+        raise ValueError(
+            f"config.loss.balance={balance!r} and config.loss.class_weights="
+            f"{tuple(config.loss.class_weights)} both weigh the classes; give one."
+        )
+    build.check_one_head(config, f"config.loss.balance={balance!r}")
+    return frequencies.median_frequency_weights(frequencies.class_frequencies(source))
 
 
 def overlap_note(train: Source, scored: Source) -> str:

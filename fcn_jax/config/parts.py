@@ -71,7 +71,11 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     predictor = predictors.make_predictor(
         config, model, preprocessing, (config.eval_scale,)
     )
-    loss = build.make_loss(config, contracts.ignore_labels(train_source))
+    weights = datasets.class_weights(config, train_source)
+    if weights:
+        shown = ", ".join(f"{weight:.3g}" for weight in weights)
+        print(f"class weights by {config.loss.balance}: {shown}", flush=True)
+    loss = build.make_loss(config, contracts.ignore_labels(train_source), weights)
     return RunParts(
         config, train_source, eval_source, model, preprocessing, predictor, loss
     )

@@ -60,7 +60,9 @@ def make_predictor(
             flip=flip,
         )
         return Predictor(scores, tuple(scales))
-    if tuple(scales) != (1.0,) or flip:
+    # Tiles are cut so much larger, and seen at their one size.
+    scale = scales[0] if settings.method == "tiles" and len(scales) == 1 else 1.0
+    if tuple(scales) != (scale,) or flip:
         raise ValueError(
             f"scales {tuple(scales)} and flip={flip} are for whole images; windows of "
             f"method {settings.method!r} have one size: leave them out "
@@ -77,16 +79,21 @@ def make_predictor(
         side=settings.side,
         boxes_at_once=settings.boxes_at_once,
     )
-    return Predictor(scores, windows=make_windows(config))
+    return Predictor(scores, windows=make_windows(config, scale))
 
 
-def make_windows(config: Config) -> loader.Windows:
-    """Which windows of an image `config.inference` looks at; see `windows`."""
+def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
+    """Which windows of an image `config.inference` looks at; see `windows`.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        scale: At which tiles are seen.
+    """
     settings, of_training = config.inference, config.data.objects
     if settings.method == "window":
         return windows.WholeImage()
     if settings.method == "tiles":
-        return windows.Tiles(settings.side, settings.overlap)
+        return windows.Tiles(round(settings.side / scale), settings.overlap)
     if of_training.cache_dir:
         propose = datasets.make_proposal_cache(config, of_training.cache_dir)
     else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
 from fcn_jax import parallel
 from fcn_jax.config import datasets
@@ -12,6 +13,8 @@ from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
+from fcn_jax.data.batch import Batch
+from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -90,7 +93,16 @@ class Evaluation:
         predictor, variables = self._joint_predictor(members, scales, flip)
         if crf and self.config.crf.parameters:
             predictor = predictors.with_crf(predictor, self.config)
-        return self._evaluator(predictor).score(variables, on_batch)
+        with tqdm(
+            total=len(self.source), unit="image", disable=None, leave=False
+        ) as bar:
+
+            def and_progress(batch: Batch, pred: Labels) -> None:
+                bar.update(int(batch["example_valid"].sum()))
+                if on_batch is not None:
+                    on_batch(batch, pred)
+
+            return self._evaluator(predictor).score(variables, and_progress)
 
     def log_probs(
         self,

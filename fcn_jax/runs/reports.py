@@ -4,9 +4,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import metrics, object_sizes
+from fcn_jax.evaluation.image_scores import ImageScores
 from fcn_jax.evaluation.object_sizes import ObjectSizes
 from fcn_jax.evaluation.pictures import Pictures
 from fcn_jax.runs.evaluation import Evaluation
@@ -40,8 +42,14 @@ def evaluate(
     if run.config.crf.parameters:
         before = Pictures(out, run.source, False, False, rows)
         unrefined = run.score(scales, flip, before, crf=False)
+    images = ImageScores(contracts.heads_of(run.source))
+
+    def on_batch(batch: Batch, pred: Labels) -> None:
+        pictures(batch, pred)
+        images(batch, pred)
+
     start = time.perf_counter()
-    scores = run.score(scales, flip, pictures)
+    scores = run.score(scales, flip, on_batch)
     seconds = time.perf_counter() - start
     table = metrics.format_table(scores)
     print(table + metrics.never_predicted(scores))
@@ -65,8 +73,9 @@ def evaluate(
         scores["combine"] = run.combine
     files.write_json(out / "metrics.json", scores)
     files.write_text(out / "table.txt", table + "\n")
+    files.write_text(out / "images.csv", images.table())
     pictures.write_sheet(before)
-    written = ["metrics.json", "table.txt", "contact_sheet.png"]
+    written = ["metrics.json", "table.txt", "images.csv", "contact_sheet.png"]
     written += ["labels/"] * labels + ["overlays/"] * overlays
     print(
         f"step {run.checkpoint.step}, {len(run.source)} images of {run.source.split} "

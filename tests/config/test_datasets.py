@@ -1,8 +1,9 @@
 """From a config to sources: how a folder is read, and what is said of it."""
 
+import numpy as np
 import pytest
 
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, predictor
 from fcn_jax.config.base import base_config
 from fcn_jax.data.options import FolderOptions
 from tests.support import folders
@@ -79,3 +80,16 @@ def test_images_that_are_trained_on_and_scored(tmp_path):
     other = datasets.open_source(config, "eval")
     assert datasets.overlap_note(train, other).startswith("1 of the 1 images of other")
     assert not datasets.overlap_note(other, scored)
+
+
+def test_tiles_are_seen_at_the_scale_of_the_run():
+    """A net that was trained on halved images sees halved tiles."""
+    config = base_config()
+    config.inference.method, config.inference.side = "tiles", 100
+    image = np.zeros((300, 400, 3), np.uint8)
+    tiles = predictor.make_windows(config, 0.5)
+    assert {(b[2] - b[0], b[3] - b[1]) for b in tiles(image, "")} == {(200, 200)}
+    found = predictor.make_predictor(config, None, None, (0.5,))
+    assert found.windows.side == 200
+    with pytest.raises(ValueError, match=r"scales \(0.5, 1.0\) and flip=False are for"):
+        predictor.make_predictor(config, None, None, (0.5, 1.0))

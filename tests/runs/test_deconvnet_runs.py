@@ -136,7 +136,7 @@ def test_refusals(trained, tmp_path):
     with pytest.raises(ValueError, match=r"method='all' is not known; .* whole, wind"):
         open_run(trained, **{"inference.method": "all"}).score()
     with pytest.raises(ValueError, match=r"scales \(0\.5,\) .* leave them out"):
-        open_run(trained, **{"inference.method": "tiles"}).score(scales=(0.5,))
+        open_run(trained, **{"inference.method": "window"}).score(scales=(0.5,))
     with pytest.raises(FileNotFoundError, match="is not the directory of a run"):
         workdirs.config_of_run(tmp_path)
     two = open_run(trained, with_run="deconvnet", **{"inference.method": "window"})

@@ -1,0 +1,19 @@
+"""What a run is made of, as its config says."""
+
+import jax
+import numpy as np
+
+from fcn_jax.config import parts
+from fcn_jax.data import frequencies
+from tests.support.runs import make_folder, tiny_config
+
+
+def test_weights_of_the_training_masks_reach_the_loss(tmp_path, capsys):
+    config = tiny_config(make_folder(tmp_path), **{"loss.balance": "median_frequency"})
+    found = parts.build_parts(config, jax.local_devices()[:1])
+    expected = frequencies.median_frequency_weights(
+        frequencies.class_frequencies(found.train_source)
+    )
+    np.testing.assert_array_equal(found.loss.options.class_weights, expected)
+    assert len({*expected}) > 1
+    assert "class weights by median_frequency: " in capsys.readouterr().out
