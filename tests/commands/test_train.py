@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import jax
 import numpy as np
 import pytest
 
+from fcn_jax.commands import train as train_command
+from fcn_jax.config.base import base_config
 from fcn_jax.runs import logs, trainer
 from fcn_jax.storage import checkpoints, trees
 from tests.support.paths import ROOT
@@ -72,6 +75,23 @@ def test_a_resumed_run_ends_bit_identical(folder, finished, tmp_path, one_device
     assert resumed["final_loss"] == whole["final_loss"]
     steps = [e["step"] for e in logs.read(tmp_path / "run" / "log.jsonl")]
     assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize(("code", "status"), [(143, 143), (None, 0)])
+def test_what_was_said_is_out_before_a_stopped_process_ends(monkeypatch, code, status):
+    """It ends without Python's own end, which would wait for threads."""
+    done = []
+
+    def stop(*_):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(train_command, "train", stop)
+    monkeypatch.setattr(train_command.command_line, "config_of_flags", base_config)
+    monkeypatch.setattr(sys.stdout, "flush", lambda: done.append("flushed"))
+    monkeypatch.setattr(os, "_exit", done.append)
+    values = types.SimpleNamespace(workdir="W", restart=False, allow_changed=[])
+    train_command.run_flags(values)
+    assert done == ["flushed", status]
 
 
 def test_a_finished_run_started_again_changes_nothing(folder, finished, one_device):

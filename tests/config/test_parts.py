@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from PIL import Image
 
 from fcn_jax.config import parts
 from fcn_jax.data import frequencies
@@ -9,7 +10,11 @@ from tests.support.runs import make_folder, tiny_config
 
 
 def test_weights_of_the_training_masks_reach_the_loss(tmp_path, capsys):
-    config = tiny_config(make_folder(tmp_path), **{"loss.balance": "median_frequency"})
+    folder = make_folder(tmp_path)
+    labels = np.zeros((24, 32), np.uint8)
+    labels[:6] = 1
+    Image.fromarray(labels).save(folder / "SegmentationClass/im2.png")
+    config = tiny_config(folder, **{"loss.balance": "median_frequency"})
     found = parts.build_parts(config, jax.local_devices()[:1])
     expected = frequencies.median_frequency_weights(
         frequencies.class_frequencies(found.train_source)

@@ -11,3 +11,8 @@ def test_an_empty_batch_by_hand():
     assert set(batches.for_devices(found)) == {
         "image", "sizes", "image@0.5", "sizes@0.5"
     }  # fmt: skip
+
+
+def test_a_scaled_image_has_a_pixel_at_least():
+    found = batches.empty(1, (2, 9), 3, (0.25,))
+    assert found[batches.scaled_key("image", 0.25)].shape == (1, 1, 2, 3)

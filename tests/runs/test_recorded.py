@@ -28,6 +28,7 @@ def test_classes_that_are_those_of_training():
     metadata = {"classes": {"": ["road", "car"]}}
     recorded.check_classes(heads("road", "car"), metadata, "W")
     recorded.check_classes(heads("car", "road"), {}, "W")  # Of an older run.
+    recorded.check_classes(heads("road"), metadata, "W")  # A part of them.
     with pytest.raises(ValueError, match="W: class 0 is 'road' in training and 'car' "):
         recorded.check_classes(heads("car", "road"), metadata, "W")
 

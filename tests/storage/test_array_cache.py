@@ -64,6 +64,17 @@ def test_what_fails_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_leaves_no_file(tmp_path, monkeypatch):
+    def fail(file, **arrays):
+        file.write(b"PK")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="No space left"):
+        array_cache.cached(tmp_path / "a.npz", lambda: {"a": np.ones(3)})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("damage", range(0, 400, 7))
 def test_any_damage_is_made_anew(tmp_path, damage):
     """Whatever zipfile, zlib and NumPy say of a byte that is another."""

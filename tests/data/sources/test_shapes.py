@@ -195,3 +195,24 @@ def test_open_source_opens_them(data_dir):
 def test_an_unknown_split_is_named(data_dir):
     with pytest.raises(ValueError, match="shapes.* has no split 'test' .*train, val"):
         shapes.open_shapes("test", data_dir)
+
+
+def test_what_is_drawn_stays_what_it_is(drawings):
+    """Results over the years are of the same pictures; recorded with numpy 2.4."""
+    first = drawings[0]
+    assert first.image.shape == (95, 121, 3)
+    found = first.image[10::30, 10::40, 0].astype(int)
+    expected = [[198, 190, 183], [186, 50, 176], [180, 66, 180]]
+    np.testing.assert_allclose(found, expected, atol=1)
+    labels, counts = np.unique(first.labels, return_counts=True)
+    assert labels.tolist() == [0, 1, 3, 5, 6, 255]
+    np.testing.assert_allclose(counts, [5883, 2122, 638, 499, 1818, 535], atol=3)
+
+
+def test_bright_pixels_do_not_turn_dark(monkeypatch):
+    """Noise on white goes beyond 255 at about half of the pixels."""
+    monkeypatch.setattr(drawing, "_NOISE", 40)
+    for drawn in (draw([2, number]) for number in range(5)):
+        bright = drawn.image.max()
+        assert bright == 255
+        assert (drawn.image == 0).mean() < 0.2

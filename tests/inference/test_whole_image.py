@@ -1,0 +1,34 @@
+"""Whole images whose arrays hold nothing else, and are given without sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcn_jax
+from fcn_jax.data.batch import scaled_key
+from fcn_jax.inference import whole_image
+
+
+@pytest.fixture(scope="module")
+def net():
+    model = fcn_jax.create(
+        "fcn32s", 3, padding="same", width=1 / 64, fc_features=64, upsampling="fixed"
+    )
+    return model, model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+
+
+@pytest.mark.parametrize(("scales", "flip"), [((1.0,), True), ((0.5,), False)])
+def test_without_sizes_an_image_fills_its_array(net, scales, flip):
+    model, variables = net
+    rng = np.random.default_rng(0)
+    batch = {"image": rng.integers(0, 256, (2, 20, 36, 3), np.uint8)}
+    batch[scaled_key("image", 0.5)] = batch["image"][:, ::2, ::2]
+    halves = np.array([(10, 18)] * 2, np.int32)
+    batch[scaled_key("sizes", 0.5)] = halves
+    options = {"model": model, "scales": scales, "flip": flip}
+    found = whole_image.scores(variables, batch, **options)
+    sizes = np.array([(20, 36)] * 2, np.int32)
+    given = whole_image.scores(variables, {**batch, "sizes": sizes}, **options)
+    assert found.shape == (2, 20, 36, 3)
+    np.testing.assert_array_equal(found, given)

@@ -1,0 +1,45 @@
+"""Losses that are read late, and the message where one is not finite."""
+
+import types
+
+import jax
+import numpy as np
+import pytest
+
+from fcn_jax.runs.losses import RecentLosses
+from fcn_jax.storage.checkpoints import CheckpointStore
+
+
+def metrics(loss, norm=1.0):
+    return {
+        name: jax.device_put(np.array([value], np.float32))
+        for name, value in (("loss", loss), ("grad_norm", norm))
+    }
+
+
+def test_what_is_collected_is_the_mean_and_the_last(tmp_path):
+    losses = RecentLosses([4.0])
+    losses.add(2, metrics(1.0, 5.0))
+    losses.add(3, metrics(2.0, 6.0))
+    losses.collect(CheckpointStore(tmp_path / "checkpoints"))
+    assert losses.losses == [4.0, 1.0, 2.0]
+    expected = {"loss": 2.0, "mean_loss": 7 / 3, "grad_norm": 6.0}
+    assert losses.summary() == pytest.approx(expected)
+    assert losses.losses == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "named"), [([], "none in "), ([3, 6], r"\[3, 6\] in ")]
+)
+@pytest.mark.parametrize("bad", [(np.nan, 1.0), (1.0, np.inf)])
+def test_divergence_names_the_step_and_the_good_checkpoints(steps, named, bad):
+    closed = []
+    store = types.SimpleNamespace(
+        steps=lambda: steps, directory="W", close=lambda: closed.append(1)
+    )
+    losses = RecentLosses()
+    losses.add(7, metrics(1.0))
+    losses.add(8, metrics(*bad))
+    with pytest.raises(FloatingPointError, match=rf"^step 8: .*checkpoints: {named}W"):
+        losses.collect(store)
+    assert closed == [1]
