@@ -2,6 +2,7 @@
 
 python -m benchmarks.input_pipeline                 # 2 threads, batches of 8
 python -m benchmarks.input_pipeline --threads 4 --images 2000
+python -m benchmarks.input_pipeline --cache         # images decoded once (data.cache)
 
 Makes a temporary folder in VOC layout (noise smoothed to JPEGs of about 70 KB, palette
 masks) and times `train_batches` on it. Prints JSON: for each kind of batch
@@ -26,6 +27,7 @@ from PIL import Image
 
 from benchmarks.common import machine
 from fcn_jax.data import checks, image_files, label_sets, loader, transforms
+from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.loader import Augmentation
 from fcn_jax.data.sources.voc_folder import VocFolder
 
@@ -159,6 +161,7 @@ def main():
     parser.add_argument("--images", type=int, default=800, help="timed, of each kind")
     parser.add_argument("--files", type=int, default=48, help="different ones")
     parser.add_argument("--repeats", type=int, default=50, help="of each stage")
+    parser.add_argument("--cache", action="store_true", help="decode images once")
     parser.add_argument("--smoke", action="store_true", help="a few images")
     arguments = parser.parse_args()
     if arguments.smoke:
@@ -168,6 +171,8 @@ def main():
         root = Path(folder)
         jpeg_kb = make_folder(root, arguments.files)
         source = VocFolder(root, "train")
+        if arguments.cache:
+            source = CachedSource(source, 1 << 33)
         kinds = {
             name: deliver(source, augmentation, arguments)
             for name, augmentation in KINDS.items()
@@ -179,6 +184,7 @@ def main():
         "size": list(SIZE),
         "jpeg_kb": round(jpeg_kb, 1),
         "threads": arguments.threads,
+        "cache": arguments.cache,
         "kinds": kinds,
         "stages_ms": alone,
         "limited_by": "other work" if starved else max(alone, key=alone.get),

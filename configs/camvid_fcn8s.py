@@ -46,6 +46,7 @@ def get_config(mode: str = "full"):
         config.data.scale = (0.6, 1.8)
         config.data.crop = (352, 480)
         config.data.num_threads = 8
+        config.data.cache = 1.0  # All of CamVid, decoded.
         config.model.dtype = "bfloat16"
         config.num_steps = round(150 * _EPOCH)
         config.eval_every = round(10 * _EPOCH)

@@ -12,6 +12,7 @@ from fcn_jax.config import build
 from fcn_jax.config.types import Config
 from fcn_jax.data import checks, contracts, crops, frequencies, loader
 from fcn_jax.data.batch import Batch
+from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.proposals.cache import ProposalCache
@@ -29,7 +30,10 @@ def open_source(config: Config, which: str) -> Source:
     if which == "eval":
         return open_split(config, config.data.eval_split, config.data.eval_name)
     source = open_split(config, config.data.train_split)
-    return _crops(config, source) if config.data.objects.stage else source
+    if config.data.objects.stage:
+        source = _crops(config, source)
+    room = config.data.get("cache", 0.0)  # Older runs do not have it.
+    return CachedSource(source, round(room * 2**30)) if room > 0 else source
 
 
 def open_split(config: Config, split: str, name: str = "") -> Source:

@@ -25,6 +25,7 @@ _FREE_KEYS: tuple[str, ...] = (
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
+    "data.cache",
     "data.eval_split",
     "data.eval_name",
     "data.objects.cache_dir",

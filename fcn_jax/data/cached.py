@@ -1,0 +1,61 @@
+"""A source whose images are decoded once, as far as memory allows."""
+
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+
+from fcn_jax.data.contracts import Item, Source
+
+
+class CachedSource:
+    """A source that keeps what it has read.
+
+    Everything but the items is that of the source. Threads may share it.
+
+    Args:
+        source: What is read from.
+        most_bytes: Of the arrays that are kept; the first that are read stay.
+
+    Attributes:
+        bytes: Of the arrays that are kept.
+    """
+
+    def __init__(self, source: Source, most_bytes: int):
+        self._source, self._most = source, most_bytes
+        self.name, self.split = source.name, source.split
+        self.channels, self.heads = source.channels, source.heads
+        self._items: dict[int, Item] = {}
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def __getattr__(self, name: str) -> object:
+        if name == "_source":  # Of one that is being copied.
+            raise AttributeError(name)
+        return getattr(self._source, name)
+
+    def image_sizes(self) -> np.ndarray:
+        """Heights and widths, int32 [len(self), 2]."""
+        return self._source.image_sizes()
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Item:
+        found = self._items.get(index)
+        if found is not None:
+            return found
+        item = self._source[index]
+        size = _size(item)
+        with self._lock:
+            if index not in self._items and self.bytes + size <= self._most:
+                self._items[index] = item
+                self.bytes += size
+        return item
+
+
+def _size(item: Item) -> int:
+    """The bytes of an item's image and labels."""
+    labels = item["labels"]
+    arrays = list(labels.values()) if isinstance(labels, Mapping) else [labels]
+    return sum(np.asarray(array).nbytes for array in [item["image"], *arrays])

@@ -1,0 +1,122 @@
+"""Images that are decoded once: the same batches, less reading."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from fcn_jax.config import datasets
+from fcn_jax.data import fingerprints, loader
+from fcn_jax.data.cached import CachedSource
+from fcn_jax.data.sources.voc_folder import VocFolder
+from tests.support import folders
+from tests.support.runs import make_folder, tiny_config
+
+BYTES = 24 * 32 * 4  # Of an image of `make_folder` and its labels.
+
+
+class Counted:
+    """A source that counts what is read."""
+
+    def __init__(self, source):
+        self._source, self.reads = source, []
+
+    def __getattr__(self, name):
+        return getattr(self._source, name)
+
+    def __len__(self):
+        return len(self._source)
+
+    def __getitem__(self, index):
+        self.reads.append(index)
+        return self._source[index]
+
+
+@pytest.fixture
+def counted(tmp_path):
+    return Counted(VocFolder(make_folder(tmp_path), "train"))
+
+
+def test_an_image_is_read_once(counted):
+    cached = CachedSource(counted, 1 << 20)
+    first = [cached[index] for index in range(len(cached))]
+    again = [cached[index] for index in range(len(cached))]
+    assert counted.reads == [0, 1, 2, 3]
+    assert all(a is b for a, b in zip(first, again, strict=True))
+    assert cached.bytes == 4 * BYTES
+
+
+def test_what_has_no_room_is_read_again(counted):
+    cached = CachedSource(counted, 2 * BYTES + 10)
+    for _ in range(2):
+        for index in range(4):
+            cached[index]
+    assert counted.reads == [0, 1, 2, 3, 2, 3]
+    assert cached.bytes == 2 * BYTES
+
+
+def test_threads_share_it(counted):
+    cached = CachedSource(counted, 1 << 20)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cached.__getitem__, [0, 1, 2, 3] * 50))
+    assert cached.bytes == 4 * BYTES
+
+
+@pytest.mark.parametrize("threads", (0, 2))
+def test_batches_are_the_same(counted, threads):
+    """Through three epochs: nothing is changed in what is kept."""
+
+    def batches(source):
+        made = loader.train_batches(
+            source,
+            batch_size=2,
+            seed=3,
+            num_classes=3,
+            augmentation=loader.Augmentation(
+                flip=True, scale=(0.5, 2.0), crop=(16, 20), jitter=3, brightness=0.2
+            ),
+            num_threads=threads,
+        )
+        found = [next(made) for _ in range(6)]
+        made.close()
+        return found
+
+    for plain, kept in zip(
+        batches(counted), batches(CachedSource(counted, 1 << 20)), strict=True
+    ):
+        for name in plain:
+            np.testing.assert_array_equal(plain[name], kept[name])
+
+
+def test_the_rest_is_that_of_the_source(counted):
+    cached = CachedSource(counted, 1 << 20)
+    assert (cached.name, cached.split, len(cached)) == ("folder", "train", 4)
+    assert cached.ids == counted.ids
+    assert cached.classes == ("dark", "middle", "bright")
+    np.testing.assert_array_equal(cached.image_sizes(), counted.image_sizes())
+    assert fingerprints.of(cached) == fingerprints.of(counted)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = cached.nothing
+    assert copy.copy(cached).ids == cached.ids
+
+
+def test_a_copy_that_is_not_filled_yet_has_no_source():
+    with pytest.raises(AttributeError, match="_source"):
+        _ = CachedSource.__new__(CachedSource).ids
+
+
+def test_a_config_asks_for_it(tmp_path):
+    config = tiny_config(make_folder(tmp_path), **{"data.cache": 0.5})
+    assert isinstance(datasets.open_source(config, "train"), CachedSource)
+    assert isinstance(datasets.open_source(config, "eval"), VocFolder)
+    with config.unlocked():
+        del config.data.cache
+    assert isinstance(datasets.open_source(config, "train"), VocFolder)
+
+
+def test_masks_of_instances_are_read_later(tmp_path):
+    folders.write(tmp_path)
+    folders.save(tmp_path / "SegmentationObject/a.png", folders.labels())
+    cached = CachedSource(VocFolder(tmp_path, "train"), 1 << 20)
+    np.testing.assert_array_equal(cached[0]["objects"], folders.labels())
