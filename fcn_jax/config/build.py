@@ -90,6 +90,21 @@ def make_preprocessing(config: Config) -> Preprocessing:
     return PREPROCESSING[config.preprocessing]
 
 
+def make_schedule(config: Config) -> schedules.Schedule:
+    """The learning rate by the updates that are done.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+    """
+    settings = config.optim
+    return schedules.make_schedule(
+        settings.schedule,
+        learning_rate=settings.learning_rate,
+        num_steps=config.num_steps,
+        **settings.schedule_options.to_dict(),
+    )
+
+
 def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation:
     """The optimiser with its schedule and per-layer multipliers.
 
@@ -98,12 +113,7 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
         params: Nested dicts, layer -> parameter.
     """
     settings = config.optim
-    schedule = schedules.make_schedule(
-        settings.schedule,
-        learning_rate=settings.learning_rate,
-        num_steps=config.num_steps,
-        **settings.schedule_options.to_dict(),
-    )
+    schedule = make_schedule(config)
     return optim.make_optimizer(
         settings.name,
         schedule,

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Generator, Sequence
 
+import jax.numpy as jnp
 import optax
 
 from fcn_jax import parallel
@@ -39,6 +40,10 @@ class RunParts:
     preprocessing: Preprocessing
     predictor: Predictor
     loss: Loss
+
+    def learning_rate(self, done: int) -> float:
+        """The learning rate of the update after `done` of them."""
+        return float(build.make_schedule(self.config)(jnp.int32(done)))
 
     def optimizer(self, params: Tree) -> optax.GradientTransformation:
         """The optimiser of these parameters."""

@@ -136,7 +136,8 @@ class Trainer:
         self.losses.collect(self.store)
         values = self.losses.summary()
         speed = self.progress.measure(step)
-        self.log.write("train", step, {**values, **speed})
+        rate = {"learning_rate": self.parts.learning_rate(step - 1)}
+        self.log.write("train", step, {**values, **rate, **speed})
         self.progress.write(
             f"step {step}/{self.config.num_steps}  loss {values['loss']:.4f}  "
             f"mean {values['mean_loss']:.4f}  {speed['images_per_second']:.1f} "
