@@ -1,5 +1,8 @@
 """Mistakes in a command line: one message each, before anything is done."""
 
+import importlib
+import re
+
 import pytest
 
 from fcn_jax import __main__
@@ -36,3 +39,15 @@ def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):
     with pytest.raises(SystemExit, match=f"^fcn_jax {arguments[0]}: {message}"):
         __main__.main(["fcn_jax", *arguments])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", __main__.COMMANDS)
+def test_the_flags_that_a_help_names_are_flags(name, capsys):
+    command = importlib.import_module(f"fcn_jax.commands.{name}").COMMAND
+    # What it says of other commands is not its own.
+    text = re.sub(rf"fcn_jax (?!{name} )\w+ .*", "", command.text)
+    named = {flag.split(".")[0] for flag in re.findall(r"--([\w.]+)", text)}
+    __main__.main(["fcn_jax", name, "--help"])
+    listed = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
+    listed |= {f"no{flag}" for flag in listed}
+    assert named | set(command.required) <= listed
