@@ -49,7 +49,13 @@ def test_tiles_cover_the_image_and_overlap_enough(size):
 
 def test_proposals_are_extended_and_counted():
     found = windows.ProposalWindows(
-        proposing((10, 20, 20, 40), (0, 0, 4, 4), (5, 5, 25, 25), (0, 0, 30, 50)),
+        proposing(
+            (10, 20, 20, 40),
+            (0, 0, 4, 4),
+            (20, 40, 25, 49),  # Small, and far from the corner.
+            (5, 5, 25, 25),
+            (0, 0, 30, 50),
+        ),
         num=2,
         min_side=12,
     )
