@@ -105,6 +105,7 @@ def test_after_an_interruption_the_name_is_not_taken(server, tmp_path, monkeypat
 def test_find_downloads_once(server, tmp_path, monkeypatch):
     monkeypatch.setitem(archives.ARCHIVES, "x", archive(f"{server}/good"))
     path = archives.find("x", tmp_path, None)
+    assert path.stat().st_size > 0
     monkeypatch.setitem(archives.ARCHIVES, "x", archive(f"{server}/missing"))
     assert archives.find("x", tmp_path, None) == path
     path.write_bytes(b"other")
