@@ -143,6 +143,10 @@ def run(command: Command, operands: Sequence[str]) -> None:
     try:
         command.run(flags.FLAGS, *operands)
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        if isinstance(error, BrokenPipeError):
+            # Who read what is printed has gone, as "| head" does.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         if os.environ.get("FCN_JAX_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")

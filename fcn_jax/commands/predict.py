@@ -9,9 +9,10 @@ Images are read as they are seen (EXIF orientation applied), of any size and kin
 "-" is an image, or paths a line each, from the standard input. Written into --out:
 labels/NAME.png (palette PNGs), overlays/NAME.png with a legend, probs/ if asked for,
 and predictions.jsonl, which --json prints too: size and each class's share of the
-pixels. Images above 4 million pixels are seen by overlapping tiles. Started again, it
-goes on where it was; several processes may share images and --out. The exit status is 1
-where an image could not be read; the others are predicted all the same.
+pixels. Images above 4 million pixels, or beyond --tile, are seen by overlapping tiles.
+Started again, it goes on where it was; several processes may share images and --out.
+The exit status is 1 where an image could not be read; the others are predicted all the
+same.
 
 A file of weights is made a run first: fcn_jax convert FILE DIR --model=NAME.
 """
@@ -27,7 +28,7 @@ from fcn_jax import crf
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.data import photos
-from fcn_jax.runs import prediction, trained
+from fcn_jax.runs import predicted, prediction, trained
 
 _USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|- ... --out=DIR"
 
@@ -37,7 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_string("out", None, "Where to write.")
     flags.DEFINE_integer("step", None, "Checkpoint; the best by default.")
     flags.DEFINE_enum(
-        "probs", "", ["", *prediction.PROBS], "Write class probabilities too."
+        "probs", "", ["", *predicted.PROBS], "Write class probabilities too."
     )
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
     flags.DEFINE_bool("json", False, "Print a line of JSON for each image.")
@@ -45,13 +46,15 @@ def define_flags() -> None:
     flags.DEFINE_string("scales", None, "Input scales to average; the run's own.")
     flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
     flags.DEFINE_integer("size", 0, "Longer side that the net sees; 0: the image's.")
-    flags.DEFINE_integer("tile", 1024, "Side of tiles; 0: large images are seen whole.")
+    flags.DEFINE_integer(
+        "tile", None, "Side of tiles, for images beyond it; 0: all are seen whole."
+    )
     flags.DEFINE_float("overlap", 0.25, "Of tiles, as a share of their side.")
-    flags.DEFINE_bool("overwrite", False, "Make anew what is in --out.")
+    flags.DEFINE_bool("overwrite", False, "Remove the predictions in --out first.")
 
 
 def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
-    """There must be a run and an image.
+    """There must be a run, an image and --out.
 
     Args:
         values: Of the flags.
@@ -60,7 +63,8 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     Raises:
         flags.Error: If there are not, or what stands for the run is a file.
     """
-    del values
+    if not values["out"].value:
+        raise flags.Error(f"--out is missing; {_USAGE}")
     if len(operands) < 2:
         missing = "an image is missing" if operands else "run and image are missing"
         raise flags.Error(f"{missing}; {_USAGE}")
@@ -89,7 +93,7 @@ def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
         tile=values.tile,
         overlap=values.overlap,
     )
-    listed = photos.listed(given, sys.stdin.buffer)
+    listed = photos.listed(given, sys.stdin.buffer, Path(values.out))
     scales = None
     if values.scales:
         scales = command_line.parse_numbers("scales", values.scales)
@@ -110,7 +114,6 @@ COMMAND = Command(
     text=__doc__,
     define_flags=define_flags,
     run=run_flags,
-    required={"out": "DIR"},
     check=check_flags,
-    memory="set --tile=512, or --size, or leave the CRF out",
+    memory="set --tile=512, or leave the CRF out",
 )

@@ -31,6 +31,7 @@ def check_numbers(config: Config) -> None:
     for key in ("seed", "data.num_threads"):
         _check(config, key, _is_natural, "is no whole number from 0 on; give one")
     _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
+    _check(config, "data.cache", _is_amount, "is no number of GiB; give one from 0 on")
     size = "is no size; give (HEIGHT,WIDTH) in pixels, or () for none"
     for key in ("data.crop", "data.canvas"):
         _check(config, key, _is_size, size)
@@ -60,6 +61,10 @@ def _is_natural(value: object) -> bool:
 
 def _is_positive(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and 0 < value < float("inf")
+
+
+def _is_amount(value: object) -> bool:
+    return value == 0 or _is_positive(value)
 
 
 def _is_size(value: object) -> bool:

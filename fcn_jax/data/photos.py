@@ -1,19 +1,24 @@
 """Photographs as people give them to a command: files, folders, a list or bytes."""
 
 import contextlib
+import hashlib
 import io
+import os
+import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fcn_jax.data import image_files
 from fcn_jax.data.image_files import PHOTO_ENDINGS
 
 STDIN = "-"
 _MOST_PIXELS = 2_000_000_000  # Of an image that its owner names on a command line.
+_NOT_AN_IMAGE = (UnidentifiedImageError, OSError, SyntaxError, ValueError)
 
 
 class Photo(NamedTuple):
@@ -29,46 +34,54 @@ class Photo(NamedTuple):
     path: Path | None
     content: bytes = b""
 
+    @property
+    def source(self) -> str:
+        """Where it comes from: the file's whole path, or a hash of its bytes."""
+        if self.path is not None:
+            return str(self.path.resolve())
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
-def listed(given: Iterable[str], stdin: BinaryIO) -> list[Photo]:
+
+def listed(
+    given: Iterable[str], stdin: BinaryIO, leave_out: Path | None = None
+) -> list[Photo]:
     """The images that a command line names, each once, in its order.
 
     Args:
-        given: Files, folders (all images below them, sorted), or "-": an image, or
-            paths a line each, from the standard input.
+        given: Files, folders (all images below them, sorted, none that is hidden), or
+            "-": an image, or paths a line each, from the standard input.
         stdin: That input.
+        leave_out: A folder that is not looked into; None: there is none.
 
     Returns:
         The images. Two that would have one name get their endings into it.
 
     Raises:
         FileNotFoundError: If there is no such file or folder, or a folder holds none.
-        ValueError: If nothing is given, or the standard input is empty.
+        ValueError: If nothing is given, or the standard input holds neither.
     """
-    photos = [photo for each in given for photo in _of(each, stdin)]
+    with room_for_large_images():
+        photos = [photo for each in given for photo in _of(each, stdin, leave_out)]
     if not photos:
         raise ValueError("no image is given; name files or folders of images.")
-    unique = list({photo.path or photo.content: photo for photo in photos}.values())
-    return _told_apart(unique)
+    return _told_apart(list({photo.source: photo for photo in photos}.values()))
 
 
-def _of(given: str, stdin: BinaryIO) -> Iterator[Photo]:
+def _of(given: str, stdin: BinaryIO, leave_out: Path | None) -> Iterator[Photo]:
     if given == STDIN:
-        yield from _of_stdin(stdin)
+        yield from _of_stdin(stdin.read(), leave_out)
         return
-    path = Path(given).expanduser()
-    if not path.exists():
+    path = Path(given)
+    if not given or not path.exists():
         raise FileNotFoundError(
-            f"{given} does not exist; name files or folders of images."
+            f"{given!r} does not exist; name files or folders of images."
         )
-    if not path.is_dir():
+    if path.is_file():
         yield Photo(path.stem, path)
         return
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in PHOTO_ENDINGS and not file.name.startswith(".")
-    )
+    if not path.is_dir():
+        raise FileNotFoundError(f"{given} is neither a file nor a folder; name one.")
+    found = sorted(_below(path, leave_out))
     if not found:
         raise FileNotFoundError(
             f"{given} holds no image ({', '.join(PHOTO_ENDINGS)}); name a folder that "
@@ -78,32 +91,54 @@ def _of(given: str, stdin: BinaryIO) -> Iterator[Photo]:
         yield Photo(file.relative_to(path).with_suffix("").as_posix(), file)
 
 
-def _of_stdin(stdin: BinaryIO) -> Iterator[Photo]:
-    content = stdin.read()
+def _below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    """The images below a folder, in no order."""
+    closed = leave_out.resolve() if leave_out else None
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() != closed
+        ]
+        for name in names:
+            file = here / name
+            known = file.suffix.lower() in PHOTO_ENDINGS
+            # A link to nothing is named later, as an image that cannot be read.
+            is_file = file.is_file() or file.is_symlink()
+            if known and is_file and not name.startswith("."):
+                yield file
+
+
+def _of_stdin(content: bytes, leave_out: Path | None) -> Iterator[Photo]:
     if not content.strip():
         raise ValueError("the standard input is empty; give an image, or paths, there.")
     try:
         with Image.open(io.BytesIO(content)):
             pass
-    except OSError:  # No image: paths.
-        for line in content.decode("utf-8", "replace").splitlines():
-            if line.strip():
-                yield from _of(line.strip(), io.BytesIO())
+    except _NOT_AN_IMAGE as error:
+        if b"\0" in content:  # No paths either.
+            raise ValueError(
+                f"the standard input is no readable image ({type(error).__name__}), "
+                f"nor paths, a line each; give one of these."
+            ) from error
+        for line in content.splitlines():
+            if line.strip() and line.strip() != STDIN.encode():
+                yield from _of(os.fsdecode(line.strip()), io.BytesIO(), leave_out)
         return
-    yield Photo("stdin", None, content)
+    yield Photo(f"stdin_{hashlib.sha256(content).hexdigest()[:8]}", None, content)
 
 
 def _told_apart(photos: Sequence[Photo]) -> list[Photo]:
     """Photos whose names differ, by their endings, then by numbers."""
     taken: set[str] = set()
     found: list[Photo] = []
-    names = [photo.name for photo in photos]
+    counts = Counter(photo.name for photo in photos)
     for photo in photos:
         name = photo.name
-        if names.count(name) > 1 and photo.path is not None:
+        if counts[name] > 1 and photo.path is not None:
             name = f"{name}{photo.path.suffix}"
-        number = 2
-        unique = name
+        number, unique = 2, name
         while unique in taken:
             unique, number = f"{name}_{number}", number + 1
         taken.add(unique)
@@ -126,8 +161,15 @@ def read(photo: Photo) -> np.ndarray:
     """
     if photo.path is not None:
         return image_files.read_photo(photo.path, upright=True, deep=True)
-    with Image.open(io.BytesIO(photo.content)) as image:
-        return np.array(image.convert("RGB"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image"
+        path.write_bytes(photo.content)
+        try:
+            return image_files.read_photo(path, upright=True, deep=True)
+        except ValueError as error:
+            raise ValueError(
+                str(error).replace(str(path), "the standard input")
+            ) from error
 
 
 @contextlib.contextmanager

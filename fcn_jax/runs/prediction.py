@@ -1,13 +1,11 @@
-"""Predictions for a folder of photographs, written file by file."""
+"""Photographs through a trained network, into a directory of predictions."""
 
 import dataclasses
 import functools
-import json
 import sys
 import time
-import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,54 +14,58 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from fcn_jax import viz
 from fcn_jax.data import photos, transforms
-from fcn_jax.data.contracts import Head
 from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
 from fcn_jax.ops import resizing
+from fcn_jax.runs.predicted import Kinds, Predictions, Result
 from fcn_jax.runs.trained import TrainedNet
-from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 
-PROBS = ("npz", "png")
-SETTINGS, LINES, _LOCKS = "predict.json", "predictions.jsonl", ".locks"
 _AHEAD = 4  # Images that are read, and results that are written, beside the network.
-_STRIP = 512  # Rows of an overlay that are drawn at a time.
+_MOST_PIXELS = 4_000_000  # Of an image that is seen whole, unless that is asked for.
+_TILE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(Kinds):
     """What is made of an image, and how it is looked at.
 
     Attributes:
-        overlays: Whether predictions are drawn over the images too.
-        probs: "npz": class probabilities, float16 [H, W, C]; "png": a picture of 8 bits
-            a class; "": none.
         size: Longer side at which the network sees an image, pixels; 0: its own.
-        tile: Side of the tiles that larger images are seen by, pixels; 0: whole.
+        tile: Side of the tiles by which images beyond it are seen, pixels; 0: all are
+            seen whole; None: 1024 for images above 4 million pixels.
         overlap: The least share of a tile that lies in the next.
-        most_pixels: Of an image that is seen whole.
+
+    Raises:
+        ValueError: If one has no sense.
     """
 
-    overlays: bool = True
-    probs: str = ""
     size: int = 0
-    tile: int = 1024
+    tile: int | None = None
     overlap: float = 0.25
-    most_pixels: int = 4_000_000
 
     def __post_init__(self):
-        if self.probs not in ("", *PROBS):
-            raise ValueError(
-                f"probs={self.probs!r} is not known; use one of {', '.join(PROBS)}."
-            )
-        if self.size < 0 or self.tile < 0:
+        super().__post_init__()
+        if self.size < 0 or (self.tile or 0) < 0:
             raise ValueError(
                 f"size={self.size}, tile={self.tile}: sides are pixels, or 0 for none."
             )
-        Tiles(max(1, self.tile), self.overlap)  # It knows what an overlap is.
+        Tiles(self.tile or _TILE, self.overlap)  # It knows what an overlap is.
+
+    def tiles(self, height: int, width: int) -> Tiles | None:
+        """The tiles by which an image is seen; None: it is seen whole.
+
+        Args:
+            height: Of the image, pixels.
+            width: Likewise.
+        """
+        if self.tile is None:
+            large = height * width > _MOST_PIXELS
+        else:
+            large = 0 < self.tile < max(height, width)
+        return Tiles(self.tile or _TILE, self.overlap) if large else None
 
 
 @dataclasses.dataclass
@@ -72,7 +74,7 @@ class Tally:
 
     Attributes:
         done: Predicted now.
-        before: Predicted by an earlier start, or by another process.
+        before: Predicted by an earlier start, or by another process meanwhile.
         failed: A message for each that was passed over.
         seconds: That it took.
     """
@@ -102,88 +104,171 @@ def predict(
         listed: The images.
         out: The directory.
         options: What is made of an image; None: the defaults.
-        overwrite: Whether to make anew what is there.
-        tell: Is given what predictions.jsonl is, for each image.
+        overwrite: Whether to remove the predictions that are there first.
+        tell: Is given what predictions.jsonl says of each image.
 
     Returns:
         What became of them. An image that cannot be read is passed over, and named on
         the standard error.
 
     Raises:
-        ValueError: If the directory holds predictions that were made otherwise, or
-            probabilities are asked for of a network with several heads.
+        ValueError: If the directory holds predictions that were made otherwise, or of
+            other images by the same names, or probabilities are asked for of a network
+            with several heads.
         OSError: If something cannot be written.
     """
     options = options or Options()
-    out = Path(out)
-    _settle(net, out, options, overwrite)
-    tally, start = Tally(), time.perf_counter()
+    predictions = Predictions(out, net.heads, _made(net, options))
+    if overwrite:
+        predictions.remove()
+    predictions.check()
+    predictions.check_names(listed)
+    work = _Work(net, predictions, options, tell)
+    start = time.perf_counter()
     bar = tqdm(total=len(listed), unit="image", disable=None, leave=False)
-    with (
-        bar,
-        photos.room_for_large_images(),
-        ThreadPoolExecutor(_AHEAD) as readers,
-        ThreadPoolExecutor(2) as writers,
+    with bar, photos.room_for_large_images(), work:
+        taken = work.through(listed, bar.update)
+        # What other processes have may be left to us, if they end.
+        work.through(taken, bar.update, wait=True)
+    work.tally.seconds = time.perf_counter() - start
+    predictions.close()
+    return work.tally
+
+
+class _Work:
+    """Images that are read ahead, looked at, and written behind."""
+
+    def __init__(
+        self,
+        net: TrainedNet,
+        predictions: Predictions,
+        options: Options,
+        tell: Callable[[JsonObject], object] | None,
     ):
-        writing: deque[Future[None]] = deque()
-        done = [] if overwrite else [out / "labels" / head.name for head in net.heads]
-        for photo, claim, image in _read_ahead(readers, listed, out, done):
-            bar.update()
+        self._net, self._predictions, self._options = net, predictions, options
+        self._tell = tell
+        self.tally = Tally()
+        self._readers = ThreadPoolExecutor(_AHEAD)
+        self._writers = ThreadPoolExecutor(2)
+        self._writing: deque[Future[JsonObject]] = deque()
+
+    def __enter__(self) -> "_Work":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._readers.shutdown(cancel_futures=True)
+        self._writers.shutdown()
+
+    def through(
+        self,
+        listed: Iterable[Photo],
+        progress: Callable[[int], object],
+        wait: bool = False,
+    ) -> list[Photo]:
+        """Predict images that nobody has predicted.
+
+        Args:
+            listed: The images.
+            progress: Called with 1 for each that is settled.
+            wait: Whether to wait for those that other processes have.
+
+        Returns:
+            Those that other processes have.
+        """
+        taken: list[Photo] = []
+        for photo, claim, image in self._read_ahead(listed, wait):
             if claim is None:
-                tally.before += 1
+                taken.append(photo)
                 continue
-            try:
-                seen = image.result()
-            except (ValueError, OSError) as error:
-                claim.release()
-                tally.failed.append(str(error))
-                tqdm.write(f"passed over: {error}", file=sys.stderr)
-                continue
-            result = _looked_at(net, seen, options)
-            writing.append(
-                writers.submit(_write, net, out, photo, seen, result, options, claim)
-            )
-            line = _line(net.heads, photo, result.labels)
-            _append(out / LINES, line)
-            if tell is not None:
-                tell(line)
-            tally.done += 1
-            while len(writing) > _AHEAD:
-                writing.popleft().result()
-        for each in writing:
-            each.result()
-    tally.seconds = time.perf_counter() - start
-    _remove_locks(out)
-    return tally
+            self._settle(photo, claim, image)
+            progress(1)
+            while len(self._writing) > _AHEAD:
+                self._told(self._writing.popleft())
+        while self._writing:
+            self._told(self._writing.popleft())
+        return taken
+
+    def _settle(
+        self,
+        photo: Photo,
+        claim: filelock.BaseFileLock,
+        image: Future[np.ndarray] | None,
+    ) -> None:
+        """Predict an image that is ours, or let go of it."""
+        if image is None:
+            self.tally.before += 1
+            claim.release()
+            return
+        try:
+            seen = image.result()
+        except (ValueError, OSError) as error:
+            claim.release()
+            self.tally.failed.append(str(error))
+            tqdm.write(f"passed over: {error}", file=sys.stderr)
+            return
+        result = _looked_at(self._net, seen, self._options)
+        self._writing.append(
+            self._writers.submit(self._write, photo, seen, result, claim)
+        )
+
+    def _read_ahead(
+        self, listed: Iterable[Photo], wait: bool
+    ) -> Iterator[
+        tuple[Photo, filelock.BaseFileLock | None, Future[np.ndarray] | None]
+    ]:
+        """Images, some read ahead, with their locks; those that are done unread.
+
+        Who waits for a lock holds no other, or two processes might for each other.
+        """
+        ahead = 0 if wait else _AHEAD
+        waiting: deque[tuple] = deque()
+        for photo in listed:
+            claim = self._predictions.claim(photo, wait)
+            image = None
+            if claim is not None and not self._predictions.has(photo):
+                image = self._readers.submit(photos.read, photo)
+            waiting.append((photo, claim, image))
+            if len(waiting) > ahead:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _write(
+        self,
+        photo: Photo,
+        image: np.ndarray,
+        result: Result,
+        claim: filelock.BaseFileLock,
+    ) -> JsonObject:
+        try:
+            return self._predictions.write(photo, image, result, self._options)
+        finally:
+            claim.release()
+
+    def _told(self, written: Future[JsonObject]) -> None:
+        line = written.result()
+        self.tally.done += 1
+        if self._tell is not None:
+            self._tell(line)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Result:
-    """Labels uint8 [H, W] by head, and probabilities float16 [H, W, C] or None."""
-
-    labels: Mapping[str, np.ndarray]
-    probs: np.ndarray | None = None
-
-
-def _looked_at(net: TrainedNet, image: np.ndarray, options: Options) -> _Result:
+def _looked_at(net: TrainedNet, image: np.ndarray, options: Options) -> Result:
     """What the network says of an image: at a size, by tiles, or as it is."""
     height, width = image.shape[:2]
+    tiles = options.tiles(height, width)
     if options.size:
-        small = transforms.scaled_size(
-            (height, width), options.size / max(height, width)
-        )
+        factor = options.size / max(height, width)
+        small = transforms.scaled_size((height, width), factor)
         found = _probs(net, transforms.resize_image(image, small))
         resized = _resized(found, (height, width))
         return _of_strips(net, (height, width), options, [(0, resized)])
-    if options.tile and height * width > options.most_pixels:
-        tiles = Tiles(options.tile, options.overlap)
+    if tiles is not None:
         strips = tiled.probs(image, functools.partial(_probs, net), tiles)
         return _of_strips(net, (height, width), options, strips)
     if options.probs:
         return _of_strips(net, (height, width), options, [(0, _probs(net, image))])
     labels = net.predict(image)
     assert not isinstance(labels, list)  # It was one image.
-    return _Result(labels if isinstance(labels, dict) else {"": labels})
+    return Result(labels if isinstance(labels, dict) else {"": labels})
 
 
 def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
@@ -214,7 +299,7 @@ def _of_strips(
     size: tuple[int, int],
     options: Options,
     strips: Iterable[tuple[int, np.ndarray]],
-) -> _Result:
+) -> Result:
     """Labels of strips of probabilities, and these too if they are asked for."""
     labels = np.empty(size, np.uint8)
     (head,) = net.heads
@@ -223,178 +308,17 @@ def _of_strips(
         labels[row : row + len(strip)] = strip.argmax(-1)
         if kept is not None:
             kept[row : row + len(strip)] = strip
-    return _Result({head.name: labels}, kept)
+    return Result({head.name: labels}, kept)
 
 
-def _read_ahead(
-    readers: ThreadPoolExecutor,
-    listed: Sequence[Photo],
-    out: Path,
-    done: Sequence[Path],
-) -> Iterator[tuple[Photo, filelock.BaseFileLock | None, Future[np.ndarray]]]:
-    """The images, some read ahead, each with its lock; None: it is there, or taken."""
-    waiting: deque[tuple] = deque()
-    nothing: Future[np.ndarray] = Future()
-    for photo in listed:
-        claim = _claimed(photo, out, done)
-        image = readers.submit(photos.read, photo) if claim else nothing
-        waiting.append((photo, claim, image))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft()
-    yield from waiting
-
-
-def _claimed(
-    photo: Photo, out: Path, done: Sequence[Path]
-) -> filelock.BaseFileLock | None:
-    """The lock of an image; None where it was predicted before, or is just now.
-
-    Args:
-        photo: The image.
-        out: Where it is predicted into.
-        done: Folders in each of which its labels are, where it was.
-    """
-    place = out / _LOCKS / f"{photo.name}.lock"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    claim = filelock.FileLock(place, thread_local=False)
-    try:
-        claim.acquire(timeout=0)
-    except filelock.Timeout:
-        return None
-    if done and all((folder / f"{photo.name}.png").exists() for folder in done):
-        claim.release()
-        return None
-    return claim
-
-
-def _write(
-    net: TrainedNet,
-    out: Path,
-    photo: Photo,
-    image: np.ndarray,
-    result: _Result,
-    options: Options,
-    claim: filelock.BaseFileLock,
-) -> None:
-    """Write what was found of an image, its labels last, and let go of it."""
-    try:
-        for head in net.heads:
-            labels = result.labels[head.name]
-            if options.overlays:
-                path = out / "overlays" / head.name / f"{photo.name}.png"
-                viz.save_image(path, _overlay(image, labels, head))
-            if result.probs is not None:
-                _write_probs(out / "probs" / photo.name, result.probs, head, options)
-        for head in net.heads:
-            path = out / "labels" / head.name / f"{photo.name}.png"
-            viz.save_label_png(path, result.labels[head.name], head.palette)
-    finally:
-        claim.release()
-
-
-def _overlay(image: np.ndarray, labels: np.ndarray, head: Head) -> np.ndarray:
-    """Labels over an image, with a legend; drawn strip by strip."""
-    drawn = np.empty_like(image)
-    for row in range(0, len(image), _STRIP):
-        first = max(0, row - 1)  # A border shows by the row beside it.
-        part = slice(first, row + _STRIP + 1)
-        strip = viz.overlay(image[part], labels[part], palette=head.palette)
-        drawn[row : row + _STRIP] = strip[row - first : row - first + _STRIP]
-    return viz.with_legend(drawn, head.classes, head.palette)
-
-
-def _write_probs(place: Path, probs: np.ndarray, head: Head, options: Options) -> None:
-    """Class probabilities as place.npz, or as pictures in the folder."""
-    if options.probs == "png":
-        for label, name in enumerate(head.classes):
-            safe = name.replace("/", "_")
-            grey = np.round(probs[..., label].astype(np.float32) * 255)
-            viz.save_image(place / f"{label:03d}_{safe}.png", grey.astype(np.uint8))
-        return
-
-    def write(part: Path) -> None:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as npz:
-            for name, array in (("probs", probs), ("classes", np.array(head.classes))):
-                with npz.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-
-    files.write_whole(place.with_name(f"{place.name}.npz"), write)
-
-
-def _line(
-    heads: Sequence[Head], photo: Photo, labels: Mapping[str, np.ndarray]
-) -> JsonObject:
-    """What is told of an image: its size, and each class's share of its pixels."""
-    shares = {}
-    for head in heads:
-        found = labels[head.name]
-        counts = np.bincount(found.ravel(), minlength=head.num_classes)
-        shares[head.name] = {
-            name: round(float(counts[label]) / found.size, 6)
-            for label, name in enumerate(head.classes)
-            if counts[label]
-        }
-    height, width = labels[heads[0].name].shape
+def _made(net: TrainedNet, options: Options) -> JsonObject:
+    """How predictions are made."""
     return {
-        "image": str(photo.path) if photo.path else "-",
-        "name": photo.name,
-        "height": height,
-        "width": width,
-        "classes": shares[heads[0].name] if len(heads) == 1 else shares,
-    }
-
-
-def _settle(net: TrainedNet, out: Path, options: Options, overwrite: bool) -> None:
-    """Write down how predictions are made, or hold it against what is there."""
-    made = {
-        "run": str(net.workdir.absolute()),
+        "run": str(net.workdir.resolve()),
         "step": net.checkpoint.step,
-        "scales": list(net.scales) if net.scales else None,
+        "scales": list(net.scales or (net.config.eval_scale,)),
         "flip": net.flip,
         "crf": net.config.crf.parameters,
         "inference": net.config.inference.method,
         **dataclasses.asdict(options),
     }
-    path = out / SETTINGS
-    if path.exists() and not overwrite:
-        try:
-            there = json.loads(path.read_text("utf-8"))
-            differing = [
-                f"{key}: {there.get(key)!r} there, {value!r} now"
-                for key, value in made.items()
-                if there.get(key) != value
-            ]
-        except (ValueError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is damaged ({type(error).__name__}), so that it is not known "
-                f"how the predictions there were made; give another --out, or "
-                f"--overwrite."
-            ) from error
-        if differing:
-            raise ValueError(
-                f"{out} holds predictions that were made otherwise "
-                f"({'; '.join(differing)}); give another --out, or --overwrite."
-            )
-        return
-    files.write_json(path, made)
-
-
-def _append(path: Path, line: JsonObject) -> None:
-    """Append a line at once, so that processes can share the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _remove_locks(out: Path) -> None:
-    """Remove the locks that nobody holds."""
-    for place in sorted((out / _LOCKS).rglob("*.lock")):
-        try:
-            with filelock.FileLock(place, timeout=0):
-                place.unlink(missing_ok=True)
-        except filelock.Timeout:
-            continue
-    for folder in sorted((out / _LOCKS).rglob("*"), reverse=True):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    if (out / _LOCKS).is_dir() and not any((out / _LOCKS).iterdir()):
-        (out / _LOCKS).rmdir()

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 JsonObject: TypeAlias = dict[str, Any]  # Those who read a value know its type.
 
 
+_LONG_NAME = 200  # Bytes.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
@@ -31,7 +32,9 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = f"{os.getpid()}-{threading.get_ident()}"  # Two may write at once.
-    part = path.with_name(f".{path.name}.{writer}.part")
+    # Of a long name a part, so that what is added has room in a file system's 255.
+    name = path.name if len(os.fsencode(path.name)) < _LONG_NAME else path.name[-40:]
+    part = path.with_name(f".{name}.{writer}.part")
     try:
         write(part)
         _to_disk(part)

@@ -134,3 +134,22 @@ def test_other_errors_of_xla_are_no_lack_of_memory(greet, monkeypatch):
     monkeypatch.setattr(module, "COMMAND", changed)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INVALID_ARGUMENT"):
         __main__.main(["fcn_jax", "greet", "--greeting=a"])
+
+
+def test_who_reads_may_go_away(greet, monkeypatch, tmp_path):
+    """As "| head" does: no message, the status of SIGPIPE."""
+
+    def fail(values):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    module = sys.modules["fcn_jax.commands.greet"]
+    monkeypatch.setattr(
+        module, "COMMAND", dataclasses.replace(module.COMMAND, run=fail)
+    )
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        with pytest.raises(SystemExit) as ended:
+            __main__.main(["fcn_jax", "greet", "--greeting=a"])
+        file.write("nowhere")
+    assert ended.value.code == 141
+    assert not (tmp_path / "out").read_text()

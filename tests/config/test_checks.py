@@ -18,6 +18,8 @@ from tests.support.runs import tiny_config
         ("eval_every", -1, "config.eval_every=-1 is not positive"),
         ("seed", -1, "config.seed=-1 is no whole number from 0 on; give one"),
         ("data.num_threads", -1, "config.data.num_threads=-1 is no whole number from"),
+        ("data.cache", -1.0, "config.data.cache=-1.0 is no number of GiB; give one fr"),
+        ("data.cache", float("nan"), "config.data.cache=nan is no number of GiB"),
         ("eval_scale", 0.0, "config.eval_scale=0.0 is not positive; 1 is the image's"),
         ("eval_scale", float("inf"), "config.eval_scale=inf is not positive"),
         ("data.crop", (5,), r"config.data.crop=\(5,\) is no size; give \(HEIGHT,WIDT"),

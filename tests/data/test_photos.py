@@ -1,6 +1,8 @@
 """Images as a command line names them."""
 
+import hashlib
 import io
+import os
 import warnings
 
 import numpy as np
@@ -45,7 +47,9 @@ def test_names_that_would_be_the_same_are_told_apart(root):
 def test_the_standard_input_is_an_image_or_paths(root):
     content = (root / "a.jpg").read_bytes()
     (photo,) = photos.listed(["-"], io.BytesIO(content))
-    assert (photo.name, photo.path) == ("stdin", None)
+    digest = hashlib.sha256(content).hexdigest()
+    assert (photo.name, photo.path) == (f"stdin_{digest[:8]}", None)
+    assert photo.source == f"sha256:{digest}"
     np.testing.assert_array_equal(
         photos.read(photo), photos.read(photos.Photo("a", root / "a.jpg"))
     )
@@ -56,8 +60,15 @@ def test_the_standard_input_is_an_image_or_paths(root):
 @pytest.mark.parametrize(
     ("given", "content", "error", "message"),
     [
-        (["nowhere"], b"", FileNotFoundError, "nowhere does not exist; name files or"),
-        (["-"], b"no/where.png\n", FileNotFoundError, "no/where.png does not exist"),
+        (
+            ["nowhere"],
+            b"",
+            FileNotFoundError,
+            "'nowhere' does not exist; name files or",
+        ),
+        ([""], b"", FileNotFoundError, "'' does not exist; name files or folders"),
+        (["-"], b"\xff\xd8\0\0", ValueError, "the standard input is no readable image"),
+        (["-"], b"no/where.png\n", FileNotFoundError, "'no/where.png' does not exist"),
         (["-"], b" \n", ValueError, "the standard input is empty; give an image"),
         ([], b"", ValueError, "no image is given; name files or folders of images"),
     ],
@@ -117,3 +128,43 @@ def test_large_images_are_let_in_for_a_while(tmp_path, monkeypatch):
         assert photos.read(photo).shape == (12, 16, 3)
     with pytest.raises(ValueError, match="exceeds limit of 20 pixels"):
         photos.read(photo)
+
+
+def test_what_is_hidden_or_no_file_is_no_image(root):
+    folders.save(root / ".thumbs/t.png", folders.photo())
+    (root / "folder.png").mkdir()
+    os.mkfifo(root / "pipe.png")
+    (root / "gone.png").symlink_to("nowhere")
+    assert names([str(root)]) == ["a", "b", "gone", "sub/a"]
+    with pytest.raises(FileNotFoundError, match="pipe.png is neither a file nor a fol"):
+        names([str(root / "pipe.png")])
+
+
+def test_a_folder_is_left_out(root):
+    assert [
+        photo.name for photo in photos.listed([str(root)], io.BytesIO(), root / "sub")
+    ] == ["a", "b"]
+
+
+def test_an_image_counts_once_by_whatever_path(root, monkeypatch):
+    monkeypatch.chdir(root)
+    (root / "link.jpg").symlink_to("a.jpg")
+    assert names(["a.jpg", str(root / "a.jpg"), "sub/../a.jpg", "link.jpg"]) == ["link"]
+
+
+def test_the_standard_input_is_read_by_the_same_rules(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = folders.save(tmp_path / "a.jpg", folders.photo(), exif=exif)
+    (photo,) = photos.listed(["-"], io.BytesIO(path.read_bytes()))
+    assert photos.read(photo).shape == (16, 12, 3)
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    (photo,) = photos.listed(["-"], io.BytesIO(content))
+    with pytest.raises(ValueError, match="^the standard input: an image of mode 'F'"):
+        photos.read(photo)
+
+
+def test_many_names_are_told_apart_quickly(tmp_path):
+    many = [photos.Photo("a", tmp_path / f"{n}/a.png") for n in range(20_000)]
+    assert len({photo.name for photo in photos._told_apart(many)}) == 20_000

@@ -3,8 +3,8 @@
 import io
 import json
 import threading
+import time
 
-import filelock
 import jax
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from PIL import Image
 import fcn_jax
 from fcn_jax import __main__
 from fcn_jax.data import photos
-from fcn_jax.runs import prediction, trainer
+from fcn_jax.runs import predicted, prediction, trainer
 from tests.support import folders
 from tests.support.runs import make_folder, tiny_config
 
@@ -55,7 +55,7 @@ def pixels(path):
 
 
 def lines(out):
-    return [json.loads(n) for n in (out / prediction.LINES).read_text().splitlines()]
+    return [json.loads(n) for n in (out / predicted.LINES).read_text().splitlines()]
 
 
 def test_names_and_colours_are_those_of_training(net):
@@ -77,32 +77,43 @@ def test_a_folder_of_images(net, pictures, tmp_path):
         assert len(pixels(out / f"overlays/{name}.png")) > len(image)
     assert lines(out) == told
     by_name = {line["name"]: line for line in told}
-    assert by_name["two"]["image"] == str(pictures / "two.png")
+    assert by_name["two"]["image"] == str((pictures / "two.png").resolve())
     assert (by_name["two"]["height"], by_name["two"]["width"]) == folders.SIZE
     assert sum(by_name["two"]["classes"].values()) == pytest.approx(1)
     names = {path.name for path in out.iterdir()}
-    assert names == {"labels", "overlays", prediction.SETTINGS, prediction.LINES}
+    assert names == {"labels", "overlays", predicted.SETTINGS, predicted.LINES}
 
 
 def test_it_goes_on_where_it_stopped(net, pictures, tmp_path):
     out = tmp_path / "out"
-    prediction.predict(net, listed(pictures / "sub"), out)
+    prediction.predict(net, listed(pictures / "one.png"), out)
     tally = prediction.predict(net, listed(pictures), out)
     assert (tally.done, tally.before) == (2, 1)  # sub/one is not one.
     tally = prediction.predict(net, listed(pictures), out, overwrite=True)
     assert (tally.done, tally.before) == (3, 0)
 
 
-def test_an_image_that_another_process_predicts_is_left_to_it(net, pictures, tmp_path):
+def test_an_image_that_another_process_has_is_waited_for(net, pictures, tmp_path):
     out = tmp_path / "out"
-    place = out / ".locks/two.lock"
-    place.parent.mkdir(parents=True)
-    with filelock.FileLock(place):
-        tally = prediction.predict(net, listed(pictures), out)
-        assert (tally.done, tally.before) == (2, 1)
-        assert not (out / "labels/two.png").exists()
-    assert prediction.predict(net, listed(pictures), out).done == 1
-    assert not (out / ".locks").exists()
+    predictions = predicted.Predictions(out, net.heads, {})
+    (photo,) = listed(pictures / "two.png")
+    theirs = predictions.claim(photo)
+    assert predictions.claim(photo) is None
+    tallies = []
+
+    def work():
+        tallies.append(prediction.predict(net, listed(pictures), out))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not (out / "labels/sub/one.png").exists():
+        time.sleep(0.01)
+    assert not (out / "labels/two.png").exists()
+    theirs.release()  # It has ended, and has not predicted it.
+    thread.join(timeout=60)
+    assert [(tally.done, tally.before) for tally in tallies] == [(3, 0)]
+    assert (out / "labels/two.png").exists()
+    assert not (out / predicted.LOCKS).exists()
 
 
 def test_two_at_once_share_the_images(net, tmp_path):
@@ -134,7 +145,7 @@ def test_a_bad_image_is_passed_over(net, pictures, tmp_path, capsys):
     assert not (out / ".locks").exists()
 
 
-@pytest.mark.parametrize("kind", prediction.PROBS)
+@pytest.mark.parametrize("kind", predicted.PROBS)
 def test_probabilities(net, pictures, tmp_path, kind):
     out = tmp_path / "out"
     options = prediction.Options(probs=kind, overlays=False)
@@ -154,7 +165,7 @@ def test_probabilities(net, pictures, tmp_path, kind):
 
 def test_a_large_image_is_seen_by_tiles(net, tmp_path):
     folders.save(tmp_path / "a.png", folders.photo(size=(50, 70)))
-    options = prediction.Options(tile=32, overlap=0.5, most_pixels=1000, probs="npz")
+    options = prediction.Options(tile=32, overlap=0.5, probs="npz")
     seen = []
     by_tiles = type("Net", (), {})()
     by_tiles.__dict__.update(net.__dict__)
@@ -195,15 +206,92 @@ def test_views_of_an_image(workdir):
     assert scaled.predict_probs(image).shape == (32, 32, 3)
 
 
+def test_another_image_by_the_same_name_is_refused(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    prediction.predict(net, listed(pictures / "one.png"), out)
+    other = listed(pictures / "sub/one.png")
+    message = (
+        "holds the prediction of .*in/one.png as one, which is the name of .*sub/one"
+    )
+    with pytest.raises(ValueError, match=message):
+        prediction.predict(net, other, out)
+    assert prediction.predict(net, other, out, overwrite=True).done == 1
+    (line,) = lines(out)
+    assert line["image"].endswith("sub/one.png")
+
+
+def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypatch):
+    """Else an overwriting that is interrupted would leave two kinds, taken for one."""
+    out = tmp_path / "out"
+    for kind in predicted.PROBS:
+        options = prediction.Options(probs=kind)
+        prediction.predict(net, listed(pictures), out, options, overwrite=True)
+    assert not list(out.glob("**/*.npz"))
+    assert (out / "probs/two").is_dir()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prediction, "_looked_at", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prediction.predict(net, listed(pictures), out, overwrite=True)
+    assert not list(out.glob("**/*.png"))
+    monkeypatch.undo()
+    assert prediction.predict(net, listed(pictures), out).done == 3
+
+
+def test_what_fails_before_an_image_is_done_settles_nothing(net, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    folders.save(tmp_path / "good.png", folders.photo())
+    out = tmp_path / "out"
+    options = prediction.Options(overlays=False)
+    prediction.predict(net, listed(tmp_path / "bad.png"), out, options)
+    assert not (out / predicted.SETTINGS).exists()
+    assert prediction.predict(net, listed(tmp_path / "good.png"), out).done == 1
+
+
+def test_a_line_that_was_cut_off_is_no_record(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    prediction.predict(net, listed(pictures), out)
+    with (out / predicted.LINES).open("a") as file:
+        file.write('[]\n{"name": "t')
+    assert prediction.predict(net, listed(pictures), out).before == 3
+
+
+@pytest.mark.parametrize(
+    ("tile", "size", "side"),
+    [
+        (None, (2000, 2000), None),
+        (None, (2000, 2001), 1024),
+        (0, (9000, 9000), None),
+        (64, (64, 64), None),
+        (64, (10, 65), 64),
+    ],
+)
+def test_which_images_are_seen_by_tiles(tile, size, side):
+    tiles = prediction.Options(tile=tile).tiles(*size)
+    assert (tiles.side if tiles else None) == side
+
+
+def test_a_lock_whose_folder_goes_again_and_again(net, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise FileNotFoundError("no folder")
+
+    monkeypatch.setattr(predicted.filelock.FileLock, "acquire", gone)
+    predictions = predicted.Predictions(tmp_path, net.heads, {})
+    with pytest.raises(OSError, match="cannot be made, though its folder can; try ag"):
+        predictions.claim(photos.Photo("a", None))
+
+
 def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
     out = tmp_path / "out"
     prediction.predict(net, listed(pictures), out)
     other = prediction.Options(tile=64)
     with pytest.raises(
-        ValueError, match=r"made otherwise \(tile: 1024 there, 64 now\)"
+        ValueError, match=r"made otherwise \(tile: None there, 64 now\)"
     ):
         prediction.predict(net, listed(pictures), out, other)
-    (out / prediction.SETTINGS).write_text("[")
+    (out / predicted.SETTINGS).write_text("[")
     with pytest.raises(
         ValueError, match=r"predict.json is damaged \(JSONDecodeError\)"
     ):
@@ -217,7 +305,7 @@ def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
     ("options", "message"),
     [
         ({"probs": "jpg"}, "probs='jpg' is not known; use one of npz, png"),
-        ({"size": -1}, "size=-1, tile=1024: sides are pixels, or 0 for none"),
+        ({"size": -1}, "size=-1, tile=None: sides are pixels, or 0 for none"),
         ({"overlap": 1.0}, r"tiles: side=1024, overlap=1.0; expected .*in \[0, 1\)"),
     ],
 )
@@ -230,7 +318,7 @@ def test_a_full_disk_is_an_error(net, pictures, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prediction.viz, "save_label_png", fail)
+    monkeypatch.setattr(predicted.viz, "save_label_png", fail)
     with pytest.raises(OSError, match="No space left"):
         prediction.predict(net, listed(pictures), tmp_path / "out")
 
@@ -271,3 +359,17 @@ def test_mistakes_in_the_command_line(tmp_path, monkeypatch, arguments, message)
     (tmp_path / "FILE").touch()
     assert message in run(*arguments, "--out=out")
     assert not (tmp_path / "out").exists()
+
+
+def test_out_is_missing():
+    with pytest.raises(
+        SystemExit, match="--out is missing; usage: fcn_jax predict RUN"
+    ):
+        __main__.main(["fcn_jax", "predict", "RUN", "a.png"])
+
+
+def test_predictions_are_no_input(workdir, pictures, capsys):
+    """--out below the folder of images."""
+    for said in ("3 images in ", "3 were there already"):
+        assert not run(workdir, pictures, f"--out={pictures / 'predicted'}")
+        assert said in capsys.readouterr().err

@@ -58,3 +58,12 @@ def test_what_was_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkey
     monkeypatch.setattr(os, "replace", lambda *a: done.append("named") or replace(*a))
     files.write_text(tmp_path / "x.txt", "new")
     assert done == ["to disk", "named", "to disk"]
+
+
+@pytest.mark.parametrize("letter", ("n", "\u00fc", "\u6f22"))
+def test_a_name_as_long_as_a_file_may_have(tmp_path, letter):
+    size = len(letter.encode())
+    path = tmp_path / (letter * (250 // size))
+    files.write_text(path, "text")
+    assert path.read_text() == "text"
+    assert list(tmp_path.iterdir()) == [path]

@@ -251,9 +251,9 @@ def _listed(
 ) -> tuple[list[_Entry], list[str]]:
     """The entries of a list."""
     lines = label_files.read_lines(path)
+    lines = [n for n in lines if not _COMMENT.fullmatch(n) or images.find(n)]
     if lines and _HEADER.fullmatch(lines[0]) and not images.find(lines[0]):
         lines = lines[1:]
-    lines = [n for n in lines if not _COMMENT.fullmatch(n) or images.find(n)]
     if not lines:
         raise ValueError(f"{path} lists no image; write an id a line.")
     entries = [_entry(images, root, line, path, mask_dir) for line in lines]
@@ -296,7 +296,8 @@ def _from_root(root: Path, line: str) -> str:
     """A line whose paths are from the root, where they were absolute."""
     for place in {root.as_posix(), root.absolute().as_posix(), str(root.resolve())}:
         if Path(place).is_absolute():
-            line = line.replace(f"{place.rstrip('/')}/", "/")
+            start = r"(^|[\s,;\"'])" + re.escape(f"{place.rstrip('/')}/")
+            line = re.sub(start, r"\1/", line)
     return line
 
 

@@ -29,6 +29,7 @@ def ids(root, name="train", **options):
         "a/",
         "JPEGImages//a.jpg",
         "# two images\na",
+        "# two columns\nimage,mask\na.jpg,a.png",
         "image,mask\na.jpg,a.png",
         "filename\na.jpg",
     ),
@@ -48,6 +49,14 @@ def test_absolute_paths_below_the_folder(tmp_path):
         f"{tmp_path}/JPEGImages/b.jpg {tmp_path}/SegmentationClass/b.png\n",
     )
     assert ids(tmp_path) == ("a", "b")
+
+
+def test_names_like_that_of_the_folder_stay(tmp_path):
+    """As in KITTI's lists, 2011_09_26/image_02/data/0.png, in a folder named data."""
+    root = tmp_path / "data"
+    name = f"x{root}/y"  # The whole path of the folder, amid another.
+    folders.write(root, (name.lstrip("/"),))
+    assert ids(root) == (name,)
 
 
 def test_images_whose_ids_look_like_comments_and_headers(tmp_path):
