@@ -131,30 +131,6 @@ class Predictions:
         """Whether an image is done."""
         return all((place / f"{photo.name}.png").exists() for place in self._labels)
 
-    def claim(self, photo: Photo, wait: bool = False) -> filelock.BaseFileLock | None:
-        """Take an image, so that no other process does.
-
-        Args:
-            photo: The image.
-            wait: Whether to wait for a process that has it.
-
-        Returns:
-            What to release; None where another process has it.
-        """
-        name = hashlib.sha256(photo.name.encode("utf-8", "replace")).hexdigest()[:32]
-        place = self.out / LOCKS / name
-        for _ in range(100):  # Another process may be removing the empty folder.
-            place.parent.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(place, thread_local=False)
-            try:
-                lock.acquire(timeout=-1 if wait else 0)
-            except filelock.Timeout:
-                return None
-            except FileNotFoundError:
-                continue
-            return lock
-        raise OSError(f"{place} cannot be made, though its folder can; try again.")
-
     def write(
         self, photo: Photo, image: np.ndarray, result: Result, options: "Kinds"
     ) -> JsonObject:
@@ -207,15 +183,51 @@ class Predictions:
             "classes": shares[first] if len(self._heads) == 1 else shares,
         }
 
+
+class Claims:
+    """Who has which image, where several processes predict into one directory.
+
+    Args:
+        out: The directory.
+    """
+
+    def __init__(self, out: str | Path):
+        self._folder = Path(out) / LOCKS
+
+    def take(self, photo: Photo, wait: bool = False) -> filelock.BaseFileLock | None:
+        """Take an image, so that no other process does.
+
+        Args:
+            photo: The image.
+            wait: Whether to wait for a process that has it.
+
+        Returns:
+            What to release; None where another process has it.
+
+        Raises:
+            OSError: If the lock cannot be made.
+        """
+        name = hashlib.sha256(photo.name.encode("utf-8", "replace")).hexdigest()[:32]
+        for _ in range(100):  # Another process may be removing the empty folder.
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._folder / name, thread_local=False)
+            try:
+                lock.acquire(timeout=-1 if wait else 0)
+            except filelock.Timeout:
+                return None
+            except FileNotFoundError:
+                continue
+            return lock
+        raise OSError(f"{self._folder / name} cannot be made; try again.")
+
     def close(self) -> None:
         """Remove the locks that nobody holds."""
-        folder = self.out / LOCKS
-        for place in folder.iterdir() if folder.is_dir() else ():
+        for place in self._folder.iterdir() if self._folder.is_dir() else ():
             unheld = filelock.FileLock(place, timeout=0)
             with contextlib.suppress(filelock.Timeout, FileNotFoundError), unheld:
                 place.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Somebody holds one, or has removed it.
-            os.rmdir(folder)
+            os.rmdir(self._folder)
 
 
 @dataclasses.dataclass(frozen=True)

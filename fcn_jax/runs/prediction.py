@@ -19,7 +19,7 @@ from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
 from fcn_jax.ops import resizing
-from fcn_jax.runs.predicted import Kinds, Predictions, Result
+from fcn_jax.runs.predicted import Claims, Kinds, Predictions, Result
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage.files import JsonObject
 
@@ -131,7 +131,7 @@ def predict(
         # What other processes have may be left to us, if they end.
         work.through(taken, bar.update, wait=True)
     work.tally.seconds = time.perf_counter() - start
-    predictions.close()
+    work.claims.close()
     return work.tally
 
 
@@ -146,7 +146,7 @@ class _Work:
         tell: Callable[[JsonObject], object] | None,
     ):
         self._net, self._predictions, self._options = net, predictions, options
-        self._tell = tell
+        self._tell, self.claims = tell, Claims(predictions.out)
         self.tally = Tally()
         self._readers = ThreadPoolExecutor(_AHEAD)
         self._writers = ThreadPoolExecutor(2)
@@ -223,7 +223,7 @@ class _Work:
         ahead = 0 if wait else _AHEAD
         waiting: deque[tuple] = deque()
         for photo in listed:
-            claim = self._predictions.claim(photo, wait)
+            claim = self.claims.take(photo, wait)
             image = None
             if claim is not None and not self._predictions.has(photo):
                 image = self._readers.submit(photos.read, photo)

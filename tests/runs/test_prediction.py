@@ -95,10 +95,10 @@ def test_it_goes_on_where_it_stopped(net, pictures, tmp_path):
 
 def test_an_image_that_another_process_has_is_waited_for(net, pictures, tmp_path):
     out = tmp_path / "out"
-    predictions = predicted.Predictions(out, net.heads, {})
+    claims = predicted.Claims(out)
     (photo,) = listed(pictures / "two.png")
-    theirs = predictions.claim(photo)
-    assert predictions.claim(photo) is None
+    theirs = claims.take(photo)
+    assert claims.take(photo) is None
     tallies = []
 
     def work():
@@ -273,14 +273,13 @@ def test_which_images_are_seen_by_tiles(tile, size, side):
     assert (tiles.side if tiles else None) == side
 
 
-def test_a_lock_whose_folder_goes_again_and_again(net, tmp_path, monkeypatch):
+def test_a_lock_whose_folder_goes_again_and_again(tmp_path, monkeypatch):
     def gone(*_, **__):
         raise FileNotFoundError("no folder")
 
     monkeypatch.setattr(predicted.filelock.FileLock, "acquire", gone)
-    predictions = predicted.Predictions(tmp_path, net.heads, {})
-    with pytest.raises(OSError, match="cannot be made, though its folder can; try ag"):
-        predictions.claim(photos.Photo("a", None))
+    with pytest.raises(OSError, match=".locks/.* cannot be made; try again"):
+        predicted.Claims(tmp_path).take(photos.Photo("a", None))
 
 
 def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
