@@ -4,6 +4,7 @@ import importlib
 import re
 
 import pytest
+from absl import flags
 
 from fcn_jax import __main__
 
@@ -51,3 +52,17 @@ def test_the_flags_that_a_help_names_are_flags(name, capsys):
     listed = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
     listed |= {f"no{flag}" for flag in listed}
     assert named | set(command.required) <= listed
+
+
+def test_what_train_does_unasked():
+    """It neither begins anew nor goes on with other data."""
+    before = set(flags.FLAGS)
+    command = importlib.import_module("fcn_jax.commands.train").COMMAND
+    command.define_flags()
+    own = set(flags.FLAGS) - before
+    try:
+        values = {name: flags.FLAGS[name].default for name in own}
+    finally:
+        for name in own:
+            delattr(flags.FLAGS, name)
+    assert (values["restart"], values["allow_changed"]) == (False, [])

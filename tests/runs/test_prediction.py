@@ -75,7 +75,7 @@ def test_a_folder_of_images(net, pictures, tmp_path):
             np.testing.assert_array_equal(np.asarray(labels), net.predict(image))
             assert labels.getpalette()[:9] == [v for c in COLOURS for v in c]
         assert len(pixels(out / f"overlays/{name}.png")) > len(image)
-    assert lines(out) == told
+    assert sorted(map(str, lines(out))) == sorted(map(str, told))
     by_name = {line["name"]: line for line in told}
     assert by_name["two"]["image"] == str((pictures / "two.png").resolve())
     assert (by_name["two"]["height"], by_name["two"]["width"]) == folders.SIZE

@@ -141,6 +141,13 @@ def test_a_sheet_holds_every_picture_and_a_legend():
     labels = np.zeros((40, 200), np.uint8)
     rows = [("first", IMAGE, LABELS, pred), ("second", large, labels, labels)]
     sheet = viz.contact_sheet(rows, ("background", "a", "b"))
+    colours = viz.decode_labels(np.arange(3))
+    entries = list(zip(("background", "a", "b"), colours, strict=True))
+    void = ("void", viz.decode_labels(np.array([255]))[0])
+    if any((row[2] == 255).any() for row in rows):
+        entries.append(void)
+    legend = np.asarray(drawing._legend(entries, sheet.shape[1]))
+    np.testing.assert_array_equal(sheet[-len(legend) :], legend)
     assert sheet.dtype == np.uint8
     windows = np.lib.stride_tricks.sliding_window_view
     for picture in (IMAGE, large):

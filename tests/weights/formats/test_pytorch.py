@@ -111,3 +111,11 @@ def test_a_number_too_long_to_be_written_is_described():
     """Python refuses to write out more than 4,300 digits."""
     assert pytorch._short(10**5000) == "a number of 16610 bits"
     assert pytorch._short(-7) == "-7"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_values_of_every_protocol(protocol):
+    """Protocols 0 and 1 build lists and dicts from marks, others empty ones first."""
+    plain = {"list": [1, 2.5, "three", None, True], "nested": [[], {}, ()], "t": (1, 2)}
+    loaded = pickles.load(io.BytesIO(pickle.dumps(plain, protocol)), ())
+    assert loaded == plain
