@@ -73,5 +73,6 @@ def test_it_refuses_more_fields_than_a_net_has(write, monkeypatch):
     monkeypatch.setattr(caffemodel, "_MOST_FIELDS", 3)
     with pytest.raises(WeightsError, match="more than 3 fields"):
         caffemodel.read(write(number(9, 1) * 4))
-    with pytest.raises(WeightsError, match="no layers|no net|holds"):
+    with pytest.raises(WeightsError) as raised:
         caffemodel.read(write(number(9, 1) * 3))  # As many as it may have.
+    assert "more than" not in str(raised.value)
