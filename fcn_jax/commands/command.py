@@ -39,6 +39,7 @@ class Command:
         required: Flags that must be given, and what stands for their values.
         check: Given the same as `run`, raises `flags.Error` if these do not go
             together; by default there are no operands.
+        takes_weights: Whether a directory of weights alone, without a config, will do.
         memory: What to do where the device's memory does not suffice.
     """
 
@@ -47,6 +48,7 @@ class Command:
     run: Callable[..., object]
     required: Mapping[str, str] = dataclasses.field(default_factory=dict)
     check: Callable[[flags.FlagValues, Sequence[str]], object] = _no_more
+    takes_weights: bool = False
     memory: str = "work on smaller images"
 
 
@@ -104,7 +106,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     """
     program = Path(argv[0]).name
     try:
-        argv = command_line.with_config(argv)
+        argv = command_line.with_config(argv, command.takes_weights)
         rest = flags.FLAGS(argv)
         command_line.check_workdir(flags.FLAGS)
         for name in command.required:

@@ -26,11 +26,12 @@ def define_config_flag() -> None:
     )
 
 
-def with_config(argv: Sequence[str]) -> list[str]:
+def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
     """The arguments, --config given as a file; without one it is that of the run.
 
     Args:
         argv: The program, and its arguments.
+        takes_weights: Whether a directory of weights alone will do for a run.
     """
     if "config" not in flags.FLAGS:
         return list(argv)
@@ -41,7 +42,7 @@ def with_config(argv: Sequence[str]) -> list[str]:
         file, mode = str(named.config_file(name)), text if colon else None
         if mode is not None:
             named.check_mode(file, mode)
-    elif workdir and (Path(workdir) / "config.json").exists():
+    elif workdir and _is_run(Path(workdir), takes_weights):
         of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
     else:
@@ -55,6 +56,12 @@ def with_config(argv: Sequence[str]) -> list[str]:
     if options:
         config = with_options.argument(file, mode, options)
     return [argv[0], f"--config={config}", *_without(argv[1:], "config")]
+
+
+def _is_run(workdir: Path, takes_weights: bool) -> bool:
+    """Whether a directory says what network it holds."""
+    weights = takes_weights and (workdir / "checkpoints").is_dir()
+    return weights or (workdir / "config.json").exists()
 
 
 def check_workdir(values: flags.FlagValues) -> None:

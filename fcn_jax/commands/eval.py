@@ -4,7 +4,9 @@ fcn_jax eval --workdir=runs/shapes_fcn8s
 fcn_jax eval --workdir=DIR --split=val --scales=0.75,1,1.25 --flip
 fcn_jax eval --workdir=DIR --resolutions=0.5,1,2
 
-The config is the run's own, unless --config names another; keys can be given alone.
+The config is the run's own, unless --config names another; keys can be given alone. So
+weights are scored: fcn_jax convert FILE DIR --model=fcn8s, then fcn_jax eval
+--workdir=DIR --config.data.root=FOLDER.
 
 Takes the run's best checkpoint (or --step) and writes, into --out (by default
 DIR/eval/SPLIT): metrics.json, table.txt, images.csv (the scores of each image, the
@@ -78,6 +80,7 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR"},
+    takes_weights=True,
     memory=(
         "lower config.eval_batch_size or --scales, set config.inference.method=tiles, "
         "or leave the CRF out of photographs so large"

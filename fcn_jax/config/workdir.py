@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fcn_jax.config import base, build
 from fcn_jax.config.types import Config
+from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.storage import checkpoints, files
 from fcn_jax.storage.files import JsonObject
 
@@ -35,12 +36,22 @@ _FREE_KEYS: tuple[str, ...] = (
 def config_of_run(workdir: str | Path) -> Config:
     """The config that a run was trained with.
 
+    Where config.json is gone it is that of the newest checkpoint; of a run that was
+    made of weights alone (`fcn_jax convert`) the defaults, around its network.
+
     Raises:
         FileNotFoundError: If the directory is not that of a run.
         ValueError: If its config is damaged.
     """
     path = Path(workdir) / "config.json"
     if not path.exists():
+        metadata = checkpoints.CheckpointReader(
+            Path(workdir) / "checkpoints"
+        ).newest_metadata()
+        if metadata and isinstance(metadata.get("config"), dict):
+            return Config(metadata["config"])
+        if metadata and isinstance(metadata.get("model"), dict):
+            return _of_weights(metadata)
         raise FileNotFoundError(
             f"{path} does not exist; {workdir} is not the directory of a run of "
             f"train.py."
@@ -52,6 +63,20 @@ def config_of_run(workdir: str | Path) -> Config:
             f"{path} is damaged ({type(error).__name__}: {error}); restore it, or "
             f"start the run's own command again, which writes it anew."
         ) from error
+
+
+def _of_weights(metadata: JsonObject) -> Config:
+    """The defaults around a network whose options a checkpoint records."""
+    model = metadata["model"]
+    name = str(model["name"])
+    config = base.base_config(name if name in base.FAMILIES else "fcn")
+    with config.unlocked():
+        config.model.update(model)
+    config.data.name = "folder"  # No data set is known.
+    for known, preprocessing in PREPROCESSING.items():
+        if preprocessing.to_dict() == metadata.get("preprocessing"):
+            config.preprocessing = known
+    return config
 
 
 def _read(path: Path) -> JsonObject:

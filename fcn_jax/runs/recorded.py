@@ -51,10 +51,14 @@ def heads_of(config: Config, metadata: JsonObject) -> tuple[Head, ...]:
     Returns:
         Names and colours of the classes, one for each head of the network.
     """
-    known = data.DATASETS.get(config.data.name)
-    if "classes" not in metadata and known is not None and known.heads is not None:
-        return known.heads
     numbers = datasets.num_classes_of(config)
+    # A run that was made of weights alone has no data set, or one by default.
+    known = data.DATASETS.get(config.data.name) if "data" in config else None
+    if "config" not in metadata and numbers == len(VOC.classes):
+        known = data.DATASETS["voc_segmentation/2012"]  # Of the published nets.
+    listed = known.heads if known is not None and "classes" not in metadata else None
+    if listed and [head.num_classes for head in listed] == [numbers]:
+        return listed
     found: list[Head] = []
     for name, count in (
         numbers if isinstance(numbers, dict) else {"": numbers}

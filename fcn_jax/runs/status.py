@@ -106,9 +106,13 @@ def format_status(found: JsonObject) -> str:
 
 
 def _num_steps(workdir: Path, problems: list[str]) -> int | None:
+    if not (workdir / "config.json").exists():
+        problems.append("config.json is missing; a checkpoint may hold the config too")
     try:
         return int(workdirs.config_of_run(workdir).num_steps)
-    except (FileNotFoundError, ValueError, AttributeError) as error:
+    except FileNotFoundError:
+        return None
+    except (ValueError, AttributeError) as error:
         problems.append(f"{error} A checkpoint holds the config too")
         return None
 

@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from fcn_jax import __main__
+from fcn_jax.commands import command_line
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,18 @@ def test_what_train_does_unasked():
         for name in own:
             delattr(flags.FLAGS, name)
     assert (values["restart"], values["allow_changed"]) == (False, [])
+
+
+def test_weights_alone_are_scored_and_not_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(command_line.of_run, "get_config", lambda workdir: None)
+    (tmp_path / "checkpoints").mkdir()
+    argv = ["fcn_jax eval", f"--workdir={tmp_path}"]
+    command_line.define_flags()
+    try:
+        given = command_line.with_config(argv, takes_weights=True)
+        assert given[1].startswith("--config=")
+        assert given[1].endswith(f"of_run.py:{tmp_path}")
+        assert command_line.with_config(argv) == argv
+    finally:
+        for name in ("config", "workdir"):
+            delattr(flags.FLAGS, name)

@@ -323,3 +323,25 @@ def test_a_mistake_in_the_config_leaves_nothing(run, tmp_path, key, value, messa
     with pytest.raises(ValueError, match=message):
         trainer.train(config, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_names_and_colours_of_a_run():
+    config = tiny_config("F")
+    colours = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    metadata = {"classes": {"": ["x", "y", "z"]}, "colours": {"": colours}}
+    (head,) = recorded.heads_of(config, metadata)
+    assert head.classes == ("x", "y", "z")
+    assert head.palette[:3].tolist() == colours
+    (head,) = recorded.heads_of(config, {})  # Of an older run: nothing is recorded.
+    assert head.classes == ("0", "1", "2")
+    np.testing.assert_array_equal(head.palette, VOC.palette)
+
+
+@pytest.mark.parametrize(
+    ("count", "names"), [(7, ("background", "disc")), (21, ("0", "1"))]
+)
+def test_names_of_a_known_data_set_where_they_fit(count, names):
+    """A config has a data set by default, whatever its net's classes."""
+    config = tiny_config("F", **{"data.name": "shapes", "model.num_classes": count})
+    (head,) = recorded.heads_of(config, {"config": {}})
+    assert (head.num_classes, head.classes[:2]) == (count, names)

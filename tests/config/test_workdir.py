@@ -1,0 +1,68 @@
+"""The config of a run's directory, where its file is gone or never was."""
+
+import jax
+import numpy as np
+import pytest
+
+import fcn_jax
+from fcn_jax.config import build, of_run
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.preprocessing import PREPROCESSING
+from fcn_jax.runs import recorded
+from fcn_jax.storage.checkpoints import CheckpointStore
+from fcn_jax.weights import saving
+from tests.support.runs import tiny_config
+
+
+def weights(path, name, num_classes, **options):
+    """A directory that `fcn_jax convert` makes of a file."""
+    model = fcn_jax.create(name, num_classes, padding="same", **options)
+    image = np.zeros((1, 32, 32, 3), np.float32)
+    variables = model.init(jax.random.key(0), image, train=False)
+    saving.save_weights(path, variables, model, preprocessing=PREPROCESSING["imagenet"])
+    return model, variables
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fcn8s_atonce", {"width": 1 / 32, "fc_features": 64, "batch_norm": True}),
+        ("deconvnet", {"width": 1 / 32, "fc_features": 64}),
+    ],
+)
+def test_weights_alone_say_which_network_they_are_of(tmp_path, name, options):
+    model, variables = weights(tmp_path / "run", name, 3, **options)
+    config = workdirs.config_of_run(tmp_path / "run")
+    assert (config.model.name, config.preprocessing) == (name, "imagenet")
+    made = build.make_model(config).with_encoder(axis_name=None)
+    image = np.ones((1, 40, 32, 3), np.float32)
+    expected = model.apply(variables, image, train=False)
+    np.testing.assert_array_equal(made.apply(variables, image, train=False), expected)
+    net = fcn_jax.load(tmp_path / "run")
+    assert net.heads[0].classes == ("0", "1", "2")
+
+
+def test_published_nets_know_the_classes_of_voc(tmp_path):
+    weights(tmp_path / "run", "fcn32s", 21, width=1 / 64, fc_features=64)
+    config = workdirs.config_of_run(tmp_path / "run")
+    metadata = CheckpointStore(tmp_path / "run/checkpoints").newest_metadata()
+    (head,) = recorded.heads_of(config, metadata)
+    assert head.classes[:3] == ("background", "aeroplane", "bicycle")
+    # Those of a run of one's own have its names, or numbers.
+    own = {**metadata, "config": {}}
+    assert recorded.heads_of(config, own)[0].classes[:2] == ("0", "1")
+
+
+def test_a_config_that_is_lost_is_in_the_checkpoint(tmp_path):
+    config = tiny_config("F", num_steps=77)
+    store = CheckpointStore(tmp_path / "checkpoints")
+    arrays = {"step": np.zeros((), np.int32), "params": {"a": {"b": np.ones(2)}}}
+    store.save(arrays, metadata=workdirs.checkpoint_metadata(config))
+    store.close()
+    found = of_run.get_config(str(tmp_path))
+    assert (found.num_steps, found.data.root) == (77, "F")
+
+
+def test_a_directory_of_nothing_is_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not the directory of a run of tra"):
+        workdirs.config_of_run(tmp_path)
