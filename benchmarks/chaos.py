@@ -187,6 +187,8 @@ def storm(run: Run, rng: random.Random) -> Ended:
     # Before a run listens, the system's own answer.
     own = (-signal.SIGTERM, -signal.SIGINT)
     allowed = (0, 128 + signal.SIGTERM, 128 + signal.SIGINT, *own)
+    if ended.refusal and not late:
+        return ended
     if late or ended.code not in allowed:
         return Ended(99, f"answered late or otherwise: {ended}")
     return Ended(0, ended.output)

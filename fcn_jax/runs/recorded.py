@@ -179,8 +179,10 @@ def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None
     damaged = workdir / "checkpoints_damaged"
     entries = logs.read(workdir / "log.jsonl")
     last = max((entry["step"] for entry in entries), default=0)
-    # A save is awaited by the next one.
-    saved = 2 * min(config.checkpoint_every, config.eval_every) <= last
+    # A save is awaited by the next one, before which the log has that one's step.
+    every = (config.checkpoint_every, config.eval_every)
+    _, second, *_ = sorted({n * period for period in every for n in (1, 2)})
+    saved = last > second
     if damaged.is_dir():
         what = f"its checkpoints were damaged, and lie in {damaged}"
     elif saved or (workdir / "result.json").exists():

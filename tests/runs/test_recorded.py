@@ -1,5 +1,6 @@
 """What a run records of its training: classes, options, and what is refused by them."""
 
+import json
 import os
 import shutil
 import signal
@@ -111,6 +112,12 @@ def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
     recorded.check_restart(tmp_path, store, config)
     (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 3, "loss": 1}\n')
     recorded.check_restart(tmp_path, store, config)  # Its first save was not awaited.
+    config.checkpoint_every, config.eval_every = 3, 8  # Saves at 3 and 6.
+    for step in (3, 6):
+        line = {"kind": "train", "step": step, "loss": 1}
+        (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
+        recorded.check_restart(tmp_path, store, config)
+    config = tiny_config("F")
     (tmp_path / "log.jsonl").unlink()
     if write == "damaged":
         (tmp_path / "checkpoints_damaged").mkdir()
