@@ -176,7 +176,7 @@ def cast_kernel(kernel: Array, dtype: jnp.dtype) -> Array:
     Within `fast_gradients` the gradient is finished in that dtype and in the kernel's
     own order before anything is made of it: else XLA for GPUs takes the optimiser's
     pass over parameters and velocities into the order that cuDNN gives gradients in,
-    and copies both back (FCN-8s: 2.1 GB a step).
+    and copies both back (FCN-8s: 1.1 GB a step).
 
     Args:
         kernel: [kh, kw, I, O].
