@@ -19,7 +19,7 @@ from fcn_jax.commands import export as command
 from fcn_jax.config import build
 from fcn_jax.data import label_sets
 from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, files, trees
 from tests.support import cases
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
@@ -273,7 +273,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path, small):
 def test_a_full_disk_leaves_what_was_there(tmp_path, small):
     path = tmp_path / "net.zip"
     path.write_text("old")
-    (tmp_path / f".net.zip.{os.getpid()}.part").symlink_to("/dev/full")
+    files.part_of(tmp_path / "net.zip").symlink_to("/dev/full")
     with pytest.raises(
         OSError, match=r"net.zip could not be written \(.*No space left"
     ):

@@ -14,6 +14,7 @@ def test_ctrl_c_while_importing_ends_the_process():
     """Even where a module takes it for a library that is not there."""
     code = (
         "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from fcn_jax import __main__\n"
         "with __main__._interruptible():\n"
         "    try:\n"
@@ -29,7 +30,15 @@ def test_ctrl_c_while_importing_ends_the_process():
     assert done.stdout == ""
 
 
-def test_afterwards_it_is_what_it_was():
+@pytest.fixture
+def python_s_own():
+    """The handler of a process in the foreground; others may ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_afterwards_it_is_what_it_was(python_s_own):
     before = signal.getsignal(signal.SIGINT)
     with __main__._interruptible():
         assert signal.getsignal(signal.SIGINT) is __main__._leave
@@ -38,7 +47,7 @@ def test_afterwards_it_is_what_it_was():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_handler_of_somebody_else_stays(monkeypatch):
+def test_a_handler_of_somebody_else_stays():
     seen = []
     before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
     try:

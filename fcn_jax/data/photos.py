@@ -133,14 +133,16 @@ def _told_apart(photos: Sequence[Photo]) -> list[Photo]:
     """Photos whose names differ, by their endings, then by numbers."""
     taken: set[str] = set()
     found: list[Photo] = []
+    numbers: dict[str, int] = {}
     counts = Counter(photo.name for photo in photos)
     for photo in photos:
         name = photo.name
         if counts[name] > 1 and photo.path is not None:
             name = f"{name}{photo.path.suffix}"
-        number, unique = 2, name
+        unique = name
         while unique in taken:
-            unique, number = f"{name}_{number}", number + 1
+            numbers[name] = numbers.get(name, 1) + 1
+            unique = f"{name}_{numbers[name]}"
         taken.add(unique)
         found.append(photo._replace(name=unique))
     return found

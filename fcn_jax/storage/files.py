@@ -31,10 +31,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{os.getpid()}-{threading.get_ident()}"  # Two may write at once.
-    # Of a long name a part, so that what is added has room in a file system's 255.
-    name = path.name if len(os.fsencode(path.name)) < _LONG_NAME else path.name[-40:]
-    part = path.with_name(f".{name}.{writer}.part")
+    part = part_of(path)
     try:
         write(part)
         _to_disk(part)
@@ -51,6 +48,14 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     _to_disk(path.parent)
+
+
+def part_of(path: Path) -> Path:
+    """What `write_whole` fills in this thread before it gives it the name of `path`."""
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # Two may write at once.
+    # Of a long name a part, so that what is added has room in a file system's 255.
+    name = path.name if len(os.fsencode(path.name)) < _LONG_NAME else path.name[-40:]
+    return path.with_name(f".{name}.{writer}.part")
 
 
 def _to_disk(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from pathlib import Path
 
 import jax
@@ -18,7 +17,7 @@ from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import IMAGENET
 from fcn_jax.runs import trainer
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, files
 from fcn_jax.weights import formats, saving
 from tests.support import cases
 from tests.support import foreign_weights as foreign
@@ -274,7 +273,7 @@ def test_a_full_disk_leaves_nothing(command, tmp_path, monkeypatch, once, out):
 
         monkeypatch.setattr(checkpoints.CheckpointStore, "save", full)
     else:
-        (tmp_path / f".{out}.{os.getpid()}.part").symlink_to("/dev/full")
+        files.part_of(tmp_path / out).symlink_to("/dev/full")
     with pytest.raises(
         SystemExit, match=rf"error: .*{out} could not be written \(.*No space left"
     ):

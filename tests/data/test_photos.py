@@ -167,4 +167,6 @@ def test_the_standard_input_is_read_by_the_same_rules(tmp_path):
 
 def test_many_names_are_told_apart_quickly(tmp_path):
     many = [photos.Photo("a", tmp_path / f"{n}/a.png") for n in range(20_000)]
-    assert len({photo.name for photo in photos._told_apart(many)}) == 20_000
+    found = [photo.name for photo in photos._told_apart(many)]
+    assert len(set(found)) == 20_000
+    assert (found[0], found[1], found[-1]) == ("a.png", "a.png_2", "a.png_20000")

@@ -1,7 +1,6 @@
 """Nets into files: layouts of PyTorch, round trips, what is recorded, full disks."""
 
 import json
-import os
 import sys
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import fcn_jax
 from fcn_jax import crf
 from fcn_jax.preprocessing import CAFFE, IMAGENET, Preprocessing
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, files
 from fcn_jax.weights import WeightsError, formats, saving
 from fcn_jax.weights.formats import safetensors
 from tests.support import cases
@@ -239,7 +238,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, small, out):
     model, variables = small
     path = tmp_path / out
     path.write_text("old")
-    (tmp_path / f".{out}.{os.getpid()}.part").symlink_to("/dev/full")
+    files.part_of(tmp_path / out).symlink_to("/dev/full")
     with pytest.raises(
         OSError, match=rf"{out} could not be written \(.*No space left.*Make room"
     ):
