@@ -72,8 +72,11 @@ def devices(name: str, count: int) -> Sequence:
     Raises:
         ValueError: If there is no topology of so many.
     """
+    import jax
     from jax.experimental import topologies
 
+    # What is kept could be read back on a device alone.
+    jax.config.update("jax_enable_compilation_cache", False)
     if name == "tpu":
         if count not in TOPOLOGIES:
             raise ValueError(
