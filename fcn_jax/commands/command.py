@@ -144,11 +144,10 @@ def run(command: Command, operands: Sequence[str]) -> None:
     runtime.prepare()
     try:
         command.run(flags.FLAGS, *operands)
+    except BrokenPipeError:  # Who read what is printed has gone, as "| head" does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        if isinstance(error, BrokenPipeError):
-            # Who read what is printed has gone, as "| head" does.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
         if os.environ.get("FCN_JAX_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")

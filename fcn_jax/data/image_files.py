@@ -139,7 +139,7 @@ def read_photo(
         _check_sums(path, image.format)
         wide = image.mode == "F" or image.mode.startswith("I")
         if deep and image.mode.startswith("I"):
-            return _upper_bits(image, path)
+            image, wide = _upper_bits(image, path), False
         if wide or (not deep and image.format == "PNG" and _png_bits(path) > 8):
             raise ValueError(
                 f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
@@ -153,10 +153,12 @@ def read_photo(
         return np.array(photo.convert("RGB"))
 
 
-def _upper_bits(image: Image.Image, path: str | Path) -> np.ndarray:
-    """Grey of 16 bits as uint8 RGB."""
+def _upper_bits(image: Image.Image, path: str | Path) -> Image.Image:
+    """Grey of 16 bits as grey of 8, its orientation kept."""
     values = np.clip(_array(image, path).astype(np.int64), 0, 0xFFFF) >> 8
-    return np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
+    grey = Image.fromarray(values.astype(np.uint8))
+    grey.getexif().update(image.getexif())
+    return grey
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -46,9 +46,6 @@ class Predictions:
         out: The directory; it need not be there.
         heads: Of the network.
         made: How predictions are made, as JSON.
-
-    Raises:
-        ValueError: If it holds predictions that were made otherwise.
     """
 
     def __init__(self, out: str | Path, heads: Sequence[Head], made: JsonObject):

@@ -170,3 +170,12 @@ def test_many_names_are_told_apart_quickly(tmp_path):
     found = [photo.name for photo in photos._told_apart(many)]
     assert len(set(found)) == 20_000
     assert (found[0], found[1], found[-1]) == ("a.png", "a.png_2", "a.png_20000")
+
+
+def test_an_image_of_16_bits_is_turned_too(tmp_path):
+    values = np.arange(12, dtype=np.uint16).reshape(3, 4) * np.uint16(257)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # To be turned by a quarter, clockwise.
+    path = folders.save(tmp_path / "a.png", values, exif=exif)
+    found = photos.read(photos.Photo("a", path))
+    np.testing.assert_array_equal(found[..., 0], np.rot90(values, -1) // 257)
