@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import layout
 
-from fcn_jax.ops import bilinear
+from fcn_jax.ops import bilinear, choices
 
 Array = jax.Array
 
@@ -65,6 +65,11 @@ def fast_gradients(in_loop: bool = False) -> Generator[None, None, None]:
         _FAST.reset(token)
 
 
+def differentiates_in_reverse() -> bool:
+    """Whether what is traced is differentiated in reverse alone, as training does."""
+    return _FAST.get() < math.inf
+
+
 def conv_general_dilated(
     lhs: Array,
     rhs: Array,
@@ -84,6 +89,29 @@ def conv_general_dilated(
     Returns:
         [N, H', W', O].
     """
+    convolve = functools.partial(
+        _convolve, window_strides=window_strides, padding=padding, **options
+    )
+    missing = choices.current().image_channels - rhs.shape[2]
+    if missing <= 0 or "feature_group_count" in options:
+        return convolve(lhs, rhs)
+
+    def filled(lhs: Array, rhs: Array):
+        none = (0, 0)
+        lhs = jnp.pad(lhs, (none, none, none, (0, missing)))
+        return convolve(lhs, jnp.pad(rhs, (none, none, (0, missing), none)))
+
+    return jax.lax.platform_dependent(lhs, rhs, cpu=convolve, default=filled)
+
+
+def _convolve(
+    lhs: Array,
+    rhs: Array,
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    **options: Any,
+) -> Array:
+    """`conv_general_dilated`, of as many channels as there are."""
 
     def native(lhs: Array, rhs: Array):
         return jax.lax.conv_general_dilated(
@@ -95,7 +123,7 @@ def conv_general_dilated(
 
         def padded(lhs: Array, rhs: Array):
             none = ((0, 0), (0, 0))
-            return conv_general_dilated(
+            return _convolve(
                 _padded(lhs, padding), rhs, window_strides, none, **options
             )
 
@@ -182,7 +210,8 @@ def cast_kernel(kernel: Array, dtype: jnp.dtype) -> Array:
         kernel: [kh, kw, I, O].
         dtype: Of the computation.
     """
-    if kernel.dtype == dtype or _FAST.get() == math.inf:
+    ordered = choices.current().ordered_gradients and differentiates_in_reverse()
+    if kernel.dtype == dtype or not ordered:
         return kernel.astype(dtype)
     return _cast_kernel(kernel, dtype)
 

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.aot
 if importlib.util.find_spec("jax_cuda13_plugin") is None:
     pytest.skip("needs the CUDA plugin (make aot)", allow_module_level=True)
 
-from benchmarks.aot import chips, steps, text  # noqa: E402
+from benchmarks.aot import chips, text  # noqa: E402
+from benchmarks.common import steps  # noqa: E402
 
 # fc6's is 7x7; what is larger is a map in the place of a kernel.
 LARGEST_WINDOW = 7

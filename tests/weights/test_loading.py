@@ -1,5 +1,6 @@
 """Files into nets: DeconvNet's forms, strictness, precisions, errors."""
 
+import functools
 import re
 
 import jax
@@ -273,14 +274,16 @@ def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, 
     assert "the decoder starts with the scores of score_fr" in account
     assert "unexpected (1): score_fr.bias" in account
     images = cases.random_images((1, side, side))
-    expected = fcn.apply(trees.nested(ours), images)[0, side // 2, side // 2]
+    expected = jax.jit(fcn.apply)(trees.nested(ours), images)[0, side // 2, side // 2]
     assert np.diff(np.sort(expected)).min() > 0.01
-    _, maps = model.apply(trees.nested(found), images, mutable=["intermediates"])
+    look = functools.partial(model.apply, mutable=["intermediates"])
+    _, maps = jax.jit(look)(trees.nested(found), images)
     switches = {
         f"pool{i}": jnp.zeros_like(maps["intermediates"][f"pool{i}_mask"][0])
         for i in range(1, 6)
     }
-    logits = model.apply(trees.nested(found), images, switches=switches)
+    apply = jax.jit(model.apply)
+    logits = apply(trees.nested(found), images, switches=switches)
     np.testing.assert_array_equal(
         ranks(logits), np.broadcast_to(ranks(expected), logits.shape)
     )
