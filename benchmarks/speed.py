@@ -119,7 +119,7 @@ MEASUREMENTS = {
         takes_dtype=False,
     ),
     "input_pipeline": Measurement(
-        "input_pipeline", gpu=("--threads", "16"), takes_dtype=False
+        "input_pipeline", gpu=("--workers", "16"), takes_dtype=False
     ),
     "convolutions": Measurement("convolutions", takes_dtype=False, on=("cpu",)),
     "stages": Measurement("roofline.stages", gpu=("--batch", "8")),
@@ -147,6 +147,7 @@ def measure(name, arguments, left):
     options = _options(name, what, arguments)
     on_gpu = arguments.device == "gpu"
     own = min(what.gpu_seconds if on_gpu else 60 * what.minutes, left)
+    own = left if arguments.smoke else own
     if what.sides and on_gpu:
         found, end = {}, time.monotonic() + left
         for side in what.sides:

@@ -64,7 +64,8 @@ def _add_data(config: Config) -> None:
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.
     config.data.with_replacement = False  # Draw images as the Caffe release does.
-    config.data.num_threads = 2
+    config.data.num_threads = 2  # That make batches ahead, of each process that does.
+    config.data.num_workers = 0  # Processes that make training batches; 0: this one.
     config.data.cache = 0.0  # GiB for training images that are decoded once and kept.
     # Augmentation, off as in the paper: scale = (low, high), crop = (H, W) pixels,
     # jitter in pixels, brightness as a fraction.

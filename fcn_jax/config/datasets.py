@@ -254,4 +254,5 @@ def train_batches(
         with_replacement=settings.with_replacement,
         start_step=start_step,
         num_threads=settings.num_threads,
+        num_workers=settings.get("num_workers", 0),  # Older runs do not have it.
     )

@@ -26,6 +26,7 @@ _FREE_KEYS: tuple[str, ...] = (
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
+    "data.num_workers",
     "data.cache",
     "data.eval_split",
     "data.eval_name",

@@ -5,11 +5,13 @@ threads or on where a run began, so that the step number is all a resumed run ne
 """
 
 import contextlib
+import signal
 from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
 import grain
 import numpy as np
+from absl import flags
 
 from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
@@ -53,6 +55,7 @@ def train_batches(
     start_step: int = 0,
     share: tuple[int, int] = (0, 1),
     num_threads: int = 2,
+    num_workers: int = 0,
 ) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
 
@@ -71,6 +74,9 @@ def train_batches(
             row by row.
         num_threads: Threads that read ahead; 0: none. They make no difference to
             the batches, and end when the iterator is closed.
+        num_workers: Processes that make the batches, each with its own threads; 0:
+            this one. They make no difference to the batches either. The source goes
+            to each of them, pickled.
 
     Returns:
         Iterator of dicts: `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W],
@@ -118,7 +124,8 @@ def train_batches(
     endless = order.repeat(_MANY_IMAGES // len(source))
     # Drawn before it is shared out: no two processes draw alike.
     drawn = endless.random_map(draw)[process_index::process_count]
-    return _iterate(drawn.batch(batch_size)[start_step:], batch_size, num_threads)
+    batched = drawn.batch(batch_size)[start_step:]
+    return _iterate(batched, batch_size, num_threads, num_workers)
 
 
 def eval_batches(
@@ -181,15 +188,40 @@ def eval_batches(
 
 
 def _iterate(
-    dataset: grain.MapDataset[Batch], batch_size: int, num_threads: int
+    dataset: grain.MapDataset[Batch],
+    batch_size: int,
+    num_threads: int,
+    num_workers: int = 0,
 ) -> Generator[Batch, None, None]:
-    """The batches in their order, made ahead by threads; closing it ends these."""
+    """The batches in their order, made ahead; closing it ends who makes them."""
     ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
     )
-    with contextlib.closing(iter(dataset.to_iter_dataset(options))) as made:
-        yield from made
+    made = dataset.to_iter_dataset(options)
+    if num_workers:
+        if not flags.FLAGS.is_parsed():  # Grain asks for its own; a library has none.
+            flags.FLAGS.mark_as_parsed()
+        made = made.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers), worker_init_fn=_leave_signals
+        )
+    with contextlib.closing(iter(made)) as batches_made:
+        try:
+            yield from batches_made
+        except RuntimeError as error:
+            if not num_workers or "terminated unexpectedly" not in str(error):
+                raise
+            raise ChildProcessError(
+                f"a process that makes batches is gone ({error}); it may have been "
+                f"for lack of memory: give fewer --config.data.num_workers than "
+                f"{num_workers}, or 0."
+            ) from error
+
+
+def _leave_signals(worker: int, count: int) -> None:
+    """Ctrl-C goes to all processes of a terminal; the one that trains answers it."""
+    del worker, count
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _check_share(batch_size: int, process_index: int, process_count: int) -> None:

@@ -1,6 +1,7 @@
 """Order, shards, padding, threads and errors of the pipeline."""
 
 import itertools
+import multiprocessing
 import subprocess
 import sys
 import textwrap
@@ -146,6 +147,31 @@ def test_a_wrong_label_is_named_from_within_threads(mixed, num_threads):
         ValueError, match="noise train: n4: label 77 at row 2, column 1 .1 such pixels"
     ):
         train(mixed, 7, num_threads=num_threads)
+
+
+def test_processes_make_no_difference(mixed):
+    options = {"augmentation": ALL, "start_step": 3}
+    assert_same(train(mixed, 5, num_workers=1, **options), train(mixed, 5, **options))
+    assert not multiprocessing.active_children()
+
+
+def test_a_wrong_label_is_named_from_within_processes(mixed):
+    mixed.labels[4][2, 1] = 77
+    with pytest.raises(ValueError, match="noise train: n4: label 77 at row 2, column"):
+        train(mixed, 7, num_workers=1)
+
+
+def test_a_process_that_is_killed_is_told(mixed):
+    made = loader.train_batches(
+        mixed, batch_size=2, seed=3, num_classes=3, num_workers=1
+    )
+    next(made)
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    with pytest.raises(
+        ChildProcessError, match="makes batches is gone .*exit code -9.*fewer --conf"
+    ):
+        list(itertools.islice(made, 50))
 
 
 @pytest.mark.parametrize("num_threads", (0, 2))
