@@ -15,7 +15,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_jax.data import checks, fingerprints, image_files, label_sets
+from fcn_jax.data import (
+    checks,
+    fingerprints,
+    image_files,
+    label_sets,
+    sample_depths,
+)
 from fcn_jax.data.contracts import OneHead
 from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.data.image_files import Header
@@ -85,8 +91,9 @@ class VocFolder(OneHead):
         FileNotFoundError: If the folder, the list, the palette, or a file of a pair is
             missing.
         ValueError: If the list is empty or repeats an id, a line of the palette is
-            wrong, an image and its mask differ in size, there is a single class, or
-            the masks hold no labels that could be learned. `source[i]` raises it if a
+            wrong, an image and its mask differ in size, an image has more than 8 bits
+            a channel, there is a single class, or the masks hold no labels that could
+            be learned. `source[i]` raises it if a
             file cannot be read whole or a label is no class.
     """
 
@@ -189,9 +196,10 @@ class VocFolder(OneHead):
         return objects
 
     def _check_headers(self) -> None:
-        """Compare the sizes of images and masks, and look for orientations."""
+        """Compare sizes, look for orientations, and refuse samples above 8 bits."""
         turned = [header for header in self._headers if not header.is_upright]
         for pair, header in zip(self._pairs, self._headers, strict=True):
+            sample_depths.check_8_bits(header.bits, header.mode, pair.image)
             if pair.mask is None:
                 continue
             mask = image_files.read_header(pair.mask)
