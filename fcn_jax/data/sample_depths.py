@@ -1,7 +1,7 @@
 """How many bits the samples of an image file have, and those above 8 read as 8.
 
-Pillow gives colour of 16 bits a channel as colour of 8, of which it keeps the upper bits
-without a word. Many such files hold 10 to 12 bits, as cameras and satellites give them:
+Pillow gives colour of 16 bits a channel as colour of 8, of which it keeps the upper
+ones alone. Many such files hold 10 to 12 bits, as cameras and satellites give them:
 then little is left but black.
 
 References:

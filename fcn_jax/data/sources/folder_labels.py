@@ -5,7 +5,7 @@ right to the eye and is no label.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class FolderLabels:
                 f"the names of your classes there, one a line"
             )
         _check_several(self.classes, root)
-        self._check_values()
+        _check_values(options.mask_values, self.classes)
         # Whether it is colours that count in palette masks too.
         self._by_colour = isinstance(palette, str | Path)
         self._colours_from = ""
@@ -149,14 +149,29 @@ class FolderLabels:
                 raise
             raise ValueError(f"{error} ({self.note}.)") from error
 
-    def _check_values(self) -> None:
-        values = self._options.mask_values
-        if values and len(values) != len(self.classes):
-            raise ValueError(
-                f"config.data.mask_values={values} has {len(values)} values for "
-                f"{len(self.classes)} classes ({', '.join(self.classes[:6])}); give "
-                f"each class its value, in their order."
-            )
+    def colours(self, modes: Collection[str]) -> str:
+        """The colours by which masks are read.
+
+        Args:
+            modes: Pillow's, of all masks.
+
+        Returns:
+            Hexadecimal digits; "" where no mask is read by colours.
+        """
+        coloured = "P" in modes and self._by_colour
+        if not coloured and not {"RGB", "RGBA"} & set(modes):
+            return ""
+        return self.palette.tobytes().hex() + " palettes too" * self._by_colour
+
+
+def _check_values(values: Sequence[int], classes: Sequence[str]) -> None:
+    """Raise unless each class has a value, where values are given."""
+    if values and len(values) != len(classes):
+        raise ValueError(
+            f"config.data.mask_values={values} has {len(values)} values for "
+            f"{len(classes)} classes ({', '.join(classes[:6])}); give each class its "
+            f"value, in their order."
+        )
 
 
 def _changed(options: FolderOptions) -> str:
