@@ -18,6 +18,11 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 # Formats that may change labels where they compress.
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
+# What is said of masks whose colours are right in another order of the channels.
+EXCHANGED = (
+    "red and blue are exchanged, as OpenCV writes an array in RGB: exchange them "
+    "(mask[..., ::-1]) and save again"
+)
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
 
@@ -243,10 +248,7 @@ def colours_to_labels(
         exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
         known = "the palette of the data set"
         if exchanged:
-            reason = (
-                "all colours are in it once red and blue are exchanged, as OpenCV "
-                "writes an array in RGB: exchange them (mask[..., ::-1]) and save again"
-            )
+            reason = f"all colours are in it once {EXCHANGED}"
         elif colours_from:
             known = colours_from
             reason = (
@@ -264,6 +266,20 @@ def colours_to_labels(
             f"{reason}."
         )
     return labels
+
+
+def exchanged_labels(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """The labels of a mask in colours, had red and blue been exchanged.
+
+    Args:
+        labels: uint8 [H, W], as its colours are.
+        palette: Colour of every label, uint8 [256, 3].
+
+    Returns:
+        int16 [H, W]; -1 where there is none.
+    """
+    found, unknown = _looked_up(palette[labels][..., ::-1], palette)
+    return np.where(unknown, np.int16(-1), found.astype(np.int16))
 
 
 def _looked_up(

@@ -145,6 +145,7 @@ class FolderLabels:
                 labels, len(self.classes), label_sets.IGNORE_LABEL, str(mask)
             )
         except ValueError as error:
+            _check_channels(labels, self.palette, len(self.classes), mask)
             if not self.note:
                 raise
             raise ValueError(f"{error} ({self.note}.)") from error
@@ -171,6 +172,26 @@ def _check_values(values: Sequence[int], classes: Sequence[str]) -> None:
             f"config.data.mask_values={values} has {len(values)} values for "
             f"{len(classes)} classes ({', '.join(classes[:6])}); give each class its "
             f"value, in their order."
+        )
+
+
+def _check_channels(
+    labels: np.ndarray, palette: np.ndarray, num_classes: int, mask: Path
+) -> None:
+    """Tell of a mask in colours that holds classes alone once channels are exchanged.
+
+    VOC's palette has a label for most colours of the other order.
+    """
+    if image_files.read_header(mask).mode not in ("RGB", "RGBA"):
+        return
+    exchanged = image_files.exchanged_labels(labels, palette)
+    void = label_sets.IGNORE_LABEL
+    if np.isin(exchanged, [*range(num_classes), void]).all():
+        wrong = labels[(labels >= num_classes) & (labels != void)]
+        raise ValueError(
+            f"{mask}: by its colours it holds label {int(wrong[0])}, and there are "
+            f"{num_classes} classes; all colours are theirs once "
+            f"{image_files.EXCHANGED}."
         )
 
 

@@ -339,3 +339,16 @@ def test_a_bad_line_of_a_tool_s_file(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=f"{name}, {message}"):
         open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("extra", (0, 30))
+def test_colours_of_voc_that_opencv_wrote(tmp_path, extra):
+    """(0, 0, 128) is a colour of VOC too, that of label 4."""
+    palette = label_sets.VOC.palette[:, ::-1].copy()
+    masks = in_colours(palette)
+    folders.write(tmp_path, masks=lambda p, x: masks(p, np.where(x == 1, x + extra, x)))
+    message = "label 4, and there are 3 .* red and blue are exchanged, .* save again"
+    if extra:  # Classes of neither order.
+        message = "label 55 at .* name all classes that they hold"
+    with pytest.raises(ValueError, match=message):
+        open_folder(tmp_path)
