@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fcn_jax import messages
 from fcn_jax.data.label_sets import IGNORE_LABEL, MAX_CLASSES, VOC
 
 # Looked for in this order in the root of a folder.
@@ -99,10 +100,14 @@ def find(root: Path) -> LabelFile | None:
         Names and colours; None: there is no such file.
 
     Raises:
+        FileNotFoundError: If one of them is a link to nothing.
         ValueError: If the file cannot be understood; see `read_classes`.
     """
     for name in FILES:
         path = root / name
+        dead = messages.dead_link(path)
+        if dead:
+            raise FileNotFoundError(f"{dead}; mend the link or remove it.")
         if path.is_file():
             classes, lines = read_classes(path), _parsed(path)
             if _all_coloured(lines):

@@ -29,6 +29,7 @@ from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources import folder_files
 from fcn_jax.data.sources.folder_files import Pair
 from fcn_jax.data.sources.folder_labels import FolderLabels
+from fcn_jax.data.sources.listing import Listing
 
 Value: TypeAlias = np.ndarray | str
 _OBJECTS = "SegmentationObject"
@@ -124,9 +125,7 @@ class VocFolder(OneHead):
         self.mask_format = self._masks.check(masks)
         objects = self.root / _OBJECTS
         self._objects = (
-            folder_files.Listing(objects, image_files.MASK_ENDINGS)
-            if objects.is_dir()
-            else None
+            Listing(objects, image_files.MASK_ENDINGS) if objects.is_dir() else None
         )
         logging.getLogger(__name__).info(
             "%s: %d images of %s, masks stored as %s",
