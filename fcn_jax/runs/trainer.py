@@ -19,6 +19,7 @@ from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import compilation, lock, logs, recorded, watching
+from fcn_jax.runs import losses as recent_losses
 from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
@@ -288,7 +289,7 @@ def write_result(
             f"curves and result.json are made; the checkpoints are whole. Restore it, "
             f"or take the scores from fcn_jax eval --workdir={workdir}."
         )
-    lowest = min(losses, key=lambda step: losses[step])
+    lowest = recent_losses.lowest(losses)
     result = {
         "step": num_steps,
         "final_loss": losses[max(losses)],
