@@ -5,13 +5,15 @@ right to the eye and is no label.
 """
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fcn_jax.data import checks, image_files, label_files, label_sets
 from fcn_jax.data.options import AS_STORED, FolderOptions
+
+_SOME = 8  # Masks in which the first class should occur.
 
 
 class FolderLabels:
@@ -29,6 +31,7 @@ class FolderLabels:
         classes: Names, in the order of the labels.
         palette: Colour of every label, uint8 RGB [256, 3].
         note: Where the names are a guess, what to do; "" where the folder gives them.
+        notes: What a user should know of the masks that were checked, a sentence each.
 
     Raises:
         FileNotFoundError: If the palette is not there.
@@ -46,7 +49,7 @@ class FolderLabels:
     ):
         self._root, self._options = root, options
         found = label_files.find(root)
-        self.note = ""
+        self.note, self.notes = "", list[str]()
         if classes is not None:
             self.classes = tuple(classes)
         elif found:
@@ -128,6 +131,15 @@ class FolderLabels:
         self.check_labels(labels, masks[0])
         if not self._by_colour:
             _check_same_palettes(masks)
+        if kind != image_files.RGB and not _changed(self._options):
+            some = masks[:_SOME]
+            found = itertools.chain([labels], (self.read(m)[0] for m in some[1:]))
+            if _begin_at_one(found):
+                self.notes.append(
+                    f"label 0 ({self.classes[0]!r}) occurs in none of the first "
+                    f"{len(some)} masks: if they count classes from 1, set "
+                    f"--config.data.reduce_zero_label=True"
+                )
         return kind
 
     def check_labels(self, labels: np.ndarray, mask: Path) -> None:
@@ -163,6 +175,16 @@ class FolderLabels:
         if not coloured and not {"RGB", "RGBA"} & set(modes):
             return ""
         return self.palette.tobytes().hex() + " palettes too" * self._by_colour
+
+
+def _begin_at_one(masks: Iterable[np.ndarray]) -> bool:
+    """Whether 1 occurs in masks and 0 in none; read up to the first that has it."""
+    one = False
+    for labels in masks:
+        if (labels == 0).any():
+            return False
+        one = one or bool((labels == 1).any())
+    return one
 
 
 def _check_values(values: Sequence[int], classes: Sequence[str]) -> None:

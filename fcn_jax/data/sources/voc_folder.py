@@ -123,6 +123,7 @@ class VocFolder(OneHead):
         self.classes_note = self._masks.note
         self.ignore_label = label_sets.IGNORE_LABEL
         self.mask_format = self._masks.check(masks)
+        self.notes += self._masks.notes
         objects = self.root / _OBJECTS
         self._objects = (
             Listing(objects, image_files.MASK_ENDINGS) if objects.is_dir() else None
