@@ -249,6 +249,12 @@ def colours_to_labels(
         known = "the palette of the data set"
         if exchanged:
             reason = f"all colours are in it once {EXCHANGED}"
+        elif _are_numbers(colours):
+            reason = (
+                "colours are the numbers 0, 1, 2, ... as R + 256 G + 65536 B, as in "
+                "COCO's panoptic PNGs, where they number segments: write masks of the "
+                "segments' categories, which segments_info of their JSON gives"
+            )
         elif colours_from:
             known = colours_from
             reason = (
@@ -266,6 +272,13 @@ def colours_to_labels(
             f"{reason}."
         )
     return labels
+
+
+def _are_numbers(colours: np.ndarray) -> bool:
+    """Whether colours count from 0 or 1, red being the lowest byte; to 2 at least."""
+    held = np.unique(_codes(colours[..., ::-1]))
+    held = held[held > 0]
+    return len(held) > 1 and bool((held == np.arange(1, len(held) + 1)).all())
 
 
 def exchanged_labels(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -121,6 +121,23 @@ def find(root: Path) -> LabelFile | None:
     return None
 
 
+def omits_background(found: LabelFile | None) -> bool:
+    """Whether a file may be Datumaro's, which names no background beside its classes.
+
+    CamVid's own of that name has its void, and black, on a line.
+
+    Args:
+        found: The file; None: there is none.
+    """
+    if found is None or found.path.name != "label_colors.txt":
+        return False
+    first = found.classes[0].strip("_").lower()
+    lines = _parsed(found.path)
+    return first != "background" and not any(
+        line.is_void or line.colour == (0, 0, 0) for line in lines
+    )
+
+
 def _coloured_beside(root: Path, classes: tuple[str, ...]) -> Path | None:
     """Another file of a folder that gives the same classes colours."""
     for name in FILES[1:]:

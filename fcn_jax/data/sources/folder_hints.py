@@ -28,6 +28,13 @@ def layout(root: Path) -> str:
             "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
             "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
         )
+    if list(root.glob("panoptic_*.json")) or list(root.glob("*/panoptic_*.json")):
+        return (
+            "This one has COCO's panoptic annotations: PNGs whose colours are numbers "
+            "of segments, R + 256 G + 65536 B, and beside them a JSON whose "
+            "segments_info gives the category of each. Write masks of the categories "
+            "first (panopticapi), labels from 0 on."
+        )
     if list(root.glob("annotations/*.json")):
         return (
             "This one has COCO's annotations, which are outlines: draw them into masks "

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fcn_jax.data import checks, image_files, label_files, label_sets
+from fcn_jax.data.label_files import LabelFile
 from fcn_jax.data.options import AS_STORED, FolderOptions
 
 _SOME = 8  # Masks in which the first class should occur.
@@ -49,17 +50,9 @@ class FolderLabels:
     ):
         self._root, self._options = root, options
         found = label_files.find(root)
-        self.note, self.notes = "", list[str]()
-        if classes is not None:
-            self.classes = tuple(classes)
-        elif found:
-            self.classes = found.classes
-        else:
-            self.classes = label_sets.VOC.classes
-            self.note = (
-                f"{root} has no classes.txt, so that VOC's 21 names are taken; write "
-                f"the names of your classes there, one a line"
-            )
+        self.classes, self.note = _names(classes, found, root)
+        self.notes: list[str] = []
+        self._unnamed = classes is None and label_files.omits_background(found)
         _check_several(self.classes, root)
         _check_values(options.mask_values, self.classes)
         # Whether it is colours that count in palette masks too.
@@ -131,15 +124,12 @@ class FolderLabels:
         self.check_labels(labels, masks[0])
         if not self._by_colour:
             _check_same_palettes(masks)
-        if kind != image_files.RGB and not _changed(self._options):
-            some = masks[:_SOME]
-            found = itertools.chain([labels], (self.read(m)[0] for m in some[1:]))
-            if _begin_at_one(found):
-                self.notes.append(
-                    f"label 0 ({self.classes[0]!r}) occurs in none of the first "
-                    f"{len(some)} masks: if they count classes from 1, set "
-                    f"--config.data.reduce_zero_label=True"
-                )
+        valued = kind == image_files.GREY or (
+            not self._by_colour and kind == image_files.PALETTE
+        )
+        if valued and not _changed(self._options):
+            found = itertools.chain([labels], (self.read(m)[0] for m in masks[1:]))
+            self.notes += _notes_of_values(found, self.classes[0], self._unnamed)
         return kind
 
     def check_labels(self, labels: np.ndarray, mask: Path) -> None:
@@ -177,14 +167,48 @@ class FolderLabels:
         return self.palette.tobytes().hex() + " palettes too" * self._by_colour
 
 
-def _begin_at_one(masks: Iterable[np.ndarray]) -> bool:
-    """Whether 1 occurs in masks and 0 in none; read up to the first that has it."""
-    one = False
-    for labels in masks:
+_NO_BACKGROUND = (
+    "label_colors.txt names no background, and the masks are values: if 0 is what lies "
+    "between the objects, as Datumaro has it, each name is one class off: write them "
+    "into classes.txt, 'background' first"
+)
+
+
+def _names(
+    classes: Sequence[str] | None, found: LabelFile | None, root: Path
+) -> tuple[tuple[str, ...], str]:
+    """The names of the classes, and what to do where they are a guess."""
+    if classes is not None:
+        return tuple(classes), ""
+    if found:
+        return found.classes, ""
+    return label_sets.VOC.classes, (
+        f"{root} has no classes.txt, so that VOC's 21 names are taken; write the names "
+        f"of your classes there, one a line"
+    )
+
+
+def _notes_of_values(
+    masks: Iterable[np.ndarray], first: str, unnamed: bool
+) -> list[str]:
+    """What to say of masks of values by their label 0.
+
+    Args:
+        masks: Of which a few are read, up to the first that has it.
+        first: The name of class 0.
+        unnamed: Whether the file of names may have left the background out.
+    """
+    looked_at, one = 0, False
+    for labels in itertools.islice(masks, _SOME):
         if (labels == 0).any():
-            return False
-        one = one or bool((labels == 1).any())
-    return one
+            return [_NO_BACKGROUND] * unnamed
+        looked_at, one = looked_at + 1, one or bool((labels == 1).any())
+    if not one:
+        return []
+    return [
+        f"label 0 ({first!r}) occurs in none of the first {looked_at} masks: if they "
+        f"count classes from 1, set --config.data.reduce_zero_label=True"
+    ]
 
 
 def _check_values(values: Sequence[int], classes: Sequence[str]) -> None:

@@ -227,6 +227,10 @@ def test_a_folder_of_one_image_cannot_be_divided(tmp_path):
             "annotations/instances.json",
             "This one has COCO's annotations, which are",
         ),
+        (
+            "annotations/panoptic_train.json",
+            r"COCO's panoptic .*: PNGs whose colours are numbers of segments, R \+ 256",
+        ),
         ("photo.json", "annotations in JSON, such as labelme's, .* labelme2voc.py"),
         ("VOC2012/x", "Set --config.data.root to the year's folder in it, such as VOC"),
         ("JPEGImages/x.jpg", "Without lists --config.data.split=0.8 divides all"),
