@@ -59,6 +59,10 @@ class FileDigests:
         self._found[name] = [*state, digest]
         return digest
 
+    def forget(self) -> None:
+        """Read every file again."""
+        self._known, self._found = {}, {}
+
     def save(self) -> None:
         """Keep what was found since; of files that were not asked for, nothing."""
         if self._path is not None and self._found and self._found != self._known:

@@ -25,10 +25,14 @@ class DataRecord:
 
     def __init__(self, train: Source, scored: Source, workdir: Path):
         self._workdir = workdir
+        self._sources = {"data": train, "eval_data": scored}
         self._digests = FileDigests(workdir / DIGESTS)
-        self.metadata: dict[str, Fingerprint] = {
-            "data": fingerprints.of(train, self._digests),
-            "eval_data": fingerprints.of(scored, self._digests),
+        self.metadata = self._look()
+
+    def _look(self) -> dict[str, Fingerprint]:
+        return {
+            name: fingerprints.of(source, self._digests)
+            for name, source in self._sources.items()
         }
 
     def check(self, memory: Mapping[str, Fingerprint | None], allowed: bool) -> None:
@@ -43,11 +47,18 @@ class DataRecord:
         Raises:
             ValueError: Naming what differs.
         """
+        before = {name: memory.get(name) or {} for name in self.metadata}
+        if any(
+            fingerprints.differing(self.metadata[name], then)
+            for name, then in before.items()
+        ):  # It may be the digests that are wrong.
+            self._digests.forget()
+            self.metadata = self._look()
         if not allowed:
             recorded.check_data(
                 self.metadata["data"], memory.get("data"), self._workdir
             )
-        then = memory.get("eval_data") or {}
+        then = before["eval_data"]
         differing = fingerprints.differing(self.metadata["eval_data"], then)
         if differing:
             print(

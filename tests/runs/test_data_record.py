@@ -70,6 +70,20 @@ def test_the_next_start_reads_no_mask(run):
     assert record.metadata.items() <= store.newest().metadata.items()
 
 
+def test_digests_that_are_wrong_are_no_other_data(run):
+    folder, workdir = run
+    path = workdir / data_record.DIGESTS
+    whole = path.read_text()
+    wrong = {name: [*state[:3], "0"] for name, state in json.loads(whole).items()}
+    path.write_text(json.dumps(wrong))
+    parts = trainer.build_parts(config(folder, 2), jax.local_devices())
+    record = data_record.DataRecord(parts.train_source, parts.eval_source, workdir)
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    record.check(store.newest().metadata, allowed=False)
+    record.keep()
+    assert path.read_text() == whole
+
+
 def test_images_to_score_may_change_and_it_is_told(run, capsys):
     folder, workdir = run
     mask = folder / "SegmentationClass/im0.png"
