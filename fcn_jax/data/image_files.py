@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from fcn_jax.data import sample_depths
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 PALETTE = "palette"
@@ -17,9 +18,13 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 # Formats that may change labels where they compress.
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
+# What is said of masks whose colours are right in another order of the channels.
+EXCHANGED = (
+    "red and blue are exchanged, as OpenCV writes an array in RGB: exchange them "
+    "(mask[..., ::-1]) and save again"
+)
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
-_PNG_BIT_DEPTH = 24  # IHDR: signature 8, length 4, type 4, sizes 8.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +35,15 @@ class Header:
         height: Pixels, as they are stored.
         width: Likewise.
         orientation: By EXIF, 1 to 8; 1 where the file has none.
+        mode: Pillow's name of what a pixel is: "L" is grey, "P" of a palette, ...
+        bits: A channel, as they are stored.
     """
 
     height: int
     width: int
     orientation: int = _UPRIGHT
+    mode: str = "RGB"
+    bits: int = 8
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -49,7 +58,7 @@ class Header:
 
 
 def read_header(path: str | Path) -> Header:
-    """Size and orientation of an image, without reading its pixels.
+    """Size, orientation and kind of an image, without reading its pixels.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -61,7 +70,13 @@ def read_header(path: str | Path) -> Header:
         if image.format != "PNG" or "exif" in image.info:
             orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         valid = orientation in range(1, 9)
-        return Header(image.height, image.width, orientation if valid else _UPRIGHT)
+        return Header(
+            image.height,
+            image.width,
+            orientation if valid else _UPRIGHT,
+            image.mode,
+            sample_depths.bits_of(image, path),
+        )
 
 
 def read_mask(
@@ -97,24 +112,25 @@ def read_mask(
                 f"changes labels; export the masks as PNG from where they were drawn."
             )
         _check_sums(path, image.format)
+        bits = sample_depths.bits_of(image, path)
         if image.mode == "P":
             indices = _array(image, path)
             if by_colour:
                 own = own_palette(image)
                 indices = _labels_of_colours(indices, own, palette, path, colours_from)
             return indices, PALETTE
-        if image.mode == "L":
+        if image.mode == "L" and bits <= 8:
             # Pillow spreads grey of 2 and 4 bits over 0 to 255.
-            return _array(image, path) // _grey_step(path), GREY
+            return _array(image, path) // (255 // (2**bits - 1)), GREY
         if image.mode == "1":
             return _array(image, path).astype(np.uint8), GREY
-        if image.mode == "RGB" or _is_opaque(image, path):
+        if bits <= 8 and (image.mode == "RGB" or _is_opaque(image, path)):
             colours = np.array(_loaded(image, path).convert("RGB"))
             return colours_to_labels(colours, palette, path, colours_from), RGB
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
-            f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
-            f"it, without resampling."
+            f"of at most 8 bits (L), or RGB in the palette of the data set, and it has "
+            f"{bits} bits a channel. Convert it, without resampling."
         )
 
 
@@ -129,36 +145,27 @@ def read_photo(
         path: The file.
         upright: Whether to turn it as its EXIF orientation says. By default it is not
             turned: then masks are drawn over the pixels as they are stored.
-        deep: Whether 16 bits a channel are read too, of which the upper 8 count.
+        deep: Whether 9 to 16 bits a channel are read too, of which the upper 8 count.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read whole, or has more than 8 bits a channel.
+        ValueError: If it cannot be read whole, has more than 8 bits a channel, or, read
+            by its upper bits, would be almost black.
     """
     with open_image(path) as image:
         _check_sums(path, image.format)
-        wide = image.mode == "F" or image.mode.startswith("I")
-        if deep and image.mode.startswith("I"):
-            image, wide = _upper_bits(image, path), False
-        if wide or (not deep and image.format == "PNG" and _png_bits(path) > 8):
-            raise ValueError(
-                f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
-                f"channel; save it with 8, scaled as you mean it to be seen."
-            )
+        bits = sample_depths.bits_of(image, path)
+        if bits > 8 and deep:
+            values = _array(image, path)
+            image = sample_depths.with_8_bits(image, values, bits, path)
+        else:
+            sample_depths.check_8_bits(bits, image.mode, path)
         photo = _loaded(image, path)
         if upright:
             photo = ImageOps.exif_transpose(photo)
         if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
             photo = photo.convert("RGBA")
         return np.array(photo.convert("RGB"))
-
-
-def _upper_bits(image: Image.Image, path: str | Path) -> Image.Image:
-    """Grey of 16 bits as grey of 8, its orientation kept."""
-    values = np.clip(_array(image, path).astype(np.int64), 0, 0xFFFF) >> 8
-    grey = Image.fromarray(values.astype(np.uint8))
-    grey.getexif().update(image.getexif())
-    return grey
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -241,9 +248,12 @@ def colours_to_labels(
         exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
         known = "the palette of the data set"
         if exchanged:
+            reason = f"all colours are in it once {EXCHANGED}"
+        elif _are_numbers(colours):
             reason = (
-                "all colours are in it once red and blue are exchanged, as OpenCV "
-                "writes an array in RGB: exchange them (mask[..., ::-1]) and save again"
+                "colours are the numbers 0, 1, 2, ... as R + 256 G + 65536 B, as in "
+                "COCO's panoptic PNGs, where they number segments: write masks of the "
+                "segments' categories, which segments_info of their JSON gives"
             )
         elif colours_from:
             known = colours_from
@@ -262,6 +272,27 @@ def colours_to_labels(
             f"{reason}."
         )
     return labels
+
+
+def _are_numbers(colours: np.ndarray) -> bool:
+    """Whether colours count from 0 or 1, red being the lowest byte; to 2 at least."""
+    held = np.unique(_codes(colours[..., ::-1]))
+    held = held[held > 0]
+    return len(held) > 1 and bool((held == np.arange(1, len(held) + 1)).all())
+
+
+def exchanged_labels(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """The labels of a mask in colours, had red and blue been exchanged.
+
+    Args:
+        labels: uint8 [H, W], as its colours are.
+        palette: Colour of every label, uint8 [256, 3].
+
+    Returns:
+        int16 [H, W]; -1 where there is none.
+    """
+    found, unknown = _looked_up(palette[labels][..., ::-1], palette)
+    return np.where(unknown, np.int16(-1), found.astype(np.int16))
 
 
 def _looked_up(
@@ -316,18 +347,6 @@ def _is_opaque(image: Image.Image, path: str | Path) -> bool:
     if image.mode != "RGBA":
         return False
     return bool((_array(image, path)[..., 3] == 255).all())
-
-
-def _grey_step(path: str | Path) -> int:
-    """What Pillow multiplies the values of a grey PNG by: 1, 17 or 85."""
-    return 255 // (2 ** min(_png_bits(path), 8) - 1)
-
-
-def _png_bits(path: str | Path) -> int:
-    """Bits a channel of a PNG; 8 of any other file."""
-    with open(path, "rb") as file:
-        header = file.read(_PNG_BIT_DEPTH + 1)
-    return header[_PNG_BIT_DEPTH] if header.startswith(b"\x89PNG") else 8
 
 
 def _check_sums(path: str | Path, kind: str | None) -> None:

@@ -141,8 +141,8 @@ def eval_batches(
 ) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
 
-    Images of mixed sizes are padded to one of at most two canvases, so that a step is
-    compiled at most twice. A last batch that is not full is filled up with void. Few
+    Images of mixed sizes are padded to one of a few canvases, for each of which a step
+    is compiled. A last batch that is not full is filled up with void. Few
     batches are held at a time, however many images there are.
 
     Args:
@@ -150,7 +150,8 @@ def eval_batches(
         batch_size: Images of this process in a batch.
         num_classes: For the check of every label.
         canvases: (H, W) to pad to; None: one for the images that are wider than high
-            and one for the others, as large as these need.
+            and one for the others, as large as these need, and more where that halves
+            the pixels of all batches.
         scales: Other scales at which the images are wanted too.
         windows: Which boxes of an image are wanted, such as `windows.Tiles`:
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
@@ -174,7 +175,7 @@ def eval_batches(
     # All processes have as many batches of each canvas, or they would not step alike.
     plan = [
         (canvas, members[start : start + together][process_index::process_count])
-        for canvas, members in _group(source.image_sizes(), canvases, source)
+        for canvas, members in _group(source.image_sizes(), canvases, source, together)
         for start in range(0, len(members), together)
     ]
 
@@ -250,18 +251,23 @@ def _training_canvas(
 
 
 def _group(
-    sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Source
+    sizes: np.ndarray,
+    canvases: Sequence[tuple[int, int]] | None,
+    source: Source,
+    together: int,
 ) -> list[tuple[tuple[int, int], list[int]]]:
-    """(canvas, places in the source) of each group of images."""
+    """(canvas, places in the source) of each group of images.
+
+    `together` images are in a batch.
+    """
     found: list[tuple[int, int]] = []
     if canvases is None:
         wide = sizes[:, 1] > sizes[:, 0]
         masks = [mask for mask in (wide, ~wide) if mask.any()]
-        found = [_largest(sizes[mask]) for mask in masks]
+        found = [c for mask in masks for c in _divided(sizes[mask], together)]
         # One canvas does where the images are much alike.
-        together = _largest(sizes)
-        if len(found) == 2 and together in found:
-            found = [together]
+        if len(masks) == len(found) == 2 and len(_divided(sizes, together)) == 1:
+            found = [_largest(sizes)] if _largest(sizes) in found else found
     else:
         found = [(height, width) for height, width in canvases]
     found = sorted(set(found), key=lambda c: c[0] * c[1])
@@ -275,6 +281,23 @@ def _group(
             )
         groups[fitting[0]].append(place)
     return [(canvas, members) for canvas, members in groups.items() if members]
+
+
+def _divided(sizes: np.ndarray, together: int) -> list[tuple[int, int]]:
+    """The canvases of images: two in place of one where that halves their pixels.
+
+    So that a panorama does not make all other images as large; each canvas is compiled.
+    """
+    sizes = sizes[np.argsort(sizes.prod(axis=1, dtype=np.int64), kind="stable")]
+    small = np.maximum.accumulate(sizes.astype(np.int64)).prod(axis=1)
+    large = np.maximum.accumulate(sizes[::-1].astype(np.int64))[::-1].prod(axis=1)
+    cuts = np.arange(1, len(sizes))
+    batches_of = [-(-n // together) for n in (cuts, len(sizes) - cuts, len(sizes))]
+    pixels = batches_of[0] * small[cuts - 1] + batches_of[1] * large[cuts]
+    if not len(cuts) or 2 * pixels.min() > batches_of[2] * large[0]:
+        return [_largest(sizes)]
+    cut = int(cuts[pixels.argmin()])
+    return _divided(sizes[:cut], together) + _divided(sizes[cut:], together)
 
 
 def _largest(sizes: np.ndarray) -> tuple[int, int]:

@@ -7,8 +7,9 @@ from fcn_jax import data
 from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.contracts import Head, Source
+from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.data.label_sets import VOC
 from fcn_jax.runs import logs
 from fcn_jax.storage import checkpoints
@@ -196,9 +197,7 @@ def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None
     )
 
 
-def check_data(
-    now: Mapping[str, str], then: Mapping[str, str] | None, workdir: Path
-) -> None:
+def check_data(now: Fingerprint, then: Fingerprint | None, workdir: Path) -> None:
     """Refuse to go on with other data than a run began with.
 
     Args:
@@ -211,7 +210,7 @@ def check_data(
     """
     if then is None:
         return
-    differing = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    differing = fingerprints.differing(now, then)
     if differing:
         raise ValueError(
             f"{workdir}: the training data are not those that this run began with; "

@@ -15,10 +15,12 @@ from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts, fingerprints
+from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import compilation, lock, logs, recorded, watching
+from fcn_jax.runs import losses as recent_losses
+from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
@@ -60,12 +62,12 @@ class Trainer:
         )
         if not restart:
             recorded.check_restart(self.workdir, self.store, config)
-        self.fingerprint = fingerprints.of(self.parts.train_source)
+        sources = self.parts.train_source, self.parts.eval_source
+        self.data = DataRecord(*sources, self.workdir)
         self.state, self.optimizer, memory = _initial_state(
             self.parts, self.store, self.workdir
         )
-        if "data" not in allow_changed:
-            recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
+        self.data.check(memory, "data" in allow_changed)
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
@@ -80,6 +82,7 @@ class Trainer:
         if lost:
             print(f"note: {lost}", flush=True)
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
+        self.data.keep()
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
         self.step = self.saved = step
@@ -162,8 +165,7 @@ class Trainer:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
         memory = {"best": self.best, "losses": self.losses.losses}
-        memory |= recorded.labels_of(self.parts.train_source)
-        memory["data"] = self.fingerprint
+        memory |= recorded.labels_of(self.parts.train_source) | self.data.metadata
         self.log.flush()  # What led to a checkpoint is on disk when it is.
         self.store.save(
             trees.to_arrays(parallel.unreplicate(self.state)),
@@ -247,7 +249,8 @@ def _initial_state(
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
-    memory = {n: saved.metadata.get(n) for n in ("best", "losses", "data")}
+    names = ("best", "losses", "data", "eval_data")
+    memory = {name: saved.metadata.get(name) for name in names}
     return state, optimizer, memory
 
 
@@ -286,7 +289,7 @@ def write_result(
             f"curves and result.json are made; the checkpoints are whole. Restore it, "
             f"or take the scores from fcn_jax eval --workdir={workdir}."
         )
-    lowest = min(losses, key=lambda step: losses[step])
+    lowest = recent_losses.lowest(losses)
     result = {
         "step": num_steps,
         "final_loss": losses[max(losses)],

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fcn_jax import runs
 from fcn_jax.commands import command_line
+from fcn_jax.evaluation import metrics
 from fcn_jax.runs import reports, trainer
 from tests.support.runs import make_folder, tiny_config
 
@@ -33,7 +34,8 @@ def open_run(trained, num_devices=1, **changes):
     return runs.Evaluation(config, workdir, devices=jax.devices()[:num_devices])
 
 
-def test_scores_and_pictures(trained, tmp_path, capsys):
+def test_scores_and_pictures(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(metrics, "never_predicted", lambda scores: "\nnever: x")
     scores = reports.evaluate(open_run(trained), tmp_path)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["mean_iu"] == scores["mean_iu"]
@@ -42,6 +44,10 @@ def test_scores_and_pictures(trained, tmp_path, capsys):
     assert written["num_images"] == 2
     printed = capsys.readouterr().out
     assert "mean IU" in printed
+    assert "never: x" in printed
+    lines = (tmp_path / "images.csv").read_text().splitlines()
+    assert lines[0].startswith("id,mean_iu,pixel_accuracy,")
+    assert sorted(line.split(",")[0] for line in lines[1:]) == ["im0", "im1"]
     assert printed.splitlines()[0] == (
         "folder val: 2 images, 3 classes, masks stored as grey"
     )

@@ -174,6 +174,15 @@ def test_a_process_that_is_killed_is_told(mixed):
         list(itertools.islice(made, 50))
 
 
+@pytest.mark.parametrize(("count", "batch_size"), ((1, 1), (1, 3), (2, 5)))
+def test_few_images_fill_a_batch_again_and_again(count, batch_size):
+    source = Source([(6, 10), (7, 9)][:count])
+    found = seen(train(source, 4 * count, batch_size=batch_size))
+    assert len(found) == 4 * count * batch_size
+    epochs = np.sort(np.reshape(found, (-1, count)), axis=1)
+    np.testing.assert_array_equal(epochs, np.tile(np.arange(count), (len(epochs), 1)))
+
+
 @pytest.mark.parametrize("num_threads", (0, 2))
 def test_an_image_larger_than_the_canvas_is_named(mixed, num_threads):
     with pytest.raises(
@@ -269,6 +278,19 @@ def test_evaluation_yields_every_image_once(mixed):
 def test_mixed_images_take_two_canvases(mixed):
     shapes = {batch["image"].shape for batch in evaluate(mixed)}
     assert shapes == {(2, 7, 10, 3), (2, 10, 8, 3)}
+
+
+def test_one_panorama_does_not_make_all_images_as_large():
+    sizes = [(6, 10)] * 5 + [(20, 60)] + [(10, 6)] * 3
+    batches = evaluate(Source(sizes))
+    canvases = {batch["image"].shape[1:3] for batch in batches}
+    assert canvases == {(6, 10), (20, 60), (10, 6)}
+    assert sorted(i for i in seen(batches) if i >= 0) == list(range(9))
+    one = evaluate(Source([(20, 60)] + [(10, 6)] * 8))
+    assert {batch["image"].shape[1:3] for batch in one} == {(20, 60), (10, 6)}
+    # Among few images it is not worth another compilation.
+    few = evaluate(Source([(6, 10), (8, 14), (20, 20)]), batch_size=4)
+    assert {batch["image"].shape[1:3] for batch in few} == {(20, 20)}
 
 
 def test_images_much_alike_take_one_canvas():

@@ -12,7 +12,7 @@ A leading slash, the folder and the ending of an image, and quotes are taken off
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -22,8 +22,10 @@ from fcn_jax import messages
 from fcn_jax.data import label_files
 from fcn_jax.data.image_files import MASK_ENDINGS, PHOTO_ENDINGS
 from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.sources import folder_hints
+from fcn_jax.data.sources.listing import Listing, check_link
 
-IMAGES = "JPEGImages"
+IMAGES = folder_hints.IMAGES
 LISTS = "ImageSets/Segmentation"
 _FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
 _COMMENT = re.compile(r"#.*")
@@ -55,65 +57,6 @@ class _Entry(NamedTuple):
     image: Path | None
     mask: Path | None
     skipped: bool = False
-
-
-class Listing:
-    """The files below a folder, by id; every directory is read once.
-
-    Args:
-        folder: Where they lie.
-        endings: That count, in lower case, the preferred first.
-    """
-
-    def __init__(self, folder: Path, endings: Sequence[str]):
-        self.folder, self._endings = folder, endings
-        self._directories: dict[Path, dict[str, Path]] = {}
-
-    def find(self, name: str) -> Path | None:
-        """The file of an id, whatever its ending and the case of that.
-
-        Args:
-            name: The id, perhaps with sub-folders.
-        """
-        place = self.folder / name
-        path = self._files_of(place.parent).get(place.name)
-        return path if path is not None and path.exists() else None
-
-    def ids(self) -> list[str]:
-        """The ids of all files, sorted."""
-        found = {
-            path.relative_to(self.folder).with_suffix("").as_posix()
-            for path in self.folder.rglob("*")
-            if path.suffix.lower() in self._endings and not path.name.startswith(".")
-        }
-        return sorted(found)
-
-    def beside(self, name: str) -> list[str]:
-        """Names of files that an id may have meant: other endings, and longer names.
-
-        Args:
-            name: The id.
-        """
-        place = self.folder / name
-        if not place.parent.is_dir():
-            return []
-        found = (p.name for p in place.parent.iterdir() if not p.name.startswith("."))
-        return sorted(n for n in found if n.startswith(place.name))[:3]
-
-    def _files_of(self, directory: Path) -> dict[str, Path]:
-        if directory not in self._directories:
-            files: dict[str, Path] = {}
-            found = directory.iterdir() if directory.is_dir() else ()
-            for path in sorted(found, key=self._rank):
-                if path.suffix.lower() in self._endings:
-                    files.setdefault(path.stem, path)
-            self._directories[directory] = files
-        return self._directories[directory]
-
-    def _rank(self, path: Path) -> tuple[int, str]:
-        ending = path.suffix.lower()
-        known = ending in self._endings
-        return (self._endings.index(ending) if known else 0, path.name)
 
 
 def read_split(
@@ -153,7 +96,7 @@ def read_split(
         image = entry.image or _find_image(images, entry.name, where)
         mask = entry.mask or masks.find(entry.name)
         if mask is None and options.missing_mask == "error":
-            raise FileNotFoundError(_no_mask(masks, entry.name, where))
+            raise FileNotFoundError(folder_hints.no_mask(masks, entry.name, where))
         without += mask is None
         pairs.append(Pair(entry.name, image, mask))
     if without:
@@ -177,12 +120,13 @@ def _list_file(root: Path, split: str) -> Path:
         )
     folders = [root / LISTS, root]
     for folder in folders:
+        check_link(folder / f"{split}.txt")
         if (folder / f"{split}.txt").is_file():
             return folder / f"{split}.txt"
     if not folders[0].is_dir():
         raise FileNotFoundError(
             f"{folders[0]} does not exist; a folder in VOC layout has {IMAGES}/, "
-            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {_layout(root)}"
+            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {folder_hints.layout(root)}"
         )
     known = sorted(p.stem for p in folders[0].glob("*.txt"))
     hint = messages.suggestion(split, known)
@@ -192,35 +136,6 @@ def _list_file(root: Path, split: str) -> Path:
         f"or --config.data.eval_split, or set --config.data.split=0.8 to divide all "
         f"images by chance."
     )
-
-
-def _layout(root: Path) -> str:
-    """What a folder may be that is not in VOC layout, and what to do."""
-    if (root / IMAGES).is_dir():
-        main = root / "ImageSets/Main"
-        beside = f"{main} lists images for other tasks. " if main.is_dir() else ""
-        return (
-            f"{beside}Without lists --config.data.split=0.8 divides all images by "
-            f"chance."
-        )
-    if (root / "VOC2012").is_dir() or (root / "VOCdevkit").is_dir():
-        return "Set --config.data.root to the year's folder in it, such as VOC2012."
-    if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
-        return (
-            "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
-            "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
-        )
-    if list(root.glob("annotations/*.json")):
-        return (
-            "This one has COCO's annotations, which are outlines: draw them into masks "
-            "first (pycocotools, annToMask)."
-        )
-    if list(root.glob("*.json")):
-        return (
-            "This one has annotations in JSON, such as labelme's, which are outlines: "
-            "draw them into masks first (labelme's repository has labelme2voc.py)."
-        )
-    return "Set --config.data.root to the folder that holds these."
 
 
 def _divided(
@@ -304,6 +219,7 @@ def _from_root(root: Path, line: str) -> str:
 def _below(root: Path, text: str) -> Path | None:
     """The file that a list gives as a path from the root, if it is there."""
     path = root / _tidied(text)
+    check_link(path)
     return path if path.is_file() else None
 
 
@@ -348,12 +264,7 @@ def _find_image(images: Listing, name: str, where: str) -> Path:
         return path
     beside = images.beside(name)
     for found in beside:
-        link = (images.folder / name).parent / found
-        if link.is_symlink() and not link.exists():
-            raise FileNotFoundError(
-                f"{link} is a link to {link.readlink()}, which does not exist; mend "
-                f"the link or take {name} off the list."
-            )
+        check_link((images.folder / name).parent / found)
     known = [i for i in images.ids() if i != name]
     hint = messages.suggestion(name, known)
     alike = [i for i in known if i.lower() == name.lower()]
@@ -365,32 +276,4 @@ def _find_image(images: Listing, name: str, where: str) -> Path:
         f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
         f"{where} lists; {hint + ' ' if hint else ''}Add it or take the id off the "
         f"list."
-    )
-
-
-def _no_mask(masks: Listing, name: str, where: str) -> str:
-    """The message for an image without a mask, with what lies nearby."""
-    hints: list[str] = []
-    beside = [n for n in masks.beside(name) if Path(n).stem != name]
-    lossy = [n for n in masks.beside(name) if Path(n).stem == Path(name).name]
-    if lossy:
-        hints.append(
-            f"there is {lossy[0]}: masks are {', '.join(MASK_ENDINGS)}, which keep "
-            f"labels as they are"
-        )
-    elif beside:
-        hints.append(f"there is {beside[0]}: name masks as their images")
-    root = masks.folder.parent
-    for folder in sorted(root.glob("Segmentation*")):
-        other = Listing(folder, MASK_ENDINGS)
-        if folder != masks.folder and "Object" not in folder.name and other.find(name):
-            hints.append(
-                f"{folder.name} has it: --config.data.mask_dir={folder.name} reads "
-                f"masks there"
-            )
-    found = f"; {'; '.join(hints)}" if hints else ""
-    return (
-        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
-        f"image is there{found}; add the mask, take the id off the list, or say what "
-        f"such images are: --config.data.missing_mask=background (or void)."
     )
