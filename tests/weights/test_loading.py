@@ -5,6 +5,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -105,7 +106,7 @@ def test_the_training_form_of_deconvnet(load, same, deconvnet):
         load(arrays, model)
 
 
-@pytest.mark.parametrize("dtype", ("float16", "float64", ">f4"))
+@pytest.mark.parametrize("dtype", ("float16", "float64", ">f4", ml_dtypes.bfloat16))
 def test_precisions(load, same, fcn8s, dtype):
     model, ours = fcn8s
     arrays = {n: x.astype(dtype) for n, x in foreign.pytorch(ours).items()}
