@@ -165,10 +165,10 @@ class Trainer:
         memory |= recorded.labels_of(self.parts.train_source)
         memory["data"] = self.fingerprint
         self.log.flush()  # What led to a checkpoint is on disk when it is.
-        self.store.save(
-            trees.to_arrays(parallel.unreplicate(self.state)),
-            metadata={**workdirs.checkpoint_metadata(self.config), **memory},
-        )
+        arrays = trees.to_arrays(parallel.unreplicate(self.state))
+        metadata = {**workdirs.checkpoint_metadata(self.config), **memory}
+        with self.stopping.saving():  # It waits for the save before it.
+            self.store.save(arrays, metadata=metadata)
         self.saved = self.step
 
     def close(self) -> None:
