@@ -1,11 +1,12 @@
 """What a command is, and how one is started: flags, help, mistakes in one message."""
 
+import contextlib
 import dataclasses
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -13,8 +14,10 @@ from absl import app, flags
 
 from fcn_jax import runtime
 from fcn_jax.commands import command_line
+from fcn_jax.runs.stopping import Stop, Stopping
 
 _OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|out of memory", re.IGNORECASE)
+_ANSWERS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _HELP = {"-h", "-help", "--help", "-helpfull", "--helpfull"}
 
 
@@ -66,14 +69,35 @@ def start(command: Command, argv: Sequence[str]) -> None:
         if _HELP & set(argv[1:]):
             print(describe(command, own))
             return
-        app.run(
-            lambda rest: run(command, rest[1:]),
-            argv=list(argv),
-            flags_parser=lambda argv: parse_flags(command, argv),
-        )
+        with _answering():
+            app.run(
+                lambda rest: run(command, rest[1:]),
+                argv=list(argv),
+                flags_parser=lambda argv: parse_flags(command, argv),
+            )
     finally:
         for name in own:  # A notebook may start a command again.
             delattr(flags.FLAGS, name)
+
+
+@contextlib.contextmanager
+def _answering() -> Generator[None]:
+    """SIGTERM and Ctrl-C end a command with one line and the status of the signal.
+
+    What it writes is whole or not there, so that it may be broken off anywhere.
+    """
+    stopping = Stopping(lambda: _ANSWERS[stopping.asked], to_stderr=True)
+    with stopping:
+        try:
+            with stopping.at_once():
+                yield
+        except Stop:
+            print(_ANSWERS[stopping.asked], file=sys.stderr, flush=True)
+            if hasattr(sys, "ps1"):  # A notebook goes on.
+                sys.exit(stopping.exit_code)
+            with contextlib.suppress(OSError):  # Of a pipe that nobody reads.
+                sys.stdout.flush()
+            os._exit(stopping.exit_code)  # Python would wait for threads that read.
 
 
 def describe(command: Command, names: set[str]) -> str:

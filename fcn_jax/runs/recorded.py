@@ -26,6 +26,14 @@ _FREE = (
     "model.bn_shift",
 )
 
+_OF_A_LOST_RUN = (
+    "curves.png",
+    "checkpoints_scores.json",
+    "log.jsonl",
+    "result.json",
+    "checkpoints_damaged",
+)
+
 
 def classes_of(source: Source) -> JsonObject:
     """The names of a source's classes, by head, as a checkpoint records them."""
@@ -162,39 +170,74 @@ def note_of_init(init_from: str, source: Source) -> str:
     return ""
 
 
-def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None:
-    """Refuse to begin at step 0 where checkpoints were that are lost.
+def lost_run(workdir: Path, store: CheckpointStore, config: Config) -> str:
+    """What shows that a directory held a run whose checkpoints are gone.
 
-    A run that ended before its first checkpoint begins anew: that loses nothing.
+    A run that ended before its first checkpoint loses nothing by beginning anew.
 
     Args:
         workdir: Of the run.
         store: Its checkpoints.
         config: Of the run.
 
+    Returns:
+        In words; "" where nothing shows it, or there are checkpoints.
+    """
+    if store.steps():
+        return ""
+    damaged, log = workdir / "checkpoints_damaged", workdir / "log.jsonl"
+    if damaged.is_dir():
+        return f"its checkpoints were damaged, and lie in {damaged}"
+    saved = logs.first_save(log)
+    if saved is not None:
+        return f"its log says that step {saved} was saved, and no checkpoint is there"
+    last = max((entry["step"] for entry in logs.read(log)), default=0)
+    # Older versions did not write that down. A save is awaited by the next one, before
+    # which the log has that one's step.
+    every = (config.checkpoint_every, config.eval_every)
+    _, second, *_ = sorted({n * period for period in every for n in (1, 2)})
+    if last > second or (workdir / "result.json").exists():
+        return f"its log ends at step {last}, and its checkpoints are gone"
+    return ""
+
+
+def check_restart(lost: str, workdir: Path) -> None:
+    """Refuse to begin at step 0 where checkpoints were that are lost.
+
+    Args:
+        lost: What `lost_run` found.
+        workdir: Of the run.
+
     Raises:
         ValueError: If there were checkpoints, and none is left.
     """
-    if store.steps():
-        return
-    damaged = workdir / "checkpoints_damaged"
-    entries = logs.read(workdir / "log.jsonl")
-    last = max((entry["step"] for entry in entries), default=0)
-    # A save is awaited by the next one, before which the log has that one's step.
-    every = (config.checkpoint_every, config.eval_every)
-    _, second, *_ = sorted({n * period for period in every for n in (1, 2)})
-    saved = last > second
-    if damaged.is_dir():
-        what = f"its checkpoints were damaged, and lie in {damaged}"
-    elif saved or (workdir / "result.json").exists():
-        what = f"its log ends at step {last}, and its checkpoints are gone"
-    else:
-        return
-    raise ValueError(
-        f"{workdir} held a run: {what}; here it would begin at step 0 again. Restore "
-        f"them from a backup, give a fresh --workdir, or pass --restart to begin anew "
-        f"in this one."
-    )
+    if lost:
+        raise ValueError(
+            f"{workdir} held a run: {lost}; here it would begin at step 0 again. "
+            f"Restore them from a backup, give a fresh --workdir, or pass --restart to "
+            f"begin anew in this one."
+        )
+
+
+def set_aside(workdir: Path) -> str:
+    """Move what is left of a lost run away: another begins in its directory.
+
+    Args:
+        workdir: Of both.
+
+    Returns:
+        A sentence that says where to.
+    """
+    aside, count = workdir / "before_restart", 1
+    while aside.exists():
+        count += 1
+        aside = workdir / f"before_restart_{count}"
+    aside.mkdir()
+    # What says that there was a run goes last: a kill leaves all or some of it here.
+    for name in _OF_A_LOST_RUN:
+        if (workdir / name).exists():
+            (workdir / name).rename(aside / name)
+    return f"what was left of the run before is in {aside}; this one begins at step 0"
 
 
 def check_data(now: Fingerprint, then: Fingerprint | None, workdir: Path) -> None:

@@ -1,10 +1,9 @@
 """The training of a run: its state, the loop, and what it writes down."""
 
 import contextlib
-import json
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import jax
@@ -18,15 +17,13 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import compilation, lock, logs, recorded, watching
-from fcn_jax.runs import losses as recent_losses
+from fcn_jax.runs import compilation, lock, logs, recorded, results, watching
 from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
-from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
-from fcn_jax.viz import plots
 
 
 class Trainer:
@@ -60,14 +57,17 @@ class Trainer:
         self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
+        lost = recorded.lost_run(self.workdir, self.store, config)
         if not restart:
-            recorded.check_restart(self.workdir, self.store, config)
+            recorded.check_restart(lost, self.workdir)
         sources = self.parts.train_source, self.parts.eval_source
         self.data = DataRecord(*sources, self.workdir)
         self.state, self.optimizer, memory = _initial_state(
             self.parts, self.store, self.workdir
         )
         self.data.check(memory, "data" in allow_changed)
+        if lost:
+            print(f"note: {recorded.set_aside(self.workdir)}", flush=True)
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
@@ -78,9 +78,9 @@ class Trainer:
         )
         step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
-        lost = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
-        if lost:
-            print(f"note: {lost}", flush=True)
+        torn = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
+        if torn:
+            print(f"note: {torn}", flush=True)
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.data.keep()
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
@@ -114,8 +114,9 @@ class Trainer:
             self._after_step(step)
         self.batches.close()
         self.store.close()
+        self.log.note_saves(self.store.steps())
         self.close()
-        write_result(self.workdir, config.num_steps, self.best, self.store)
+        results.write(self.workdir, config.num_steps, self.best, self.store)
 
     def _evaluates(self, step: int) -> bool:
         """Whether a step is one after which the run is scored."""
@@ -140,6 +141,7 @@ class Trainer:
         values = self.losses.summary()
         speed = self.progress.measure(step)
         rate = {"learning_rate": self.parts.learning_rate(step - 1)}
+        self.log.note_saves(self.store.steps())
         self.log.write("train", step, {**values, **rate, **speed})
         self.progress.write(
             f"step {step}/{self.config.num_steps}  loss {values['loss']:.4f}  "
@@ -167,10 +169,11 @@ class Trainer:
         memory = {"best": self.best, "losses": self.losses.losses}
         memory |= recorded.labels_of(self.parts.train_source) | self.data.metadata
         self.log.flush()  # What led to a checkpoint is on disk when it is.
-        self.store.save(
-            trees.to_arrays(parallel.unreplicate(self.state)),
-            metadata={**workdirs.checkpoint_metadata(self.config), **memory},
-        )
+        arrays = trees.to_arrays(parallel.unreplicate(self.state))
+        metadata = {**workdirs.checkpoint_metadata(self.config), **memory}
+        with self.stopping.saving():  # It waits for the save before it.
+            self.store.save(arrays, metadata=metadata)
+        self.log.note_saves(self.store.steps())  # Those before it.
         self.saved = self.step
 
     def close(self) -> None:
@@ -254,57 +257,6 @@ def _initial_state(
     return state, optimizer, memory
 
 
-def write_result(
-    workdir: Path,
-    num_steps: int,
-    best: Mapping[str, float] | None,
-    store: checkpoints.CheckpointStore,
-) -> None:
-    """Draw the curves of a run that is done, and write result.json.
-
-    Args:
-        workdir: Of the run.
-        num_steps: Steps that it took.
-        best: Its best mean IU, and at which step.
-        store: Its checkpoints.
-
-    Raises:
-        OSError: If the last step cannot be read back.
-        FileNotFoundError: If the log is gone.
-    """
-    newest = store.newest()
-    if newest is None or newest.step != num_steps:
-        raise OSError(
-            f"{workdir}: step {num_steps} was saved and cannot be read back; there is "
-            f"{'no checkpoint' if newest is None else f'step {newest.step}'}. Run the "
-            f"same command again, on a disk that keeps what is written to it."
-        )
-    entries = logs.read(workdir / "log.jsonl")
-    plots.plot_curves(entries, workdir / "curves.png")
-    losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
-    scores = [e for e in entries if e.get("kind") == "eval"]
-    if num_steps not in losses or not scores:
-        raise FileNotFoundError(
-            f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
-            f"curves and result.json are made; the checkpoints are whole. Restore it, "
-            f"or take the scores from fcn_jax eval --workdir={workdir}."
-        )
-    lowest = recent_losses.lowest(losses)
-    result = {
-        "step": num_steps,
-        "final_loss": losses[max(losses)],
-        "lowest_loss": {"loss": losses[lowest], "step": lowest},
-        "best": best,
-        "params_sha256": trees.content_hash(newest.arrays["params"]),
-        "scores": scores[-1],
-    }
-    files.write_json(workdir / "result.json", result)
-    print(
-        f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
-        f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
-    )
-
-
 def farewell(workdir: str | Path) -> str:
     """What is said to whom stops a run.
 
@@ -323,6 +275,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
             trainer.save()
         if trainer is not None:
             trainer.store.close()
+            trainer.log.note_saves(trainer.store.steps())
             trainer.progress.close()
     print(farewell(workdir), flush=True)
     sys.exit(stopping.exit_code)

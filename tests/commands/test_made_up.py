@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import signal
+import subprocess
 import sys
 import types
 
@@ -153,3 +155,46 @@ def test_who_reads_may_go_away(greet, monkeypatch, tmp_path):
         file.write("nowhere")
     assert ended.value.code == 141
     assert not (tmp_path / "out").read_text()
+
+
+BUSY = """
+import ctypes, os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
+from fcn_jax.commands.command import Command, start
+from fcn_jax.runs import stopping
+stopping._GRACE = 0.3
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+libc.pthread_mutex_init(mutex, None)
+libc.pthread_mutex_lock(mutex)
+
+
+def work(values):
+    print("working", flush=True)
+    threading.Timer(0.1, os.kill, (os.getpid(), int(sys.argv[1]))).start()
+    try:
+        if sys.argv[2] == "python":
+            time.sleep(60)
+        libc.pthread_mutex_lock(mutex)
+    finally:
+        print("put away", flush=True)
+
+
+start(Command(text="", define_flags=lambda: None, run=work), ["busy"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pthread_mutex_lock")
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    ((signal.SIGTERM, "terminated\n"), (signal.SIGINT, "interrupted\n")),
+)
+@pytest.mark.parametrize("where", ("python", "c"))
+def test_a_signal_ends_any_command_with_one_line(number, answer, where):
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY, str(int(number)), where],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (128 + number, answer)
+    assert done.stdout == "working\n" + "put away\n" * (where == "python")

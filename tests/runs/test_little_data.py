@@ -44,6 +44,6 @@ def test_the_lowest_loss_is_not_that_of_void(tmp_path, monkeypatch):
         def newest():
             return newest
 
-    trainer.write_result(tmp_path, 2, None, Store())
+    results.write(tmp_path, 2, None, Store())
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["lowest_loss"] == {"loss": 3.0, "step": 2}
