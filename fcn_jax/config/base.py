@@ -37,6 +37,7 @@ def base_config(family: str = "fcn") -> Config:
 
     config.log_every = 100
     config.eval_every = 1000
+    config.early_stopping = 0  # Evaluations without a better mean IU; 0: never.
     config.checkpoint_every = 1000
     config.keep_checkpoints = 2  # Of the newest; the best is kept beside them.
     config.num_pictures = 4  # Predictions drawn at each evaluation.

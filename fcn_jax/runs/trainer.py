@@ -1,10 +1,9 @@
 """The training of a run: its state, the loop, and what it writes down."""
 
 import contextlib
-import json
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import jax
@@ -18,13 +17,20 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import compilation, lock, logs, recorded, watching
+from fcn_jax.runs import (
+    compilation,
+    early_stopping,
+    lock,
+    logs,
+    recorded,
+    results,
+    watching,
+)
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
-from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
-from fcn_jax.viz import plots
 
 
 class Trainer:
@@ -95,6 +101,8 @@ class Trainer:
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
+            if self.ended_early:
+                break
             start = time.perf_counter()
             with self.stopping.at_once():
                 batch = _to_devices(self, next(self.batches))
@@ -112,7 +120,29 @@ class Trainer:
         self.batches.close()
         self.store.close()
         self.close()
-        write_result(self.workdir, config.num_steps, self.best, self.store)
+        results.write_result(
+            self.workdir, self.step, self.ended_early, self.best, self.store
+        )
+
+    @property
+    def ended_early(self) -> str:
+        """Why the run ends after the step that it has done; "" where it goes on."""
+        done = self.step == self.config.num_steps
+        if done or not self._patience or not self._evaluates(self.step):
+            return ""
+        scores = self.store.scores.read()
+        return early_stopping.reason(scores, self.step, self._patience)
+
+    @property
+    def _patience(self) -> int:
+        """See `config.early_stopping`, which older runs do not have."""
+        return self.config.early_stopping if "early_stopping" in self.config else 0
+
+    def _logs(self, step: int) -> bool:
+        """Whether the loss of a step is logged; the last is, and each may be that."""
+        may_end = self._patience > 0 and self._evaluates(step)
+        last = step == self.config.num_steps
+        return last or may_end or step % self.config.log_every == 0
 
     def _evaluates(self, step: int) -> bool:
         """Whether a step is one after which the run is scored."""
@@ -121,7 +151,7 @@ class Trainer:
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
         config = self.config
-        if step == config.num_steps or step % config.log_every == 0:
+        if self._logs(step):
             self.write_losses(step)
         if self._evaluates(step) or step % config.checkpoint_every == 0:
             self.save()
@@ -249,57 +279,6 @@ def _initial_state(
     state = trees.into_state(saved.arrays, state)
     memory = {n: saved.metadata.get(n) for n in ("best", "losses", "data")}
     return state, optimizer, memory
-
-
-def write_result(
-    workdir: Path,
-    num_steps: int,
-    best: Mapping[str, float] | None,
-    store: checkpoints.CheckpointStore,
-) -> None:
-    """Draw the curves of a run that is done, and write result.json.
-
-    Args:
-        workdir: Of the run.
-        num_steps: Steps that it took.
-        best: Its best mean IU, and at which step.
-        store: Its checkpoints.
-
-    Raises:
-        OSError: If the last step cannot be read back.
-        FileNotFoundError: If the log is gone.
-    """
-    newest = store.newest()
-    if newest is None or newest.step != num_steps:
-        raise OSError(
-            f"{workdir}: step {num_steps} was saved and cannot be read back; there is "
-            f"{'no checkpoint' if newest is None else f'step {newest.step}'}. Run the "
-            f"same command again, on a disk that keeps what is written to it."
-        )
-    entries = logs.read(workdir / "log.jsonl")
-    plots.plot_curves(entries, workdir / "curves.png")
-    losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
-    scores = [e for e in entries if e.get("kind") == "eval"]
-    if num_steps not in losses or not scores:
-        raise FileNotFoundError(
-            f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
-            f"curves and result.json are made; the checkpoints are whole. Restore it, "
-            f"or take the scores from fcn_jax eval --workdir={workdir}."
-        )
-    lowest = min(losses, key=lambda step: losses[step])
-    result = {
-        "step": num_steps,
-        "final_loss": losses[max(losses)],
-        "lowest_loss": {"loss": losses[lowest], "step": lowest},
-        "best": best,
-        "params_sha256": trees.content_hash(newest.arrays["params"]),
-        "scores": scores[-1],
-    }
-    files.write_json(workdir / "result.json", result)
-    print(
-        f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
-        f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
-    )
 
 
 def farewell(workdir: str | Path) -> str:
