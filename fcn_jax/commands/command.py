@@ -172,4 +172,5 @@ def run(command: Command, operands: Sequence[str]) -> None:
         text = str(error)
         if os.environ.get("FCN_JAX_TRACEBACK") or not _OUT_OF_MEMORY.search(text):
             raise
-        sys.exit(f"error: {text.splitlines()[0]} To need less, {command.memory}.")
+        told = [text.splitlines()[0], *getattr(error, "__notes__", [])]
+        sys.exit(f"error: {' '.join(told)} To need less, {command.memory}.")

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import parallel
+from fcn_jax import parallel, runtime
 from fcn_jax.data import batch as batches_of
 from fcn_jax.data import contracts, loader
 from fcn_jax.data.batch import Batch
@@ -143,10 +143,12 @@ def evaluate(
     heads = num_classes if isinstance(num_classes, Mapping) else ("",)
     nats = dict.fromkeys(heads, 0.0)
     for batch in batches:
-        confusion, pred, of_rows = step(
-            variables, confusion, to_devices(batch, devices)
-        )
-        pred = jax.tree.map(_joined, pred)
+        count, height, width = batch["image"].shape[:3]
+        with runtime.naming_memory(count // len(devices), height, width):
+            confusion, pred, of_rows = step(
+                variables, confusion, to_devices(batch, devices)
+            )
+            pred = jax.tree.map(_joined, pred)
         for of_head in jax.tree.leaves(pred):
             _check_classes(batch, of_head)
         for head in nats:  # In float64, whatever the batches are.

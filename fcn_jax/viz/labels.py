@@ -289,7 +289,7 @@ def save_label_png(
             f"into 8 bits; expected 0 to 255."
         )
     palette = voc_palette() if palette is None else palette
-    image = Image.fromarray(labels.astype(np.uint8))
+    image = Image.fromarray(labels.astype(np.uint8, copy=False))
     image.putpalette(np.asarray(palette, np.uint8).reshape(-1).tolist())
     _save(image, path)
 

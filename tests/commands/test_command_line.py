@@ -104,6 +104,8 @@ def started(monkeypatch, *arguments):
     return seen
 
 
+# Of ml_collections, which loads config files so.
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_one_process_starts_commands_one_after_the_other(monkeypatch):
     """A notebook does: with other keys, other values, other configs."""
     before = set(flags.FLAGS)
