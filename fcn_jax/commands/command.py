@@ -58,6 +58,8 @@ class Command:
 def start(command: Command, argv: Sequence[str]) -> None:
     """Run a command: its flags, then its work; ends the process on a mistake.
 
+    One process may start several, one after the other.
+
     Args:
         command: What to run.
         argv: The program, and its arguments.
@@ -76,8 +78,11 @@ def start(command: Command, argv: Sequence[str]) -> None:
                 flags_parser=lambda argv: parse_flags(command, argv),
             )
     finally:
-        for name in own:  # A notebook may start a command again.
-            delattr(flags.FLAGS, name)
+        # A notebook may start a command again. Those of --config are declared while
+        # it is parsed.
+        for name in set(flags.FLAGS) - before:
+            if name.partition(".")[0] in own:
+                delattr(flags.FLAGS, name)
 
 
 @contextlib.contextmanager
@@ -131,7 +136,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     program = Path(argv[0]).name
     try:
         argv = command_line.with_config(argv, command.takes_weights)
-        rest = flags.FLAGS(argv)
+        rest = _parsed(argv)
         command_line.check_workdir(flags.FLAGS)
         for name in command.required:
             if not flags.FLAGS[name].value:
@@ -145,6 +150,15 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
         sys.exit(f"{program}: {_explained(e, argv)}")
     return list(rest)
+
+
+def _parsed(argv: Sequence[str]) -> list[str]:
+    """The operands of a command line, program first; ml_collections reads sys.argv."""
+    of_process, sys.argv = sys.argv, list(argv)
+    try:
+        return flags.FLAGS(argv)
+    finally:
+        sys.argv = of_process
 
 
 def _explained(error: Exception, argv: Sequence[str]) -> str:
@@ -182,4 +196,5 @@ def run(command: Command, operands: Sequence[str]) -> None:
         text = str(error)
         if os.environ.get("FCN_JAX_TRACEBACK") or not _OUT_OF_MEMORY.search(text):
             raise
-        sys.exit(f"error: {text.splitlines()[0]} To need less, {command.memory}.")
+        told = [text.splitlines()[0], *getattr(error, "__notes__", [])]
+        sys.exit(f"error: {' '.join(told)} To need less, {command.memory}.")

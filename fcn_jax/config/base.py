@@ -36,6 +36,8 @@ def base_config(family: str = "fcn") -> Config:
 
     config.log_every = 100  # Steps between two lines of the log.
     config.eval_every = 1000  # Steps between two evaluations.
+    # Training ends after as many evaluations without a better mean IU; 0: it does not.
+    config.early_stopping = 0
     config.checkpoint_every = 1000  # Steps between two checkpoints.
     config.keep_checkpoints = 2  # Of the newest; the best is kept beside them.
     config.num_pictures = 4  # Predictions drawn at each evaluation.

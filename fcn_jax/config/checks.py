@@ -28,7 +28,7 @@ def check_numbers(config: Config) -> None:
     """
     for key in _COUNTS:
         _check(config, key, _is_count, "is not positive; give a whole number from 1 on")
-    for key in ("seed", "data.num_threads", "data.num_workers"):
+    for key in ("seed", "early_stopping", "data.num_threads", "data.num_workers"):
         _check(config, key, _is_natural, "is no whole number from 0 on; give one")
     _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
     _check(config, "data.cache", _is_amount, "is no number of GiB; give one from 0 on")

@@ -162,10 +162,10 @@ def read_photo(
             sample_depths.check_8_bits(bits, image.mode, path)
         photo = _loaded(image, path)
         if upright:
-            photo = ImageOps.exif_transpose(photo)
+            ImageOps.exif_transpose(photo, in_place=True)
         if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
             photo = photo.convert("RGBA")
-        return np.array(photo.convert("RGB"))
+        return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

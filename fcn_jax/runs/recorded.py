@@ -112,11 +112,13 @@ def notes(config: Config, checkpoint: Checkpoint) -> list[str]:
         config: That it is evaluated by.
         checkpoint: Its parameters.
     """
-    return [
-        f"{name} was {old!r} in training, and is {new!r} now"
-        for name, old, new in _differences(config, checkpoint)
-        if name == "eval_scale"
-    ]
+    said: list[str] = []
+    for name, old, new in _differences(config, checkpoint):
+        if name == "eval_scale":
+            said.append(f"{name} was {old!r} in training, and is {new!r} now")
+        if name == "preprocessing":
+            said.append(f"{name} is {old!r}, as in training; {new!r} is passed over")
+    return said
 
 
 def check_classes(

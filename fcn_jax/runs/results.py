@@ -1,4 +1,4 @@
-"""What a run leaves when it is done: curves.png and result.json."""
+"""What a run that is done leaves: its curves, and result.json."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from fcn_jax.viz import plots
 
 def write(
     workdir: Path,
-    num_steps: int,
+    step: int,
+    ended_early: str,
     best: Mapping[str, float] | None,
     store: checkpoints.CheckpointStore,
 ) -> None:
@@ -20,7 +21,8 @@ def write(
 
     Args:
         workdir: Of the run.
-        num_steps: Steps that it took.
+        step: Its last.
+        ended_early: Why it ended before the last step of its config; "": it did not.
         best: Its best mean IU, and at which step.
         store: Its checkpoints.
 
@@ -29,9 +31,9 @@ def write(
         FileNotFoundError: If the log is gone.
     """
     newest = store.newest()
-    if newest is None or newest.step != num_steps:
+    if newest is None or newest.step != step:
         raise OSError(
-            f"{workdir}: step {num_steps} was saved and cannot be read back; there is "
+            f"{workdir}: step {step} was saved and cannot be read back; there is "
             f"{'no checkpoint' if newest is None else f'step {newest.step}'}. Run the "
             f"same command again, on a disk that keeps what is written to it."
         )
@@ -39,7 +41,7 @@ def write(
     plots.plot_curves(entries, workdir / "curves.png")
     losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
     scores = [e for e in entries if e.get("kind") == "eval"]
-    if num_steps not in losses or not scores:
+    if step not in losses or not scores:
         raise FileNotFoundError(
             f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
             f"curves and result.json are made; the checkpoints are whole. Restore it, "
@@ -47,14 +49,17 @@ def write(
         )
     lowest = recent_losses.lowest(losses)
     result = {
-        "step": num_steps,
-        "final_loss": losses[max(losses)],
+        "step": step,
+        "ended_early": ended_early or None,
+        "final_loss": losses[step],
         "lowest_loss": {"loss": losses[lowest], "step": lowest},
         "best": best,
         "params_sha256": trees.content_hash(newest.arrays["params"]),
         "scores": scores[-1],
     }
     files.write_json(workdir / "result.json", result)
+    if ended_early:
+        print(f"ended early, after step {step}: {ended_early}")
     print(
         f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
         f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"

@@ -17,7 +17,15 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import compilation, lock, logs, recorded, results, watching
+from fcn_jax.runs import (
+    compilation,
+    early_stopping,
+    lock,
+    logs,
+    recorded,
+    results,
+    watching,
+)
 from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
@@ -98,6 +106,8 @@ class Trainer:
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
+            if self.ended_early:
+                break
             start = time.perf_counter()
             with self.stopping.at_once():
                 batch = _to_devices(self, next(self.batches))
@@ -116,7 +126,27 @@ class Trainer:
         self.store.close()
         self.log.note_saves(self.store.steps())
         self.close()
-        results.write(self.workdir, config.num_steps, self.best, self.store)
+        results.write(self.workdir, self.step, self.ended_early, self.best, self.store)
+
+    @property
+    def ended_early(self) -> str:
+        """Why the run ends after the step that it has done; "" where it goes on."""
+        done = self.step == self.config.num_steps
+        if done or not self._patience or not self._evaluates(self.step):
+            return ""
+        scores = self.store.scores.read()
+        return early_stopping.reason(scores, self.step, self._patience)
+
+    @property
+    def _patience(self) -> int:
+        """See `config.early_stopping`, which older runs do not have."""
+        return self.config.early_stopping if "early_stopping" in self.config else 0
+
+    def _logs(self, step: int) -> bool:
+        """Whether the loss of a step is logged; the last is, and each may be that."""
+        may_end = self._patience > 0 and self._evaluates(step)
+        last = step == self.config.num_steps
+        return last or may_end or step % self.config.log_every == 0
 
     def _evaluates(self, step: int) -> bool:
         """Whether a step is one after which the run is scored."""
@@ -125,7 +155,7 @@ class Trainer:
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
         config = self.config
-        if step == config.num_steps or step % config.log_every == 0:
+        if self._logs(step):
             self.write_losses(step)
         if self._evaluates(step) or step % config.checkpoint_every == 0:
             self.save()

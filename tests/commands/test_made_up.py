@@ -11,7 +11,7 @@ import jax
 import pytest
 from absl import app, flags
 
-from fcn_jax import __main__
+from fcn_jax import __main__, runtime
 from fcn_jax.commands import command, command_line
 
 # The file that a newcomer writes.
@@ -110,20 +110,26 @@ def test_a_notebook_starts_it_again(greet, capsys):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "each"),
     (
-        "RESOURCE_EXHAUSTED: Out of memory allocating 27 bytes.\n  more",
-        "INTERNAL: Error dispatching computation: Out of memory allocating 27 bytes.",
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 6000 bytes.\n  more", "500"),
+        ("INTERNAL: Error dispatching: Out of memory allocating 6000 bytes.", "500"),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1.5KiB.", "128"),
     ),
 )
-def test_too_little_memory_is_one_message(greet, monkeypatch, text):
+def test_too_little_memory_is_one_message(greet, monkeypatch, text, each):
     def fail(values):
-        raise jax.errors.JaxRuntimeError(text)
+        with runtime.naming_memory(2, 2, 3):
+            raise jax.errors.JaxRuntimeError(text)
 
     module = sys.modules["fcn_jax.commands.greet"]
     changed = dataclasses.replace(module.COMMAND, run=fail, memory="say less")
     monkeypatch.setattr(module, "COMMAND", changed)
-    with pytest.raises(SystemExit, match="error: .*27 bytes. To need less, say less"):
+    match = (
+        rf"error: .*allocat\w+ .*B\w*\. That is {each} bytes a pixel, of 2 images of "
+        r"2x3 \(height x width\)\. To need less, say less\."
+    )
+    with pytest.raises(SystemExit, match=re.compile(match, re.IGNORECASE)):
         __main__.main(["fcn_jax", "greet", "--greeting=a"])
 
 

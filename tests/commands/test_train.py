@@ -61,6 +61,10 @@ def test_a_run_leaves_what_it_promises(finished):
     entries = logs.read(finished / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [3, 6]
+    rates = [e["learning_rate"] for e in entries if e["kind"] == "train"]
+    assert rates == pytest.approx([0.01] * 6)
+    assert all(e["loss"] > 0 for e in entries if e["kind"] == "eval")
+    assert result["ended_early"] is None
     newest = checkpoints.CheckpointStore(finished / "checkpoints").newest()
     assert newest.metadata["preprocessing"]["channels"] == "bgr"
     assert newest.metadata["best"]["mean_iu"] == result["best"]["mean_iu"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.evaluation import metrics
-from fcn_jax.runs import logs, trainer
+from fcn_jax.runs import logs, results, trainer
 from tests.support.runs import make_folder, tiny_config
 
 
@@ -35,8 +35,8 @@ def test_the_lowest_loss_is_not_that_of_void(tmp_path, monkeypatch):
     log = [{"kind": "train", "step": n, "loss": x} for n, x in ((1, 0.0), (2, 3.0))]
     log.append({"kind": "eval", "step": 2})
     monkeypatch.setattr(logs, "read", lambda path: log)
-    monkeypatch.setattr(trainer.plots, "plot_curves", lambda *_: None)
-    monkeypatch.setattr(trainer.trees, "content_hash", lambda arrays: "")
+    monkeypatch.setattr(results.plots, "plot_curves", lambda *_: None)
+    monkeypatch.setattr(results.trees, "content_hash", lambda arrays: "")
     newest = trainer.checkpoints.Checkpoint(2, {"params": {}}, {})
 
     class Store:
@@ -44,6 +44,6 @@ def test_the_lowest_loss_is_not_that_of_void(tmp_path, monkeypatch):
         def newest():
             return newest
 
-    results.write(tmp_path, 2, None, Store())
+    results.write(tmp_path, 2, "", None, Store())
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["lowest_loss"] == {"loss": 3.0, "step": 2}

@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -67,3 +69,21 @@ def test_a_name_as_long_as_a_file_may_have(tmp_path, letter):
     files.write_text(path, "text")
     assert path.read_text() == "text"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    """Of a process that lives, or of another machine, nothing is touched."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ours = files.part_of(tmp_path / "deep" / "a.b.png")
+    pid = f"-{os.getpid()}-"
+    theirs = ours.with_name(ours.name.replace(pid, f"-{ended.pid}-"))
+    host = ours.name.split(".")[-2].partition("-")[0]
+    far = theirs.with_name(theirs.name.replace(f".{host}-", ".0-"))
+    others = [ours.with_name(name) for name in (".x.part", "x.part", ".1-2.part")]
+    ours.parent.mkdir()
+    for path in (ours, theirs, far, *others):
+        path.touch()
+    files.remove_stale_parts(tmp_path)
+    assert set(ours.parent.iterdir()) == {ours, far, *others}
+    files.remove_stale_parts(tmp_path / "nowhere")

@@ -236,3 +236,21 @@ def test_names_beyond_ascii_are_no_boxes():
         for letter in ("é", "ê", "ж", "λ", "\uffff")
     }
     assert len(shapes) == 5
+
+
+def test_names_that_the_font_lacks_are_numbers():
+    """Japanese: a box for each letter would tell nothing."""
+    named = [drawing._named(n, name) for n, name in enumerate(("道路", "車 car", "é"))]
+    assert named == ["0", "1 car", "é"]
+    colours = viz.decode_labels(np.arange(2))
+    legends = [
+        drawing._legend(list(zip(names, colours, strict=True)), 300)
+        for names in (("道路", "a"), ("0", "a"), ("1", "a"))
+    ]
+    assert legends[0].tobytes() == legends[1].tobytes() != legends[2].tobytes()
+    sheets = [
+        viz.contact_sheet([(name, IMAGE, LABELS, LABELS)], ("a", "b", "c"))
+        for name in ("図1", "·1", "1")
+    ]
+    np.testing.assert_array_equal(sheets[0], sheets[1])
+    assert not np.array_equal(sheets[0], sheets[2])

@@ -1,0 +1,33 @@
+"""Whether a run ends before its last step: evaluations that no longer get better.
+
+What is counted are the scores that stand beside the checkpoints, so that a run which
+was interrupted ends where one that nobody interrupted does.
+"""
+
+from collections.abc import Mapping
+
+
+def reason(scores: Mapping[int, float | None], step: int, patience: int) -> str:
+    """Why a run ends after a step.
+
+    Args:
+        scores: Mean IU by step; None where it is undefined.
+        step: That was evaluated; what later ones once scored does not count.
+        patience: Evaluations in a row without a better mean IU; 0: a run never ends.
+
+    Returns:
+        A clause; "" where it goes on.
+    """
+    best, waited = None, 0
+    for each in sorted(n for n in scores if n <= step):
+        score = scores[each]
+        if score is not None and (best is None or score > best[0]):
+            best, waited = (score, each), 0
+        else:
+            waited += 1
+    if not patience or waited < patience or best is None:
+        return ""
+    return (
+        f"no better mean IU than {best[0]:.4f} of step {best[1]} in {waited} "
+        f"evaluations (config.early_stopping={patience})"
+    )
