@@ -96,8 +96,7 @@ def deliver(source, augmentation, arguments):
         seed=0,
         num_classes=21,
         augmentation=augmentation,
-        num_threads=arguments.threads,
-        num_workers=arguments.workers,
+        readers=loader.Readers(arguments.threads, arguments.workers),
     )
     steps = max(1, arguments.images // arguments.batch)
     shape = next(batches)["image"].shape

@@ -7,6 +7,8 @@ import io
 import tokenize
 from collections.abc import Iterator, Mapping
 
+import ml_collections
+
 from fcn_jax.config import base
 from fcn_jax.config.types import Config
 
@@ -80,10 +82,12 @@ def describe(config: Config) -> str:
 _WIDE = 24  # Characters of a value that others are not aligned with.
 
 
-def _leaves(config: Config, prefix: str) -> Iterator[tuple[str, object]]:
+def _leaves(
+    config: ml_collections.ConfigDict, prefix: str
+) -> Iterator[tuple[str, object]]:
     """All keys that hold a value, with the names that the command line has for them."""
     for name, value in config.items():
-        if isinstance(value, type(config)) or hasattr(value, "items"):
+        if isinstance(value, ml_collections.ConfigDict):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

@@ -4,22 +4,20 @@ Training batch k is a pure function of (seed, k): it does not depend on the numb
 threads or on where a run began, so that the step number is all a resumed run needs.
 """
 
-import contextlib
-import signal
 from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
 import grain
 import numpy as np
-from absl import flags
 
 from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
 from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.data.contracts import Item, Labels, Source
+from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.transforms import Augmentation
 
-__all__ = ["Augmentation", "eval_batches", "train_batches"]
+__all__ = ["Augmentation", "Readers", "eval_batches", "train_batches"]
 
 
 class Windows(Protocol):
@@ -39,7 +37,6 @@ class Windows(Protocol):
         ...
 
 
-_PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
 _MANY_IMAGES = 1 << 60
 
 
@@ -54,8 +51,7 @@ def train_batches(
     with_replacement: bool = False,
     start_step: int = 0,
     share: tuple[int, int] = (0, 1),
-    num_threads: int = 2,
-    num_workers: int = 0,
+    readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
 
@@ -72,11 +68,8 @@ def train_batches(
         start_step: Batches that were done before.
         share: Which of the processes this is, and how many share the global batches,
             row by row.
-        num_threads: Threads that read ahead; 0: none. They make no difference to
-            the batches, and end when the iterator is closed.
-        num_workers: Processes that make the batches, each with its own threads; 0:
-            this one. They make no difference to the batches either. The source goes
-            to each of them, pickled.
+        readers: Who makes the batches ahead. They make no difference to these, and end
+            when the iterator is closed.
 
     Returns:
         Iterator of dicts: `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W],
@@ -125,7 +118,7 @@ def train_batches(
     # Drawn before it is shared out: no two processes draw alike.
     drawn = endless.random_map(draw)[process_index::process_count]
     batched = drawn.batch(batch_size)[start_step:]
-    return _iterate(batched, batch_size, num_threads, num_workers)
+    return read_ahead(batched, batch_size, readers)
 
 
 def eval_batches(
@@ -137,7 +130,7 @@ def eval_batches(
     scales: Sequence[float] = (1.0,),
     windows: Windows | None = None,
     share: tuple[int, int] = (0, 1),
-    num_threads: int = 2,
+    readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
 
@@ -157,7 +150,7 @@ def eval_batches(
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
             M; None: none.
         share: Which of the processes this is, and how many share the images.
-        num_threads: As for `train_batches`.
+        readers: As for `train_batches`.
 
     Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
@@ -185,44 +178,7 @@ def eval_batches(
             source, rows, canvas, batch_size, scales, num_classes, windows
         )
 
-    return _iterate(grain.MapDataset.source(plan).map(make), batch_size, num_threads)
-
-
-def _iterate(
-    dataset: grain.MapDataset[Batch],
-    batch_size: int,
-    num_threads: int,
-    num_workers: int = 0,
-) -> Generator[Batch, None, None]:
-    """The batches in their order, made ahead; closing it ends who makes them."""
-    ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
-    options = grain.ReadOptions(
-        num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
-    )
-    made = dataset.to_iter_dataset(options)
-    if num_workers:
-        if not flags.FLAGS.is_parsed():  # Grain asks for its own; a library has none.
-            flags.FLAGS.mark_as_parsed()
-        made = made.mp_prefetch(
-            grain.MultiprocessingOptions(num_workers), worker_init_fn=_leave_signals
-        )
-    with contextlib.closing(iter(made)) as batches_made:
-        try:
-            yield from batches_made
-        except RuntimeError as error:
-            if not num_workers or "terminated unexpectedly" not in str(error):
-                raise
-            raise ChildProcessError(
-                f"a process that makes batches is gone ({error}); it may have been "
-                f"for lack of memory: give fewer --config.data.num_workers than "
-                f"{num_workers}, or 0."
-            ) from error
-
-
-def _leave_signals(worker: int, count: int) -> None:
-    """Ctrl-C goes to all processes of a terminal; the one that trains answers it."""
-    del worker, count
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return read_ahead(grain.MapDataset.source(plan).map(make), batch_size, readers)
 
 
 def _check_share(batch_size: int, process_index: int, process_count: int) -> None:

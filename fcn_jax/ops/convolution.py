@@ -21,6 +21,7 @@ the whole map where the padding is as wide as the kernel (conv1_1 of padding "ca
 
 import contextlib
 import contextvars
+import dataclasses
 import functools
 import math
 from collections.abc import Generator, Sequence
@@ -89,29 +90,23 @@ def conv_general_dilated(
     Returns:
         [N, H', W', O].
     """
-    convolve = functools.partial(
-        _convolve, window_strides=window_strides, padding=padding, **options
-    )
-    missing = choices.current().image_channels - rhs.shape[2]
-    if missing <= 0 or "feature_group_count" in options:
-        return convolve(lhs, rhs)
+    asked = choices.current()
+    missing = asked.image_channels - rhs.shape[2]
+    if missing > 0 and "feature_group_count" not in options:
 
-    def filled(lhs: Array, rhs: Array):
-        none = (0, 0)
-        lhs = jnp.pad(lhs, (none, none, none, (0, missing)))
-        return convolve(lhs, jnp.pad(rhs, (none, none, (0, missing), none)))
+        def as_they_are(lhs: Array, rhs: Array):
+            with choices.using(dataclasses.replace(asked, image_channels=0)):
+                return conv_general_dilated(
+                    lhs, rhs, window_strides, padding, **options
+                )
 
-    return jax.lax.platform_dependent(lhs, rhs, cpu=convolve, default=filled)
+        def filled(lhs: Array, rhs: Array):
+            none = (0, 0)
+            lhs = jnp.pad(lhs, (none, none, none, (0, missing)))
+            rhs = jnp.pad(rhs, (none, none, (0, missing), none))
+            return as_they_are(lhs, rhs)
 
-
-def _convolve(
-    lhs: Array,
-    rhs: Array,
-    window_strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    **options: Any,
-) -> Array:
-    """`conv_general_dilated`, of as many channels as there are."""
+        return jax.lax.platform_dependent(lhs, rhs, cpu=as_they_are, default=filled)
 
     def native(lhs: Array, rhs: Array):
         return jax.lax.conv_general_dilated(
@@ -123,7 +118,7 @@ def _convolve(
 
         def padded(lhs: Array, rhs: Array):
             none = ((0, 0), (0, 0))
-            return _convolve(
+            return conv_general_dilated(
                 _padded(lhs, padding), rhs, window_strides, none, **options
             )
 

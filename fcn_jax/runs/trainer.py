@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import jax
@@ -19,9 +19,9 @@ from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
 from fcn_jax.runs import (
     compilation,
-    early_stopping,
     lock,
     logs,
+    occasions,
     recorded,
     results,
     watching,
@@ -74,9 +74,9 @@ class Trainer:
             self.parts, self.store, self.workdir
         )
         self.data.check(memory, "data" in allow_changed)
-        if lost:
-            print(f"note: {recorded.set_aside(self.workdir)}", flush=True)
+        _note(recorded.set_aside(self.workdir) if lost else "")
         self.best = _best_of(self.store, memory["best"])
+        self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
             self.parts.predictor,
@@ -84,28 +84,28 @@ class Trainer:
             config.eval_batch_size,
             self.devices,
         )
-        step = int(self.state.step)
+        self.step = self.saved = step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
-        torn = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
-        if torn:
-            print(f"note: {torn}", flush=True)
+        _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.data.keep()
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
-        self.step = self.saved = step
 
     def run(self) -> None:
         """All steps that are left."""
-        config = self.config
-        first = int(self.state.step)
+        first, last = self.step, self.config.num_steps
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        if first and self._evaluates(first) and not self.store.scores.has(first):
+        if (
+            first
+            and self.occasions.evaluates(first)
+            and not self.store.scores.has(first)
+        ):
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
-        for step in range(first + 1, config.num_steps + 1):
+        for step in range(first + 1, last + 1):
             if self.ended_early:
                 break
             start = time.perf_counter()
@@ -131,37 +131,17 @@ class Trainer:
     @property
     def ended_early(self) -> str:
         """Why the run ends after the step that it has done; "" where it goes on."""
-        done = self.step == self.config.num_steps
-        if done or not self._patience or not self._evaluates(self.step):
-            return ""
-        scores = self.store.scores.read()
-        return early_stopping.reason(scores, self.step, self._patience)
-
-    @property
-    def _patience(self) -> int:
-        """See `config.early_stopping`, which older runs do not have."""
-        return self.config.early_stopping if "early_stopping" in self.config else 0
-
-    def _logs(self, step: int) -> bool:
-        """Whether the loss of a step is logged; the last is, and each may be that."""
-        may_end = self._patience > 0 and self._evaluates(step)
-        last = step == self.config.num_steps
-        return last or may_end or step % self.config.log_every == 0
-
-    def _evaluates(self, step: int) -> bool:
-        """Whether a step is one after which the run is scored."""
-        return step == self.config.num_steps or step % self.config.eval_every == 0
+        return self.occasions.ends_early(self.store.scores.read(), self.step)
 
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
-        config = self.config
-        if self._logs(step):
+        if self.occasions.logs(step):
             self.write_losses(step)
-        if self._evaluates(step) or step % config.checkpoint_every == 0:
+        if self.occasions.saves(step):
             self.save()
         if self.stopping.asked:
             raise Stop
-        if self._evaluates(step):
+        if self.occasions.evaluates(step):
             with self.stopping.at_once():
                 self.evaluate(step)
 
@@ -173,11 +153,7 @@ class Trainer:
         rate = {"learning_rate": self.parts.learning_rate(step - 1)}
         self.log.note_saves(self.store.steps())
         self.log.write("train", step, {**values, **rate, **speed})
-        self.progress.write(
-            f"step {step}/{self.config.num_steps}  loss {values['loss']:.4f}  "
-            f"mean {values['mean_loss']:.4f}  {speed['images_per_second']:.1f} "
-            f"images/s  waiting {speed['waiting']:.0%}  ETA {duration(speed['eta'])}"
-        )
+        self.progress.write(_line_of(step, self.config.num_steps, values | speed))
 
     def evaluate(self, step: int) -> None:
         """Score the evaluation split, and record the score."""
@@ -196,11 +172,9 @@ class Trainer:
     def save(self) -> None:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
-        memory = {"best": self.best, "losses": self.losses.losses}
-        memory |= recorded.labels_of(self.parts.train_source) | self.data.metadata
         self.log.flush()  # What led to a checkpoint is on disk when it is.
         arrays = trees.to_arrays(parallel.unreplicate(self.state))
-        metadata = {**workdirs.checkpoint_metadata(self.config), **memory}
+        metadata = _metadata_of(self)
         with self.stopping.saving():  # It waits for the save before it.
             self.store.save(arrays, metadata=metadata)
         self.log.note_saves(self.store.steps())  # Those before it.
@@ -212,14 +186,40 @@ class Trainer:
         self.progress.close()
 
 
+def _note(text: str) -> None:
+    """Say what is to be noted; "": nothing is."""
+    if text:
+        print(f"note: {text}", flush=True)
+
+
+def _line_of(step: int, num_steps: int, values: Mapping[str, float]) -> str:
+    """What is printed of a step that is logged."""
+    return (
+        f"step {step}/{num_steps}  loss {values['loss']:.4f}  mean "
+        f"{values['mean_loss']:.4f}  {values['images_per_second']:.1f} images/s  "
+        f"waiting {values['waiting']:.0%}  ETA {duration(values['eta'])}"
+    )
+
+
+def _metadata_of(trainer: Trainer) -> JsonObject:
+    """What a checkpoint says beside its arrays."""
+    return {
+        **workdirs.checkpoint_metadata(trainer.config),
+        "best": trainer.best,
+        "losses": trainer.losses.losses,
+        **recorded.labels_of(trainer.parts.train_source),
+        **trainer.data.metadata,
+    }
+
+
 def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
     padding = datasets.padding_note(parts.config, parts.train_source)
     overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in filter(None, (padding, overlap)):
-        print(f"note: {note}", flush=True)
+    for note in (padding, overlap):
+        _note(note)
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:

@@ -22,7 +22,8 @@ def test_one_image_smaller_than_32_pixels(tmp_path, batch_size, capsys, monkeypa
     )
     config.loss.class_weights = (1.0, 1.0, 0.0)
     trainer.train(config, tmp_path / "run")
-    losses = [e["loss"] for e in logs.read(tmp_path / "run/log.jsonl") if "loss" in e]
+    entries = logs.read(tmp_path / "run/log.jsonl")
+    losses = [e["loss"] for e in entries if e["kind"] == "train"]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
     assert min(losses) > 0

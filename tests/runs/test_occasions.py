@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from fcn_jax.config import checks
-from fcn_jax.runs import early_stopping, trainer, watching
+from fcn_jax.runs import occasions, trainer, watching
 from tests.support.runs import make_folder, tiny_config
 
 # By step; the better one at 6 is never seen with a patience of 2.
@@ -19,19 +19,19 @@ SCORES = {1: 0.2, 2: 0.5, 3: 0.4, 4: 0.5, 5: 0.1, 6: 0.9}
     ((1, 1, False), (3, 2, False), (3, 1, True), (4, 2, True), (5, 4, False)),
 )
 def test_evaluations_in_a_row(step, patience, ends):
-    found = early_stopping.reason(SCORES, step, patience)
+    found = occasions.reason(SCORES, step, patience)
     assert bool(found) == ends
-    assert not early_stopping.reason(SCORES, step, 0)
+    assert not occasions.reason(SCORES, step, 0)
 
 
 def test_what_is_said_and_what_is_undefined():
     """An equal score is no better one; one that is undefined is none."""
-    found = early_stopping.reason({**SCORES, 3: None}, 4, 2)
+    found = occasions.reason({**SCORES, 3: None}, 4, 2)
     assert found == (
         "no better mean IU than 0.5000 of step 2 in 2 evaluations "
         "(config.early_stopping=2)"
     )
-    assert not early_stopping.reason(dict.fromkeys(SCORES), 6, 2)
+    assert not occasions.reason(dict.fromkeys(SCORES), 6, 2)
 
 
 def test_a_number_without_sense_is_refused():
