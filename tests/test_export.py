@@ -344,8 +344,7 @@ def scaled_run(run, tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("scale", (0.5, 1.5))
-@pytest.mark.parametrize("output", ("logits", "probabilities"))
+@pytest.mark.parametrize(("scale", "output"), ((0.5, "logits"), (1.5, "probabilities")))
 def test_an_export_sees_images_at_the_scale_of_the_run(
     run, scaled_run, tmp_path, capsys, scale, output
 ):
@@ -359,7 +358,7 @@ def test_an_export_sees_images_at_the_scale_of_the_run(
     assert exported_net.metadata["eval_scale"] == scale
     least = {0.5: 3, 1.5: 1}[scale]
     assert exported_net.smallest_image == least
-    for shape in ((24, 32), (25, 47), (27, 29), (least, least)):
+    for shape in ((25, 47), (least, least)):
         image = photos(shape)
         found = exported_net(image[None])
         if output == "logits":
