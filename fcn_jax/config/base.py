@@ -152,7 +152,7 @@ def _fcn():
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9
     model.bn_epsilon = 1e-5
-    model.freeze_batch_norm = False
+    model.freeze_batch_norm = False  # True: averages are kept, and used in training.
     model.dropout_rate = 0.5
     model.upsampling = "fixed"
     model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
