@@ -346,7 +346,7 @@ def scaled_run(run, tmp_path_factory):
 
 @pytest.mark.parametrize(("scale", "output"), ((0.5, "logits"), (1.5, "probabilities")))
 def test_an_export_sees_images_at_the_scale_of_the_run(
-    run, scaled_run, tmp_path, capsys, scale, output
+    scaled_run, tmp_path, capsys, scale, output
 ):
     workdir, path = scaled_run(scale), tmp_path / "net.zip"
     command.run_flags(arguments(workdir, path, output=output))
@@ -367,23 +367,15 @@ def test_an_export_sees_images_at_the_scale_of_the_run(
         # Pillow's fixed point leaves a colour one off here and there, and these random
         # weights score it by the ten.
         assert np.abs(found[0] - theirs).mean() < 2e-3
-        unscaled = jax.nn.softmax(apply(run[2], run[3], image[None]))
-        assert min(shape) < 24 or np.abs(unscaled[0] - theirs).mean() > 5e-3
 
 
-def test_labels_and_probabilities_are_those_of_the_logits(tmp_path, small):
-    nets = {
-        output: write(tmp_path / output, *small, output=output)
-        for output in exported.OUTPUTS
-    }
-    assert [net.output for net in nets.values()] == list(exported.OUTPUTS)
+def test_probabilities_are_the_softmax_of_logits(tmp_path, small):
+    net = write(tmp_path / "net.zip", *small, output="probabilities")
+    assert net.output == "probabilities"
     images = photos((2, 40, 33))
-    found = {output: net(images) for output, net in nets.items()}
-    np.testing.assert_allclose(
-        found["probabilities"], jax.nn.softmax(found["logits"]), rtol=1e-6
-    )
-    assert found["probabilities"].shape == (2, 40, 33, 3)
-    np.testing.assert_array_equal(found["labels"], found["logits"].argmax(-1))
+    expected = jax.nn.softmax(apply(*small, images))
+    np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-5)
+    assert len(np.unique(expected.argmax(-1))) > 1
 
 
 def test_within_jit(file):

@@ -79,7 +79,9 @@ def test_a_train_state_of_flax(model, variables, images):
 
 
 def test_within_nnx(model, images):
-    net = nnx.bridge.ToNNX(model, rngs=nnx.Rngs(0)).lazy_init(images)
+    net = nnx.jit(
+        lambda x: nnx.bridge.ToNNX(model, rngs=nnx.Rngs(0)).lazy_init(x, train=False)
+    )(images)
     logits = nnx.jit(lambda net, x: net(x, train=False))(net, images)
     kinds = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
     variables = {
