@@ -221,9 +221,11 @@ def padding_note(config: Config, source: Source) -> str:
     padding = 1 - sizes.prod(axis=1).mean() / (height * width)
     if padding < _MUCH_PADDING:
         return ""
+    ids = getattr(source, "ids", ())
+    largest = f" (the largest is {ids[sizes.prod(axis=1).argmax()]})" if ids else ""
     return (
         f"batches are padded to {height}x{width}, the largest image's size, and "
-        f"{padding:.0%} of them is padding; --config.data.crop=(H,W) avoids it"
+        f"{padding:.0%} of them is padding; --config.data.crop=(H,W) avoids it{largest}"
     )
 
 

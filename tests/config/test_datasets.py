@@ -52,6 +52,7 @@ def test_batches_that_are_padding_for_the_most_part(tmp_path):
     # Three images of 12x16 and one that fills the batch: 3/4 of 7/8.
     assert note.startswith("batches are padded to 24x64, the largest image's size, and")
     assert "66% of them is padding; --config.data.crop=(H,W) avoids it" in note
+    assert note.endswith(" (the largest is d)")
     assert datasets.padding_note(folder_config(tmp_path, crop=(8, 8)), source) == ""
     folders.write_list(tmp_path, "a\nb\n")
     alike = datasets.open_source(config, "train")
