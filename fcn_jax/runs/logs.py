@@ -126,8 +126,9 @@ def _writing(place: str | Path) -> Generator[None]:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{place} could not be written ({error.strerror}). Make room, then run the "
-            f"same command again",
+            f"{place} could not be written ({error.strerror}). "
+            f"{files.remedy(error, '--workdir', 'Make room')}, then run the same "
+            f"command again",
         ) from error
 
 

@@ -66,7 +66,7 @@ class Trainer:
         if "data" not in allow_changed:
             recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
         if lost:
-            print(f"note: {recorded.set_aside(self.workdir)}", flush=True)
+            _note(recorded.set_aside(self.workdir))
         self.best = _best_of(self.store, memory["best"])
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
@@ -77,9 +77,8 @@ class Trainer:
         )
         step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
-        torn = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
-        if torn:
-            print(f"note: {torn}", flush=True)
+        _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
+        _note_damage(self.workdir)
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
@@ -92,7 +91,7 @@ class Trainer:
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        if first and self._evaluates(first) and not self.store.scores.has(first):
+        if _evaluates(config, first) and not self.store.scores.has(first):
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
@@ -116,20 +115,16 @@ class Trainer:
         self.close()
         results.write(self.workdir, config.num_steps, self.best, self.store)
 
-    def _evaluates(self, step: int) -> bool:
-        """Whether a step is one after which the run is scored."""
-        return step == self.config.num_steps or step % self.config.eval_every == 0
-
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
         config = self.config
         if step == config.num_steps or step % config.log_every == 0:
             self.write_losses(step)
-        if self._evaluates(step) or step % config.checkpoint_every == 0:
+        if _evaluates(self.config, step) or step % config.checkpoint_every == 0:
             self.save()
         if self.stopping.asked:
             raise Stop
-        if self._evaluates(step):
+        if _evaluates(self.config, step):
             with self.stopping.at_once():
                 self.evaluate(step)
 
@@ -181,14 +176,31 @@ class Trainer:
         self.progress.close()
 
 
+def _note(text: str | None) -> None:
+    if text:
+        print(f"note: {text}", flush=True)
+
+
+def _note_damage(workdir: Path) -> None:
+    """Say which files are damaged that the run writes anew."""
+    damaged = {"config.json": workdirs.damage(workdir), **results.damage(workdir)}
+    for name, why in damaged.items():
+        _note(why and f"{workdir / name} was damaged ({why}); it is written anew")
+
+
+def _evaluates(config: Config, step: int) -> bool:
+    """Whether a step is one after which the run is scored."""
+    return step > 0 and (step == config.num_steps or step % config.eval_every == 0)
+
+
 def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
     padding = datasets.padding_note(parts.config, parts.train_source)
     overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in filter(None, (padding, overlap)):
-        print(f"note: {note}", flush=True)
+    for note in (padding, overlap):
+        _note(note)
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
@@ -235,9 +247,7 @@ def _initial_state(
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,
         )
-        note = recorded.note_of_init(config.init_from, parts.train_source)
-        if note:
-            print(f"note: {note}", flush=True)
+        _note(recorded.note_of_init(config.init_from, parts.train_source))
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)
     if saved is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -194,6 +195,18 @@ def test_a_config_that_was_lost_is_that_of_the_checkpoint(run, tmp_path):
     config.optim.learning_rate = 0.01
     trainer.train(config, workdir)
     assert workdirs.config_of_run(workdir).optim.learning_rate == 0.01
+
+
+def test_what_is_written_anew_is_named(run, tmp_path, capsys):
+    workdir = copied(run, tmp_path)
+    for name in ("config.json", "result.json"):
+        (workdir / name).write_text("{")
+    (workdir / "curves.png").write_bytes(b"\x89PNG")
+    trainer.train(tiny_config(run[0], num_steps=1, num_pictures=0), workdir)
+    said = capsys.readouterr().out
+    for name in ("config.json", "result.json", "curves.png"):
+        assert re.search(rf"note: .*{name} was damaged .*; it is written anew", said)
+    assert status.status(workdir)["damaged"] == []
 
 
 def test_a_damaged_config_alone_is_named(tmp_path):

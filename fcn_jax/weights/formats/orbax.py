@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, files, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights.errors import WeightsError
 
@@ -68,6 +68,6 @@ def write(path: Path, variables: VariableDict, metadata: Mapping[str, object]) -
         store = checkpoints.CheckpointStore(part / "checkpoints")
         store.save(trees.of_variables(variables), metadata=metadata)
         store.close()
-        part.rename(path)
+        files.give_name(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
