@@ -21,7 +21,7 @@ from fcn_jax.runs import compilation, lock, logs, recorded, results, watching
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
 
 
@@ -324,7 +324,7 @@ def train(
         ValueError: If another process trains there, or as `Trainer`.
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
     """
-    with lock.held(workdir):
+    with lock.held(workdir), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir))
         with stopping:
             trainer = None
