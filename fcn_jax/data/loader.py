@@ -38,6 +38,7 @@ class Windows(Protocol):
 
 
 _PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
+_MOST_PREFETCHED = 512  # Images; of larger batches one is made ahead.
 _MANY_IMAGES = 1 << 60
 
 
@@ -185,6 +186,7 @@ def _iterate(
 ) -> Generator[Batch, None, None]:
     """The batches in their order, made ahead by threads; closing it ends these."""
     ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
+    ahead = min(ahead, max(1, _MOST_PREFETCHED // batch_size))
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
     )

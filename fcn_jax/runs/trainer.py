@@ -199,7 +199,11 @@ def _describe(parts: RunParts) -> None:
         print(datasets.describe_source(source), flush=True)
     padding = datasets.padding_note(parts.config, parts.train_source)
     overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in (padding, overlap):
+    for note in (
+        padding,
+        overlap,
+        datasets.batch_note(parts.config, parts.train_source),
+    ):
         _note(note)
 
 
