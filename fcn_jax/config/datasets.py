@@ -204,6 +204,22 @@ def overlap_note(train: Source, scored: Source) -> str:
 _MUCH_PADDING = 0.5  # Share of a batch's pixels from which on it is worth a word.
 
 
+def batch_note(config: Config, source: Source) -> str:
+    """What to say of a batch that is larger than the data set; "" if it is not.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        source: That it is trained on.
+    """
+    size, images = config.batch_size, len(source)
+    if size <= images:
+        return ""
+    return (
+        f"config.batch_size={size:,} is more than the {images:,} images of "
+        f"{source.split}: each update sees them {size / images:,.1f} times"
+    )
+
+
 def padding_note(config: Config, source: Source) -> str:
     """What to say of batches of whole images that are padding for the most part.
 
