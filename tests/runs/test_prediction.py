@@ -203,6 +203,27 @@ def test_a_size_of_ones_own(net, tmp_path):
     assert (labels[10:-10:2, 10:-10:2] == small[5:-5, 5:-5]).mean() > 0.8
 
 
+def test_a_network_takes_files_and_images_of_pillow(net, pictures):
+    image = pixels(pictures / "one.png")
+    files_and_more = [str(pictures / "one.png"), Image.fromarray(image), image]
+    for found in net.predict(files_and_more):
+        np.testing.assert_array_equal(found, net.predict(image))
+    probs = net.predict_probs(pictures / "one.png")
+    np.testing.assert_array_equal(probs, net.predict_probs(image))
+
+
+def test_near_sizes_share_a_compilation(net):
+    """A canvas that was made is taken again, and says the same of an image."""
+    fresh = type(net)(net.config, net.workdir)
+    image = folders.photo(size=(40, 60))
+    alone = fresh.predict_probs(image)
+    again = type(net)(net.config, net.workdir)
+    again.predict_probs(folders.photo(size=(60, 90)))
+    np.testing.assert_allclose(again.predict_probs(image), alone, atol=1e-5)
+    again.predict_probs(folders.photo(size=(64, 70)))
+    assert again._probs._cache_size() == 1
+
+
 def test_views_of_an_image(workdir):
     image = folders.photo(size=(32, 32))
     plain, flipped = fcn_jax.load(workdir), fcn_jax.load(workdir, flip=True)
