@@ -14,6 +14,7 @@ import filelock
 import numpy as np
 
 from fcn_jax import viz
+from fcn_jax.data import geotiff
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.photos import Photo
 from fcn_jax.storage import files
@@ -40,7 +41,8 @@ class Result:
 class Predictions:
     """Predictions in a directory, which several processes may fill at once.
 
-    labels/NAME.png are written last: where they are, an image is done.
+    labels/NAME.png are written last: where they are, an image is done. Of a GeoTIFF
+    labels/NAME.tif has the coordinates.
 
     Args:
         out: The directory; it need not be there.
@@ -103,8 +105,12 @@ class Predictions:
         """Remove the predictions that are here, so that none of them passes for new."""
         (self.out / SETTINGS).unlink(missing_ok=True)
         for line in self._lines():
-            name = f"{line['name']}.png"
-            for kind in ("labels", "overlays"):
+            for kind, end in (
+                ("labels", "png"),
+                ("labels", "tif"),
+                ("overlays", "png"),
+            ):
+                name = f"{line['name']}.{end}"
                 for head in self._heads:
                     (self.out / kind / head.name / name).unlink(missing_ok=True)
             probs = self.out / "probs" / line["name"]
@@ -153,8 +159,12 @@ class Predictions:
                 place = self.out / "probs" / photo.name
                 _write_probs(place, result.probs, head, options.probs)
         line = self._line(photo, result.labels)
+        where = geotiff.coordinates(photo.path) if photo.path is not None else {}
         for head, place in zip(self._heads, self._labels, strict=True):
             labels = result.labels[head.name]
+            if where:
+                path = place / f"{photo.name}.tif"
+                geotiff.save_labels(path, labels, head.palette, where)
             viz.save_label_png(place / f"{photo.name}.png", labels, head.palette)
         with (self.out / LINES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")  # At once: processes share the file.

@@ -14,12 +14,12 @@ import types
 import jax
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import fcn_jax
 from fcn_jax import __main__
 from fcn_jax.config import workdir as workdirs
-from fcn_jax.data import photos
+from fcn_jax.data import geotiff, photos
 from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
 from fcn_jax.storage import files
 from tests.support import folders
@@ -139,6 +139,28 @@ def test_two_at_once_share_the_images(net, tmp_path):
         thread.join()
     assert sum(tally.done for tally in tallies) == 6
     assert sorted(line["name"] for line in lines(out)) == list("012345")
+
+
+def test_labels_of_a_scene_have_its_coordinates(net, tmp_path):
+    pixels_of = folders.photo()
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, kind, value in ((33550, 12, (0.5, 0.5, 0.0)), (34735, 3, (1, 1, 0, 0))):
+        tags.tagtype[tag] = kind
+        tags[tag] = value
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels_of).save(tmp_path / "in/scene.tif", tiffinfo=tags)
+    folders.save(tmp_path / "in/plain.png", pixels_of)
+    out = tmp_path / "out"
+    prediction.predict(net, listed(tmp_path / "in"), out)
+    labels = out / "labels"
+    names = ["plain.png", "scene.png", "scene.tif"]
+    assert sorted(path.name for path in labels.iterdir()) == names
+    np.testing.assert_array_equal(
+        pixels(labels / "scene.tif"), pixels(labels / "scene.png")
+    )
+    assert geotiff.coordinates(labels / "scene.tif")[33550][1] == (0.5, 0.5, 0.0)
+    predicted.Predictions(out, net.heads, {}).remove()
+    assert not list(labels.iterdir())
 
 
 def test_a_bad_image_is_passed_over(net, pictures, tmp_path, capsys):
