@@ -6,14 +6,25 @@ was interrupted ends where one that nobody interrupted does.
 
 from collections.abc import Mapping
 
+from fcn_jax.config.types import Config
 
-def reason(scores: Mapping[int, float | None], step: int, patience: int) -> str:
+
+def patience(config: Config) -> int:
+    """Evaluations that a run waits for a better one; 0: it never ends early.
+
+    Args:
+        config: See `fcn_jax.config.base`; older runs do not have the key.
+    """
+    return config.early_stopping if "early_stopping" in config else 0
+
+
+def reason(scores: Mapping[int, float | None], step: int, most: int) -> str:
     """Why a run ends after a step.
 
     Args:
         scores: Mean IU by step; None where it is undefined.
         step: That was evaluated; what later ones once scored does not count.
-        patience: Evaluations in a row without a better mean IU; 0: a run never ends.
+        most: Evaluations in a row without a better mean IU; 0: a run never ends.
 
     Returns:
         A clause; "" where it goes on.
@@ -25,9 +36,9 @@ def reason(scores: Mapping[int, float | None], step: int, patience: int) -> str:
             best, waited = (score, each), 0
         else:
             waited += 1
-    if not patience or waited < patience or best is None:
+    if not most or waited < most or best is None:
         return ""
     return (
         f"no better mean IU than {best[0]:.4f} of step {best[1]} in {waited} "
-        f"evaluations (config.early_stopping={patience})"
+        f"evaluations (config.early_stopping={most})"
     )

@@ -41,8 +41,7 @@ class Result:
 class Predictions:
     """Predictions in a directory, which several processes may fill at once.
 
-    labels/NAME.png are written last: where they are, an image is done. Of a GeoTIFF
-    labels/NAME.tif has the coordinates.
+    labels/NAME.png are written last: where they are, an image is done.
 
     Args:
         out: The directory; it need not be there.
@@ -163,8 +162,8 @@ class Predictions:
         for head, place in zip(self._heads, self._labels, strict=True):
             labels = result.labels[head.name]
             if where:
-                path = place / f"{photo.name}.tif"
-                geotiff.save_labels(path, labels, head.palette, where)
+                scene = place / f"{photo.name}.tif"
+                geotiff.save_labels(scene, labels, head.palette, where)
             viz.save_label_png(place / f"{photo.name}.png", labels, head.palette)
         with (self.out / LINES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")  # At once: processes share the file.
@@ -174,9 +173,7 @@ class Predictions:
         shares: dict[str, dict[str, float]] = {}
         for head in self._heads:
             found = labels[head.name]
-            counts = np.zeros(256, np.int64)
-            for part in _strips(found):  # NumPy makes 8 bytes of each that it counts.
-                counts += np.bincount(found[part].ravel(), minlength=256)
+            counts = _counts(found)
             shares[head.name] = {
                 name: round(float(counts[label]) / found.size, 6)
                 for label, name in enumerate(head.classes)
@@ -275,6 +272,14 @@ def _overlay(image: np.ndarray, labels: np.ndarray, head: Head) -> np.ndarray:
         first = rows.start - more.start
         drawn[rows, :width] = strip[first : first + rows.stop - rows.start]
     return drawn
+
+
+def _counts(labels: np.ndarray) -> np.ndarray:
+    """How often each label occurs; NumPy makes 8 bytes of each that it counts."""
+    counts = np.zeros(256, np.int64)
+    for rows in _strips(labels):
+        counts += np.bincount(labels[rows].ravel(), minlength=256)
+    return counts
 
 
 def _strips(labels: np.ndarray) -> Iterator[slice]:

@@ -62,6 +62,7 @@ class TrainedNet:
     ):
         checks.check_numbers(config)
         self.scales, self.flip = scales, flip
+        self._canvases: defaultdict[Asked, Canvases] = defaultdict(Canvases)
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
@@ -116,11 +117,6 @@ class TrainedNet:
         if self.config.crf.parameters:
             found = predictors.with_crf(found, self.config)
         return found
-
-    @functools.cached_property
-    def _canvases(self) -> defaultdict[Asked, Canvases]:
-        """The sizes that each function is compiled for."""
-        return defaultdict(Canvases)
 
     @functools.cached_property
     def _probs(self) -> Asked:

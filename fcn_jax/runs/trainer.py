@@ -97,11 +97,11 @@ class Trainer:
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        if first and self._evaluates(first) and not self.store.scores.has(first):
+        if first and _is_evaluated(config, first) and not self.store.scores.has(first):
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, config.num_steps + 1):
-            if self.ended_early:
+            if _ended_early(self):
                 break
             start = time.perf_counter()
             with self.stopping.at_once():
@@ -121,43 +121,19 @@ class Trainer:
         self.store.close()
         self.close()
         results.write_result(
-            self.workdir, self.step, self.ended_early, self.best, self.store
+            self.workdir, self.step, _ended_early(self), self.best, self.store
         )
-
-    @property
-    def ended_early(self) -> str:
-        """Why the run ends after the step that it has done; "" where it goes on."""
-        done = self.step == self.config.num_steps
-        if done or not self._patience or not self._evaluates(self.step):
-            return ""
-        scores = self.store.scores.read()
-        return early_stopping.reason(scores, self.step, self._patience)
-
-    @property
-    def _patience(self) -> int:
-        """See `config.early_stopping`, which older runs do not have."""
-        return self.config.early_stopping if "early_stopping" in self.config else 0
-
-    def _logs(self, step: int) -> bool:
-        """Whether the loss of a step is logged; the last is, and each may be that."""
-        may_end = self._patience > 0 and self._evaluates(step)
-        last = step == self.config.num_steps
-        return last or may_end or step % self.config.log_every == 0
-
-    def _evaluates(self, step: int) -> bool:
-        """Whether a step is one after which the run is scored."""
-        return step == self.config.num_steps or step % self.config.eval_every == 0
 
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
         config = self.config
-        if self._logs(step):
+        if _is_logged(config, step):
             self.write_losses(step)
-        if self._evaluates(step) or step % config.checkpoint_every == 0:
+        if _is_evaluated(config, step) or step % config.checkpoint_every == 0:
             self.save()
         if self.stopping.asked:
             raise Stop
-        if self._evaluates(step):
+        if _is_evaluated(config, step):
             with self.stopping.at_once():
                 self.evaluate(step)
 
@@ -205,6 +181,26 @@ class Trainer:
         """Let go of the log and the progress bar."""
         self.log.close()
         self.progress.close()
+
+
+def _is_evaluated(config: Config, step: int) -> bool:
+    """Whether a step is one after which a run is scored."""
+    return step == config.num_steps or step % config.eval_every == 0
+
+
+def _is_logged(config: Config, step: int) -> bool:
+    """Whether the loss of a step is logged: of each that may be the last it is."""
+    may_end = early_stopping.patience(config) > 0 and _is_evaluated(config, step)
+    return step == config.num_steps or may_end or step % config.log_every == 0
+
+
+def _ended_early(trainer: Trainer) -> str:
+    """Why a run ends after the step that it has done; "" where it goes on."""
+    config, step = trainer.config, trainer.step
+    patience = early_stopping.patience(config)
+    if not patience or step == config.num_steps or not _is_evaluated(config, step):
+        return ""
+    return early_stopping.reason(trainer.store.scores.read(), step, patience)
 
 
 def _describe(parts: RunParts) -> None:
