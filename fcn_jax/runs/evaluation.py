@@ -93,9 +93,7 @@ class Evaluation:
         predictor, variables = self._joint_predictor(members, scales, flip)
         if crf and self.config.crf.parameters:
             predictor = predictors.with_crf(predictor, self.config)
-        with tqdm(
-            total=len(self.source), unit="image", disable=None, leave=False
-        ) as bar:
+        with self._progress() as bar:
 
             def and_progress(batch: Batch, pred: Labels) -> None:
                 bar.update(int(batch["example_valid"].sum()))
@@ -103,6 +101,29 @@ class Evaluation:
                     on_batch(batch, pred)
 
             return self._evaluator(predictor).score(variables, and_progress)
+
+    def with_confidence(
+        self, scales: Sequence[float] | None = None, flip: bool = False
+    ) -> Iterator[tuple[Batch, np.ndarray, np.ndarray]]:
+        """What is predicted for the split, and how sure it is: one head, CRF included.
+
+        Args:
+            scales: Input scales of whole images; None: each config's own.
+            flip: Whether whole images are seen mirrored too.
+
+        Yields:
+            See `Evaluator.with_confidence`.
+        """
+        predictor, variables = self._joint_predictor(None, scales, flip)
+        if self.config.crf.parameters:
+            predictor = predictors.with_crf(predictor, self.config)
+        with self._progress() as bar:
+            for found in self._evaluator(predictor).with_confidence(variables):
+                yield found
+                bar.update(int(found[0]["example_valid"].sum()))
+
+    def _progress(self) -> tqdm:
+        return tqdm(total=len(self.source), unit="image", disable=None, leave=False)
 
     def log_probs(
         self,
