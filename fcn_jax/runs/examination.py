@@ -66,14 +66,24 @@ def report(
     Raises:
         ImportError: If the extra is not installed.
         FileNotFoundError: If one is no run.
-        ValueError: If runs have several heads or score other classes, or the split has
-            no images.
+        ValueError: If runs have several heads or score other classes, the split has no
+            images, it is not known where they lie, or a directory stands for the page.
     """
     html_report.check_installed()
+    if out is not None and Path(out).is_dir():
+        raise ValueError(
+            f"{out} is a directory; give the page a name, such as "
+            f"{Path(out) / 'report.html'}."
+        )
     configs = [workdirs.config_of_run(each) for each in workdirs_of]
     for config, workdir in zip(configs, workdirs_of, strict=True):
         _check_one_head(config, workdir)
         _take_data(config, configs[0], options.root)
+    if configs[0].data.name == "folder" and not configs[0].data.root:
+        raise ValueError(
+            f"{workdirs_of[0]} does not say where its data lie (it was made of weights "
+            f"alone, perhaps); give --root=FOLDER."
+        )
     split = options.split or configs[0].data.eval_split
     names = _names(workdirs_of)
     found: list[JsonObject] = []
@@ -268,10 +278,12 @@ def _write(
     examples = []
     for name, first in by_name[0].items():
         layers = [("image", first.image), ("truth", first.truth)]
-        for of_run, examples_of in zip(found, by_name, strict=True):
-            whose = f" of {of_run['name']}" if len(found) > 1 else ""
-            layers.append((f"prediction{whose}", examples_of[name].pred))
-            layers.append((f"errors{whose}", examples_of[name].errors))
+        for what in ("prediction", "errors"):  # Of one run after that of another.
+            for of_run, examples_of in zip(found, by_name, strict=True):
+                example = examples_of[name]
+                url = example.pred if what == "prediction" else example.errors
+                whose = f" of {of_run['name']}" if len(found) > 1 else ""
+                layers.append((f"{what}{whose}", url))
         scores = [each[name].scores for each in by_name]
         examples.append({"name": name, "layers": layers, "scores": scores})
     page = {"runs": found, "classes": classes, "examples": examples}

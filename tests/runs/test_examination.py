@@ -16,20 +16,37 @@ from tests.support.runs import make_folder, tiny_config
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A data set, and two runs on it."""
+    """A data set, and two runs on it (of one network, which is quicker)."""
     folder = make_folder(tmp_path_factory.mktemp("data"), images=7)
     root = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-        for name, seed in (("one", 0), ("two", 1)):
-            config = tiny_config(folder, num_steps=2, seed=seed)
-            trainer.train(config, root / name)
+        trainer.train(tiny_config(folder, num_steps=2), root / "one")
+    shutil.copytree(root / "one", root / "two")
     return folder, root / "one", root / "two"
 
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+
+
+@pytest.fixture(scope="module")
+def evaluations():
+    return {}
+
+
+@pytest.fixture
+def open_once(evaluations, monkeypatch):
+    """Runs are opened once for all tests that look at what is made of them."""
+
+    def opened(config, workdir, split=None, step=None):
+        if workdir not in evaluations:
+            evaluations[workdir] = runs.Evaluation(config, workdir, split, step)
+        return evaluations[workdir]
+
+    monkeypatch.setattr(examination, "Evaluation", opened)
+    return opened
 
 
 @pytest.fixture
@@ -43,12 +60,12 @@ def pages(monkeypatch):
     return seen
 
 
-def test_its_scores_are_those_of_eval(trained, tmp_path, pages):
+def test_its_scores_are_those_of_eval(trained, tmp_path, pages, open_once):
     out = tmp_path / "x" / "page.html"
     path = examination.report([trained[1]], out, examination.Options())
     assert path == out
     assert list(out.parent.iterdir()) == [out]
-    run = runs.Evaluation(runs.load(trained[1]).config, trained[1])
+    run = open_once(None, trained[1])
     (found,) = pages[0]["runs"]
     assert found["scores"] == run.score()
     assert found["name"] == "one"
@@ -60,9 +77,9 @@ def test_its_scores_are_those_of_eval(trained, tmp_path, pages):
     assert f"{100 * found['scores']['mean_iu']:.2f}" in out.read_text("utf-8")
 
 
-def test_how_sure_is_the_largest_probability(trained):
-    run = runs.Evaluation(runs.load(trained[1]).config, trained[1])
+def test_how_sure_is_the_largest_probability(trained, open_once):
     net = runs.load(trained[1])
+    run = open_once(net.config, trained[1])
     for batch, pred, sure in run.with_confidence():
         for row in np.flatnonzero(batch["example_valid"]):
             h, w = batch["sizes"][row]
@@ -71,23 +88,23 @@ def test_how_sure_is_the_largest_probability(trained):
             np.testing.assert_array_equal(pred[row, :h, :w], probs.argmax(-1))
 
 
-def test_a_scale_and_the_mirror_are_in_the_numbers(trained, tmp_path, pages):
+def test_a_scale_and_the_mirror_are_in_the_numbers(trained, pages, open_once, tmp_path):
     options = examination.Options(scales=(0.5, 1.0), flip=True)
     examination.report([trained[1]], tmp_path / "page.html", options)
     (found,) = pages[0]["runs"]
     assert found["facts"]["inference"] == "whole, scale 0.5, 1, mirrored too"
-    run = runs.Evaluation(runs.load(trained[1]).config, trained[1])
+    run = open_once(None, trained[1])
     assert found["scores"] == run.score((0.5, 1.0), True)
 
 
-def test_two_runs_beside_each_other(trained, pages):
+def test_two_runs_beside_each_other(trained, pages, open_once):
     path = examination.report(trained[1:], None, examination.Options(images=1))
     assert path == trained[1] / "eval" / "val" / "comparison.html"
     assert [run["name"] for run in pages[0]["runs"]] == ["one", "two"]
     for example in pages[0]["examples"]:
         assert [title for title, _ in example["layers"]] == [
-            "image", "truth", "prediction of one", "errors of one",
-            "prediction of two", "errors of two",
+            "image", "truth", "prediction of one", "prediction of two",
+            "errors of one", "errors of two",
         ]  # fmt: skip
         assert len(example["scores"]) == 2
 
@@ -140,6 +157,22 @@ def test_a_split_without_images(trained, tmp_path, monkeypatch):
     refused(ValueError, match, [trained[1]], tmp_path / "p.html")
 
 
+def test_data_that_lie_nowhere(trained, tmp_path):
+    config = json.loads((trained[1] / "config.json").read_text())
+    config["data"]["root"] = ""
+    rootless = tmp_path / "rootless"
+    rootless.mkdir()
+    (rootless / "config.json").write_text(json.dumps(config))
+    match = "rootless does not say where its data lie .*; give --root=FOLDER"
+    refused(ValueError, match, [rootless], tmp_path / "p.html")
+
+
+def test_a_directory_for_the_page(trained, tmp_path):
+    with pytest.raises(ValueError, match="is a directory; give the page a name, such"):
+        examination.report([trained[1]], tmp_path, examination.Options())
+    assert not list(tmp_path.iterdir())
+
+
 def test_several_heads(trained, tmp_path):
     config = json.loads((trained[1] / "config.json").read_text())
     config["model"]["num_classes"] = {"geometric": 2, "semantic": 3}
@@ -150,14 +183,14 @@ def test_several_heads(trained, tmp_path):
     refused(ValueError, match, [heads], tmp_path / "p.html")
 
 
-def test_other_classes(trained, tmp_path, monkeypatch):
+def test_other_classes(trained, tmp_path, monkeypatch, open_once):
     found = iter([[{"name": "a"}], [{"name": "b"}], [{"name": "b"}]])
     monkeypatch.setattr(examination, "_classes", lambda head: next(found))
     match = "two scores other classes than .*one; a comparison needs runs that were tr"
     refused(ValueError, match, trained[1:], tmp_path / "p.html")
 
 
-def test_other_images(trained, tmp_path, monkeypatch):
+def test_other_images(trained, tmp_path, monkeypatch, open_once):
     examined = examination._examined
 
     def more(run, name, options, wanted):
@@ -175,7 +208,9 @@ def test_without_the_extra_nothing_is_begun(trained, tmp_path, monkeypatch):
     refused(ImportError, match, [trained[1]], tmp_path / "p.html")
 
 
-def test_an_interrupted_page_leaves_the_one_before(trained, tmp_path, monkeypatch):
+def test_an_interrupted_page_leaves_the_one_before(
+    trained, tmp_path, monkeypatch, open_once
+):
     out = tmp_path / "page.html"
     out.write_text("before")
 
