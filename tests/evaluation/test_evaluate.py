@@ -1,4 +1,4 @@
-"""BatchNorm's statistics, taken anew over training batches."""
+"""The pass over a split, and BatchNorm's statistics taken anew before it."""
 
 import jax
 import jax.numpy as jnp
@@ -119,3 +119,31 @@ def test_a_batch_is_no_larger_than_the_images(asked, num_devices, expected):
     predictor = Predictor(lambda variables, batch: None)
     found = evaluate.Evaluator(predictor, Five(), asked, devices)
     assert found.batch_size == expected
+
+
+def test_how_sure_a_network_is_by_hand():
+    """The softmax of the largest score; where scores are not finite, no class."""
+    scores = jnp.log(jnp.array([[[[1.0, 3.0], [0.5, 0.5], [jnp.nan, 1.0]]]]))
+    pred, sure = evaluate.confidence_step(
+        {}, {}, scores=lambda variables, batch: scores
+    )
+    np.testing.assert_array_equal(pred, [[[1, 0, evaluate.NOT_A_CLASS]]])
+    np.testing.assert_allclose(sure[0, 0, :2], [0.75, 0.5], rtol=1e-6)
+    assert (pred.dtype, sure.dtype) == (np.uint8, np.float32)
+
+
+def test_scores_that_are_not_finite_end_the_pass(monkeypatch):
+    batch = {
+        "image": np.zeros((1, 2, 2, 3), np.uint8),
+        "sizes": np.array([[2, 2]], np.int32),
+        "id": ["x"],
+        "example_valid": np.array([True]),
+    }
+
+    def scores(variables, batch):
+        return jnp.full((*batch["image"].shape[:3], 2), jnp.nan)
+
+    found = evaluate.Evaluator(Predictor(scores), Five(), 1, jax.devices()[:1])
+    monkeypatch.setattr(found, "batches", lambda: [batch])
+    with pytest.raises(FloatingPointError, match="x: the scores are NaN or infinite"):
+        list(found.with_confidence({}))

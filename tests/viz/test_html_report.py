@@ -102,6 +102,15 @@ def test_pictures_that_have_no_room_are_left_out_and_counted(page):
     assert shown < 2 or (worst in found and best in found)
 
 
+def test_room_is_kept_though_names_take_more_than_is_likely(page, monkeypatch):
+    monkeypatch.setattr(html_report, "_AROUND_A_LAYER", 0)
+    monkeypatch.setattr(html_report, "_AROUND_A_SCORE", 0)
+    room = len(html_report.render(page).encode()) - 1000
+    found = html_report.render(page, room)
+    assert len(found.encode()) <= room
+    assert found.count('<figure class="example"') == len(page["examples"]) // 2
+
+
 def test_no_room_at_all(page):
     with pytest.raises(ValueError, match="takes .* bytes without any picture, and 900"):
         html_report.render(page, 900)
