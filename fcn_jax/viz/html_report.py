@@ -90,7 +90,7 @@ def render(page: JsonObject, most_bytes: int = MOST_BYTES) -> str:
 
 
 # What a picture's entry takes beside its URLs, as a rule: names, scores, markup.
-_AROUND_A_LAYER, _AROUND_A_SCORE = 1000, 200
+_AROUND_A_LAYER, _AROUND_A_SCORE = 500, 120
 
 
 def _fitting(examples: Sequence[JsonObject], room: int) -> list[JsonObject]:
@@ -101,7 +101,7 @@ def _fitting(examples: Sequence[JsonObject], room: int) -> list[JsonObject]:
     for place in dict.fromkeys(order):
         example = examples[place]
         size = sum(len(url) + _AROUND_A_LAYER for _, url in example["layers"])
-        size += _AROUND_A_SCORE * sum(len(x["iu"]) + 1 for x in example["scores"])
+        size += _AROUND_A_SCORE * (len(example["scores"][0]["iu"]) + 1)
         if size <= room:
             chosen.add(place)
             room -= size

@@ -50,6 +50,19 @@ def test_it_keeps_the_console_to_tell(chromium, tmp_path):
     assert len(chromium.problems) >= 2
 
 
+def test_a_bar_and_its_number_are_on_one_line(opened):
+    heights = "Array.from(document.querySelectorAll('td.m')).map(c => c.offsetHeight)"
+    found = opened.ask(heights)
+    assert found
+    assert max(found) < 60  # A name of two lines is 50.
+    tops = (
+        "Array.from(document.querySelectorAll('td.m')).every(c => Math.abs("
+        "c.children[0].getBoundingClientRect().y"
+        " - c.children[1].getBoundingClientRect().y) < 15)"
+    )
+    assert opened.ask(tops)
+
+
 def test_a_click_sorts_and_another_turns_round(opened):
     values = f"{NAMES}.map(r => r.cells[1].dataset.v)"
     opened.click(TITLE.format(1))
