@@ -7,7 +7,7 @@ loads it and says what the file looks like.
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import flax.linen as nn
@@ -38,7 +38,8 @@ def stablehlo(
         model: A network of `fcn_jax.models`.
         variables: What `model.apply` takes.
         preprocessing: What the network was trained with.
-        output: "logits", or "labels": the class with the highest score.
+        output: "logits", "probabilities" (their softmax), or "labels": the class with
+            the highest score.
         dtype: Of the images: uint8, or float32 for channels that are no colours.
 
     Returns:
@@ -58,6 +59,8 @@ def stablehlo(
         logits = model.apply(variables, preprocess(images, preprocessing), train=False)
         if output == "logits":
             return logits
+        if output == "probabilities":
+            return jax.tree.map(jax.nn.softmax, logits)
         return jax.tree.map(lambda x: jnp.argmax(x, -1).astype("int32"), logits)
 
     least = model.smallest_image
@@ -89,7 +92,7 @@ def export_network(
         palette: Colour of every label, uint8 RGB [L, 3], for all classes at least; by
             head likewise.
         preprocessing: What the network was trained with.
-        output: "logits", or "labels": the class with the highest score.
+        output: "logits", "probabilities" or "labels".
         about: Anything more to tell of it, that JSON can hold.
 
     Raises:
@@ -99,6 +102,69 @@ def export_network(
             each class of the model.
     """
     require_flatbuffers()
+    described = {
+        **description(model, preprocessing, classes, palette),
+        "output": output,
+        "jax": jax.__version__,
+        **(about or {}),
+    }
+    network = stablehlo(model, variables, preprocessing, output)
+    metadata = {
+        "format": exported.FORMAT,
+        "version": exported.VERSION,
+        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
+        "platforms": list(network.platforms),
+        **described,
+    }
+    program = network.serialize()
+
+    def write(part: Path):
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(exported.METADATA, json.dumps(metadata, indent=2))
+            archive.writestr(exported.NETWORK, program)
+
+    write_network(path, write, len(program))
+
+
+def write_network(
+    path: str | Path, write: Callable[[Path], object], needed: int
+) -> None:
+    """Write a file whole or not at all, and say how much room it needs.
+
+    Args:
+        path: The file; its directory is made if there is none.
+        write: Called with the path of the file to fill.
+        needed: Bytes, about.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    try:
+        files.write_whole(path, write)
+    except OSError as error:
+        raise OSError(
+            f"{path} could not be written ({error.__cause__ or error}); it needs "
+            f"{needed / 2**20:,.1f} MiB: make room, or choose another file."
+        ) from error
+
+
+def description(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    classes: Sequence[str] | Mapping[str, Sequence[str]],
+    palette: np.ndarray | Mapping[str, np.ndarray],
+) -> dict[str, object]:
+    """What a file says of its network, whatever its format; JSON can hold it.
+
+    Args:
+        model: A network of `fcn_jax.models`.
+        preprocessing: What the network was trained with.
+        classes: Names, in the order of the labels; by head where there are several.
+        palette: Colour of every label, uint8 RGB [L, 3]; by head likewise.
+
+    Raises:
+        ValueError: If there is not a name and a colour for each class of the model.
+    """
     counts = model.num_classes
     if isinstance(classes, Mapping) and isinstance(palette, Mapping):
         colours = {
@@ -109,37 +175,15 @@ def export_network(
     else:
         names = list(classes)
         colours = _checked_palette(counts, names, np.asarray(palette))
-    network = stablehlo(model, variables, preprocessing, output)
-    metadata = {
-        "format": exported.FORMAT,
-        "version": exported.VERSION,
+    return {
         "model": type(model).__name__,
-        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
         "channels": model.channels,
         "preprocessing": preprocessing.to_dict(),  # Inside; told, not to be done again.
-        "output": output,
         "smallest_image": model.smallest_image,
         "classes": names,
         "palette": colours,
-        "platforms": list(network.platforms),
         "fcn_jax": fcn_jax.__version__,
-        "jax": jax.__version__,
-        **(about or {}),
     }
-    program = network.serialize()
-
-    def write(part: Path):
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(exported.METADATA, json.dumps(metadata, indent=2))
-            archive.writestr(exported.NETWORK, program)
-
-    try:
-        files.write_whole(path, write)
-    except OSError as error:
-        raise OSError(
-            f"{path} could not be written ({error.__cause__ or error}); it needs "
-            f"{len(program) / 2**20:,.1f} MiB: make room, or choose another file."
-        ) from error
 
 
 def _checked_palette(
