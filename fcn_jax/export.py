@@ -19,6 +19,7 @@ from jax import export
 
 import fcn_jax
 from fcn_jax import exported
+from fcn_jax.crf import WithCRF
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import files
 
@@ -47,13 +48,15 @@ def stablehlo(
         `PLATFORMS`; n, h and w are symbolic, h and w at least `model.smallest_image`.
 
     Raises:
-        ValueError: If the output is unknown.
+        ValueError: If the output is unknown, or a CRF is behind the network.
     """
     if output not in exported.OUTPUTS:
         raise ValueError(
             f"output={output!r} is not known; choose one of "
             f"{', '.join(exported.OUTPUTS)}."
         )
+
+    refuse_crf(model)
 
     def run(images: jax.Array):
         logits = model.apply(variables, preprocess(images, preprocessing), train=False)
@@ -98,8 +101,8 @@ def export_network(
     Raises:
         ImportError: If flatbuffers is not installed.
         OSError: If the file cannot be written.
-        ValueError: If the output is unknown, or there is not a name and a colour for
-            each class of the model.
+        ValueError: If the output is unknown, if a CRF is behind the network, or if
+            there is not a name and a colour for each class of the model.
     """
     require_flatbuffers()
     described = {
@@ -184,6 +187,23 @@ def description(
         "palette": colours,
         "fcn_jax": fcn_jax.__version__,
     }
+
+
+def refuse_crf(model: nn.Module) -> None:
+    """Raise if a network has a CRF behind it.
+
+    Args:
+        model: A network of `fcn_jax.models`, or `crf.WithCRF`.
+
+    Raises:
+        ValueError: If it has.
+    """
+    if isinstance(model, WithCRF):
+        raise ValueError(
+            f"{type(model.network).__name__} has a CRF behind it (config.model.crf), "
+            f"which no file for images of all sizes holds; export the network before "
+            f"it (--nocrf), and put fcn_jax.crf.mean_field behind its logits."
+        )
 
 
 def _checked_palette(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax.crf import WithCRF
+from fcn_jax import export
 from fcn_jax.crf.module import Model
 from fcn_jax.models.deconvnet import STAGES, DeconvNet
 from fcn_jax.models.encoders import VGG16, Encoder, Layer, vgg
@@ -44,12 +44,7 @@ def checked(model: Model) -> FCN | DeconvNet:
     Raises:
         ValueError: If it is another, or has a CRF behind it; naming what is not known.
     """
-    if isinstance(model, WithCRF):
-        raise ValueError(
-            f"{type(model.network).__name__} has a CRF behind it (config.model.crf), "
-            f"for which ONNX has no operators; export the network before it (--nocrf), "
-            f"and put fcn_jax.crf.mean_field behind its logits."
-        )
+    export.refuse_crf(model)
     for known in (FCN, DeconvNet):
         if isinstance(model, known):
             _check_methods(model, known, _SCORING)
