@@ -135,8 +135,11 @@ def _refuse(checks: Sequence[Check], reference: Reference) -> None:
     )
 
 
-def _session(file: str | bytes) -> "onnxruntime.InferenceSession":
+def session(file: str | bytes) -> "onnxruntime.InferenceSession":
     """A file, or its content, as onnxruntime runs it on the CPU.
+
+    Args:
+        file: Path or content.
 
     Raises:
         ValueError: If onnxruntime does not take it.
@@ -161,9 +164,9 @@ def _run(
     file: str | bytes, images: Sequence[np.ndarray], names: Sequence[str]
 ) -> list[Found]:
     """The outputs of these names, for each of the images."""
-    session, found = _session(file), []
+    loaded, found = session(file), []
     for each in images:
-        outputs = session.run(list(names), {"images": each})
+        outputs = loaded.run(list(names), {"images": each})
         found.append(dict(zip(names, map(np.asarray, outputs), strict=True)))
     return found
 
