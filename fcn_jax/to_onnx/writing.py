@@ -61,14 +61,21 @@ def export_onnx(
     Raises:
         OSError: If the file cannot be written.
         ValueError: If the network, or an option, is not known; if there is not a name
-            and a colour for each class; if weights have no room; or if the file does
-            not give what the network gives.
+            and a colour for each class, or preprocessing for each channel; if weights
+            have no room; or if the file does not give what the network gives.
     """
     _check_options(output, opset, precision)
     net = networks.checked(model)
+    if preprocessing.num_channels != net.channels:
+        raise ValueError(
+            f"preprocessing {preprocessing.name!r} is for {preprocessing.num_channels} "
+            f"channels, the network for {net.channels}; pass what it was trained with."
+        )
     told = {
         "format": "fcn_jax network",
         **export.description(net, preprocessing, classes, palette),
+        "input": f"{to_onnx.image_dtype(net.channels)} {preprocessing.channels_given} "
+        f"[n, h, w, {net.channels}]",
         "output": output,
         "precision": precision,
         **(about or {}),

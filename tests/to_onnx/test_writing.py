@@ -200,6 +200,7 @@ def test_what_is_told(tmp_path, small):
     assert json.loads(props["preprocessing"]) == CAFFE.to_dict()
     assert (props["void"], props["step"], props["scale"]) == ("255", "7", "0.5")
     assert (props["output"], props["precision"]) == ("logits", "float32")
+    assert props["input"] == "uint8 RGB [n, h, w, 3]"
     assert props["fcn_jax"] == model.producer_version == fcn_jax.__version__
     assert [p.name for p in path.parent.iterdir()] == ["net.onnx"]
 
@@ -269,6 +270,8 @@ def test_options_that_are_not_known(tmp_path, small):
         write(path, *small, precision="int8")
     with pytest.raises(ValueError, match=r"scores 3 classes, but there are 2 names an"):
         write(path, *small, classes=("a", "b"))
+    with pytest.raises(ValueError, match=r"'depth' is for 4 channels, the network f"):
+        write(path, *small, preprocessing=DEPTH)
     assert not list(tmp_path.iterdir())
 
 
