@@ -20,7 +20,7 @@ STOREYS = (
     ("viz",),
     ("inference",),
     ("evaluation",),
-    ("weights", "export"),
+    ("weights", "export", "to_onnx"),
     ("config",),
     ("runs",),
     ("commands",),

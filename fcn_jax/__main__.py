@@ -19,7 +19,7 @@ COMMANDS = {
     "activations": "draw what the decoder of a trained DeconvNet sees in an image",
     "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",
-    "export": "write the network of a run into one file that needs only JAX",
+    "export": "write the network of a run into one file, for JAX alone or as ONNX",
     "fetch": "download known weights, checked; lists them without a name",
     "status": "say whether a run goes on, how far it is, and what is damaged",
     "proposals": "compute object proposals of a split into a directory, on all cores",

@@ -21,6 +21,7 @@ from jax import export
 
 import fcn_jax
 from fcn_jax import exported
+from fcn_jax.crf import WithCRF
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import files
@@ -43,7 +44,7 @@ def stablehlo(
         model: A network of `fcn_jax.models`.
         variables: What `model.apply` takes.
         preprocessing: What the network was trained with.
-        output: "logits"; "probabilities", their softmax; or "labels": the class with
+        output: "logits", "probabilities" (their softmax), or "labels": the class with
             the highest score.
         dtype: Of the images: uint8, or float32 for channels that are no colours.
         scale: At which the network sees the images; what comes back has their size.
@@ -53,13 +54,15 @@ def stablehlo(
         `PLATFORMS`; n, h and w are symbolic, h and w at least `smallest_image`.
 
     Raises:
-        ValueError: If the output is unknown.
+        ValueError: If the output is unknown, or a CRF is behind the network.
     """
     if output not in exported.OUTPUTS:
         raise ValueError(
             f"output={output!r} is not known; choose one of "
             f"{', '.join(exported.OUTPUTS)}."
         )
+
+    refuse_crf(model)
 
     def score(images: jax.Array):
         return model.apply(variables, preprocess(images, preprocessing), train=False)
@@ -168,10 +171,75 @@ def export_network(
     Raises:
         ImportError: If flatbuffers is not installed.
         OSError: If the file cannot be written.
-        ValueError: If the output is unknown, or there is not a name and a colour for
-            each class of the model.
+        ValueError: If the output is unknown, if a CRF is behind the network, or if
+            there is not a name and a colour for each class of the model.
     """
     require_flatbuffers()
+    described = {
+        **description(model, preprocessing, classes, palette),
+        "output": output,
+        "smallest_image": smallest_image(model, scale),
+        "eval_scale": scale,  # Inside, as the preprocessing is.
+        "jax": jax.__version__,
+        **(about or {}),
+    }
+    network = stablehlo(model, variables, preprocessing, output, scale=scale)
+    metadata = {
+        "format": exported.FORMAT,
+        "version": exported.VERSION,
+        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
+        "platforms": list(network.platforms),
+        **described,
+    }
+    program = network.serialize()
+
+    def write(part: Path):
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(exported.METADATA, json.dumps(metadata, indent=2))
+            archive.writestr(exported.NETWORK, program)
+
+    write_network(path, write, len(program))
+
+
+def write_network(
+    path: str | Path, write: Callable[[Path], object], needed: int
+) -> None:
+    """Write a file whole or not at all, and say how much room it needs.
+
+    Args:
+        path: The file; its directory is made if there is none.
+        write: Called with the path of the file to fill.
+        needed: Bytes, about.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    try:
+        files.write_whole(path, write)
+    except OSError as error:
+        raise OSError(
+            f"{path} could not be written ({error.__cause__ or error}); it needs "
+            f"{needed / 2**20:,.1f} MiB. {files.remedy(error, 'file', 'Make room')}."
+        ) from error
+
+
+def description(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    classes: Sequence[str] | Mapping[str, Sequence[str]],
+    palette: np.ndarray | Mapping[str, np.ndarray],
+) -> dict[str, object]:
+    """What a file says of its network, whatever its format; JSON can hold it.
+
+    Args:
+        model: A network of `fcn_jax.models`.
+        preprocessing: What the network was trained with.
+        classes: Names, in the order of the labels; by head where there are several.
+        palette: Colour of every label, uint8 RGB [L, 3]; by head likewise.
+
+    Raises:
+        ValueError: If there is not a name and a colour for each class of the model.
+    """
     counts = model.num_classes
     if isinstance(classes, Mapping) and isinstance(palette, Mapping):
         colours = {
@@ -182,39 +250,32 @@ def export_network(
     else:
         names = list(classes)
         colours = _checked_palette(counts, names, np.asarray(palette))
-    network = stablehlo(model, variables, preprocessing, output, scale=scale)
-    metadata = {
-        "format": exported.FORMAT,
-        "version": exported.VERSION,
+    return {
         "model": type(model).__name__,
-        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
         "channels": model.channels,
         "preprocessing": preprocessing.to_dict(),  # Inside; told, not to be done again.
-        "output": output,
-        "smallest_image": smallest_image(model, scale),
-        "eval_scale": scale,  # Inside, as the preprocessing is.
+        "smallest_image": model.smallest_image,
         "classes": names,
         "palette": colours,
-        "platforms": list(network.platforms),
         "fcn_jax": fcn_jax.__version__,
-        "jax": jax.__version__,
-        **(about or {}),
     }
-    program = network.serialize()
 
-    def write(part: Path):
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(exported.METADATA, json.dumps(metadata, indent=2))
-            archive.writestr(exported.NETWORK, program)
 
-    try:
-        files.write_whole(path, write)
-    except OSError as error:
-        raise OSError(
-            f"{path} could not be written ({error.__cause__ or error}); it needs "
-            f"{len(program) / 2**20:,.1f} MiB. "
-            f"{files.remedy(error, 'file', 'Make room')}."
-        ) from error
+def refuse_crf(model: nn.Module) -> None:
+    """Raise if a network has a CRF behind it.
+
+    Args:
+        model: A network of `fcn_jax.models`, or `crf.WithCRF`.
+
+    Raises:
+        ValueError: If it has.
+    """
+    if isinstance(model, WithCRF):
+        raise ValueError(
+            f"{type(model.network).__name__} has a CRF behind it (config.model.crf), "
+            f"which no file for images of all sizes holds; export the network before "
+            f"it (--nocrf), and put fcn_jax.crf.mean_field behind its logits."
+        )
 
 
 def _checked_palette(

@@ -26,7 +26,12 @@ FORMAT, VERSION = "fcn_jax network", 1
 METADATA, NETWORK = "metadata.json", "network.jax_export"
 Metadata: TypeAlias = dict[str, Any]  # What metadata.json holds.
 Found: TypeAlias = jax.Array | dict[str, jax.Array]  # By head where several.
-OUTPUTS = ("logits", "labels", "probabilities")
+OUTPUTS = ("logits", "probabilities", "labels")
+# docs.jax.dev, "Exporting and serializing", compatibility guarantees.
+_GUARANTEED = (
+    "jax promises to read what jax of up to six months before or three weeks after it "
+    "wrote"
+)
 _INSTALL = "pip install flatbuffers (the extra [export])"
 
 
@@ -39,7 +44,7 @@ class ExportedNetwork:
             several heads by their names, as its logits and labels are.
         palette: Their colours, uint8 RGB [C, 3]: `palette[labels]` is a picture; by
             head likewise.
-        output: "logits", "labels" or "probabilities".
+        output: "logits", "probabilities" or "labels".
         smallest_image: The least height and width, pixels.
         metadata: All that the file says of the network.
         channels: Of the images.
@@ -135,26 +140,52 @@ def load_exported(path: str | os.PathLike[str]) -> ExportedNetwork:
     except (FileNotFoundError, IsADirectoryError, PermissionError, _WrongVersionError):
         raise
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+        if os.fspath(path).endswith(".onnx"):
+            raise ValueError(
+                f"{path} is an ONNX file by its name; onnxruntime runs it: "
+                f"onnxruntime.InferenceSession({os.fspath(path)!r})."
+            ) from error
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ValueError(
             f"{path} is not a network of `python -m fcn_jax export`, or is damaged "
             f"({reason}); export it again."
         ) from error
-    if _release(metadata.get("jax")) > _release(jax.__version__):
+    exported = _deserialized(path, program, metadata.get("jax"))
+    return ExportedNetwork(exported=exported, metadata=metadata, **described)
+
+
+def _deserialized(
+    path: str | os.PathLike[str], program: bytes, written: object
+) -> export.Exported:
+    """The program that was `written` with some version of jax.
+
+    Raises:
+        ValueError: If that version is too new for this one, or too old.
+    """
+    here = jax.__version__
+    if _release(written) > _release(here):
         raise ValueError(
-            f"{path} was written with jax {metadata['jax']}, which is newer than this "
-            f"jax {jax.__version__} and may say what it does not know; upgrade jax, or "
-            f"export the network again with jax {jax.__version__}."
+            f"{path} was written with jax {written}, which is newer than this jax "
+            f"{here} and may say what it does not know ({_GUARANTEED}); upgrade jax, "
+            f"or export the network again with jax {here}."
         )
+    reason = ""
     try:
         exported = export.deserialize(bytearray(program))
     except Exception as error:
-        raise ValueError(
-            f"{path} was written with jax {metadata.get('jax')} and cannot be read by "
-            f"jax {jax.__version__} ({type(error).__name__}: {error}); a newer jax "
-            f"reads what an older one wrote, but not the other way round."
-        ) from error
-    return ExportedNetwork(exported=exported, metadata=metadata, **described)
+        reason, cause = f"{type(error).__name__}: {error}", error
+    else:
+        version, cause = exported.calling_convention_version, None
+        least = export.minimum_supported_calling_convention_version
+        most = export.maximum_supported_calling_convention_version
+        if least <= version <= most:  # Calling it would not ask.
+            return exported
+        reason = f"calling convention {version}, known are {least} to {most}"
+    raise ValueError(
+        f"{path} was written with jax {written} and cannot be read by jax {here} "
+        f"({reason}); {_GUARANTEED}. Load it with a jax nearer to {written}, or export "
+        f"the network again."
+    ) from cause
 
 
 def _release(version: object) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """A network in one file: all nets against `apply`, JAX alone, the command, errors."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -15,9 +16,8 @@ import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax import data, export, exported
+from fcn_jax import crf, data, export, exported
 from fcn_jax.commands import export as command
-from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import label_sets, transforms
 from fcn_jax.data.contracts import Head
@@ -26,7 +26,7 @@ from fcn_jax.runs import recorded
 from fcn_jax.storage import checkpoints, files, trees
 from tests.support import cases
 from tests.support.paths import ROOT
-from tests.support.runs import make_folder, tiny_config
+from tests.support.runs import make_folder, saved_run, tiny_config
 
 PALETTE = label_sets.VOC.palette
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
@@ -101,6 +101,14 @@ def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
         scale = np.abs(theirs).max()
         assert scale > 1e-3
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_probabilities(tmp_path, small):
+    net = write(tmp_path / "net.zip", *small, output="probabilities")
+    images = photos((1, 40, 33))
+    assert net.output == "probabilities"
+    expected = jax.nn.softmax(apply(*small, images))
+    np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-6)
 
 
 def test_labels_recipe_and_what_is_told(tmp_path, small):
@@ -218,7 +226,7 @@ def describe(**changes):
         (describe(classes=["a"]), r"1 classes have colours of shape \(3, 3\)"),
         (describe(palette=[[1, 2]]), r"3 classes have colours of shape \(1, 2\)"),
         (describe(palette=[["x"]]), r"is not a network .* or is damaged"),
-        (describe(output="boxes"), r"output 'boxes' is none of logits, labels, prob"),
+        (describe(output="boxes"), r"output 'boxes' is none of logits, prob"),
         (describe(smallest_image=None), r"is not a network .* or is damaged"),
         (lambda m: m.update({exported.METADATA: b"[]"}), r"does not say"),
         (lambda m: m.update({exported.METADATA: b"{"}), r"is not a network"),
@@ -227,7 +235,7 @@ def describe(**changes):
         (lambda m: zipfile.ZIP_DEFLATED, r"metadata.json is compressed or encrypted"),
         (
             lambda m: m.update({exported.NETWORK: b"x" * 64}),
-            rf"with jax {jax.__version__} and cannot be read by jax .*; a newer jax",
+            rf"with jax {jax.__version__} and cannot be read by jax .* six months",
         ),
     ],
 )
@@ -265,12 +273,19 @@ def test_without_flatbuffers(monkeypatch, file, small, tmp_path):
 
 def test_what_cannot_be_exported_is_refused(tmp_path, small):
     path = tmp_path / "net.zip"
-    with pytest.raises(ValueError, match=r"output='boxes' is not known; .* logits, la"):
+    with pytest.raises(ValueError, match=r"output='boxes' is not known; .* logits, pr"):
         write(path, *small, output="boxes")
     with pytest.raises(ValueError, match=r"scores 3 classes, but there are 2 names an"):
         write(path, *small, classes=("a", "b"))
     with pytest.raises(ValueError, match=r"scores 3 classes, .* 3 names and 2 colours"):
         write(path, *small, palette=PALETTE[:2])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_crf_is_refused(tmp_path, small):
+    model, variables = small
+    with pytest.raises(ValueError, match=r"FCN32s has a CRF behind it .*mean_field be"):
+        write(tmp_path / "net.zip", crf.WithCRF(model, crf.CRF(3)), variables)
     assert not list(tmp_path.iterdir())
 
 
@@ -291,21 +306,14 @@ def run(tmp_path_factory):
     """A folder, and a run on it, of which only the checkpoint is real."""
     folder = make_folder(tmp_path_factory.mktemp("data"))
     workdir = tmp_path_factory.mktemp("run") / "run"
-    config = tiny_config(folder)
-    workdir.mkdir()
-    (workdir / "config.json").write_text(config.to_json())
-    model = build.make_model(config)
-    variables = cases.random_variables(model)
-    store = checkpoints.CheckpointStore(workdir / "checkpoints")
-    arrays = trees.of_variables(variables, step=5)
-    store.save(arrays, metadata=command.workdirs.checkpoint_metadata(config))
-    store.close()
-    return folder, workdir, model, variables
+    return folder, workdir, *saved_run(workdir, tiny_config(folder))
 
 
 def arguments(workdir, out, **changes):
-    given = dict.fromkeys(("step", "classes", "palette"))
-    given |= {"workdir": str(workdir), "out": str(out), "output": "logits"}
+    given = dict.fromkeys(
+        ["step", "classes", "palette", "format", "opset", "precision"]
+    )
+    given |= {"workdir": str(workdir), "out": str(out), "output": "logits", "crf": True}
     return types.SimpleNamespace(**given | changes)
 
 
@@ -477,7 +485,33 @@ def test_a_wrong_command_leaves_nothing(run, tmp_path):
 def test_a_file_of_a_newer_jax_is_refused_when_it_is_loaded(file, tmp_path, version):
     """jax 0.10.2 reads what 0.12.0.1 wrote without an error, and then fails at it."""
     path = altered(file, tmp_path / "net.zip", describe(jax=version))
-    with pytest.raises(ValueError, match=rf"with jax {version}, which is newer than"):
+    message = rf"with jax {version}, which is newer than .* three weeks after it wrote"
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.load_exported(path)
+
+
+@pytest.mark.parametrize("step", (-1, 1))
+def test_a_file_of_another_time_is_refused_when_it_is_loaded(file, tmp_path, step):
+    """Such a program is read without an error, and fails when it is called."""
+    bound = "maximum" if step > 0 else "minimum"
+    known = getattr(jax.export, f"{bound}_supported_calling_convention_version")
+    old = fcn_jax.load_exported(file).exported
+    old = dataclasses.replace(old, calling_convention_version=known + step)
+
+    def change(members):
+        describe(jax="0.4.30")(members)
+        members[exported.NETWORK] = bytes(old.serialize())
+
+    path = altered(file, tmp_path / "net.zip", change)
+    message = rf"0.4.30 and cannot be .*convention {known + step}, known .*nearer to"
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.load_exported(path)
+
+
+def test_an_onnx_file_is_named(tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x08\x12\x07fcn_jax")
+    with pytest.raises(ValueError, match=r"is an ONNX file by its name; onnxruntime"):
         fcn_jax.load_exported(path)
 
 

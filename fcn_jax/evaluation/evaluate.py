@@ -303,11 +303,6 @@ class Evaluator:
         scores = metrics.scores(found, names[""])
         return scores | {"loss": _mean_loss(nats[""], scores["num_pixels"])}
 
-
-def _mean_loss(total: float, pixels: int) -> float | None:
-    """Nats a pixel, where that is a number."""
-    return total / pixels if pixels and np.isfinite(total) else None
-
     def with_confidence(
         self, variables: Variables
     ) -> Iterator[tuple[Batch, np.ndarray, np.ndarray]]:
@@ -331,6 +326,11 @@ def _mean_loss(total: float, pixels: int) -> float | None:
             pred, sure = (_joined(each) for each in found)
             _check_classes(batch, pred)
             yield batch, pred, sure
+
+
+def _mean_loss(total: float, pixels: int) -> float | None:
+    """Nats a pixel, where that is a number."""
+    return total / pixels if pixels and np.isfinite(total) else None
 
 
 def recompute_batch_stats(

@@ -19,6 +19,7 @@ TINY = (
     "input_pipeline",
     "mixed_sizes",
     "networks",
+    "onnx_files",
     "overfit",
     "pooling",
     "predict_memory",

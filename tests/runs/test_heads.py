@@ -129,6 +129,8 @@ def test_an_export_has_both_heads(rooms, tmp_path, monkeypatch):
     values = type("Values", (), {})()
     values.out, values.workdir, values.output = str(out), str(rooms), "labels"
     values.step = values.classes = values.palette = None
+    values.format = values.opset = values.precision = None
+    values.crf = True
     export_command.run_flags(values)
     network = fcn_jax.load_exported(out)
     assert network.channels == 4

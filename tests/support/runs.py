@@ -3,7 +3,11 @@
 import numpy as np
 from PIL import Image
 
+from fcn_jax.config import build
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.base import base_config
+from fcn_jax.storage import checkpoints, trees
+from tests.support import cases
 
 SIDE = 16  # Of the windows of DeconvNet.
 
@@ -68,3 +72,22 @@ def deconvnet_config(folder, **changes):
     config.data.objects.num_proposals = 20
     config.update_from_flattened_dict(changes)
     return config
+
+
+def saved_run(workdir, config, step=5):
+    """A run of which only the checkpoint is real: its model and variables."""
+    workdir.mkdir()
+    (workdir / "config.json").write_text(config.to_json())
+    model = build.make_model(config)
+    variables = cases.random_variables(getattr(model, "network", model))
+    if model is not model.network:
+        variables["params"]["crf"] = {
+            "smooth_weight": np.full(3, 3.0, np.float32),
+            "bilateral_weight": np.full(3, 5.0, np.float32),
+            "compatibility": 1 - np.eye(3, dtype=np.float32),
+        }
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    arrays = trees.of_variables(variables, step=step)
+    store.save(arrays, metadata=workdirs.checkpoint_metadata(config))
+    store.close()
+    return model, variables

@@ -146,10 +146,20 @@ class VGG16(Encoder):
         return {}
 
     @property
-    def _repeats(self) -> bool:
-        """Whether repeated padding is computed once."""
+    def repeats(self) -> Mapping[str, wide_padding.Repeat]:
+        """What is put into maps of repeated padding that is computed once, by layer."""
         wide = self.full_padding or self.batch_norm or self.return_switches
-        return self.padding == "caffe" and not wide
+        return REPEATS if self.padding == "caffe" and not wide else {}
+
+    def computed(self, layer: Layer) -> Layer:
+        """A layer of the list as it is computed: with the padding that `repeats` leave.
+
+        Args:
+            layer: As it is published.
+        """
+        if self.repeats and layer.name == "conv1_1":
+            return dataclasses.replace(layer, pad=NARROW_PAD)
+        return layer
 
     def _convolve(
         self,
@@ -159,17 +169,17 @@ class VGG16(Encoder):
         train: bool,
         example_ids: Array | None,
     ):
-        if self._repeats and layer.name == "conv1_1":
-            layer = dataclasses.replace(layer, pad=NARROW_PAD)
+        layer = self.computed(layer)
         return super()._convolve(layer, x, sizes, train, example_ids)
 
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
     ) -> tuple[Array, Array | None, Array | None]:
         x, sizes, switch = super()._pool(layer, x, sizes)
-        if self._repeats and layer.name in REPEATS:
-            x = wide_padding.expand(x, sizes, REPEATS[layer.name])
-            sizes = wide_padding.after_expansion(sizes, REPEATS[layer.name])
+        if layer.name in self.repeats:
+            repeat = self.repeats[layer.name]
+            x = wide_padding.expand(x, sizes, repeat)
+            sizes = wide_padding.after_expansion(sizes, repeat)
         return x, sizes, switch
 
 

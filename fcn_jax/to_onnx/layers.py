@@ -1,0 +1,327 @@
+"""What nets are made of, in ONNX's operators; each takes the name of maps [N, C, H, W].
+
+Nothing is taken that operators leave open: who wins a tie in a pooling, how indices of
+poolings count, how sizes are rounded. `Pad`, `Slice` and comparisons say it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fcn_jax.models.encoders import Layer
+from fcn_jax.ops import bilinear
+from fcn_jax.ops.wide_padding import Repeat
+from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.to_onnx.graph import Graph
+
+_POSITIONS = 4  # Of a 2x2 window, row by row.
+_END = np.iinfo(np.int64).max  # Of an axis, for Slice.
+
+
+class Weights(NamedTuple):
+    """Kernel and bias of a convolution.
+
+    Attributes:
+        kernel: [k, k, I, O], as our variables have it.
+        bias: [O].
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+
+
+class BatchNorm(NamedTuple):
+    """Variables of BatchNorm, [C] each, and its epsilon."""
+
+    scale: np.ndarray
+    bias: np.ndarray
+    mean: np.ndarray
+    var: np.ndarray
+    epsilon: float
+
+
+def with_batch_norm(weights: Weights, norm: BatchNorm) -> Weights:
+    """The weights of a convolution that normalises what it gives.
+
+    Args:
+        weights: Of the convolution before.
+        norm: Whose running averages are used.
+    """
+    scale, bias, mean, var = (np.asarray(x, np.float64) for x in norm[:4])
+    factor = scale / np.sqrt(var + norm.epsilon)
+    shifted = (np.asarray(weights.bias, np.float64) - mean) * factor + bias
+    kernel = np.asarray(weights.kernel, np.float32) * factor.astype(np.float32)
+    return Weights(kernel, shifted)
+
+
+def preprocessed(graph: Graph, images: str, preprocessing: Preprocessing) -> str:
+    """What `fcn_jax.preprocess` makes of images, [N, H, W, C] -> [N, C, H, W].
+
+    Args:
+        graph: Which it is put into.
+        images: uint8 or float32.
+        preprocessing: What the network was trained with.
+    """
+    count = preprocessing.num_channels
+    x = graph.node("Transpose", images, perm=(0, 3, 1, 2))
+    if preprocessing.channels.startswith("bgr"):
+        order = graph.integers(2, 1, 0, *range(3, count))
+        x = graph.node("Gather", x, order, axis=1)
+    x = graph.cast(x, np.float32)
+    mean, std = (
+        np.array(each, np.float32).reshape(1, count, 1, 1)
+        for each in (preprocessing.mean, preprocessing.std)
+    )
+    x = graph.node("Sub", x, graph.constant(mean, "mean"))
+    if (std != 1).any():
+        x = graph.node("Div", x, graph.constant(std, "std"))
+    return graph.narrowed(x)
+
+
+def convolution(
+    graph: Graph, x: str, layer: Layer, weights: Weights, wide: bool = False
+) -> str:
+    """Convolution with bias.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, stride, padding, groups and dilation.
+        weights: Its kernel and bias.
+        wide: Whether it is computed in float32 whatever the precision.
+    """
+    kernel = np.transpose(weights.kernel, (3, 2, 0, 1))
+    return graph.node(
+        "Conv",
+        x,
+        graph.floats(kernel, f"{layer.name}/kernel", wide),
+        graph.floats(weights.bias, f"{layer.name}/bias", wide),
+        name=layer.name,
+        kernel_shape=(layer.kernel_size,) * 2,
+        strides=(layer.stride,) * 2,
+        pads=(layer.pad,) * 4,
+        group=layer.groups,
+        dilations=(layer.dilation,) * 2,
+    )
+
+
+def deconvolution(graph: Graph, x: str, name: str, weights: Weights, pad: int) -> str:
+    """Transposed convolution of stride 1 with bias.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        name: Of the layer.
+        weights: Its kernel and bias.
+        pad: Rows and columns that are cut off the result on every side.
+    """
+    size = weights.kernel.shape[0]
+    reach = size - 1 - pad
+    if pad >= reach:  # Else most of what a convolution multiplied would be padding.
+        layer = Layer(name, kernel_size=size, pad=reach)
+        turned = weights.kernel[::-1, ::-1]
+        return convolution(graph, x, layer, Weights(turned, weights.bias))
+    return graph.node(
+        "ConvTranspose",
+        x,
+        graph.floats(np.transpose(weights.kernel, (2, 3, 0, 1)), f"{name}/kernel"),
+        graph.floats(weights.bias, f"{name}/bias"),
+        name=name,
+        kernel_shape=(size, size),
+        pads=(pad,) * 4,
+    )
+
+
+def max_pool(graph: Graph, x: str, layer: Layer) -> str:
+    """The maximum of every window, with Caffe's rounding.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, window, stride and padding.
+
+    Raises:
+        ValueError: If windows could lie beyond the edge altogether.
+    """
+    # Padded so far at the end that rounding down gives what Caffe rounds up to.
+    far = layer.pad + layer.stride - 1
+    if far >= layer.kernel_size:
+        raise ValueError(
+            f"layer {layer.name!r} of the encoder: a pooling of windows of "
+            f"{layer.kernel_size} at stride {layer.stride} with a padding of "
+            f"{layer.pad} is not known in ONNX (a window could hold no pixel); export "
+            f"it with --format=stablehlo."
+        )
+    return graph.node(
+        "MaxPool",
+        x,
+        name=layer.name,
+        kernel_shape=(layer.kernel_size,) * 2,
+        strides=(layer.stride,) * 2,
+        pads=(layer.pad, layer.pad, far, far),
+    )
+
+
+def max_pool_with_masks(graph: Graph, x: str, name: str, channels: int) -> str:
+    """The maximum of every 2x2 window; `graph.masks` tells where it was.
+
+    On ties it is the first position, row by row. MaxPool's own indices say nothing of
+    ties, and readers of MaxUnpool do not agree on what they count.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        name: Of the layer.
+        channels: Of the maps.
+    """
+    odd = graph.node("Mod", graph.size_of(x), graph.integers(2))
+    pads = graph.node("Concat", graph.integers(0, 0, 0, 0, 0, 0), odd, axis=0)
+    lowest = graph.constant(np.array(np.finfo(graph.dtype).min, graph.dtype))
+    # All channels at the first position of their windows, then at the second, ...
+    x = graph.node("SpaceToDepth", graph.node("Pad", x, pads, lowest), blocksize=2)
+    split = graph.integers(*[channels] * _POSITIONS)
+    values = graph.nodes("Split", x, split, names=[""] * _POSITIONS, axis=1)
+    maxima = graph.node("Max", *values, name=name)
+    first = taken = graph.node("Equal", values[0], maxima, name=f"{name}/at_0")
+    masks = [first]
+    for i, value in enumerate(values[1:-1], start=1):
+        equal = graph.node("Equal", value, maxima)
+        free = graph.node("Not", taken)
+        masks.append(graph.node("And", equal, free, name=f"{name}/at_{i}"))
+        taken = graph.node("Or", taken, equal)
+    graph.masks[name] = tuple(masks)
+    return maxima
+
+
+def max_unpool(graph: Graph, x: str, pool: str, size: str) -> str:
+    """Put every value where the maximum of its window was; zeros elsewhere.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps, as large as those that the pooling gave.
+        pool: Name of the pooling.
+        size: Height and width before it.
+    """
+    zero = graph.constant(np.zeros((), graph.dtype))
+    parts, rest = [], x
+    for mask in graph.masks[pool]:
+        parts.append(graph.node("Where", mask, x, zero))
+        rest = graph.node("Where", mask, zero, rest)
+    stacked = graph.node("Concat", *parts, rest, axis=1)
+    spread = graph.node("DepthToSpace", stacked, blocksize=2, mode="DCR")
+    return crop(graph, spread, 0, size)
+
+
+def response_normalization(graph: Graph, x: str, layer: Layer) -> str:
+    """Local response normalisation across channels, in float32.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, window, alpha and beta.
+    """
+    x = graph.node(
+        "LRN",
+        graph.widened(x),
+        name=layer.name,
+        size=layer.kernel_size,
+        alpha=layer.alpha,
+        beta=layer.beta,
+        bias=1.0,
+    )
+    return graph.narrowed(x)
+
+
+def repeated(graph: Graph, x: str, repeat: Repeat) -> str:
+    """Put in the rows and columns that repeat, as `wide_padding.expand` does.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        repeat: What is put in.
+    """
+    depth, count = repeat
+    for axis in (2, 3):
+        inner = _slice(graph, x, depth, -depth, axis)
+        sides = [0] * 8
+        sides[axis] = sides[axis + 4] = count
+        inner = graph.node("Pad", inner, graph.integers(*sides), mode="edge")
+        near = _slice(graph, x, 0, depth, axis)
+        far = _slice(graph, x, -depth, _END, axis)
+        x = graph.node("Concat", near, inner, far, axis=axis)
+    return x
+
+
+def upsampled(
+    graph: Graph, x: str, name: str, kernel_size: int, factor: int, channels: int
+) -> str:
+    """The transposed convolution with a fixed bilinear kernel, rows, then columns.
+
+    Args:
+        graph: Which it is put into.
+        x: Scores, float32.
+        name: Of the layer.
+        kernel_size: Of the filter.
+        factor: Stride, in output pixels per input pixel.
+        channels: Of the scores.
+    """
+    taps = np.broadcast_to(bilinear.bilinear_taps(kernel_size), (channels, kernel_size))
+    for axis, what in enumerate(("rows", "columns")):
+        shape, strides = [1, 1], [1, 1]
+        shape[axis], strides[axis] = kernel_size, factor
+        kernel = graph.floats(
+            taps.reshape(channels, 1, *shape), f"{name}/{what}/kernel", wide=True
+        )
+        x = graph.node(
+            "ConvTranspose",
+            x,
+            kernel,
+            name=f"{name}/{what}",
+            kernel_shape=shape,
+            strides=strides,
+            group=channels,
+        )
+    return x
+
+
+def upsampled_by_kernel(
+    graph: Graph, x: str, name: str, kernel: np.ndarray, factor: int
+) -> str:
+    """The transposed convolution with a kernel that was learned.
+
+    Args:
+        graph: Which it is put into.
+        x: Scores, float32.
+        name: Of the layer.
+        kernel: [k, k, I, O], as our variables have it.
+        factor: Stride, in output pixels per input pixel.
+    """
+    size = kernel.shape[0]
+    kernel = np.transpose(kernel, (2, 3, 0, 1))
+    return graph.node(
+        "ConvTranspose",
+        x,
+        graph.floats(kernel, f"{name}/kernel", wide=True),
+        name=name,
+        kernel_shape=(size, size),
+        strides=(factor, factor),
+    )
+
+
+def crop(graph: Graph, x: str, offset: int, size: str) -> str:
+    """Cut [offset, offset + size) out of both spatial axes.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        offset: First row and column to keep.
+        size: Rows and columns to keep, int64 [2].
+    """
+    start = graph.integers(offset, offset)
+    end = graph.node("Add", size, start) if offset else size
+    return graph.node("Slice", x, start, end, graph.integers(2, 3))
+
+
+def _slice(graph: Graph, x: str, start: int, end: int, axis: int) -> str:
+    bounds = (graph.integers(each) for each in (start, end, axis))
+    return graph.node("Slice", x, *bounds)

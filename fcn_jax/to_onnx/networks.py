@@ -1,0 +1,235 @@
+"""From a network to a graph: a walk through its layers, as its own `__call__` goes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from flax.typing import VariableDict
+
+from fcn_jax import export
+from fcn_jax.crf.module import Model
+from fcn_jax.models.deconvnet import STAGES, DeconvNet
+from fcn_jax.models.encoders import VGG16, Encoder, Layer, vgg
+from fcn_jax.models.fcn import FCN, UpsamplingStep, upsampling_steps
+from fcn_jax.models.network import Network, layer_name
+from fcn_jax.to_onnx import layers
+from fcn_jax.to_onnx.graph import Graph
+
+# What the walk does as these classes do; where others do it otherwise, it is not known.
+_ENCODING = ("__call__", "_convolve", "_pool")
+_SCORING = ("__call__", "_logits", "_score", "learns")
+_INSTEAD = "export it with --format=stablehlo, which takes every network."
+
+
+class Trained(NamedTuple):
+    """A network and its variables.
+
+    Attributes:
+        net: The network.
+        params: By layer, then by name.
+        averages: Of BatchNorm, likewise.
+    """
+
+    net: Network
+    params: Mapping[str, Mapping[str, np.ndarray]]
+    averages: Mapping[str, Mapping[str, np.ndarray]]
+
+
+def checked(model: Model) -> FCN | DeconvNet:
+    """The network, if the walk knows all that it does.
+
+    Args:
+        model: A network of `fcn_jax.models`.
+
+    Raises:
+        ValueError: If it is another, or has a CRF behind it; naming what is not known.
+    """
+    export.refuse_crf(model)
+    for known in (FCN, DeconvNet):
+        if isinstance(model, known):
+            _check_methods(model, known, _SCORING)
+            break
+    else:
+        raise ValueError(
+            f"the network {type(model).__name__} is not known in ONNX, only FCN and "
+            f"DeconvNet are; {_INSTEAD}"
+        )
+    encoder = model.encoder
+    known = VGG16 if isinstance(encoder, VGG16) else Encoder
+    _check_methods(encoder, known, _ENCODING)
+    return model
+
+
+def _check_methods(found: object, known: type, names: tuple[str, ...]) -> None:
+    """Raise if a subclass does something of its own.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    cls = type(found)
+    for each in cls.__mro__[: cls.__mro__.index(known)]:
+        for name in names:
+            if name in vars(each):
+                raise ValueError(
+                    f"{each.__name__}.{name} is not known in ONNX, only that of "
+                    f"{known.__name__} is; {_INSTEAD}"
+                )
+
+
+def trained(net: Network, variables: VariableDict) -> Trained:
+    """A network with its variables as NumPy has them.
+
+    Args:
+        net: The network.
+        variables: What `net.apply` takes.
+    """
+    return Trained(net, variables["params"], variables.get("batch_stats", {}))
+
+
+def logits(graph: Graph, model: Trained, x: str) -> dict[str, str]:
+    """Put a network into a graph.
+
+    Args:
+        graph: It.
+        model: The network, which `checked` has found to be known, and its variables.
+        x: Preprocessed images, [N, C, H, W].
+
+    Returns:
+        Names of the logits, [N, C, H, W] float32, by head.
+    """
+    if isinstance(model.net, DeconvNet):
+        return _deconvnet(graph, model, model.net, x)
+    assert isinstance(model.net, FCN)
+    return _fcn(graph, model, model.net, x)
+
+
+def _weights(model: Trained, name: str) -> layers.Weights:
+    found = model.params[name]
+    return layers.Weights(np.asarray(found["kernel"]), np.asarray(found["bias"]))
+
+
+def _normalized(
+    model: Trained, weights: layers.Weights, batch_norm: str
+) -> layers.Weights:
+    """Weights that hold the BatchNorm of that name too."""
+    if not batch_norm:
+        return weights
+    params, averages = model.params[batch_norm], model.averages[batch_norm]
+    norm = (params["scale"], params["bias"], averages["mean"], averages["var"])
+    epsilon = model.net.encoder.bn_epsilon
+    return layers.with_batch_norm(weights, layers.BatchNorm(*norm, epsilon))
+
+
+def _encode(graph: Graph, model: Trained, x: str) -> dict[str, str]:
+    """The maps of all layers of the encoder, by layer; see `Encoder.__call__`."""
+    encoder = model.net.encoder
+    repeats = encoder.repeats if isinstance(encoder, VGG16) else {}
+    maps: dict[str, str] = {}
+    channels = encoder.channels
+    for layer in encoder.layers():
+        if layer.inputs:
+            inputs = [maps[name] for name in layer.inputs]
+            named = layer.name if layer.kind == "concat" else ""
+            x = inputs[0]
+            if len(inputs) > 1:
+                x = graph.node("Concat", *inputs, name=named, axis=1)
+        if layer.kind == "conv":
+            x = _convolve(graph, model, x, layer)
+            channels = layer.features
+        elif layer.kind == "pool" and isinstance(model.net, DeconvNet):
+            x = layers.max_pool_with_masks(graph, x, layer.name, channels)
+        elif layer.kind == "pool":
+            x = layers.max_pool(graph, x, layer)
+        elif layer.kind == "lrn":
+            x = layers.response_normalization(graph, x, layer)
+        if layer.name in repeats:
+            x = layers.repeated(graph, x, repeats[layer.name])
+        maps[layer.name] = x
+    return maps
+
+
+def _convolve(graph: Graph, model: Trained, x: str, layer: Layer) -> str:
+    """Convolution, BatchNorm and ReLU."""
+    encoder = model.net.encoder
+    if isinstance(encoder, VGG16):
+        layer = encoder.computed(layer)
+    weights = _normalized(model, _weights(model, layer.name), layer.batch_norm)
+    return graph.node("Relu", layers.convolution(graph, x, layer, weights))
+
+
+def _score(graph: Graph, model: Trained, x: str, name: str, scale: float = 1.0) -> str:
+    """Class scores of a map, times `scale`, in float32; see `layers.Score`."""
+    kernel, bias = _weights(model, name)
+    layer = Layer(name, features=len(bias))
+    scaled = layers.Weights(np.asarray(kernel, np.float64) * scale, bias)
+    return layers.convolution(graph, graph.widened(x), layer, scaled, wide=True)
+
+
+def _fcn(graph: Graph, model: Trained, net: FCN, x: str) -> dict[str, str]:
+    size = graph.size_of(x)
+    maps = _encode(graph, model, x)
+    return {head: _fcn_head(graph, model, net, maps, size, head) for head in net.heads}
+
+
+def _fcn_head(
+    graph: Graph,
+    model: Trained,
+    net: FCN,
+    maps: Mapping[str, str],
+    size: str,
+    head: str,
+) -> str:
+    """The logits of one head; see `FCN._logits`."""
+    steps = upsampling_steps(net.encoder, net.skips)
+    scores = _score(graph, model, maps[net.encoder.top], layer_name("score_fr", head))
+    for step, scale in zip(steps[:-1], net.skip_scales, strict=False):
+        upscored = _upscore(graph, model, net, scores, step, head)
+        name = layer_name(f"score_{step.skip}", head)
+        skipped = _score(graph, model, maps[step.skip], name, scale)
+        if step.offset >= 0:
+            skipped = layers.crop(graph, skipped, step.offset, graph.size_of(upscored))
+        else:
+            there = graph.size_of(skipped)
+            upscored = layers.crop(graph, upscored, -step.offset, there)
+        scores = graph.node("Add", upscored, skipped)
+    upscored = _upscore(graph, model, net, scores, steps[-1], head)
+    return layers.crop(graph, upscored, steps[-1].offset, size)
+
+
+def _upscore(
+    graph: Graph, model: Trained, net: FCN, x: str, step: UpsamplingStep, head: str
+) -> str:
+    name = layer_name(step.name, head)
+    if net.learns(step):
+        kernel = np.asarray(model.params[name]["kernel"])
+        return layers.upsampled_by_kernel(graph, x, name, kernel, step.factor)
+    classes = net.heads[head]
+    return layers.upsampled(graph, x, name, step.kernel_size, step.factor, classes)
+
+
+def _deconvnet(graph: Graph, model: Trained, net: DeconvNet, x: str) -> dict[str, str]:
+    """See `DeconvNet.__call__`."""
+    sizes = {1: graph.size_of(x)}
+    maps = _encode(graph, model, x)
+    for stage in range(2, len(vgg.STAGES) + 1):
+        sizes[stage] = graph.size_of(maps[f"pool{stage - 1}"])
+    valid = net.encoder.padding == "valid"
+    pad = 0 if valid else vgg.FC6_KERNEL // 2
+    x = _deconvolve(graph, model, maps["fc7"], "fc6-deconv", "fc6-deconv-bn", pad)
+    for stage, channels in STAGES.items():
+        x = layers.max_unpool(graph, x, f"pool{stage}", sizes[stage])
+        for i in range(1, len(channels) + 1):
+            tag = f"{stage}_{i}"
+            x = _deconvolve(graph, model, x, f"deconv{tag}", f"debn{tag}", 1)
+    return {
+        head: _score(graph, model, x, layer_name("seg-score", head))
+        for head in net.heads
+    }
+
+
+def _deconvolve(
+    graph: Graph, model: Trained, x: str, name: str, batch_norm: str, pad: int
+) -> str:
+    """Deconvolution, BatchNorm and ReLU."""
+    weights = _normalized(model, _weights(model, name), batch_norm)
+    return graph.node("Relu", layers.deconvolution(graph, x, name, weights, pad))
