@@ -18,6 +18,7 @@ from fcn_jax.storage import files
 _CORRECT, _WRONG, _VOID = (235, 235, 235), (214, 39, 40), (170, 190, 210)
 _MARGIN, _TITLE, _CELL = 6, 22, 176  # Pixels; _CELL is the least width of a picture.
 _FONT_SIZE, _HATCH = 14, 7
+_SHOWN, _COLUMNS = 240, 4  # Side of a sheet's pictures at most, and how many abreast.
 _ERROR_TITLE = "errors (red), void (blue)"
 # A name, an image, its labels and predictions.
 Row: TypeAlias = tuple[str, np.ndarray, np.ndarray, *tuple[np.ndarray, ...]]
@@ -223,6 +224,45 @@ def contact_sheet(
         top += height
     sheet.paste(legend, (0, top))
     return np.asarray(sheet)
+
+
+def overlay_sheet(
+    rows: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    classes: Sequence[str],
+    palette: np.ndarray,
+) -> np.ndarray:
+    """Images, their labels' colours over them, side by side; a legend below.
+
+    Args:
+        rows: (title, image uint8 RGB [H, W, 3], labels uint8 [H, W]) each; sizes may
+            differ, and void is 255.
+        classes: Names for the legend, in the order of the labels.
+        palette: Colour of every label, uint8 [256, 3].
+
+    Returns:
+        uint8 RGB.
+
+    Raises:
+        ValueError: If there are no images, or image and labels do not fit.
+    """
+    if not rows:
+        raise ValueError("overlay_sheet: no images; give at least one.")
+    cells: list[tuple[str, Image.Image]] = []
+    for title, image, labels in rows:
+        shown = Image.fromarray(overlay(image, labels, palette=palette))
+        shown.thumbnail((_SHOWN, _SHOWN))
+        cells.append((title, shown))
+    columns, wide = min(_COLUMNS, len(rows)), _SHOWN + _MARGIN
+    high = _TITLE + _MARGIN + max(shown.height for _, shown in cells)
+    size = (columns * wide + _MARGIN, -(-len(rows) // columns) * high)
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), _font()
+    for place, (title, shown) in enumerate(cells):
+        left, top = _MARGIN + place % columns * wide, place // columns * high
+        title = _shorten(title, font, _SHOWN)
+        pen.text((left, top + _TITLE - 4), title, "black", font, anchor="ls")
+        sheet.paste(shown, (left, top + _TITLE))
+    return with_legend(np.asarray(sheet), classes, palette)
 
 
 def with_legend(

@@ -12,9 +12,9 @@ A leading slash, the folder and the ending of an image, and quotes are taken off
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from fcn_jax import messages
 from fcn_jax.data import label_files
 from fcn_jax.data.image_files import MASK_ENDINGS, PHOTO_ENDINGS
 from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.sources import folder_layouts
+from fcn_jax.data.sources.listings import Listing
 
-IMAGES = "JPEGImages"
+IMAGES = folder_layouts.IMAGES
 LISTS = "ImageSets/Segmentation"
+_MOST_HINTS = 20  # Comparing a name with all others takes a moment each.
 _FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
 _COMMENT = re.compile(r"#.*")
 _HEADER = re.compile(
@@ -57,67 +60,19 @@ class _Entry(NamedTuple):
     skipped: bool = False
 
 
-class Listing:
-    """The files below a folder, by id; every directory is read once.
+Tell: TypeAlias = Callable[[str, Exception], None]  # Of an entry, and its fault.
 
-    Args:
-        folder: Where they lie.
-        endings: That count, in lower case, the preferred first.
-    """
 
-    def __init__(self, folder: Path, endings: Sequence[str]):
-        self.folder, self._endings = folder, endings
-        self._directories: dict[Path, dict[str, Path]] = {}
-
-    def find(self, name: str) -> Path | None:
-        """The file of an id, whatever its ending and the case of that.
-
-        Args:
-            name: The id, perhaps with sub-folders.
-        """
-        place = self.folder / name
-        path = self._files_of(place.parent).get(place.name)
-        return path if path is not None and path.exists() else None
-
-    def ids(self) -> list[str]:
-        """The ids of all files, sorted."""
-        found = {
-            path.relative_to(self.folder).with_suffix("").as_posix()
-            for path in self.folder.rglob("*")
-            if path.suffix.lower() in self._endings and not path.name.startswith(".")
-        }
-        return sorted(found)
-
-    def beside(self, name: str) -> list[str]:
-        """Names of files that an id may have meant: other endings, and longer names.
-
-        Args:
-            name: The id.
-        """
-        place = self.folder / name
-        if not place.parent.is_dir():
-            return []
-        found = (p.name for p in place.parent.iterdir() if not p.name.startswith("."))
-        return sorted(n for n in found if n.startswith(place.name))[:3]
-
-    def _files_of(self, directory: Path) -> dict[str, Path]:
-        if directory not in self._directories:
-            files: dict[str, Path] = {}
-            found = directory.iterdir() if directory.is_dir() else ()
-            for path in sorted(found, key=self._rank):
-                if path.suffix.lower() in self._endings:
-                    files.setdefault(path.stem, path)
-            self._directories[directory] = files
-        return self._directories[directory]
-
-    def _rank(self, path: Path) -> tuple[int, str]:
-        ending = path.suffix.lower()
-        known = ending in self._endings
-        return (self._endings.index(ending) if known else 0, path.name)
+def _stop(name: str, error: Exception) -> None:
+    del name
+    raise error
 
 
 def read_split(
-    root: Path, split: str, options: FolderOptions
+    root: Path,
+    split: str,
+    options: FolderOptions,
+    tell: Tell = _stop,
 ) -> tuple[list[Pair], list[str]]:
     """The images of a split with their masks.
 
@@ -125,6 +80,8 @@ def read_split(
         root: The folder.
         split: Name of a list, or "train" or "val" of `options.split`.
         options: How the files are to be read.
+        tell: Told of each entry that is wrong, which is left out if it returns; by
+            default it raises.
 
     Returns:
         The pairs, and notes on what was left out or divided.
@@ -144,23 +101,28 @@ def read_split(
         entries, notes, where = _divided(images, root, split, options)
     else:
         path = _list_file(root, split)
-        entries, notes = _listed(images, root, path, options.mask_dir)
+        entries, notes = _listed(images, root, path, options.mask_dir, tell)
         where = str(path)
-    _check_once(entries, where)
     pairs: list[Pair] = []
-    without = 0
-    for entry in entries:
-        image = entry.image or _find_image(images, entry.name, where)
-        mask = entry.mask or masks.find(entry.name)
-        if mask is None and options.missing_mask == "error":
-            raise FileNotFoundError(_no_mask(masks, entry.name, where))
+    without = wrong = 0
+    for entry in _once(entries, where, tell):
+        try:
+            hint = wrong < _MOST_HINTS
+            image = entry.image or _find_image(images, entry.name, where, hint)
+            mask = entry.mask or masks.find(entry.name)
+            if mask is None and options.missing_mask == "error":
+                raise FileNotFoundError(_no_mask(masks, entry.name, where, hint))
+        except FileNotFoundError as error:
+            tell(entry.name, error)
+            wrong += 1
+            continue
         without += mask is None
         pairs.append(Pair(entry.name, image, mask))
     if without:
         notes.append(
             f"{without} images without a mask are {options.missing_mask} throughout"
         )
-    if without == len(pairs):
+    if without == len(pairs) and entries:
         raise FileNotFoundError(
             f"{masks.folder} holds the mask of no image of {split}; masks are there, "
             f"or in the folder that --config.data.mask_dir names."
@@ -182,7 +144,7 @@ def _list_file(root: Path, split: str) -> Path:
     if not folders[0].is_dir():
         raise FileNotFoundError(
             f"{folders[0]} does not exist; a folder in VOC layout has {IMAGES}/, "
-            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {_layout(root)}"
+            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {folder_layouts.advice(root)}"
         )
     known = sorted(p.stem for p in folders[0].glob("*.txt"))
     hint = messages.suggestion(split, known)
@@ -192,35 +154,6 @@ def _list_file(root: Path, split: str) -> Path:
         f"or --config.data.eval_split, or set --config.data.split=0.8 to divide all "
         f"images by chance."
     )
-
-
-def _layout(root: Path) -> str:
-    """What a folder may be that is not in VOC layout, and what to do."""
-    if (root / IMAGES).is_dir():
-        main = root / "ImageSets/Main"
-        beside = f"{main} lists images for other tasks. " if main.is_dir() else ""
-        return (
-            f"{beside}Without lists --config.data.split=0.8 divides all images by "
-            f"chance."
-        )
-    if (root / "VOC2012").is_dir() or (root / "VOCdevkit").is_dir():
-        return "Set --config.data.root to the year's folder in it, such as VOC2012."
-    if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
-        return (
-            "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
-            "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
-        )
-    if list(root.glob("annotations/*.json")):
-        return (
-            "This one has COCO's annotations, which are outlines: draw them into masks "
-            "first (pycocotools, annToMask)."
-        )
-    if list(root.glob("*.json")):
-        return (
-            "This one has annotations in JSON, such as labelme's, which are outlines: "
-            "draw them into masks first (labelme's repository has labelme2voc.py)."
-        )
-    return "Set --config.data.root to the folder that holds these."
 
 
 def _divided(
@@ -247,7 +180,11 @@ def _divided(
 
 
 def _listed(
-    images: Listing, root: Path, path: Path, mask_dir: str
+    images: Listing,
+    root: Path,
+    path: Path,
+    mask_dir: str,
+    tell: Tell,
 ) -> tuple[list[_Entry], list[str]]:
     """The entries of a list."""
     lines = label_files.read_lines(path)
@@ -256,10 +193,15 @@ def _listed(
         lines = lines[1:]
     if not lines:
         raise ValueError(f"{path} lists no image; write an id a line.")
-    entries = [_entry(images, root, line, path, mask_dir) for line in lines]
+    entries: list[_Entry] = []
+    for line in lines:
+        try:
+            entries.append(_entry(images, root, line, path, mask_dir))
+        except (FileNotFoundError, ValueError) as error:
+            tell(line, error)
     kept = [entry for entry in entries if not entry.skipped]
     left_out = len(entries) - len(kept)
-    if not kept:
+    if entries and not kept:
         raise ValueError(
             f"{path} has -1 in its second column throughout, VOC's mark of images "
             f"without a class; take the column off to have them."
@@ -332,20 +274,31 @@ def _checked(name: str, path: Path) -> str:
     return PurePosixPath(name).as_posix()  # Without a slash at its end.
 
 
-def _check_once(entries: Iterable[_Entry], where: str) -> None:
+def _once(entries: Iterable[_Entry], where: str, tell: Tell) -> Iterator[_Entry]:
     seen: set[str] = set()
     for entry in entries:
         if entry.name in seen:
-            raise ValueError(
-                f"{where} lists {entry.name} more than once; list each id once."
-            )
+            text = f"{where} lists {entry.name} more than once; list each id once."
+            tell(entry.name, ValueError(text))
+        else:
+            yield entry
         seen.add(entry.name)
 
 
-def _find_image(images: Listing, name: str, where: str) -> Path:
+def _find_image(images: Listing, name: str, where: str, hint: bool) -> Path:
     path = images.find(name)
     if path is not None:
         return path
+    advice = _alike(images, name) if hint else ""
+    raise FileNotFoundError(
+        f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
+        f"{where} lists; {advice + ' ' if advice else ''}Add it or take the id off the "
+        f"list."
+    )
+
+
+def _alike(images: Listing, name: str) -> str:
+    """What may have been meant by an image that is not there; "" where nothing is."""
     beside = images.beside(name)
     for found in beside:
         link = (images.folder / name).parent / found
@@ -354,22 +307,28 @@ def _find_image(images: Listing, name: str, where: str) -> Path:
                 f"{link} is a link to {link.readlink()}, which does not exist; mend "
                 f"the link or take {name} off the list."
             )
+    if beside:
+        return f"there is {', '.join(beside)}."
     known = [i for i in images.ids() if i != name]
-    hint = messages.suggestion(name, known)
     alike = [i for i in known if i.lower() == name.lower()]
     if alike:
-        hint = f"there is {alike[0]}, and upper and lower case differ."
-    if beside:
-        hint = f"there is {', '.join(beside)}."
-    raise FileNotFoundError(
-        f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
-        f"{where} lists; {hint + ' ' if hint else ''}Add it or take the id off the "
-        f"list."
+        return f"there is {alike[0]}, and upper and lower case differ."
+    return messages.suggestion(name, known)
+
+
+def _no_mask(masks: Listing, name: str, where: str, hint: bool) -> str:
+    """The message for an image without a mask, with what lies nearby."""
+    hints = _nearby(masks, name) if hint else []
+    found = f"; {'; '.join(hints)}" if hints else ""
+    return (
+        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
+        f"image is there{found}; add the mask, take the id off the list, or say what "
+        f"such images are: --config.data.missing_mask=background (or void)."
     )
 
 
-def _no_mask(masks: Listing, name: str, where: str) -> str:
-    """The message for an image without a mask, with what lies nearby."""
+def _nearby(masks: Listing, name: str) -> list[str]:
+    """What lies where the mask of an image is missing."""
     hints: list[str] = []
     beside = [n for n in masks.beside(name) if Path(n).stem != name]
     lossy = [n for n in masks.beside(name) if Path(n).stem == Path(name).name]
@@ -388,9 +347,4 @@ def _no_mask(masks: Listing, name: str, where: str) -> str:
                 f"{folder.name} has it: --config.data.mask_dir={folder.name} reads "
                 f"masks there"
             )
-    found = f"; {'; '.join(hints)}" if hints else ""
-    return (
-        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
-        f"image is there{found}; add the mask, take the id off the list, or say what "
-        f"such images are: --config.data.missing_mask=background (or void)."
-    )
+    return hints

@@ -20,7 +20,7 @@ from fcn_jax.data.contracts import OneHead
 from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.options import FolderOptions
-from fcn_jax.data.sources import folder_files
+from fcn_jax.data.sources import folder_files, listings
 from fcn_jax.data.sources.folder_files import Pair
 from fcn_jax.data.sources.folder_labels import FolderLabels
 
@@ -117,7 +117,7 @@ class VocFolder(OneHead):
         self.mask_format = self._masks.check(masks)
         objects = self.root / _OBJECTS
         self._objects = (
-            folder_files.Listing(objects, image_files.MASK_ENDINGS)
+            listings.Listing(objects, image_files.MASK_ENDINGS)
             if objects.is_dir()
             else None
         )
@@ -192,21 +192,42 @@ class VocFolder(OneHead):
         """Compare the sizes of images and masks, and look for orientations."""
         turned = [header for header in self._headers if not header.is_upright]
         for pair, header in zip(self._pairs, self._headers, strict=True):
-            if pair.mask is None:
-                continue
-            mask = image_files.read_header(pair.mask)
-            checks.check_sizes(
-                self._size(header),
-                (mask.height, mask.width),
-                f"{pair.image} and {pair.mask}",
-                "" if header.is_upright else _ORIENTATION[self.options.apply_exif],
-            )
+            if pair.mask is not None:
+                mask = image_files.read_header(pair.mask)
+                size = (mask.height, mask.width)
+                check_size(pair, header, size, self.options.apply_exif)
         if turned and not self.options.apply_exif:
-            self.notes.append(
-                f"{len(turned)} photos have an EXIF orientation, which is not applied: "
-                f"where masks were drawn over them upright, set "
-                f"--config.data.apply_exif=True"
-            )
+            self.notes.append(orientation_note(len(turned)))
+
+
+def check_size(
+    pair: Pair, header: Header, mask: tuple[int, int], apply_exif: bool
+) -> None:
+    """Raise unless an image and its mask are of one size.
+
+    Args:
+        pair: The files, for the message.
+        header: Of the image.
+        mask: Height and width of the mask.
+        apply_exif: Whether the image is turned as its EXIF orientation says.
+
+    Raises:
+        ValueError: Naming both sizes, and what an orientation may have to do with it.
+    """
+    checks.check_sizes(
+        header.upright_size if apply_exif else (header.height, header.width),
+        mask,
+        f"{pair.image} and {pair.mask}",
+        "" if header.is_upright else _ORIENTATION[apply_exif],
+    )
+
+
+def orientation_note(count: int) -> str:
+    """What to say of photos that have an orientation which is not applied."""
+    return (
+        f"{count} photos have an EXIF orientation, which is not applied: where masks "
+        f"were drawn over them upright, set --config.data.apply_exif=True"
+    )
 
 
 _ORIENTATION = {

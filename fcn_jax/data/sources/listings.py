@@ -1,0 +1,67 @@
+"""The files below a folder, found by id."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class Listing:
+    """The files below a folder, by id; every directory is read once.
+
+    Args:
+        folder: Where they lie.
+        endings: That count, in lower case, the preferred first.
+    """
+
+    def __init__(self, folder: Path, endings: Sequence[str]):
+        self.folder, self._endings = folder, endings
+        self._directories: dict[Path, dict[str, Path]] = {}
+        self._ids: list[str] | None = None
+
+    def find(self, name: str) -> Path | None:
+        """The file of an id, whatever its ending and the case of that.
+
+        Args:
+            name: The id, perhaps with sub-folders.
+        """
+        place = self.folder / name
+        path = self._files_of(place.parent).get(place.name)
+        return path if path is not None and path.exists() else None
+
+    def ids(self) -> list[str]:
+        """The ids of all files, sorted."""
+        if self._ids is not None:
+            return self._ids
+        found = {
+            path.relative_to(self.folder).with_suffix("").as_posix()
+            for path in self.folder.rglob("*")
+            if path.suffix.lower() in self._endings and not path.name.startswith(".")
+        }
+        self._ids = sorted(found)
+        return self._ids
+
+    def beside(self, name: str) -> list[str]:
+        """Names of files that an id may have meant: other endings, and longer names.
+
+        Args:
+            name: The id.
+        """
+        place = self.folder / name
+        if not place.parent.is_dir():
+            return []
+        found = (p.name for p in place.parent.iterdir() if not p.name.startswith("."))
+        return sorted(n for n in found if n.startswith(place.name))[:3]
+
+    def _files_of(self, directory: Path) -> dict[str, Path]:
+        if directory not in self._directories:
+            files: dict[str, Path] = {}
+            found = directory.iterdir() if directory.is_dir() else ()
+            for path in sorted(found, key=self._rank):
+                if path.suffix.lower() in self._endings:
+                    files.setdefault(path.stem, path)
+            self._directories[directory] = files
+        return self._directories[directory]
+
+    def _rank(self, path: Path) -> tuple[int, str]:
+        ending = path.suffix.lower()
+        known = ending in self._endings
+        return (self._endings.index(ending) if known else 0, path.name)
