@@ -12,6 +12,7 @@ from fcn_jax import messages
 # Each is a file of fcn_jax/commands with a `COMMAND`.
 COMMANDS = {
     "doctor": "look at a data set before training: what is wrong, and what is in it",
+    "import": "make a folder of what annotation tools write: COCO, labelme, CVAT, ...",
     "train": "train a network, or go on with a run",
     "eval": "score a run on a split, with a table and pictures",
     "predict": "label photographs with a trained network: no masks are needed",
@@ -23,6 +24,8 @@ COMMANDS = {
     "status": "say whether a run goes on, how far it is, and what is damaged",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
+# Files whose names differ from their commands', which are words of Python.
+_FILES = {"import": "import_data"}
 
 
 def main(argv: list[str]) -> None:
@@ -42,7 +45,7 @@ def main(argv: list[str]) -> None:
         # JAX comes with it, for which a list of commands need not wait.
         from fcn_jax.commands import command
 
-        module = importlib.import_module(f"fcn_jax.commands.{name}")
+        module = importlib.import_module(f"fcn_jax.commands.{_FILES.get(name, name)}")
     command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
 
 

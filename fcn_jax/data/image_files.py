@@ -92,10 +92,7 @@ def read_mask(
     """
     with open_image(path) as image:
         if image.format in _LOSSY:
-            raise ValueError(
-                f"{path}: a mask in the format {image.format}, whose compression "
-                f"changes labels; export the masks as PNG from where they were drawn."
-            )
+            raise _lossy(path, image.format)
         _check_sums(path, image.format)
         if image.mode == "P":
             indices = _array(image, path)
@@ -115,6 +112,38 @@ def read_mask(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
             f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
             f"it, without resampling."
+        )
+
+
+def read_values(path: str | Path, *, by_colour: bool = False) -> np.ndarray:
+    """Read what a mask holds, whatever it means.
+
+    Args:
+        path: A file such as `read_mask` reads, or grey of 16 bits.
+        by_colour: Whether it is colours that are wanted; of a palette those of its
+            indices. Else indices and values are, and colours only of what has neither.
+
+    Returns:
+        int32 [H, W]: values, or colours as 0xRRGGBB.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read whole, was compressed with loss, or has a mode
+            that is neither.
+    """
+    with open_image(path) as image:
+        if image.format in _LOSSY:
+            raise _lossy(path, image.format)
+        _check_sums(path, image.format)
+        if image.mode in ("RGB", "RGBA") or by_colour:
+            if image.mode != "RGBA" or _is_opaque(image, path):
+                return _codes(np.array(_loaded(image, path).convert("RGB")))
+        elif image.mode in ("P", "L", "1") or image.mode.startswith("I"):
+            step = _grey_step(path) if image.mode == "L" else 1
+            return _array(image, path).astype(np.int32) // step
+        raise ValueError(
+            f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
+            f"(L), or RGB. Convert it, without resampling."
         )
 
 
@@ -357,6 +386,13 @@ def _not_whole(path: str | Path, error: Exception) -> ValueError:
     return ValueError(
         f"{path} cannot be read whole ({error}); it is truncated or corrupt. Replace "
         f"it or take its id off the list."
+    )
+
+
+def _lossy(path: str | Path, kind: str | None) -> ValueError:
+    return ValueError(
+        f"{path}: a mask in the format {kind}, whose compression changes labels; "
+        f"export the masks as PNG from where they were drawn."
     )
 
 

@@ -18,17 +18,17 @@ def advice(root: Path) -> str:
         return "Set --config.data.root to the year's folder in it, such as VOC2012."
     if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
         return (
-            "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
-            "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
+            f"This one is in the layout of Cityscapes: fcn_jax import cityscapes {root} "
+            f"DST makes a folder of it."
         )
     if list(root.glob("annotations/*.json")):
         return (
-            "This one has COCO's annotations, which are outlines: draw them into masks "
-            "first (pycocotools, annToMask)."
+            f"This one has COCO's annotations, which are outlines: fcn_jax import coco "
+            f"{root} DST draws them."
         )
     if list(root.glob("*.json")):
         return (
-            "This one has annotations in JSON, such as labelme's, which are outlines: "
-            "draw them into masks first (labelme's repository has labelme2voc.py)."
+            f"This one has annotations in JSON, which are outlines: fcn_jax import "
+            f"labelme {root} DST draws labelme's."
         )
     return "Set --config.data.root to the folder that holds these."

@@ -221,13 +221,13 @@ def test_a_folder_of_one_image_cannot_be_divided(tmp_path):
     [
         (
             "gtFine/x.png",
-            "This one is in the layout of Cityscapes: write lists ROOT",
+            "layout of Cityscapes: fcn_jax import cityscapes .* DST",
         ),
         (
             "annotations/instances.json",
-            "This one has COCO's annotations, which are",
+            "COCO's annotations, which .*: fcn_jax import coco .* DST",
         ),
-        ("photo.json", "annotations in JSON, such as labelme's, .* labelme2voc.py"),
+        ("photo.json", "annotations in JSON, .*: fcn_jax import labelme .* DST draws"),
         ("VOC2012/x", "Set --config.data.root to the year's folder in it, such as VOC"),
         ("JPEGImages/x.jpg", "Without lists --config.data.split=0.8 divides all"),
         (
