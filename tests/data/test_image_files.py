@@ -76,6 +76,8 @@ def test_grey_of_few_bits_holds_values_too(tmp_path, bits):
     labels, kind = read(tmp_path / "m.png")
     np.testing.assert_array_equal(labels, rows)
     assert (labels.dtype, kind) == (np.uint8, "grey")
+    values = image_files.read_values(tmp_path / "m.png")
+    np.testing.assert_array_equal(values, rows)
 
 
 def test_a_mask_of_one_bit_holds_0_and_1(tmp_path):

@@ -13,7 +13,13 @@ from fcn_jax.data.imports.contracts import Collection, Importer, Places
 FORMATS = {
     "folders": "two folders, of images and of masks, with any names",
     "coco": "COCO instances: one JSON, or a folder with annotations/",
+    "coco_panoptic": "COCO panoptic: likewise, with its PNGs",
     "labelme": "labelme: a folder of JSON, or what its exporter writes",
+    "voc": "what CVAT and Datumaro export as VOC, with labelmap.txt",
+    "yolo": "YOLO polygons: a folder with data.yaml, or that file",
+    "cityscapes": "leftImg8bit/ and gtFine/: the 19 classes that are scored",
+    "ade20k": "images/ and annotations/ of the scene parsing challenge",
+    "camvid": "CamVid's folders: SegNet's, Kaggle's, Cambridge's, Datumaro's",
 }
 
 

@@ -155,7 +155,7 @@ def write(
 
 def _check_named(collection: Collection) -> None:
     """Raise where nothing says what the values mean; naming some."""
-    if any(key.default for key in collection.keys):
+    if any(key.default not in ("", VOID) for key in collection.keys):
         return
     held: dict[int, None] = {}
     for example in collection.examples[:_LOOKED_AT]:

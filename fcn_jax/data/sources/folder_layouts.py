@@ -18,8 +18,8 @@ def advice(root: Path) -> str:
         return "Set --config.data.root to the year's folder in it, such as VOC2012."
     if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
         return (
-            f"This one is in the layout of Cityscapes: fcn_jax import cityscapes {root} "
-            f"DST makes a folder of it."
+            f"This one is in the layout of Cityscapes: fcn_jax import cityscapes "
+            f"{root} DST makes a folder of it."
         )
     if list(root.glob("annotations/*.json")):
         return (
