@@ -13,22 +13,17 @@ from PIL import Image
 
 from fcn_jax.data import checks, image_files, label_sets
 from fcn_jax.data.image_files import PHOTO_ENDINGS
-from fcn_jax.data.imports import label_table
-from fcn_jax.data.imports.contracts import (
-    VOID,
-    Collection,
-    Example,
-    Key,
-    colour_of,
-)
+from fcn_jax.data.imports import label_table, labelling
+from fcn_jax.data.imports.contracts import Collection, Example
 from fcn_jax.data.imports.label_table import LabelTable
+from fcn_jax.data.imports.labelling import Labels, Row
 from fcn_jax.data.sources import folder_files
 from fcn_jax.storage import files
 
 MASKS = "SegmentationClass"
 TABLE, REPORT = "labels.txt", "import.json"
 _NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
-_LOOKED_AT, _LISTED = 20, 12  # Masks, and values of them, of which a message tells.
+_LISTED = 12  # Lines of a table that a note names.
 _NO_SPLITS = ("", "all", "default")
 
 # Makes a progress bar of what is iterated over; the number is how many come.
@@ -57,25 +52,6 @@ class Options:
             )
         if self.seed < 0:
             raise ValueError(f"--seed={self.seed} is negative; give one from 0 on.")
-
-
-@dataclasses.dataclass
-class Row:
-    """What became of a value.
-
-    Attributes:
-        value: As a table writes it.
-        name: The class, or "void".
-        images: That hold it.
-        pixels: Of all images.
-        matched: Whether a line is for it, and not `*` alone.
-    """
-
-    value: str
-    name: str
-    images: int = 0
-    pixels: int = 0
-    matched: bool = True
 
 
 @dataclasses.dataclass
@@ -127,10 +103,10 @@ def write(
     if not collection.examples:
         raise FileNotFoundError("no annotated image was found; nothing is written.")
     if table is None:
-        _check_named(collection)
+        labelling.check_named(collection)
         table = label_table.table_of(collection.keys, collection.colours)
     examples, notes = _divided(_told_apart(collection.examples), options)
-    labels = _Labels(collection, table)
+    labels = Labels(collection, table)
     report = Report(
         str(root), {}, table.classes, labels.rows, [*collection.notes, *notes]
     )
@@ -146,94 +122,19 @@ def write(
                 f"{turned} photos are turned by their EXIF orientation, over which "
                 f"annotations were drawn upright: set --config.data.apply_exif=True"
             )
-        labels.finish()
+        unused = labels.finish()
+        if unused:
+            report.notes.append(
+                f"{', '.join(unused[:_LISTED])}{', ...' * (len(unused) > _LISTED)}: in "
+                f"the table, and in nothing that was read"
+            )
         _write_texts(place, examples, report, table)
 
     files.make_whole(root, fill)
     return report
 
 
-def _check_named(collection: Collection) -> None:
-    """Raise where nothing says what the values mean; naming some."""
-    if any(key.default not in ("", VOID) for key in collection.keys):
-        return
-    held: dict[int, None] = {}
-    for example in collection.examples[:_LOOKED_AT]:
-        header = image_files.read_header(example.image)
-        held |= dict.fromkeys(np.unique(example.read(header)).tolist())
-    colours = collection.colours
-    listed = [
-        label_table.plainly(Key(value, colour=colour_of(value)), colours)
-        for value in sorted(held)[:_LISTED]
-    ]
-    raise ValueError(
-        f"nothing names what the masks hold, which is {', '.join(listed)}"
-        f"{', ...' * (len(held) > _LISTED)}; give a table with --labels=FILE, "
-        f"'{listed[0]} -> CLASS' a line (or void)."
-    )
-
-
-class _Labels:
-    """Makes labels of values, and counts them."""
-
-    def __init__(self, collection: Collection, table: LabelTable):
-        self._table, self._colours = table, collection.colours
-        self._known = {key.value: key for key in collection.keys}
-        self._rows: dict[int, Row] = {}
-        self.rows: list[Row] = []
-
-    def of(self, values: np.ndarray, where: str) -> np.ndarray:
-        """Labels, uint8 [H, W]."""
-        held, inverse, counts = np.unique(
-            values, return_inverse=True, return_counts=True
-        )
-        table = np.empty(len(held), np.uint8)
-        for place, (value, count) in enumerate(zip(held, counts, strict=True)):
-            row = self._row(int(value), int(count), where)
-            row.images += 1
-            row.pixels += int(count)
-            void = row.name == VOID
-            table[place] = (
-                label_sets.IGNORE_LABEL if void else self._table.classes.index(row.name)
-            )
-        return table[inverse].reshape(values.shape)
-
-    def finish(self) -> None:
-        """Put the rows in order, with those of values that occurred nowhere."""
-        for value, key in self._known.items():
-            name = self._table.class_of(key)
-            if value not in self._rows and name:
-                self._rows[value] = self._new_row(key, name)
-        order = [*self._table.classes, VOID]
-        found = sorted(self._rows.items(), key=lambda each: each[0])
-        self.rows += sorted(
-            (row for _, row in found), key=lambda row: order.index(row.name)
-        )
-
-    def _row(self, value: int, count: int, where: str) -> Row:
-        if value not in self._rows:
-            key = self._known.get(value) or self._unknown(value)
-            name = self._table.class_of(key)
-            if name is None:
-                written = label_table.plainly(key, self._colours)
-                table = self._table.where or "what the format names"
-                raise ValueError(
-                    f"{where}: {written} ({count} pixels) is not in {table}; give a "
-                    f"table with --labels=FILE and a line '{written} -> CLASS' (or "
-                    f"void); '* -> void' stands for all others."
-                )
-            self._rows[value] = self._new_row(key, name)
-        return self._rows[value]
-
-    def _unknown(self, value: int) -> Key:
-        return Key(value, colour=colour_of(value) if self._colours else None)
-
-    def _new_row(self, key: Key, name: str) -> Row:
-        matched = self._table.names(key)
-        return Row(label_table.plainly(key, self._colours), name, matched=matched)
-
-
-def _write_pair(place: Path, example: Example, labels: _Labels, copy: bool) -> bool:
+def _write_pair(place: Path, example: Example, labels: Labels, copy: bool) -> bool:
     """Write an image and its mask; whether the mask is of the image turned upright."""
     ending = example.image.suffix.lower()
     if ending not in PHOTO_ENDINGS:

@@ -15,6 +15,7 @@ from fcn_jax.data.sources.voc_folder import VocFolder
 from tests.support import folders
 
 KEYS = (Key(0, "ground", default="ground"), Key(300, "car", default="car"))
+FAR = (Key(0, "ground", default="ground"), Key(0xFF0010, "car", default="car"))
 
 
 @pytest.fixture
@@ -37,8 +38,10 @@ def left_behind(dst):
     return list(dst.parent.glob("*")) if dst.parent.exists() else []
 
 
-def test_what_was_made_is_read_by_the_folder_source(tmp_path, dst):
-    report = writing.write(Collection(examples(tmp_path), KEYS), dst)
+@pytest.mark.parametrize(("keys", "car"), [(KEYS, 300), (FAR, 0xFF0010)])
+def test_what_was_made_is_read_by_the_folder_source(tmp_path, dst, keys, car):
+    found = Collection(examples(tmp_path, values=(0, car)), keys)
+    report = writing.write(found, dst)
     assert report.images == {"train": 3, "val": 1}
     train, val = VocFolder(dst, "train"), VocFolder(dst, "val")
     assert train.classes == ("ground", "car")
@@ -118,6 +121,7 @@ def test_the_report_and_the_table(tmp_path, dst):
     report = writing.write(Collection(examples(tmp_path), KEYS), dst, table)
     rows = {row.value: row for row in report.rows}
     assert (rows["ground"].name, rows["ground"].matched) == ("void", False)
+    assert report.notes[-1] == "7: in the table, and in nothing that was read"
     assert rows["car"].images == 4
     cars = sum((folders.labels(2, seed) == 1).sum() for seed in range(4))
     assert rows["car"].pixels == cars
