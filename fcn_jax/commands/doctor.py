@@ -21,6 +21,7 @@ and 1 where something is.
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -101,7 +102,10 @@ def run_flags(values: flags.FlagValues, given: str) -> None:
     def track(seen: Iterable[Seen], total: int) -> Iterable[Seen]:
         return tqdm(seen, total=total, unit="image", disable=None)
 
-    report = doctor.examine(patient, found, num_threads, track)
+    with warnings.catch_warnings():
+        # Pillow's, of damaged files, without their names.
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        report = doctor.examine(patient, found, num_threads, track)
     if values.json != _STDOUT:
         print(doctor_text.as_text(report))
     if values.json == _STDOUT:

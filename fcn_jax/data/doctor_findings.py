@@ -46,7 +46,8 @@ class Findings:
             name: The file or id; "": it is of the whole data set.
         """
         text = str(message)
-        kind = text.replace(name, "#") if name else text
+        whole = rf"(?<!\w){re.escape(name)}(?!\w)"
+        kind = re.sub(whole, "#", text) if name else text
         key = (check, level, _OF_ONE_FILE.sub("#", kind))
         finding = self._found.setdefault(key, Finding(check, level, text))
         finding.count += 1

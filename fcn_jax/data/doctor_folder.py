@@ -43,7 +43,8 @@ class Folder:
     ):
         self.name, self._root, self._options = str(root), root, options
         self.train, self.scored = splits
-        self._pairs, self.notes = doctor_lists.read(root, splits, options, found)
+        lists = doctor_lists.read(root, splits, options, found)
+        self._pairs, self.notes = lists.pairs, lists.notes
         self.ids = {s: tuple(p.name for p in pairs) for s, pairs in self._pairs.items()}
         every = [pair for pairs in self._pairs.values() for pair in pairs]
         self._masks = self._labels(palette, every, found)
@@ -59,7 +60,7 @@ class Folder:
                 f"classes ({shown}): name yours in classes.txt, one a line, or set "
                 f"--config.model.num_classes={len(self.classes)}",
             )
-        doctor_lists.find_leftovers(root, self._pairs, options, found)
+        doctor_lists.find_leftovers(root, lists, options, found)
 
     def _labels(
         self, palette: str | None, pairs: list[Pair], found: Findings

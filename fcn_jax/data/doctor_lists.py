@@ -1,5 +1,6 @@
 """The lists of a folder as they are examined: what they name, and what none names."""
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -13,9 +14,24 @@ from fcn_jax.data.sources.listings import Listing
 ALL = "all"  # The split of a folder without lists.
 
 
+@dataclasses.dataclass
+class Lists:
+    """What the lists of a folder name.
+
+    Attributes:
+        pairs: Images and masks by split; all images as `ALL` where no list can be read.
+        notes: On how they were read.
+        named: Ids of entries without an image or a mask.
+    """
+
+    pairs: dict[str, list[Pair]]
+    notes: list[str]
+    named: set[str]
+
+
 def read(
     root: Path, splits: tuple[str, str], options: FolderOptions, found: Findings
-) -> tuple[dict[str, list[Pair]], list[str]]:
+) -> Lists:
     """The images of each split and their masks.
 
     Args:
@@ -25,44 +41,45 @@ def read(
         found: Faults of lists are added to it.
 
     Returns:
-        The pairs by split, all images as `ALL` where no list can be read; and notes.
+        What they name.
     """
-    listed: dict[str, list[Pair]] = {}
-    notes: list[str] = []
+    lists = Lists({}, [], set())
+
+    def tell(name: str, error: Exception) -> None:
+        found.add("list", STOPS, error, name)
+        lists.named.add(name)
+
     for split in dict.fromkeys(splits):
         try:
-            listed[split], of_split = folder_files.read_split(
-                root,
-                split,
-                options,
-                lambda name, error: found.add("list", STOPS, error, name),
-            )
-            notes += of_split
+            pairs, notes = folder_files.read_split(root, split, options, tell)
+            lists.pairs[split] = pairs
+            lists.notes += notes
         except (OSError, ValueError) as error:
             found.add("list", STOPS, error)
-    if listed or not (root / folder_files.IMAGES).is_dir():
-        return listed, notes
+    if lists.pairs or not (root / folder_files.IMAGES).is_dir():
+        return lists
     masks = Listing(root / options.mask_dir, MASK_ENDINGS)
     images = Listing(root / folder_files.IMAGES, PHOTO_ENDINGS)
     pairs = [(name, images.find(name), masks.find(name)) for name in images.ids()]
-    return {ALL: [Pair(n, image, mask) for n, image, mask in pairs if image]}, notes
+    lists.pairs[ALL] = [Pair(n, image, mask) for n, image, mask in pairs if image]
+    return lists
 
 
 def find_leftovers(
-    root: Path, pairs: dict[str, list[Pair]], options: FolderOptions, found: Findings
+    root: Path, lists: Lists, options: FolderOptions, found: Findings
 ) -> None:
     """Add images and masks that no list names, and ids with several files.
 
     Args:
         root: The folder.
-        pairs: What `read` returned.
+        lists: What `read` returned.
         options: How the files are to be read.
         found: Is added to.
     """
-    listed = {pair.name for each in pairs.values() for pair in each}
-    lists = root / folder_files.LISTS
-    for path in lists.glob("*.txt") if lists.is_dir() else ():
-        if path.stem not in pairs:  # Such as trainval: what it lists is of use.
+    listed = {pair.name for each in lists.pairs.values() for pair in each}
+    listed |= lists.named
+    for path in (root / folder_files.LISTS).glob("*.txt"):
+        if path.stem not in lists.pairs:  # Such as trainval: what it lists is of use.
             listed |= _names_of(root, path.stem, options)
     for folder, endings, what in (
         (folder_files.IMAGES, PHOTO_ENDINGS, "images"),

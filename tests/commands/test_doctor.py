@@ -77,6 +77,13 @@ def test_keys_of_a_config_are_those_of_a_training(doctor, root):
     assert "config has no key" in doctor(root, "--config.data.void_labl=254")[0]
 
 
+def test_what_decoders_warn_of_is_a_finding_or_nothing(doctor, root):
+    """Bytes behind an EXIF block that has none: Pillow warns, and reads the photo."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0"
+    folders.save(root / "JPEGImages/a.jpg", folders.photo(), exif=exif)
+    assert doctor(root)[0] == 0
+
+
 def test_json(doctor, root, tmp_path):
     status, out = doctor(root, "--json=-")
     assert (status, json.loads(out)["images"]) == (0, {"train": 2, "val": 1})

@@ -170,6 +170,14 @@ def test_what_a_decoder_makes_of_a_file_is_a_finding(root, monkeypatch):
     assert "b.jpg cannot be read (KeyError: 'tag 7'); replace it" in finding.message
 
 
+def test_entries_that_are_wrong_are_listed_all_the_same(root):
+    """What lacks a mask, or an image, is on no list of leftovers."""
+    for name in "abc":
+        mask(root, name).unlink()
+    finding = only(examine(root))
+    assert (finding.check, finding.count, finding.files) == ("list", 3, list("abc"))
+
+
 def test_the_same_fault_of_many_files_is_one_finding(root):
     for name in "abc":
         truncate(image(root, name))

@@ -122,7 +122,7 @@ def read_split(
         notes.append(
             f"{without} images without a mask are {options.missing_mask} throughout"
         )
-    if without == len(pairs) and entries:
+    if pairs and without == len(pairs):
         raise FileNotFoundError(
             f"{masks.folder} holds the mask of no image of {split}; masks are there, "
             f"or in the folder that --config.data.mask_dir names."
