@@ -8,20 +8,22 @@
 
 Names and colours are those of label_colors.txt, class_dict.csv or another of
 `label_files.FILES`; without one, indices are SegNet's 11 classes, and 11 is void. Where
-none of the colours is black, black is background, as Datumaro leaves it.
+none of the colours is black, or the file has none, they are as Datumaro has them
+(`masks.numbered_keys`).
 """
 
+import dataclasses
 from pathlib import Path
 
 from fcn_jax.data import label_files
 from fcn_jax.data.imports import masks
 from fcn_jax.data.imports.contracts import (
-    BACKGROUND,
     VOID,
     Collection,
     Example,
     Key,
     Places,
+    code_of,
 )
 
 _ENDS = ("annot", "_labels")
@@ -68,8 +70,13 @@ def read(source: Path, places: Places) -> Collection:
         examples += [masks.example(pair, split, colours) for pair in pairs]
         notes += of_split
     keys = masks.keys_of(named, colours)
-    if colours and keys and not any(key.value == 0 for key in keys):
-        keys = [Key(0, BACKGROUND, (0, 0, 0), BACKGROUND), *keys]
+    if named is not None and colours and not any(key.value == 0 for key in keys):
+        keys = [
+            dataclasses.replace(key, value=code_of(key.colour or ()))
+            for key in masks.numbered_keys(named)
+        ]
+    if named is not None and not colours and named.path.name == "label_colors.txt":
+        keys = masks.numbered_keys(named)
     if named is None and not colours:
         keys = [Key(i, name, default=name) for i, name in enumerate(_SEGNET)]
         keys.append(Key(len(_SEGNET), "void", default=VOID))

@@ -1,9 +1,9 @@
 """Cityscapes: leftImg8bit/SPLIT/CITY/*_leftImg8bit.png and gtFine's *_labelIds.png.
 
 Its 34 ids become the 19 classes that are trained and scored, the others void. Where
-Datumaro wrote it, label_colors.txt names other classes, by number: from 1 on, or from 0
-where the first is black. Files may also lie without folders of cities, and be JPEG. The
-split "test", whose masks are empty, is left out.
+Datumaro wrote it, label_colors.txt names other classes (`masks.numbered_keys`). Files
+may also lie without folders of cities, and be JPEG. The split "test", whose masks are
+empty, is left out.
 
 References:
     cityscapesScripts, helpers/labels.py.
@@ -14,18 +14,10 @@ from pathlib import Path
 from fcn_jax.data import label_files
 from fcn_jax.data.image_files import MASK_ENDINGS
 from fcn_jax.data.imports import finding, masks
-from fcn_jax.data.imports.contracts import (
-    BACKGROUND,
-    VOID,
-    Collection,
-    Example,
-    Key,
-    Places,
-)
+from fcn_jax.data.imports.contracts import VOID, Collection, Example, Key, Places
 from fcn_jax.data.imports.masks import Pair
 
 _IMAGE, _MASK = "_leftImg8bit", "_gtFine_labelIds"
-_COLOURS = "label_colors.txt"
 # By id; those in parentheses are void.
 _NAMES = (
     "(unlabeled)", "(ego vehicle)", "(rectification border)", "(out of roi)",
@@ -71,14 +63,10 @@ def read(source: Path, places: Places) -> Collection:
 
 
 def _keys(source: Path) -> list[Key]:
-    path = source / _COLOURS
-    if not path.is_file():
-        return [
-            Key(i, name.strip("()"), default=VOID if name.startswith("(") else name)
-            for i, name in enumerate(_NAMES)
-        ]
-    classes = label_files.read_classes(path)
-    first = label_files.read_palette(path, classes)[0]
-    start = 1 if first.any() else 0
-    keys = [Key(i, name, default=name) for i, name in enumerate(classes, start)]
-    return [*([Key(0, BACKGROUND, default=BACKGROUND)] * start), *keys]
+    named = label_files.find(source)
+    if named is not None:
+        return masks.numbered_keys(named)
+    return [
+        Key(i, name.strip("()"), default=VOID if name.startswith("(") else name)
+        for i, name in enumerate(_NAMES)
+    ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fcn_jax.data import checks
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import coco_masks, contracts, json_files
 from fcn_jax.data.imports.contracts import NOTHING, Collection, Example, Key, Places
@@ -107,7 +108,7 @@ def categories(record: JsonObject, path: Path) -> list[Key]:
         ValueError: If it has none, or two have one id or name.
     """
     found: list[Key] = []
-    for each in field(record, "categories", list, path):
+    for each in json_files.records(record, "categories", path):
         number = field(each, "id", int, f"{path}, a category")
         name = field(each, "name", str, f"{path}, category {number}")
         found.append(Key(number, name, default=name))
@@ -164,7 +165,7 @@ def _examples(
     known = {key.value for key in categories(record, path)}
     of_image: dict[int, list[JsonObject]] = {}
     without = 0
-    for each in field(record, "annotations", list, path):
+    for each in json_files.records(record, "annotations", path):
         where = f"{path}, annotation {each.get('id')}"
         number = field(each, "category_id", int, where)
         if number not in known:
@@ -177,7 +178,7 @@ def _examples(
         else:
             without += 1
     examples: list[Example] = []
-    for each in field(record, "images", list, path):
+    for each in json_files.records(record, "images", path):
         name, image, size = find_image(each, path, root, places)
         number = field(each, "id", int, f"{path}, {name}")
         shapes = of_image.get(number, [])
@@ -197,7 +198,9 @@ def _draw(
     size: tuple[int, int], shapes: Sequence[JsonObject], path: str, header: Header
 ) -> np.ndarray:
     """The categories of an image's pixels, int32 [H, W]."""
-    del header
+    if size not in ((header.height, header.width), header.upright_size):
+        own = (header.height, header.width)
+        checks.check_sizes(own, size, f"an image of {path} and its annotations")
     values = np.full(size, NOTHING, np.int32)
     for each in sorted(shapes, key=lambda shape: not shape.get("iscrowd")):
         outline = each["segmentation"]
@@ -206,6 +209,7 @@ def _draw(
             values[coco_masks.decode_runs(size, outline, where)] = each["category_id"]
             continue
         for points in outline:
+            json_files.check_numbers(points, where)
             if len(points) % 2:
                 raise ValueError(
                     f"{where}: an outline of {len(points)} numbers; they are x and y "

@@ -62,11 +62,11 @@ def _examples(
     known = {key.value for key in coco.categories(record, path)}
     images = {
         field(each, "id", int, f"{path}, an image"): each
-        for each in field(record, "images", list, path)
+        for each in json_files.records(record, "images", path)
     }
     masks_at = root / places.masks if places.masks else path.with_suffix("")
     found: list[Example] = []
-    for each in field(record, "annotations", list, path):
+    for each in json_files.records(record, "annotations", path):
         number = field(each, "image_id", int, f"{path}, an annotation")
         where = f"{path}, annotation of image {number}"
         if number not in images:
@@ -79,7 +79,7 @@ def _examples(
             )
         segments = {
             field(s, "id", int, where): field(s, "category_id", int, where)
-            for s in field(each, "segments_info", list, where)
+            for s in json_files.records(each, "segments_info", where)
         }
         wrong = sorted(set(segments.values()) - known)
         if wrong:

@@ -59,3 +59,47 @@ def field(record: object, key: str, kind: type[T], where: object) -> T:
             f"{where}: {key!r} {held}; expected {_NAMES.get(kind, kind.__name__)}."
         )
     return value
+
+
+def records(record: object, key: str, where: object) -> list[JsonObject]:
+    """A list of objects in an object.
+
+    Args:
+        record: The object.
+        key: Of the list.
+        where: The file and place, for the message.
+
+    Raises:
+        ValueError: If it is not there, or holds something else.
+    """
+    found = field(record, key, list, where)
+    wrong = [each for each in found if not isinstance(each, dict)]
+    if wrong:
+        raise ValueError(
+            f"{where}: {key!r} holds {wrong[0]!r:.40}; expected objects in it."
+        )
+    return found
+
+
+_FARTHEST = 1e6  # Of a point, pixels: what lies beyond is none.
+
+
+def check_numbers(found: object, where: object) -> None:
+    """Raise unless something is a list of numbers that may be pixels.
+
+    Args:
+        found: What is to be checked.
+        where: The file and place, for the message.
+
+    Raises:
+        ValueError: Naming the first that is none.
+    """
+    for number in found if isinstance(found, list) else [found]:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            fine = False
+        else:
+            fine = -_FARTHEST < number < _FARTHEST
+        if not fine:
+            raise ValueError(
+                f"{where}: {number!r:.40} is no coordinate; expected pixels."
+            )

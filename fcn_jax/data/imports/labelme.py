@@ -56,7 +56,7 @@ def read(source: Path, places: Places) -> Collection:
     records = {path: json_files.read(path) for path in files}
     names: dict[str, int] = {}
     for path, record in records.items():
-        for shape in field(record, "shapes", list, path):
+        for shape in json_files.records(record, "shapes", path):
             name = field(shape, "label", str, f"{path}, a shape")
             names.setdefault(name, 0)
     for value, name in enumerate(sorted(names), start=1):
@@ -107,13 +107,10 @@ def _draw(
 def _points(shape: JsonObject, where: str) -> list[drawing.Point]:
     found: list[drawing.Point] = []
     for point in field(shape, "points", list, where):
-        match point:
-            case [int() | float() as x, int() | float() as y]:
-                found.append((float(x), float(y)))
-            case _:
-                raise ValueError(
-                    f"{where}: {point!r:.40} is no point; expected [x, y]."
-                )
+        if not isinstance(point, list) or len(point) != 2:
+            raise ValueError(f"{where}: {point!r:.40} is no point; expected [x, y].")
+        json_files.check_numbers(point, where)
+        found.append((float(point[0]), float(point[1])))
     return found
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from fcn_jax.data import image_files
 from fcn_jax.data.image_files import MASK_ENDINGS, Header
 from fcn_jax.data.imports import finding
-from fcn_jax.data.imports.contracts import VOID, Example, Key, code_of
+from fcn_jax.data.imports.contracts import BACKGROUND, VOID, Example, Key, code_of
 from fcn_jax.data.label_files import LabelFile
-from fcn_jax.data.label_sets import IGNORE_LABEL
+from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
 
 
 class Pair(NamedTuple):
@@ -117,3 +117,28 @@ def keys_of(named: LabelFile | None, colours: bool) -> list[Key]:
         for i, n in zip(labels, names, strict=True)
     ]
     return [Key(code_of(c), n, (c[0], c[1], c[2]), n) for c, n in found]
+
+
+def numbered_keys(named: LabelFile) -> list[Key]:
+    """What values mean where Datumaro has numbered classes: 0 is background.
+
+    Classes count from 0 where the first is background, by its name or black; else from
+    1. Without colours in the file they have VOC's, by their numbers.
+
+    Args:
+        named: The file of names, such as label_colors.txt.
+    """
+    palette, first = named.palette, named.classes[0].lower()
+    is_background = first == BACKGROUND or (
+        palette is not None and not palette[0].any()
+    )
+    start = 0 if is_background else 1
+    names = [*[BACKGROUND] * start, *named.classes]
+    keys: list[Key] = []
+    for number, name in enumerate(names):
+        colour = VOC.palette[number]
+        if palette is not None and number >= start:
+            colour = palette[number - start]
+        red, green, blue = (int(c) for c in colour)
+        keys.append(Key(number, name, (red, green, blue), name))
+    return keys

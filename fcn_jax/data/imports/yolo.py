@@ -89,8 +89,10 @@ def _names(record: JsonObject, path: Path) -> dict[int, str]:
     names = record.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
-    if not isinstance(names, dict) or sorted(names, key=str) != sorted(
-        range(len(names)), key=str
+    if (
+        not names
+        or not isinstance(names, dict)
+        or sorted(names, key=str) != sorted(range(len(names)), key=str)
     ):
         raise ValueError(
             f"{path}: 'names' is {names!s:.40}; expected a list of names, or names "
@@ -104,7 +106,7 @@ def _folders(record: JsonObject, split: str, root: Path, path: Path) -> Iterator
     given = record.get(split)
     if given is None and split == "val":
         given = record.get("valid")
-    for each in [given] if isinstance(given, str) else given or ():
+    for each in given if isinstance(given, list) else [given] * (given is not None):
         # Exports say ../train/images from a folder that is not there.
         places = [root / str(each), root / str(each).removeprefix("../")]
         found = [place for place in places if place.is_dir()]

@@ -171,6 +171,13 @@ def test_images_in_a_folder_that_is_named(tmp_path):
             "category 1: 'name' is missing; expected text",
         ),
         ([], {"images": "a.jpg"}, "train.json: 'images' is 'a.jpg'; expected a list"),
+        ([5], {}, "train.json: 'annotations' holds 5; expected objects in it"),
+        ([annotation([["x", *SQUARE[1:]]])], {}, "annotation 7: 'x' is no coordinate"),
+        (
+            [annotation([[1e9, *SQUARE[1:]]])],
+            {},
+            "annotation 7: 1000000000.0 is no coo",
+        ),
         ([annotation([SQUARE[:-1]])], {}, "annotation 7: an outline of 7 numbers"),
         (
             [annotation({"size": [4, 8], "counts": [32]})],
@@ -192,6 +199,12 @@ def test_images_in_a_folder_that_is_named(tmp_path):
 def test_what_is_not_coco(root, annotations, changes, message):
     with pytest.raises(ValueError, match=message):
         drawn(root, *annotations, **changes)
+
+
+def test_an_image_of_another_size(root):
+    image = {"id": 1, "file_name": "a.jpg", "height": 10**9, "width": 8}
+    with pytest.raises(ValueError, match="the image is 6x8 and its mask 1000000000x8"):
+        drawn(root, annotation([SQUARE]), images=[image])
 
 
 def test_files_with_other_categories(root):

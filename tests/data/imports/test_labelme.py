@@ -146,6 +146,11 @@ def test_what_its_exporter_writes(tmp_path):
             {},
             r"a.json, shape 0 .cat.: 'x' is no point; expected",
         ),
+        (
+            [shape("cat", [[1, float("nan")]])],
+            {},
+            "nan is no coordinate; expected pixe",
+        ),
         ([shape("cat", None)], {}, "'points' is missing; expected a list"),
         ([shape(5)], {}, "a.json, a shape: 'label' is 5; expected text"),
         ([shape("cat", kind="mask", mask="")], {}, "a mask with 4 points; it has 2"),

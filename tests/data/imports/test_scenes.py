@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn_jax.data import imports
+from fcn_jax.data import imports, label_sets
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import writing
 from fcn_jax.data.imports.contracts import Places
@@ -63,6 +63,8 @@ def test_cityscapes_has_34_ids():
     [
         ("250 50 83 cat\n51 221 255 dog\n", ["background", "cat", "dog"]),
         ("0 0 0 nothing\n250 50 83 cat\n51 221 255 dog\n", ["nothing", "cat", "dog"]),
+        (" cat\n dog\n", ["background", "cat", "dog"]),
+        (" background\n cat\n dog\n", ["background", "cat", "dog"]),
     ],
 )
 def test_cityscapes_of_datumaro_has_classes_of_its_own(tmp_path, text, expected):
@@ -176,6 +178,33 @@ def test_camvid_in_colours(tmp_path, images, masks, end, split):
         "0 0 0\tVoid\n250 50 83\tcat\n51 221 255\tdog\n"
     )
     assert classes(imports.read("camvid", root))[0] == "void"
+
+
+@pytest.mark.parametrize("text", (" background\n cat\n dog\n", " cat\n dog\n"))
+def test_camvid_of_datumaro_without_colours_has_voc_s(tmp_path, text):
+    root = camvid(tmp_path, palette=label_sets.VOC.palette)
+    (root / "label_colors.txt").write_text(text)
+    found = imports.read("camvid", root)
+    assert found.colours
+    known = classes(found)
+    assert [known[code] for code in (0, 0x800000, 0x008000)] == [
+        "background",
+        "cat",
+        "dog",
+    ]
+
+
+def test_camvid_of_datumaro_in_indices(tmp_path):
+    """apply_colormap=False; in classes.txt of other tools the first is 0."""
+    root = camvid(tmp_path)
+    (root / "label_colors.txt").write_text("250 50 83 cat\n51 221 255 dog\n")
+    assert classes(imports.read("camvid", root)) == {
+        0: "background",
+        1: "cat",
+        2: "dog",
+    }
+    (root / "classes.txt").write_text("cat\ndog\ntree\n")
+    assert classes(imports.read("camvid", root))[0] == "cat"
 
 
 def test_camvid_that_is_not(tmp_path):

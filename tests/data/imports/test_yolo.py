@@ -101,6 +101,12 @@ def test_lines_that_are_not_yolo_s(tmp_path, lines, message):
             ValueError,
             "'names' is None; expected a list of names",
         ),
+        ("names: []\n", ValueError, "'names' is ..; expected a list"),
+        (
+            "names: [a]\ntrain: 5\n",
+            FileNotFoundError,
+            "5 does not exist, where .* train",
+        ),
         ("names: {1: cat}\n", ValueError, "'names' is {1: 'cat'}; expected a list"),
         (
             "- a\n",
