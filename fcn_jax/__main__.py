@@ -24,8 +24,6 @@ COMMANDS = {
     "status": "say whether a run goes on, how far it is, and what is damaged",
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
-# Files whose names differ from their commands', which are words of Python.
-_FILES = {"import": "import_data"}
 
 
 def main(argv: list[str]) -> None:
@@ -45,7 +43,7 @@ def main(argv: list[str]) -> None:
         # JAX comes with it, for which a list of commands need not wait.
         from fcn_jax.commands import command
 
-        module = importlib.import_module(f"fcn_jax.commands.{_FILES.get(name, name)}")
+        module = importlib.import_module(f"fcn_jax.commands.{name}")
     command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
 
 
