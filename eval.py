@@ -2,7 +2,7 @@
 
 import sys
 
-from fcn_jax.commands import command, eval
+from fcn_jax import __main__
 
 if __name__ == "__main__":
-    command.start(eval.COMMAND, sys.argv)
+    __main__.start("eval", sys.argv)

@@ -2,7 +2,7 @@
 
 import sys
 
-from fcn_jax.commands import command, train
+from fcn_jax import __main__
 
 if __name__ == "__main__":
-    command.start(train.COMMAND, sys.argv)
+    __main__.start("train", sys.argv)

@@ -7,7 +7,8 @@ The image is a mosaic of the built-in shapes, enlarged; the unary is that of lab
 which a third are wrong. Where pydensecrf is installed (`pip install pydensecrf2`, which
 needs a C++ compiler), it is timed in turns with ours, and the probabilities are
 compared. Prints JSON: medians in seconds, without compilation; `iterate` is the time of
-11 iterations less that of 1, `build` the rest.
+11 iterations less that of 1, `build` the rest; `batches` is the time of an image in a
+batch of them.
 """
 
 import argparse
@@ -172,6 +173,25 @@ def growth(shape, num_classes, repeats):
     return found
 
 
+def batches(shape, num_classes, arguments):
+    """By bandwidths: milliseconds of an image in a batch of so many."""
+    count = arguments.batch
+    scenes = [scene(shape, num_classes, seed) for seed in range(count)]
+    images, unaries = (np.stack(each) for each in zip(*scenes, strict=True))
+    images, unaries = jax.device_put((images, unaries))
+    found = {"images": count}
+    for name, options in SETS.items():
+
+        def run(options=options):
+            jax.block_until_ready(
+                crf.mean_field(unaries, images, iterations=ITERATIONS, **options)
+            )
+
+        run()
+        found[name] = round(1e3 * median(run, arguments.repeats) / count, 3)
+    return found
+
+
 def compilations(shape, num_classes):
     """How often it compiles for images of eight sizes, padded to one shape."""
     image, unary = scene(shape, num_classes)
@@ -187,6 +207,7 @@ def main():
     parser.add_argument("--size", type=int, nargs=2, default=(375, 500))
     parser.add_argument("--classes", type=int, default=21)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=8, help="images of a batch")
     parser.add_argument("--seed", type=int, default=0, help="of the scene compared")
     parser.add_argument("--peer", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--smoke", action="store_true", help="tiny")
@@ -194,6 +215,7 @@ def main():
     shape, num_classes = tuple(arguments.size), arguments.classes
     if arguments.smoke:
         shape, num_classes, arguments.repeats = (24, 36), 3, 1
+        arguments.batch = 2
     runtime.prepare()
     report = {
         "size": list(shape),
@@ -203,6 +225,7 @@ def main():
         "by_bandwidths": {
             name: of_parameters(name, shape, num_classes, arguments) for name in SETS
         },
+        "batches": batches(shape, num_classes, arguments),
         "growth_s": growth(shape, num_classes, min(3, arguments.repeats)),
         "one_compilation": compilations(shape, num_classes),
         **machine.describe(),

@@ -1,17 +1,29 @@
 #!/usr/bin/env bash
-# All measurements that want a GPU, and a training run, in less than ten minutes.
+# All measurements that want a GPU, and a training run, on a machine that is lent for
+# minutes: Python 3.12, JAX 0.11 and PyTorch are there, nothing is fetched.
 #
-#   bash benchmarks/gpu.sh            on a machine with a GPU, Python 3.12 and JAX 0.11
-#   bash benchmarks/gpu.sh --smoke    at tiny sizes, on any machine: does it work?
+#   bash benchmarks/gpu.sh measure try     both in one call of ten minutes, the most
+#   bash benchmarks/gpu.sh profile camvid  telling first; then the rest
+#   bash benchmarks/gpu.sh --smoke         all of it at tiny sizes, on any machine
 #
-# Nothing is fetched. Bring along, in folders that git ignores:
+# measure  at most 300 s: training steps, inference, CRF, pooling, parity, determinism,
+#          starting; each under its own time limit, ours and PyTorch's in processes of
+#          their own (benchmarks/speed.py)
+# try      at most 280 s: ways to compute the two training steps, side by side
+#          (benchmarks/candidates.py)
+# profile  at most 120 s: the operations of both steps, the longest first
+#          (benchmarks/operations.py)
+# camvid   the time that is left: FCN-8s at full width to a checkpoint, evaluated; it
+#          goes on from runs/camvid_gpu when called again
+#
+# Bring along, in folders that git ignores:
 #   wheels/        what that Python lacks of requirements.txt (pip download -d wheels)
 #   data/camvid/   CamVid in VOC layout; without it there is no training run
 #
-# Every step has its own time limit and its own log in OUT; one that fails does not
-# stop the others. The training run gets the time that is left. It is told to save when
-# that is up, and goes on from runs/camvid_gpu when the script is run again, or where
-# that folder was brought along. The exit status is the number of steps that failed.
+# Results: OUT/speed_gpu.json, which belongs to docs/, where `python -m benchmarks.speed
+# --render` writes the page; a log of each step in OUT. What docs/speed_gpu.json holds
+# already is kept where a measurement finds no time. The exit status is the number of
+# steps that failed.
 #
 # Environment: OUT (benchmarks/out), PYTHON (python3), LIMIT (570 seconds in all).
 set -uo pipefail
@@ -24,24 +36,34 @@ VENV=.cache/venv_gpu
 TO_SAVE=30 # Seconds that a checkpoint may take once the time is up.
 FAILED=0
 
-SMOKE=()
-STEP=(--padding same --batch-norm --size 352 480 --batch 8 --repeats 20 --threads 8)
-DECONVNET=(--model deconvnet --size 224 224 --batch 8 --repeats 20 --threads 8)
-PROPOSALS=(--width 1 --boxes 10 50 --threads 8)
+SLOWER=1
+NETS=(fcn8s deconvnet)
+MEASURED=(fcn8s_training deconvnet_training crf pooling fcn8s_inference
+  deconvnet_inference device_parity determinism startup)
+SPEED=(--device gpu)
 MODE=gpu
-if [[ ${1:-} == --smoke ]]; then
-  SMOKE=(--smoke)
-  STEP=(--smoke)
-  DECONVNET=(--model deconvnet --smoke)
-  PROPOSALS=(--smoke)
-  MODE=smoke
+MODES=()
+for argument in "$@"; do
+  case $argument in
+    --smoke) MODE=smoke ;;
+    measure | try | profile | camvid) MODES+=("$argument") ;;
+    *)
+      echo "gpu.sh: $argument is not known; there are measure, try, profile," \
+        "camvid and --smoke." >&2
+      exit 2
+      ;;
+  esac
+done
+((${#MODES[@]})) || MODES=(measure try profile camvid)
+if [[ $MODE == smoke ]]; then
+  SPEED+=(--smoke)
+  SLOWER=10 # A CPU, in what compiling takes.
   rm -rf runs/camvid_smoke
-elif [[ $# -gt 0 ]]; then
-  echo "gpu.sh: $1 is not known; there is --smoke." >&2
-  exit 2
 fi
 
 mkdir -p "$OUT"
+[[ -f $OUT/speed_gpu.json || $MODE == smoke || ! -f docs/speed_gpu.json ]] ||
+  cp docs/speed_gpu.json "$OUT"
 export PYTHONPATH=$PWD PYTHONUNBUFFERED=1
 export JAX_COMPILATION_CACHE_DIR=$PWD/.cache/xla
 
@@ -86,34 +108,46 @@ from benchmarks.common import machine
 print(json.dumps(machine.describe(), indent=2))'
 }
 
-# PyTorch needs memory beside JAX.
+# measure NAME SECONDS MEASUREMENT...: some of benchmarks.speed, within so many seconds.
 measure() {
-  local name=$1 limit=$2 script=$3
-  shift 3
-  step "$name" "$limit" env XLA_PYTHON_CLIENT_PREALLOCATE=false \
-    "$VENV/bin/python" -m "benchmarks.$script" "$@" || FAILED=$((FAILED + 1))
+  local name=$1 limit=$(($2 * SLOWER)) left=$((DEADLINE - SECONDS - TO_SAVE - 5))
+  shift 2
+  ((limit > left)) && limit=$left
+  step "$name" $((limit + 5)) "$VENV/bin/python" -m benchmarks.speed "${SPEED[@]}" \
+    --limit "$limit" --out "$OUT" --only "$@" || FAILED=$((FAILED + 1))
+  # The JSON comes last; what was measured, and what was not, before it.
+  grep -E '^[a-z0-9_]+: ' "$OUT/$name.log" | sed 's/^/    /'
+}
+
+camvid() {
+  if [[ ! -d data/camvid ]]; then
+    echo "camvid: left out, there is no data/camvid"
+    return
+  fi
+  local run=runs/camvid_$MODE
+  local eval=60 # Seconds for its evaluation.
+  step camvid $((DEADLINE - SECONDS - TO_SAVE - eval)) "$VENV/bin/python" train.py \
+    "--config=configs/camvid_fcn8s.py:$MODE" "--workdir=$run" \
+    --config.data.root=data/camvid
+  # Time that is up is no failure.
+  (($? == 0 || $? == 124)) || FAILED=$((FAILED + 1))
+  [[ -f $run/log.jsonl ]] && cp "$run/log.jsonl" "$OUT/camvid.jsonl"
+  step camvid_eval "$eval" "$VENV/bin/python" eval.py "--workdir=$run" ||
+    FAILED=$((FAILED + 1))
 }
 
 export -f setup
 export PYTHON VENV
 step setup 90 bash -c setup || FAILED=$((FAILED + 1))
-measure pooling 45 pooling "${SMOKE[@]}"
-measure train_step_float32 60 networks "${STEP[@]}" --precision highest
-measure train_step_bfloat16 60 networks "${STEP[@]}" --dtype bfloat16
-measure deconvnet_step 60 networks "${DECONVNET[@]}" --dtype bfloat16
-measure deconvnet 60 deconvnet "${PROPOSALS[@]}"
-measure crf 60 crf "${SMOKE[@]}"
-measure device_parity 60 device_parity "${SMOKE[@]}"
-measure startup 90 startup "${SMOKE[@]}"
-if [[ -d data/camvid ]]; then
-  run=runs/camvid_$MODE
-  step camvid "$DEADLINE" "$VENV/bin/python" train.py \
-    "--config=configs/camvid_fcn8s.py:$MODE" "--workdir=$run" \
-    --config.data.root=data/camvid
-  (($? == 0 || $? == 124)) || FAILED=$((FAILED + 1)) # Time that is up is no failure.
-  [[ -f $run/log.jsonl ]] && cp "$run/log.jsonl" "$OUT/camvid.jsonl"
-else
-  echo "camvid: left out, there is no data/camvid"
-fi
+for mode in "${MODES[@]}"; do
+  case $mode in
+    measure) measure measure 300 "${MEASURED[@]}" ;;
+    try) for net in "${NETS[@]}"; do measure "try_$net" 140 "candidates_$net"; done ;;
+    profile)
+      for net in "${NETS[@]}"; do measure "profile_$net" 60 "operations_$net"; done
+      ;;
+    camvid) camvid ;;
+  esac
+done
 echo "$FAILED failed; logs in $OUT, $SECONDS s in all"
 exit "$FAILED"

@@ -123,8 +123,17 @@ def our_call(arguments, image, labels):
     return step
 
 
-def device_peak_mib():
-    """Peak of the memory that JAX took on its device; None where it does not count."""
+def device_peak_mib(sides):
+    """Peak of the memory that the sides took on their device; None: it was not counted.
+
+    JAX and PyTorch count their own; of several sides it is JAX's.
+    """
+    if "ours" not in sides:
+        import torch
+
+        if machine.torch_device() != "cuda":
+            return None
+        return torch.cuda.max_memory_allocated() // 2**20
     stats = jax.local_devices()[0].memory_stats() or {}
     peak = stats.get("peak_bytes_in_use")
     return peak if peak is None else peak // 2**20
@@ -176,7 +185,7 @@ def main():
         **vars(arguments),
         **timing.in_turns(makers, arguments.repeats, apart=apart),
         "peak_mib": timing.peak_mib(),
-        "device_peak_mib": device_peak_mib(),
+        "device_peak_mib": device_peak_mib(arguments.sides),
         **machine.describe(),
     }
     print(json.dumps(report, indent=2))

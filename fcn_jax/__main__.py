@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Generator
 
 from fcn_jax import messages
@@ -25,6 +26,12 @@ COMMANDS = {
     "proposals": "compute object proposals of a split into a directory, on all cores",
 }
 
+# What these do in a process in which nobody has said otherwise.
+_SYSTEM_S_OWN = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
 
 def main(argv: list[str]) -> None:
     """Run the command that the first argument names.
@@ -39,36 +46,50 @@ def main(argv: list[str]) -> None:
         hint = f"{close} " if close else ""
         listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
         sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
+    start(name, [f"fcn_jax {name}", *argv[2:]])
+
+
+def start(name: str, argv: list[str]) -> None:
+    """Import a command, and run it.
+
+    Args:
+        name: One of `COMMANDS`.
+        argv: The program, and the flags.
+    """
     with _interruptible():
         # JAX comes with it, for which a list of commands need not wait.
         from fcn_jax.commands import command
 
         module = importlib.import_module(f"fcn_jax.commands.{name}")
-    command.start(module.COMMAND, [f"fcn_jax {name}", *argv[2:]])
+        command.start(module.COMMAND, argv)  # It listens for itself.
 
 
 @contextlib.contextmanager
 def _interruptible() -> Generator[None]:
-    """Let Ctrl-C end the process while modules are imported.
+    """Let Ctrl-C and SIGTERM end the process while modules are imported.
 
     Some modules take every exception of an import for a library that is not there
     (tensorboardX 2.6.5 does, of torch), and go on.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # Of somebody else, or ignored.
-        yield
-        return
-    signal.signal(signal.SIGINT, _leave)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in _SYSTEM_S_OWN}
+    for number, own in _SYSTEM_S_OWN.items():
+        if before.get(number) is own:  # Else it is somebody else's, or ignored.
+            signal.signal(number, _leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if handler is _SYSTEM_S_OWN[number]:
+                signal.signal(number, handler)
 
 
 def _leave(number: int, frame: object) -> None:
     """End the process, with nothing begun that could be lost."""
     del frame
-    print("interrupted", file=sys.stderr, flush=True)
+    answer = "interrupted" if number == signal.SIGINT else "terminated"
+    print(answer, file=sys.stderr, flush=True)
     os._exit(128 + number)
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def suggestion(
@@ -54,3 +55,17 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
         f"{what} {name!r} is not known; {hint + ' ' if hint else ''}There are: "
         f"{listed(known) or 'none'}."
     )
+
+
+def dead_link(path: Path) -> str:
+    """What to say of a link to nothing.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        "PATH is a link to TARGET, which does not exist"; "" where it is none.
+    """
+    if not path.is_symlink() or path.exists():
+        return ""
+    return f"{path} is a link to {path.readlink()}, which does not exist"

@@ -1,8 +1,11 @@
 """Settings of the process, made by the entry points before JAX starts its backend."""
 
+import contextlib
 import ctypes
 import logging
 import os
+import re
+from collections.abc import Generator
 from pathlib import Path
 
 import jax
@@ -49,6 +52,32 @@ def _cache_dir() -> Path | None:
             "JAX_COMPILATION_CACHE_DIR to keep them"
         )
         return None
+
+
+_ASKED_FOR = re.compile(r"allocat\w* ([\d.]+) ?([KMGT]?)i?B", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def naming_memory(images: int, height: int, width: int) -> Generator[None]:
+    """Note, where memory does not suffice, how much of it a pixel of a batch takes.
+
+    Args:
+        images: Of the batch, as the device sees it.
+        height: Of each, pixels.
+        width: Likewise.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        found = _ASKED_FOR.search(str(error))
+        if found:
+            power = " KMGT".index(found[2].upper() or " ")
+            each = float(found[1]) * 1024**power / (images * height * width)
+            error.add_note(
+                f"That is {each:,.0f} bytes a pixel, of {images} image"
+                f"{'s' * (images > 1)} of {height}x{width} (height x width)."
+            )
+        raise
 
 
 def keep_freed_memory() -> None:

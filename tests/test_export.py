@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 
 import fcn_jax
-from fcn_jax import export, exported
+from fcn_jax import data, export, exported
 from fcn_jax.commands import export as command
 from fcn_jax.config import build
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import label_sets
+from fcn_jax.data.contracts import Head
 from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
+from fcn_jax.runs import recorded
 from fcn_jax.storage import checkpoints, files, trees
 from tests.support import cases
 from tests.support.paths import ROOT
@@ -344,11 +347,44 @@ def test_where_names_and_colours_come_from(run, tmp_path):
     assert found.classes == ("x", "y", "z")
     np.testing.assert_array_equal(found.palette[:2], [(1, 2, 3), (4, 5, 6)])
     np.testing.assert_array_equal(command.heads(config, names)[0].palette, PALETTE)
+    config.data.name = "folder"  # As of a run that was made of weights alone.
+    found = command.heads(config, metadata={"model": {}})
+    assert found[0].classes == ("0", "1", "2")
     with pytest.raises(ValueError, match="--palette gives colours to --classes=FILE"):
         command.heads(config, palette=colours)
     config = tiny_config(tmp_path / "gone")
-    with pytest.raises(FileNotFoundError, match=r"names .*/gone does.* Give them with"):
+    with pytest.raises(
+        FileNotFoundError, match=r"recorded no names .*/gone does.* Give"
+    ):
         command.heads(config)
+
+
+def test_a_run_knows_its_classes_without_its_data(run, tmp_path, monkeypatch):
+    """Colours too; names from a file that are not those of training are refused."""
+    folder, _, _, variables = run
+    config, workdir = tiny_config(tmp_path / "gone"), tmp_path / "run"
+    workdirs.write_config(config, workdir)
+    (source,) = data.heads("folder", "train", root=str(folder))
+    colours = np.arange(768, dtype=np.uint8).reshape(256, 3)
+    source = types.SimpleNamespace(heads=(Head("", source.classes, colours),))
+    metadata = workdirs.checkpoint_metadata(config) | recorded.labels_of(source)
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    store.save(trees.of_variables(variables, step=5), metadata=metadata)
+    store.close()
+    written = {}
+
+    def write(path, *_, **options):
+        Path(path).touch()
+        written.update(options)
+
+    monkeypatch.setattr(export, "export_network", write)
+    command.run_flags(arguments(workdir, tmp_path / "net.zip"))
+    assert written["classes"] == ("dark", "middle", "bright")
+    np.testing.assert_array_equal(written["palette"][:3], colours[:3])
+    names = tmp_path / "names.txt"
+    names.write_text("dark\nbright\nmiddle\n")
+    with pytest.raises(ValueError, match="class 1 is 'middle' in training and 'br"):
+        command.run_flags(arguments(workdir, tmp_path / "net.zip", classes=str(names)))
 
 
 def test_a_wrong_command_leaves_nothing(run, tmp_path):

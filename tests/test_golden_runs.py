@@ -76,7 +76,7 @@ def test_a_run_is_that_of_its_config_still(copied, name):
 def test_weights_of_every_form_load(copied, expected, name):
     model = build.make_model(workdirs.config_of_run(copied / "fcn8s"))
     variables, _ = fcn_jax.load_weights(copied / name, model)
-    logits = model.apply(variables, preprocess(expected["images"], CAFFE))
+    logits = jax.jit(model.apply)(variables, preprocess(expected["images"], CAFFE))
     log_probs = jax.nn.log_softmax(logits)
     np.testing.assert_allclose(log_probs, expected["fcn8s/log_probs"], **CLOSE)
 

@@ -10,15 +10,20 @@ import pytest
 from fcn_jax import __main__
 
 
-def test_ctrl_c_while_importing_ends_the_process():
+@pytest.mark.parametrize(
+    ("name", "status", "answer"),
+    (("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "terminated\n")),
+)
+def test_a_signal_while_importing_ends_the_process(name, status, answer):
     """Even where a module takes it for a library that is not there."""
     code = (
         "import os, signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
         "from fcn_jax import __main__\n"
         "with __main__._interruptible():\n"
         "    try:\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
         "        while True: pass\n"
         "    except BaseException:\n"
         "        print('went on')\n"
@@ -26,7 +31,7 @@ def test_ctrl_c_while_importing_ends_the_process():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert (done.returncode, done.stderr) == (status, answer)
     assert done.stdout == ""
 
 

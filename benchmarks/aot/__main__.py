@@ -3,6 +3,7 @@
 python -m benchmarks.aot cuda                          # all nets, both tasks
 python -m benchmarks.aot cuda --nets fcn8s --tasks training --text out/
 python -m benchmarks.aot tpu --nets fcn8s --devices 4
+python -m benchmarks.aot cuda --candidates as_is wide_scores channels_8
 
 Needs an environment of its own, .venv-aot (make aot makes it; 2 GB): JAX with the CUDA
 plugin and nvcc, and libtpu; neither a device nor a driver. The steps are those of train
@@ -16,6 +17,7 @@ here stands for its speed.
 """
 
 import argparse
+import itertools
 import json
 import time
 from collections import Counter
@@ -27,7 +29,8 @@ chips.prepare()
 
 import jax  # noqa: E402  What it looks for is said before.
 
-from benchmarks.aot import steps  # noqa: E402
+from benchmarks import candidates  # noqa: E402
+from benchmarks.common import steps  # noqa: E402
 
 _LARGEST = 12
 
@@ -140,6 +143,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="images a device")
     parser.add_argument("--size", type=int, nargs=2, help="height and width")
     parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument(
+        "--candidates",
+        nargs="+",
+        choices=candidates.CANDIDATES,
+        default=[candidates.AS_IS],
+        help="ways to compute the step",
+    )
     parser.add_argument("--convolutions", action="store_true", help="list them")
     parser.add_argument("--text", type=Path, help="folder for the compiled texts")
     arguments = parser.parse_args()
@@ -147,27 +157,29 @@ def main() -> None:
     devices = chips.devices(arguments.chip, arguments.devices)
     if arguments.text:
         arguments.text.mkdir(parents=True, exist_ok=True)
-    for net in arguments.nets or steps.CASES:
+    nets, tasks = arguments.nets or steps.CASES, arguments.tasks
+    for net, task, way in itertools.product(nets, tasks, arguments.candidates):
         case = steps.resized(steps.CASES[net], arguments.batch, arguments.size)
-        for task in arguments.tasks:
-            start = time.perf_counter()
-            lowered = steps.lowered(case, task, devices, arguments.dtype)
-            found: dict[str, object] = {
-                "net": net,
-                "task": task,
-                "device": f"{len(devices)} x {devices[0].device_kind}",
-                "batch": case.batch,
-                "size": case.size,
-                "dtype": arguments.dtype,
-                "jax": jax.__version__,
-                "trace_s": round(time.perf_counter() - start, 1),
-            }
-            name = f"{arguments.chip}_{net}_{task}.txt"
-            place = arguments.text / name if arguments.text else None
-            found |= describe(lowered, chip, place)
-            if not arguments.convolutions:
-                del found["convolutions"]
-            print(json.dumps(found), flush=True)
+        candidate = candidates.CANDIDATES[way]
+        start = time.perf_counter()
+        _, lowered = candidates.traced(candidate, case, task, devices, arguments.dtype)
+        found: dict[str, object] = {
+            "net": net,
+            "task": task,
+            "candidate": way,
+            "device": f"{len(devices)} x {devices[0].device_kind}",
+            "batch": case.batch,
+            "size": case.size,
+            "dtype": arguments.dtype,
+            "jax": jax.__version__,
+            "trace_s": round(time.perf_counter() - start, 1),
+        }
+        name = f"{arguments.chip}_{net}_{task}_{way}.txt"
+        place = arguments.text / name if arguments.text else None
+        found |= describe(lowered, chip, place)
+        if not arguments.convolutions:
+            del found["convolutions"]
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,14 @@ def in_turns(
 
     Returns:
         `seconds`, the medians by side; `ratio`, the medians of ours / the other's,
-        round by round, by other side; `rounds`; `unmeasured`, the reasons by side;
+        round by round, by other side; `rounds`; `prepared_s`, what each side took to
+        be made and warmed up, compilation and all; `unmeasured`, the reasons by side;
         and if apart `peak_mib_of`, the peaks of their resident memory by side.
     """
-    timers, unmeasured = {}, {}
+    timers, unmeasured, prepared = {}, {}, {}
     with contextlib.ExitStack() as stack:
         for name, make in makers.items():
+            start = time.perf_counter()
             try:
                 if apart:
                     timers[name] = stack.enter_context(_timer_apart(make, warm_up))
@@ -49,6 +51,8 @@ def in_turns(
                 if name == "ours":
                     raise
                 unmeasured[name] = _reason(error)
+            else:
+                prepared[name] = round(time.perf_counter() - start, 2)
         rounds = [
             {name: timer() for name, timer in timers.items()} for _ in range(repeats)
         ]
@@ -59,6 +63,7 @@ def in_turns(
         },
         "ratio": {},
         "rounds": rounds,
+        "prepared_s": prepared,
         "apart": apart,
         "unmeasured": unmeasured,
     }

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reports import gpu_report
 from benchmarks.reports.parity_report import table
 from benchmarks.roofline import roofline, scaling
 from fcn_jax.storage import files
 
 Found = Mapping[str, Mapping[str, Any]]  # By device, by name of the measurement.
 
-SIDES = {"pytorch": "eager", "pytorch_compiled": "torch.compile"}
 # Of how many times as fast as PyTorch's side ours should be.
 GOALS = {
     "cpu": {
@@ -191,10 +191,11 @@ def _device(device, measured):
             (f"{title}, {_side(side)}", f"{UNMEASURED}: {why}")
             for side, why in (reason or {}).items()
         ]
+        others += gpu_report.of_sides(title, report)
     head = ("what", "PyTorch", "ours", "PyTorch's", "times as fast", "goal")
     parts = [f"## {device.upper()}", _made_with(measured), table(head, rows)]
     others += _others(measured)
-    return [*parts, table(("what", "measured"), others)]
+    return [*parts, table(("what", "measured"), others), *gpu_report.tried(measured)]
 
 
 def _others(measured):
@@ -226,6 +227,11 @@ def _others(measured):
             ),
         ),
         line("crf", "dense CRF", _crf),
+        *[
+            line(name, title, text)
+            for name, (title, text) in gpu_report.LINES.items()
+            if name in measured
+        ],
     ]
     for name in measured:
         if name.startswith("memory_"):
@@ -270,6 +276,13 @@ def _crf(report):
         if peer := times.get("pydensecrf"):
             text += f", {peer['ratio_total']:.2f} times pydensecrf's time"
         parts.append(text)
+    batches = report.get("batches", {})
+    for bandwidths in report["by_bandwidths"]:
+        if bandwidths in batches:
+            parts.append(
+                f"{bandwidths} in batches of {batches['images']}: "
+                f"{batches[bandwidths]} ms an image"
+            )
     return "; ".join(parts)
 
 
@@ -410,7 +423,7 @@ def _load(*reports):
 
 
 def _side(side):
-    return SIDES.get(side, side.removeprefix("pytorch_"))
+    return gpu_report.SIDES.get(side, side.removeprefix("pytorch_"))
 
 
 def _goal(device, name, side, times):

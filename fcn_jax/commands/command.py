@@ -1,11 +1,12 @@
 """What a command is, and how one is started: flags, help, mistakes in one message."""
 
+import contextlib
 import dataclasses
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -13,8 +14,10 @@ from absl import app, flags
 
 from fcn_jax import runtime
 from fcn_jax.commands import command_line
+from fcn_jax.runs.stopping import Stop, Stopping
 
 _OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|out of memory", re.IGNORECASE)
+_ANSWERS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _HELP = {"-h", "-help", "--help", "-helpfull", "--helpfull"}
 
 
@@ -57,6 +60,8 @@ class Command:
 def start(command: Command, argv: Sequence[str]) -> None:
     """Run a command: its flags, then its work; ends the process on a mistake.
 
+    One process may start several, one after the other.
+
     Args:
         command: What to run.
         argv: The program, and its arguments.
@@ -68,14 +73,38 @@ def start(command: Command, argv: Sequence[str]) -> None:
         if _HELP & set(argv[1:]):
             print(describe(command, own))
             return
-        app.run(
-            lambda rest: run(command, rest[1:]),
-            argv=list(argv),
-            flags_parser=lambda argv: parse_flags(command, argv),
-        )
+        with _answering():
+            app.run(
+                lambda rest: run(command, rest[1:]),
+                argv=list(argv),
+                flags_parser=lambda argv: parse_flags(command, argv),
+            )
     finally:
-        for name in own:  # A notebook may start a command again.
-            delattr(flags.FLAGS, name)
+        # A notebook may start a command again. Those of --config are declared while
+        # it is parsed.
+        for name in set(flags.FLAGS) - before:
+            if name.partition(".")[0] in own:
+                delattr(flags.FLAGS, name)
+
+
+@contextlib.contextmanager
+def _answering() -> Generator[None]:
+    """SIGTERM and Ctrl-C end a command with one line and the status of the signal.
+
+    What it writes is whole or not there, so that it may be broken off anywhere.
+    """
+    stopping = Stopping(lambda: _ANSWERS[stopping.asked], to_stderr=True)
+    with stopping:
+        try:
+            with stopping.at_once():
+                yield
+        except Stop:
+            print(_ANSWERS[stopping.asked], file=sys.stderr, flush=True)
+            if hasattr(sys, "ps1"):  # A notebook goes on.
+                sys.exit(stopping.exit_code)
+            with contextlib.suppress(OSError):  # Of a pipe that nobody reads.
+                sys.stdout.flush()
+            os._exit(stopping.exit_code)  # Python would wait for threads that read.
 
 
 def describe(command: Command, names: set[str]) -> str:
@@ -109,7 +138,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     program = Path(argv[0]).name
     try:
         argv = command_line.with_config(argv, command.takes_weights, command.config)
-        rest = flags.FLAGS(argv)
+        rest = _parsed(argv)
         command_line.check_workdir(flags.FLAGS)
         for name in command.required:
             if not flags.FLAGS[name].value:
@@ -123,6 +152,15 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
         sys.exit(f"{program}: {_explained(e, argv)}")
     return list(rest)
+
+
+def _parsed(argv: Sequence[str]) -> list[str]:
+    """The operands of a command line, program first; ml_collections reads sys.argv."""
+    of_process, sys.argv = sys.argv, list(argv)
+    try:
+        return flags.FLAGS(argv)
+    finally:
+        sys.argv = of_process
 
 
 def _explained(error: Exception, argv: Sequence[str]) -> str:
@@ -160,4 +198,5 @@ def run(command: Command, operands: Sequence[str]) -> None:
         text = str(error)
         if os.environ.get("FCN_JAX_TRACEBACK") or not _OUT_OF_MEMORY.search(text):
             raise
-        sys.exit(f"error: {text.splitlines()[0]} To need less, {command.memory}.")
+        told = [text.splitlines()[0], *getattr(error, "__notes__", [])]
+        sys.exit(f"error: {' '.join(told)} To need less, {command.memory}.")

@@ -39,7 +39,7 @@ from fcn_jax.data.doctor_findings import Findings
 from fcn_jax.data.doctor_folder import Folder
 from fcn_jax.data.doctor_source import Opened
 from fcn_jax.storage import files
-from fcn_jax.viz import labels
+from fcn_jax.viz import labels, sheets
 
 _SHEET = 24  # Images of a sheet.
 _STDOUT = "-"
@@ -160,7 +160,7 @@ def _draw(patient: Patient, path: str) -> None:
         print(f"no image could be drawn for {path}", file=sys.stderr)
         return
     labels.save_image(
-        path, labels.overlay_sheet(rows, patient.classes, patient.palette)
+        path, sheets.overlay_sheet(rows, patient.classes, patient.palette)
     )
 
 

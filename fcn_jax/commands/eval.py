@@ -82,7 +82,8 @@ COMMAND = Command(
     required={"config": "NAME", "workdir": "DIR"},
     takes_weights=True,
     memory=(
-        "lower config.eval_batch_size or --scales, set config.inference.method=tiles, "
-        "or leave the CRF out of photographs so large"
+        "lower config.eval_batch_size or --scales, leave the CRF out of photographs so "
+        "large, or set config.inference.method=tiles (which holds the scores of whole "
+        "images all the same; fcn_jax predict holds those of a row of tiles)"
     ),
 )

@@ -4,8 +4,8 @@ fcn_jax export --workdir=DIR --out=FILE [--output=labels] [--step=N]
     [--classes=FILE [--palette=FILE]]
 
 The file takes uint8 RGB images of any number and size; see docs/export.md. Names and
-colours of the classes are those of the run's data set; where its folder is not at hand,
---classes names a text file of them, a name a line.
+colours of the classes are those that the run recorded; an older run that recorded
+none takes them from its data set, or from --classes, a text file with a name a line.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import label_files, label_sets
 from fcn_jax.data.contracts import Head
 from fcn_jax.runs import recorded, trained
+from fcn_jax.storage.files import JsonObject
 
 
 def define_flags() -> None:
@@ -46,12 +47,12 @@ def run_flags(values: flags.FlagValues) -> None:
         raise ValueError(f"--out={out} is a directory; give the name of a file.")
     export.require_flatbuffers()
     config = workdirs.config_of_run(values.workdir)
-    found = heads(config, values.classes, values.palette)
+    net = trained.TrainedNet(config, values.workdir, values.step)
+    found = heads(config, values.classes, values.palette, net.checkpoint.metadata)
+    recorded.check_classes(found, net.checkpoint.metadata, values.workdir)
     alone = len(found) == 1 and not found[0].name
     classes = {head.name: head.classes for head in found}
     palette = {head.name: head.palette for head in found}
-    net = trained.TrainedNet(config, values.workdir, values.step)
-    recorded.check_classes(found, net.checkpoint.metadata, values.workdir)
     export.export_network(
         out,
         net.model,
@@ -82,14 +83,18 @@ def run_flags(values: flags.FlagValues) -> None:
 
 
 def heads(
-    config: Config, classes: str | None = None, palette: str | None = None
+    config: Config,
+    classes: str | None = None,
+    palette: str | None = None,
+    metadata: JsonObject | None = None,
 ) -> tuple[Head, ...]:
-    """Names and colours from text files, else those of the run's data set.
+    """Names and colours from text files, else as recorded, else of the data set.
 
     Args:
         config: Of the run.
-        classes: Text file of names; None: those of the data set.
+        classes: Text file of names; None: those of the run.
         palette: Text file of colours, with `classes`; None: VOC's.
+        metadata: Of the checkpoint; older ones record no classes.
 
     Raises:
         FileNotFoundError: If a file, or the folder of the data set, is not there.
@@ -103,6 +108,9 @@ def heads(
         return (Head("", names, colours),)
     if palette:
         raise ValueError("--palette gives colours to --classes=FILE; give that too.")
+    of_weights_alone = metadata is not None and "config" not in metadata
+    if metadata and (metadata.get("classes") or of_weights_alone):
+        return recorded.heads_of(config, metadata)
     try:
         return data.heads(
             config.data.name,
@@ -113,8 +121,8 @@ def heads(
         )
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"the names of the classes are in the data set of the run, but {error} "
-            f"Give them with --classes=FILE, a name a line."
+            f"the run recorded no names of its classes, and its data set has none: "
+            f"{error} Give them with --classes=FILE, a name a line."
         ) from error
 
 

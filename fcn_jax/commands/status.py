@@ -3,8 +3,10 @@
 fcn_jax status runs/shapes_fcn8s
 fcn_jax status runs/shapes_fcn8s --json
 
-Every checkpoint is read and compared with its hashes (--noverify leaves that out).
-Nothing is changed. The exit status is 1 where something is damaged.
+Every checkpoint is read and compared with its hashes (--noverify leaves that out), and
+config.json, log.jsonl, checkpoints_scores.json and result.json are read. Nothing is
+changed. The exit status is 1 where one of them is damaged; it is named, with what
+follows.
 """
 
 import json
@@ -54,7 +56,7 @@ def run_flags(values: flags.FlagValues, workdir: str = "") -> None:
     """
     found = status(workdir or values.workdir, values.verify)
     print(json.dumps(found, indent=2) if values.json else format_status(found))
-    if any(each["whole"] is False for each in found["checkpoints"]):
+    if found["damaged"]:
         sys.exit(1)
 
 

@@ -28,10 +28,16 @@ def check_numbers(config: Config) -> None:
     """
     for key in _COUNTS:
         _check(config, key, _is_count, "is not positive; give a whole number from 1 on")
-    for key in ("seed", "data.num_threads"):
+    for key in ("seed", "early_stopping", "data.num_threads", "data.num_workers"):
         _check(config, key, _is_natural, "is no whole number from 0 on; give one")
     _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
     _check(config, "data.cache", _is_amount, "is no number of GiB; give one from 0 on")
+    if config.data.get("num_workers") and config.data.get("cache"):
+        raise ValueError(
+            f"config.data.cache={config.data.cache!r} is kept by one process, and "
+            f"config.data.num_workers={config.data.num_workers} has others read the "
+            f"images; set one of them to 0."
+        )
     size = "is no size; give (HEIGHT,WIDTH) in pixels, or () for none"
     for key in ("data.crop", "data.canvas"):
         _check(config, key, _is_size, size)

@@ -235,5 +235,8 @@ def train_batches(
         canvas=tuple(settings.canvas) or None,
         with_replacement=settings.with_replacement,
         start_step=start_step,
-        num_threads=settings.num_threads,
+        readers=loader.Readers(
+            settings.num_threads,
+            settings.get("num_workers", 0),  # Older runs do not have it.
+        ),
     )

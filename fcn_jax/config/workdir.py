@@ -10,12 +10,13 @@ from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.storage import checkpoints, files
 from fcn_jax.storage.files import JsonObject
 
-# Keys that change what is shown or kept, or where data lie, but not the parameters at
-# the end: they may differ when a run goes on. So may all of config.inference and of
-# config.crf.
+# Keys that change what is shown or kept, how soon a run ends, or where data lie, but
+# not the parameters of a step: they may differ when a run goes on. So may all of
+# config.inference and of config.crf.
 _FREE_KEYS: tuple[str, ...] = (
     "log_every",
     "eval_every",
+    "early_stopping",
     "checkpoint_every",
     "keep_checkpoints",
     "num_pictures",
@@ -26,6 +27,7 @@ _FREE_KEYS: tuple[str, ...] = (
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
+    "data.num_workers",
     "data.cache",
     "data.eval_split",
     "data.eval_name",

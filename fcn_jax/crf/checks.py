@@ -48,6 +48,7 @@ def check_arrays(unary: Values, image: Values):
         raise ValueError(
             f"mean_field: an image of shape {image.shape} for a unary of shape "
             f"{unary.shape}; expected {(*unary.shape[:-1], 3)}."
+            f"{_about_channels(image.shape, unary.shape[:-1])}"
         )
     if image.dtype != jnp.uint8:
         raise TypeError(
@@ -55,6 +56,25 @@ def check_arrays(unary: Values, image: Values):
             f"which the bandwidths of colour are made for (of an image in 0..1 pass "
             f"np.round(255 * image).astype(np.uint8))."
         )
+
+
+def _about_channels(shape: tuple[int, ...], place: tuple[int, ...]) -> str:
+    """What to do with an image of the right size that has other channels than three."""
+    if shape == place:
+        return " Of a grey image repeat the channel: np.stack([image] * 3, axis=-1)."
+    if shape[:-1] != place:
+        return ""
+    if shape[-1] == 1:
+        return " Of a grey image repeat the channel: np.repeat(image, 3, axis=-1)."
+    if shape[-1] == 4:
+        return (
+            " Give red, green and blue, image[..., :3], if the fourth channel is "
+            "transparency or infrared."
+        )
+    return (
+        " The bandwidths are those of three channels: choose three, such as "
+        "image[..., :3], or project onto three, scaled to 0..255."
+    )
 
 
 def check_options(

@@ -20,7 +20,7 @@ import numpy as np
 
 from fcn_jax.data import boxes, fingerprints, objects, transforms
 from fcn_jax.data.contracts import Head, Item, OneHead, Source, heads_of
-from fcn_jax.data.fingerprints import Fingerprint
+from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.storage import array_cache
 
 
@@ -134,9 +134,13 @@ class _Crops(OneHead, abc.ABC):
     def __len__(self) -> int:
         return len(self.index)
 
-    def fingerprint(self) -> Fingerprint:
-        """That of the whole images."""
-        return fingerprints.of(self._base)
+    def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """That of the whole images.
+
+        Args:
+            digests: Of files, where some are known; None: all are read.
+        """
+        return fingerprints.of(self._base, digests)
 
     def __getitem__(self, place: int) -> Item:
         if not 0 <= place < len(self):

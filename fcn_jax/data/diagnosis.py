@@ -41,6 +41,12 @@ def explain(values: np.ndarray, num_classes: int) -> str:
             f"these masks, set --config.data.reduce_zero_label=True; else name all "
             f"{num_classes + 1} classes."
         )
+    if wrong == [num_classes] and min(held) > 0:
+        return (
+            f"0 does not occur in it, and {num_classes} does: if these masks count "
+            f"classes from 1, set --config.data.reduce_zero_label=True, by which 1 is "
+            f"the first class; else name all {num_classes + 1} classes."
+        )
     if len(wrong) == 1 and wrong[0] >= 200:
         return (
             f"If {wrong[0]} stands for void in these masks, set "

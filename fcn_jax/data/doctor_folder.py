@@ -109,7 +109,7 @@ class Folder:
             seen.labelled(labels)
             if header:
                 check, size = "size", (labels.shape[0], labels.shape[1])
-                voc_folder.check_size(pair, header, size, turn)
+                voc_folder.check_size(pair, header, size, self._options)
             check = "labels"
             assert seen.counts is not None
             if seen.counts[len(self.classes) : -1].any():
@@ -140,6 +140,8 @@ class Folder:
                 self._masks.check([mask for mask in masks if mask])
             except ValueError as error:
                 found.add("values", STOPS, error)
+            for note in self._masks.notes:
+                found.add("values", HINT, note)
 
     def picture(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         """An image and its labels, to be shown.

@@ -9,7 +9,7 @@ from fcn_jax.data.image_files import MASK_ENDINGS, PHOTO_ENDINGS
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources import folder_files
 from fcn_jax.data.sources.folder_files import Pair
-from fcn_jax.data.sources.listings import Listing
+from fcn_jax.data.sources.listing import Listing
 
 ALL = "all"  # The split of a folder without lists.
 

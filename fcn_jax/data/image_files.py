@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from fcn_jax.data.label_sets import IGNORE_LABEL
+from fcn_jax.data import sample_depths
+from fcn_jax.data.colours import colours_to_labels, indices_to_labels, packed
 
 PALETTE = "palette"
 GREY = "grey"
@@ -19,7 +20,6 @@ MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
-_PNG_BIT_DEPTH = 24  # IHDR: signature 8, length 4, type 4, sizes 8.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +30,15 @@ class Header:
         height: Pixels, as they are stored.
         width: Likewise.
         orientation: By EXIF, 1 to 8; 1 where the file has none.
+        mode: Pillow's name of what a pixel is: "L" is grey, "P" of a palette, ...
+        bits: A channel, as they are stored.
     """
 
     height: int
     width: int
     orientation: int = _UPRIGHT
+    mode: str = "RGB"
+    bits: int = 8
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -49,7 +53,7 @@ class Header:
 
 
 def read_header(path: str | Path) -> Header:
-    """Size and orientation of an image, without reading its pixels.
+    """Size, orientation and kind of an image, without reading its pixels.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -61,7 +65,13 @@ def read_header(path: str | Path) -> Header:
         if image.format != "PNG" or "exif" in image.info:
             orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         valid = orientation in range(1, 9)
-        return Header(image.height, image.width, orientation if valid else _UPRIGHT)
+        return Header(
+            image.height,
+            image.width,
+            orientation if valid else _UPRIGHT,
+            image.mode,
+            sample_depths.bits_of(image, path),
+        )
 
 
 def read_mask(
@@ -94,24 +104,25 @@ def read_mask(
         if image.format in _LOSSY:
             raise _lossy(path, image.format)
         _check_sums(path, image.format)
+        bits = sample_depths.bits_of(image, path)
         if image.mode == "P":
             indices = _array(image, path)
             if by_colour:
                 own = own_palette(image)
-                indices = _labels_of_colours(indices, own, palette, path, colours_from)
+                indices = indices_to_labels(indices, own, palette, path, colours_from)
             return indices, PALETTE
-        if image.mode == "L":
+        if image.mode == "L" and bits <= 8:
             # Pillow spreads grey of 2 and 4 bits over 0 to 255.
-            return _array(image, path) // _grey_step(path), GREY
+            return _array(image, path) // (255 // (2**bits - 1)), GREY
         if image.mode == "1":
             return _array(image, path).astype(np.uint8), GREY
-        if image.mode == "RGB" or _is_opaque(image, path):
+        if bits <= 8 and (image.mode == "RGB" or _is_opaque(image, path)):
             colours = np.array(_loaded(image, path).convert("RGB"))
             return colours_to_labels(colours, palette, path, colours_from), RGB
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
-            f"of at most 8 bits (L), or RGB in the palette of the data set. Convert "
-            f"it, without resampling."
+            f"of at most 8 bits (L), or RGB in the palette of the data set, and it has "
+            f"{bits} bits a channel. Convert it, without resampling."
         )
 
 
@@ -135,11 +146,12 @@ def read_values(path: str | Path, *, by_colour: bool = False) -> np.ndarray:
         if image.format in _LOSSY:
             raise _lossy(path, image.format)
         _check_sums(path, image.format)
-        if image.mode in ("RGB", "RGBA") or by_colour:
+        bits = sample_depths.bits_of(image, path)
+        if bits <= 8 and (by_colour or image.mode in ("RGB", "RGBA")):
             if image.mode != "RGBA" or _is_opaque(image, path):
-                return _codes(np.array(_loaded(image, path).convert("RGB")))
+                return packed(np.array(_loaded(image, path).convert("RGB")))
         elif image.mode in ("P", "L", "1") or image.mode.startswith("I"):
-            step = _grey_step(path) if image.mode == "L" else 1
+            step = 255 // (2**bits - 1) if image.mode == "L" and bits <= 8 else 1
             return _array(image, path).astype(np.int32) // step
         raise ValueError(
             f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
@@ -158,40 +170,31 @@ def read_photo(
         path: The file.
         upright: Whether to turn it as its EXIF orientation says. By default it is not
             turned: then masks are drawn over the pixels as they are stored.
-        deep: Whether 16 bits a channel are read too, of which the upper 8 count.
+        deep: Whether 9 to 16 bits a channel are read too, of which the upper 8 count.
         draft: Whether a JPEG may come grey and smaller, up to an eighth of its sides:
             its file is read to the end all the same, in half of the time.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read whole, or has more than 8 bits a channel.
+        ValueError: If it cannot be read whole, has more than 8 bits a channel, or, read
+            by its upper bits, would be almost black.
     """
     with open_image(path) as image:
         _check_sums(path, image.format)
-        wide = image.mode == "F" or image.mode.startswith("I")
-        if deep and image.mode.startswith("I"):
-            image, wide = _upper_bits(image, path), False
+        bits = sample_depths.bits_of(image, path)
         if draft:
             image.draft("L", (1, 1))
-        if wide or (not deep and image.format == "PNG" and _png_bits(path) > 8):
-            raise ValueError(
-                f"{path}: an image of mode {image.mode!r}, with more than 8 bits a "
-                f"channel; save it with 8, scaled as you mean it to be seen."
-            )
+        if bits > 8 and deep:
+            values = _array(image, path)
+            image = sample_depths.with_8_bits(image, values, bits, path)
+        else:
+            sample_depths.check_8_bits(bits, image.mode, path)
         photo = _loaded(image, path)
         if upright:
-            photo = ImageOps.exif_transpose(photo)
+            ImageOps.exif_transpose(photo, in_place=True)
         if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
             photo = photo.convert("RGBA")
-        return np.array(photo.convert("RGB"))
-
-
-def _upper_bits(image: Image.Image, path: str | Path) -> Image.Image:
-    """Grey of 16 bits as grey of 8, its orientation kept."""
-    values = np.clip(_array(image, path).astype(np.int64), 0, 0xFFFF) >> 8
-    grey = Image.fromarray(values.astype(np.uint8))
-    grey.getexif().update(image.getexif())
-    return grey
+        return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -250,117 +253,11 @@ def open_image(path: str | Path) -> Image.Image:
         ) from error
 
 
-def colours_to_labels(
-    colours: np.ndarray,
-    palette: np.ndarray,
-    path: str | Path,
-    colours_from: str = "",
-) -> np.ndarray:
-    """Labels whose palette colours are given, uint8 [H, W].
-
-    Args:
-        colours: uint8 RGB [H, W, 3].
-        palette: Colour of every label, uint8 [256, 3].
-        path: The file, for the message.
-        colours_from: The file of the palette, likewise; "": it is of none.
-
-    Raises:
-        ValueError: Naming the first colour that is not in the palette.
-    """
-    labels, unknown = _looked_up(colours, palette)
-    if unknown.any():
-        row, column = np.argwhere(unknown)[0]
-        colour = tuple(int(c) for c in colours[row, column])
-        exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
-        known = "the palette of the data set"
-        if exchanged:
-            reason = (
-                "all colours are in it once red and blue are exchanged, as OpenCV "
-                "writes an array in RGB: exchange them (mask[..., ::-1]) and save again"
-            )
-        elif colours_from:
-            known = colours_from
-            reason = (
-                "give it a line there (void is 'void R G B'), or save masks without "
-                "smoothing or loss"
-            )
-        else:
-            reason = (
-                "name a text file of the colours, 'name R G B' a line, as "
-                "--config.data.palette, or save masks without smoothing or loss, or "
-                "with class indices instead of colours"
-            )
-        raise ValueError(
-            f"{path}: colour {colour} at row {row}, column {column} is not in {known}; "
-            f"{reason}."
-        )
-    return labels
-
-
-def _looked_up(
-    colours: np.ndarray, palette: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The label of every colour, and where there is none."""
-    codes = _codes(colours)
-    # The lowest label wins where a palette repeats a colour.
-    known, first = np.unique(_codes(palette), return_index=True)
-    at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    return first.astype(np.uint8)[at], known[at] != codes
-
-
-def _labels_of_colours(
-    indices: np.ndarray,
-    own: np.ndarray,
-    palette: np.ndarray,
-    path: str | Path,
-    colours_from: str,
-) -> np.ndarray:
-    """The labels of a mask whose own palette has the colours of the data set's.
-
-    Void may have any colour where its index is 255.
-    """
-    used = np.unique(indices)
-    table = np.full(256, IGNORE_LABEL, np.uint8)
-    held = used[used < len(own)]
-    labels, unknown = _looked_up(own[held], palette)
-    table[held[~unknown]] = labels[~unknown]
-    wrong = held[unknown & (held != IGNORE_LABEL)]
-    if len(wrong):
-        index = int(wrong[0])
-        row, column = np.argwhere(indices == index)[0]
-        colour = tuple(int(c) for c in own[index])
-        raise ValueError(
-            f"{path}: index {index} at row {row}, column {column} has the colour "
-            f"{colour}, which is not in {colours_from or 'the palette given'}; give it "
-            f"a line there, or take the colours away from where they are if the "
-            f"indices are the labels."
-        )
-    return table[indices]
-
-
-def _codes(colours: np.ndarray) -> np.ndarray:
-    """Colours as numbers, 0xRRGGBB."""
-    red, green, blue = (colours[..., i].astype(np.int32) for i in range(3))
-    return red << 16 | green << 8 | blue
-
-
 def _is_opaque(image: Image.Image, path: str | Path) -> bool:
     """Whether it is RGB with a transparency that says nothing."""
     if image.mode != "RGBA":
         return False
     return bool((_array(image, path)[..., 3] == 255).all())
-
-
-def _grey_step(path: str | Path) -> int:
-    """What Pillow multiplies the values of a grey PNG by: 1, 17 or 85."""
-    return 255 // (2 ** min(_png_bits(path), 8) - 1)
-
-
-def _png_bits(path: str | Path) -> int:
-    """Bits a channel of a PNG; 8 of any other file."""
-    with open(path, "rb") as file:
-        header = file.read(_PNG_BIT_DEPTH + 1)
-    return header[_PNG_BIT_DEPTH] if header.startswith(b"\x89PNG") else 8
 
 
 def _check_sums(path: str | Path, kind: str | None) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fcn_jax import messages
 from fcn_jax.data.label_sets import IGNORE_LABEL, MAX_CLASSES, VOC
 
 # Looked for in this order in the root of a folder.
@@ -99,10 +100,14 @@ def find(root: Path) -> LabelFile | None:
         Names and colours; None: there is no such file.
 
     Raises:
+        FileNotFoundError: If one of them is a link to nothing.
         ValueError: If the file cannot be understood; see `read_classes`.
     """
     for name in FILES:
         path = root / name
+        dead = messages.dead_link(path)
+        if dead:
+            raise FileNotFoundError(f"{dead}; mend the link or remove it.")
         if path.is_file():
             classes, lines = read_classes(path), _parsed(path)
             if _all_coloured(lines):
@@ -114,6 +119,23 @@ def find(root: Path) -> LabelFile | None:
             palette = read_palette(beside, classes) if beside else None
             return LabelFile(path, classes, palette, beside or path)
     return None
+
+
+def omits_background(found: LabelFile | None) -> bool:
+    """Whether a file may be Datumaro's, which names no background beside its classes.
+
+    CamVid's own of that name has its void, and black, on a line.
+
+    Args:
+        found: The file; None: there is none.
+    """
+    if found is None or found.path.name != "label_colors.txt":
+        return False
+    first = found.classes[0].strip("_").lower()
+    lines = _parsed(found.path)
+    return first != "background" and not any(
+        line.is_void or line.colour == (0, 0, 0) for line in lines
+    )
 
 
 def _coloured_beside(root: Path, classes: tuple[str, ...]) -> Path | None:

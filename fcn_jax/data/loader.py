@@ -4,7 +4,6 @@ Training batch k is a pure function of (seed, k): it does not depend on the numb
 threads or on where a run began, so that the step number is all a resumed run needs.
 """
 
-import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
@@ -15,9 +14,10 @@ from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
 from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.data.contracts import Item, Labels, Source
+from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.transforms import Augmentation
 
-__all__ = ["Augmentation", "eval_batches", "train_batches"]
+__all__ = ["Augmentation", "Readers", "eval_batches", "train_batches"]
 
 
 class Windows(Protocol):
@@ -37,7 +37,6 @@ class Windows(Protocol):
         ...
 
 
-_PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
 _MANY_IMAGES = 1 << 60
 
 
@@ -52,7 +51,7 @@ def train_batches(
     with_replacement: bool = False,
     start_step: int = 0,
     share: tuple[int, int] = (0, 1),
-    num_threads: int = 2,
+    readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
 
@@ -69,8 +68,8 @@ def train_batches(
         start_step: Batches that were done before.
         share: Which of the processes this is, and how many share the global batches,
             row by row.
-        num_threads: Threads that read ahead; 0: none. They make no difference to
-            the batches, and end when the iterator is closed.
+        readers: Who makes the batches ahead. They make no difference to these, and end
+            when the iterator is closed.
 
     Returns:
         Iterator of dicts: `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W],
@@ -118,7 +117,8 @@ def train_batches(
     endless = order.repeat(_MANY_IMAGES // len(source))
     # Drawn before it is shared out: no two processes draw alike.
     drawn = endless.random_map(draw)[process_index::process_count]
-    return _iterate(drawn.batch(batch_size)[start_step:], batch_size, num_threads)
+    batched = drawn.batch(batch_size)[start_step:]
+    return read_ahead(batched, batch_size, readers)
 
 
 def eval_batches(
@@ -130,12 +130,12 @@ def eval_batches(
     scales: Sequence[float] = (1.0,),
     windows: Windows | None = None,
     share: tuple[int, int] = (0, 1),
-    num_threads: int = 2,
+    readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
 
-    Images of mixed sizes are padded to one of at most two canvases, so that a step is
-    compiled at most twice. A last batch that is not full is filled up with void. Few
+    Images of mixed sizes are padded to one of a few canvases, for each of which a step
+    is compiled. A last batch that is not full is filled up with void. Few
     batches are held at a time, however many images there are.
 
     Args:
@@ -143,13 +143,14 @@ def eval_batches(
         batch_size: Images of this process in a batch.
         num_classes: For the check of every label.
         canvases: (H, W) to pad to; None: one for the images that are wider than high
-            and one for the others, as large as these need.
+            and one for the others, as large as these need, and more where that halves
+            the pixels of all batches.
         scales: Other scales at which the images are wanted too.
         windows: Which boxes of an image are wanted, such as `windows.Tiles`:
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
             M; None: none.
         share: Which of the processes this is, and how many share the images.
-        num_threads: As for `train_batches`.
+        readers: As for `train_batches`.
 
     Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
@@ -167,7 +168,7 @@ def eval_batches(
     # All processes have as many batches of each canvas, or they would not step alike.
     plan = [
         (canvas, members[start : start + together][process_index::process_count])
-        for canvas, members in _group(source.image_sizes(), canvases, source)
+        for canvas, members in _group(source.image_sizes(), canvases, source, together)
         for start in range(0, len(members), together)
     ]
 
@@ -177,19 +178,7 @@ def eval_batches(
             source, rows, canvas, batch_size, scales, num_classes, windows
         )
 
-    return _iterate(grain.MapDataset.source(plan).map(make), batch_size, num_threads)
-
-
-def _iterate(
-    dataset: grain.MapDataset[Batch], batch_size: int, num_threads: int
-) -> Generator[Batch, None, None]:
-    """The batches in their order, made ahead by threads; closing it ends these."""
-    ahead = max(2 * num_threads, _PREFETCHED_IMAGES // batch_size)
-    options = grain.ReadOptions(
-        num_threads=num_threads, prefetch_buffer_size=ahead if num_threads else 0
-    )
-    with contextlib.closing(iter(dataset.to_iter_dataset(options))) as made:
-        yield from made
+    return read_ahead(grain.MapDataset.source(plan).map(make), batch_size, readers)
 
 
 def _check_share(batch_size: int, process_index: int, process_count: int) -> None:
@@ -218,18 +207,23 @@ def _training_canvas(
 
 
 def _group(
-    sizes: np.ndarray, canvases: Sequence[tuple[int, int]] | None, source: Source
+    sizes: np.ndarray,
+    canvases: Sequence[tuple[int, int]] | None,
+    source: Source,
+    together: int,
 ) -> list[tuple[tuple[int, int], list[int]]]:
-    """(canvas, places in the source) of each group of images."""
+    """(canvas, places in the source) of each group of images.
+
+    `together` images are in a batch.
+    """
     found: list[tuple[int, int]] = []
     if canvases is None:
         wide = sizes[:, 1] > sizes[:, 0]
         masks = [mask for mask in (wide, ~wide) if mask.any()]
-        found = [_largest(sizes[mask]) for mask in masks]
+        found = [c for mask in masks for c in _divided(sizes[mask], together)]
         # One canvas does where the images are much alike.
-        together = _largest(sizes)
-        if len(found) == 2 and together in found:
-            found = [together]
+        if len(masks) == len(found) == 2 and len(_divided(sizes, together)) == 1:
+            found = [_largest(sizes)] if _largest(sizes) in found else found
     else:
         found = [(height, width) for height, width in canvases]
     found = sorted(set(found), key=lambda c: c[0] * c[1])
@@ -243,6 +237,23 @@ def _group(
             )
         groups[fitting[0]].append(place)
     return [(canvas, members) for canvas, members in groups.items() if members]
+
+
+def _divided(sizes: np.ndarray, together: int) -> list[tuple[int, int]]:
+    """The canvases of images: two in place of one where that halves their pixels.
+
+    So that a panorama does not make all other images as large; each canvas is compiled.
+    """
+    sizes = sizes[np.argsort(sizes.prod(axis=1, dtype=np.int64), kind="stable")]
+    small = np.maximum.accumulate(sizes.astype(np.int64)).prod(axis=1)
+    large = np.maximum.accumulate(sizes[::-1].astype(np.int64))[::-1].prod(axis=1)
+    cuts = np.arange(1, len(sizes))
+    batches_of = [-(-n // together) for n in (cuts, len(sizes) - cuts, len(sizes))]
+    pixels = batches_of[0] * small[cuts - 1] + batches_of[1] * large[cuts]
+    if not len(cuts) or 2 * pixels.min() > batches_of[2] * large[0]:
+        return [_largest(sizes)]
+    cut = int(cuts[pixels.argmin()])
+    return _divided(sizes[:cut], together) + _divided(sizes[cut:], together)
 
 
 def _largest(sizes: np.ndarray) -> tuple[int, int]:

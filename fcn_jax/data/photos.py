@@ -151,15 +151,16 @@ def _told_apart(photos: Sequence[Photo]) -> list[Photo]:
 def read(photo: Photo) -> np.ndarray:
     """Read an image as it is seen: uint8 RGB [H, W, 3].
 
-    It is turned as its EXIF orientation says; of 16 bits a channel the upper 8 count;
-    transparency is dropped.
+    It is turned as its EXIF orientation says; of 9 to 16 bits a channel the upper 8
+    count; transparency is dropped.
 
     Args:
         photo: Of `listed`.
 
     Raises:
         FileNotFoundError: If the file is gone.
-        ValueError: If it cannot be read whole.
+        ValueError: If it cannot be read whole, has more bits, or uses so few of them
+            that it would be almost black.
     """
     if photo.path is not None:
         return image_files.read_photo(photo.path, upright=True, deep=True)
@@ -172,6 +173,19 @@ def read(photo: Photo) -> np.ndarray:
             raise ValueError(
                 str(error).replace(str(path), "the standard input")
             ) from error
+
+
+def pixels(photo: Photo) -> int:
+    """How many pixels an image has, by its header; 0 where that cannot be read.
+
+    Args:
+        photo: Of `listed`.
+    """
+    try:
+        with Image.open(photo.path or io.BytesIO(photo.content)) as image:
+            return image.width * image.height
+    except _NOT_AN_IMAGE:
+        return 0  # Who reads it is told why.
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""One pass over a data set: every image predicted once, one confusion matrix.
+"""One pass over a data set: every image predicted once, one confusion matrix, one loss.
 
 And the pass before it that a network with BatchNorm may ask for.
 """
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import parallel
+from fcn_jax import parallel, runtime
 from fcn_jax.data import batch as batches_of
 from fcn_jax.data import contracts, loader
 from fcn_jax.data.batch import Batch
@@ -23,11 +23,13 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.models import inputs
 from fcn_jax.models.network import Outputs
+from fcn_jax.training import losses
 
 Array = jax.Array
 # By head where there are several.
 Counts: TypeAlias = metrics.Confusion | Mapping[str, metrics.Confusion]
 Matrices: TypeAlias = np.ndarray | dict[str, np.ndarray]
+Nats: TypeAlias = Array | Mapping[str, Array]
 
 NOT_A_CLASS = 255  # Predicted where scores are not finite.
 
@@ -43,7 +45,7 @@ def eval_step(
     scores: Callable[..., Outputs],
     num_classes: int | Mapping[str, int],
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
-) -> tuple[Counts, Outputs]:
+) -> tuple[Counts, Outputs, Nats]:
     """Predict a batch and add it to this device's confusion matrix.
 
     Args:
@@ -57,9 +59,10 @@ def eval_step(
         ignore_label: The label of void pixels, which are ignored.
 
     Returns:
-        The counts with this batch, and the predicted classes, uint8 [B, H, W]; where
-        no score is finite, or one is NaN or infinite, `NOT_A_CLASS`, which is ignored.
-        Of scores by head: labels, classes, counts and predictions by head too.
+        The counts with this batch; the predicted classes, uint8 [B, H, W], where no
+        score is finite, or one is NaN or infinite, `NOT_A_CLASS`, which is ignored; and
+        the cross-entropy of each row, summed over its pixels that count, nats [B].
+        Of scores by head: labels, classes and all of these by head too.
     """
     inputs.assert_batch(batch["image"], batch.get("labels"), batch.get("sizes"))
     found = scores(variables, batch)
@@ -72,12 +75,13 @@ def eval_step(
     assert isinstance(num_classes, Mapping)
     counts: dict[str, metrics.Confusion] = {}
     pred: dict[str, Array] = {}
+    nats: dict[str, Array] = {}
     for head, of_head in found.items():
         void = ignore_label[head] if isinstance(ignore_label, Mapping) else ignore_label
-        counts[head], pred[head] = _count(
+        counts[head], pred[head], nats[head] = _count(
             confusion[head], of_head, batch["labels"][head], num_classes[head], void
         )
-    return counts, pred
+    return counts, pred, nats
 
 
 def _count(
@@ -94,7 +98,14 @@ def _count(
     pred = jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
     labels = labels.astype(jnp.int32)
     counts = metrics.confusion_matrix(labels, pred, num_classes, ignore_label)
-    return confusion.add(counts), pred.astype(jnp.uint8)
+
+    def nats_of(row: Array, truth: Array) -> Array:
+        return losses.cross_entropy(
+            row[None], truth[None], ignore_label=ignore_label
+        ).total
+
+    nats = jax.vmap(nats_of)(scores, labels)
+    return confusion.add(counts), pred.astype(jnp.uint8), nats
 
 
 def evaluate(
@@ -104,7 +115,7 @@ def evaluate(
     devices: Sequence[parallel.Device],
     num_classes: int | Mapping[str, int],
     on_batch: OnBatch | None = None,
-) -> Matrices:
+) -> tuple[Matrices, dict[str, float]]:
     """Score a network on all batches; memory does not grow with their number.
 
     Args:
@@ -117,7 +128,8 @@ def evaluate(
 
     Returns:
         The confusion matrix, int64 [C, C]: row = truth, column = prediction; by head
-        where there are several.
+        where there are several. And the cross-entropy summed over all pixels that
+        count, nats, by head; of the only head by "".
 
     Raises:
         FloatingPointError: If an image has scores that are not finite, naming it.
@@ -128,11 +140,20 @@ def evaluate(
     else:
         zero = metrics.Confusion.zero(num_classes)
     confusion = parallel.replicate(zero, devices)
+    heads = num_classes if isinstance(num_classes, Mapping) else ("",)
+    nats = dict.fromkeys(heads, 0.0)
     for batch in batches:
-        confusion, pred = step(variables, confusion, to_devices(batch, devices))
-        pred = jax.tree.map(_joined, pred)
+        count, height, width = batch["image"].shape[:3]
+        with runtime.naming_memory(count // len(devices), height, width):
+            confusion, pred, of_rows = step(
+                variables, confusion, to_devices(batch, devices)
+            )
+            pred = jax.tree.map(_joined, pred)
         for of_head in jax.tree.leaves(pred):
             _check_classes(batch, of_head)
+        for head in nats:  # In float64, whatever the batches are.
+            rows = of_rows[head] if isinstance(of_rows, Mapping) else of_rows
+            nats[head] += float(np.sum(np.asarray(rows), dtype=np.float64))
         if on_batch is not None:
             on_batch(batch, pred)
 
@@ -147,8 +168,8 @@ def evaluate(
         )
 
     if isinstance(confusion, Mapping):
-        return {head: total(counts) for head, counts in confusion.items()}
-    return total(confusion)
+        return {head: total(counts) for head, counts in confusion.items()}, nats
+    return total(confusion), nats
 
 
 def _joined(pred: Array | np.ndarray) -> np.ndarray:
@@ -229,12 +250,15 @@ class Evaluator:
             on_batch: See `evaluate`.
 
         Returns:
-            See `metrics.scores` and, for several heads, `metrics.scores_of_heads`.
+            See `metrics.scores` and, for several heads, `metrics.scores_of_heads`;
+            and `loss`, the cross-entropy, nats, a mean over the pixels that count (None
+            where none does, or it is infinite); of several heads their sum, as in
+            training.
 
         Raises:
             FloatingPointError: If an image has scores that are not finite.
         """
-        found = evaluate(
+        found, nats = evaluate(
             self._step,
             variables,
             self.batches(),
@@ -244,8 +268,19 @@ class Evaluator:
         )
         names = {head.name: head.classes for head in contracts.heads_of(self.source)}
         if isinstance(found, Mapping):
-            return metrics.scores_of_heads(found, names)
-        return metrics.scores(found, names[""])
+            scores = metrics.scores_of_heads(found, names)
+            each = scores["heads"]
+            for head, total in nats.items():
+                each[head]["loss"] = _mean_loss(total, each[head]["num_pixels"])
+            parts = [of_head["loss"] for of_head in each.values()]
+            return scores | {"loss": None if None in parts else sum(parts)}
+        scores = metrics.scores(found, names[""])
+        return scores | {"loss": _mean_loss(nats[""], scores["num_pixels"])}
+
+
+def _mean_loss(total: float, pixels: int) -> float | None:
+    """Nats a pixel, where that is a number."""
+    return total / pixels if pixels and np.isfinite(total) else None
 
 
 def recompute_batch_stats(

@@ -5,16 +5,21 @@ with weights that fall off towards a tile's borders, so that no seam is left. Wh
 held at a time is one row of tiles.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from fcn_jax.inference.windows import Tiles
 
+# An image's first row and class probabilities, float32 [rows, W, C].
+Strip: TypeAlias = tuple[int, np.ndarray]
+_MOST_NUMBERS = 1 << 23  # Of a strip.
+
 
 def probs(
     image: np.ndarray, ask: Callable[[np.ndarray], np.ndarray], tiles: Tiles
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[Strip]:
     """The probabilities of every class, from the upper edge to the lower.
 
     Args:
@@ -41,10 +46,61 @@ def probs(
             total[:, column : column + tile.shape[1]] += found * share
             weight[:, column : column + tile.shape[1]] += share
         done = after - row
-        yield row, total[:done] / weight[:done]
+        for first, last in _parts(done, total.shape):
+            yield row + first, total[first:last] / weight[first:last]
         for held in (total, weight):
             held[: side - done] = held[done:].copy()
             held[side - done :] = 0
+
+
+def resized(
+    strips: Iterable[Strip], before: tuple[int, int], after: tuple[int, int]
+) -> Iterator[Strip]:
+    """Strips at another size, bilinearly, as `fcn_jax.ops.resizing` does it.
+
+    Args:
+        strips: They follow each other and cover an image.
+        before: Its height and width.
+        after: Those of the result.
+
+    Yields:
+        Strips of that size, which follow each other; few rows are held at a time.
+    """
+    upper, lower, below = _between(before[0], after[0])
+    left, right, beside = _between(before[1], after[1])
+    held = np.empty(0)
+    row = done = 0  # The first that is held, and the next of the result.
+    for start, strip in strips:
+        keep = max(upper[done] - row, 0) if done < after[0] else len(held)
+        held = np.concatenate([held[keep:], strip]) if held.size else strip
+        row = start + len(strip) - len(held)
+        ready = int(np.searchsorted(lower, start + len(strip)))
+        shape = (after[0], after[1], strip.shape[-1])
+        for first, last in _parts(ready - done, shape):
+            part = slice(done + first, done + last)
+            share = below[part, None, None]
+            rows = held[upper[part] - row] * (1 - share)
+            rows += held[lower[part] - row] * share
+            wide = rows[:, left] * (1 - beside[:, None])
+            wide += rows[:, right] * beside[:, None]
+            yield done + first, wide
+        done = ready
+
+
+def _between(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each pixel of a side the two of another, and the share of the second."""
+    centre = (np.arange(after) + 0.5) * (before / after) - 0.5
+    centre = centre.clip(0, before - 1)
+    first = np.floor(centre).astype(int)
+    second = np.minimum(first + 1, before - 1)
+    return first, second, (centre - first).astype(np.float32)
+
+
+def _parts(rows: int, shape: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Rows of an image [., W, C] in parts that are small in memory."""
+    most = max(1, _MOST_NUMBERS // (shape[1] * shape[2]))
+    for first in range(0, rows, most):
+        yield first, min(first + most, rows)
 
 
 def _share(height: int, width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.ops import bilinear, convolution, extents
+from fcn_jax.ops import bilinear, convolution, extents, scoring
 
 Array = jax.Array
 
@@ -287,29 +287,36 @@ class Dropout(nn.Module):
         return jnp.where(keep, x / (1 - self.rate), jnp.zeros((), x.dtype))
 
 
-class Score(Conv):
+class Score(nn.Module):
     """Class scores of a feature map: a 1x1 convolution that starts at zero.
 
-    Scores are at least float32, whatever the features were computed in, and are
-    computed at full precision (on GPUs float32 would else mean TF32): there are few of
-    them, and all that follows is a sum of them.
+    Scores are at least float32, whatever the features were computed in; those of
+    float32 features are computed at full precision (on GPUs float32 would else mean
+    TF32): there are few of them, and all that follows is a sum of them.
     """
 
-    kernel_size: int = 1
-    precision: jax.lax.Precision | None = jax.lax.Precision.HIGHEST
+    features: int  # Classes.
+    param_dtype: jnp.dtype = jnp.float32
     kernel_init: Callable = nn.initializers.zeros_init()
 
-    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, x: Array, scale: float = 1.0
-    ) -> Array:
+    @nn.compact
+    def __call__(self, x: Array, scale: float = 1.0) -> Array:
         """Score features, [N, h, w, F], times `scale`: [N, h, w, features].
 
         Args:
             x: Features, [N, h, w, F] of any float.
             scale: Factor on the features.
         """
-        x = x.astype(at_least_float32(x.dtype))
-        return super().__call__(x if scale == 1.0 else x * scale)
+        shape = (1, 1, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
+        bias = self.param(
+            "bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype
+        )
+        dtype = at_least_float32(x.dtype)
+        if scale != 1.0:
+            x = x.astype(dtype) * scale
+        scores = scoring.score(x, kernel[0, 0].astype(dtype))
+        return scores + bias.astype(dtype)[None, None, None]
 
 
 class Upscore(nn.Module):

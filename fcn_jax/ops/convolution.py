@@ -21,6 +21,7 @@ the whole map where the padding is as wide as the kernel (conv1_1 of padding "ca
 
 import contextlib
 import contextvars
+import dataclasses
 import functools
 import math
 from collections.abc import Generator, Sequence
@@ -30,7 +31,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import layout
 
-from fcn_jax.ops import bilinear
+from fcn_jax.ops import bilinear, choices
 
 Array = jax.Array
 
@@ -65,6 +66,11 @@ def fast_gradients(in_loop: bool = False) -> Generator[None, None, None]:
         _FAST.reset(token)
 
 
+def differentiates_in_reverse() -> bool:
+    """Whether what is traced is differentiated in reverse alone, as training does."""
+    return _FAST.get() < math.inf
+
+
 def conv_general_dilated(
     lhs: Array,
     rhs: Array,
@@ -84,6 +90,23 @@ def conv_general_dilated(
     Returns:
         [N, H', W', O].
     """
+    asked = choices.current()
+    missing = asked.image_channels - rhs.shape[2]
+    if missing > 0 and "feature_group_count" not in options:
+
+        def as_they_are(lhs: Array, rhs: Array):
+            with choices.using(dataclasses.replace(asked, image_channels=0)):
+                return conv_general_dilated(
+                    lhs, rhs, window_strides, padding, **options
+                )
+
+        def filled(lhs: Array, rhs: Array):
+            none = (0, 0)
+            lhs = jnp.pad(lhs, (none, none, none, (0, missing)))
+            rhs = jnp.pad(rhs, (none, none, (0, missing), none))
+            return as_they_are(lhs, rhs)
+
+        return jax.lax.platform_dependent(lhs, rhs, cpu=as_they_are, default=filled)
 
     def native(lhs: Array, rhs: Array):
         return jax.lax.conv_general_dilated(
@@ -182,7 +205,8 @@ def cast_kernel(kernel: Array, dtype: jnp.dtype) -> Array:
         kernel: [kh, kw, I, O].
         dtype: Of the computation.
     """
-    if kernel.dtype == dtype or _FAST.get() == math.inf:
+    ordered = choices.current().ordered_gradients and differentiates_in_reverse()
+    if kernel.dtype == dtype or not ordered:
         return kernel.astype(dtype)
     return _cast_kernel(kernel, dtype)
 

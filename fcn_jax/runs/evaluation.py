@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from fcn_jax import parallel
 from fcn_jax.config import datasets
@@ -20,6 +19,7 @@ from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.runs import recorded
+from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import checkpoints
 
@@ -93,12 +93,10 @@ class Evaluation:
         predictor, variables = self._joint_predictor(members, scales, flip)
         if crf and self.config.crf.parameters:
             predictor = predictors.with_crf(predictor, self.config)
-        with tqdm(
-            total=len(self.source), unit="image", disable=None, leave=False
-        ) as bar:
+        with Counter(len(self.source)) as counter:
 
             def and_progress(batch: Batch, pred: Labels) -> None:
-                bar.update(int(batch["example_valid"].sum()))
+                counter.update(int(batch["example_valid"].sum()))
                 if on_batch is not None:
                     on_batch(batch, pred)
 

@@ -13,6 +13,7 @@ import filelock
 from fcn_jax.storage import files
 
 LOCK, HOLDER = ".lock", "running.json"
+_MOMENT = 0.5  # Seconds: who only looks whether it is held takes it for an instant.
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
     workdir.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(workdir / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_MOMENT, poll_interval=0.05)
     except filelock.Timeout:
         raise ValueError(
             f"{workdir} is in use: {_described(workdir)} trains in it. Wait for it, "
@@ -62,18 +63,32 @@ def holder(workdir: str | Path) -> str:
     Args:
         workdir: Of a run.
     """
-    path = Path(workdir) / LOCK
-    if not path.exists():
-        return ""
-    lock = filelock.FileLock(path)
+    workdir = Path(workdir)
+    if not (workdir / LOCK).exists() or not (workdir / HOLDER).exists():
+        return ""  # Who holds it says so; a lock that nobody holds is not touched.
+    lock = filelock.FileLock(workdir / LOCK)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        return _described(Path(workdir))
-    except OSError:
-        return ""  # A directory that may not be written to is held by nobody.
+        return _described(workdir)
+    except OSError:  # Of a directory that may not be written to.
+        return _described(workdir) if _lives(workdir) else ""
     lock.release()
     return ""
+
+
+def _lives(workdir: Path) -> bool:
+    """Whether the process that says that it holds a directory is there."""
+    try:
+        found = json.loads((workdir / HOLDER).read_text("utf-8"))
+        if found["host"] != socket.gethostname() or os.name == "nt":
+            return True  # As far as can be told from here.
+        os.kill(int(found["pid"]), 0)
+    except PermissionError:
+        return True  # It is another user's.
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _described(workdir: Path) -> str:

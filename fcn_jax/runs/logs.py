@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from tensorboardX import SummaryWriter
 
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
+
+_SAVED = "saved"  # Kind of the line that notes a save.
 
 
 class RunLog:
@@ -29,6 +31,7 @@ class RunLog:
         workdir.mkdir(parents=True, exist_ok=True)
         self.path = workdir / "log.jsonl"
         _drop_lines_after(self.path, step, scored)
+        self._notes_a_save = first_save(self.path) is not None
         self._directory = str(workdir / "tensorboard")
         self._num_files = 0
         self._writer: SummaryWriter | None = self._open(purge_step=step + 1)
@@ -73,6 +76,19 @@ class RunLog:
         for name, value in values.items():
             if isinstance(value, int | float):
                 self._events.add_scalar(f"{kind}/{name}", value, step)
+
+    def note_saves(self, steps: Sequence[int]) -> None:
+        """Note, once, that a step was saved: a run without it has lost something.
+
+        Args:
+            steps: Those whose checkpoints are whole on the disk.
+        """
+        if steps and not self._notes_a_save:
+            self._notes_a_save = True
+            line = {"kind": _SAVED, "step": min(steps)}
+            with _writing(self.path):
+                self._file.write(json.dumps(line) + "\n")
+                self._file.flush()
 
     def picture(self, name: str, step: int, image: np.ndarray) -> None:
         """Add a picture, uint8 [H, W, 3], to the TensorBoard events.
@@ -143,18 +159,60 @@ def read(path: str | Path) -> list[JsonObject]:
 
     A process that is killed cuts its last line off.
     """
+    return [entry for entry in _lines(Path(path)) if _is_entry(entry)]
+
+
+def first_save(path: str | Path) -> int | None:
+    """The step of which a log says that it was saved; None: it says so of none.
+
+    Args:
+        path: The log; those of older versions say it of none.
+    """
+    saved = [entry["step"] for entry in _lines(Path(path)) if _is_save(entry)]
+    return saved[0] if saved else None
+
+
+def damage(path: str | Path) -> str:
+    """What in a log is no line of one, in words; "" if nothing is.
+
+    Args:
+        path: The log. Its last line may be cut off, as by a kill.
+    """
     path = Path(path)
     if not path.exists():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    odd = [n for n, line in enumerate(lines, 1) if not _is_line(_parsed(line))]
+    odd = [n for n in odd if n < len(lines)]
+    if not odd:
+        return ""
+    return f"{len(odd)} of its lines are none, the first at line {odd[0]}"
+
+
+def _lines(path: Path) -> list[JsonObject]:
+    """What a run wrote, in order."""
+    if not path.exists():
         return []
-    entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if _is_entry(entry):
-            entries.append(entry)
-    return entries
+    text = path.read_text(encoding="utf-8", errors="replace")
+    parsed = [_parsed(line) for line in text.splitlines()]
+    return [entry for entry in parsed if isinstance(entry, dict) and _is_line(entry)]
+
+
+def _parsed(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _is_line(entry: object) -> bool:
+    return _is_entry(entry) or _is_save(entry)
+
+
+def _is_save(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    return entry.get("kind") == _SAVED and type(entry.get("step")) is int
 
 
 def _is_entry(entry: object) -> bool:
@@ -171,7 +229,7 @@ def _drop_lines_after(path: Path, step: int, scored: bool) -> None:
         return
     kept = [
         entry
-        for entry in read(path)
+        for entry in _lines(path)
         if entry["step"] < step
         or (entry["step"] == step and (scored or entry.get("kind") != "eval"))
     ]

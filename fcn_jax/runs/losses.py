@@ -8,6 +8,18 @@ import numpy as np
 from fcn_jax.storage.checkpoints import CheckpointStore
 
 
+def lowest(losses: Mapping[int, float]) -> int:
+    """The step of the lowest loss.
+
+    A batch that is void throughout has a loss of exactly 0, which says nothing.
+
+    Args:
+        losses: By step, one at least.
+    """
+    told = {step: loss for step, loss in losses.items() if loss != 0} or losses
+    return min(told, key=lambda step: told[step])
+
+
 class RecentLosses:
     """Collects what steps return, late, so that no step waits for it to be read.
 

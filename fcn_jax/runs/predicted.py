@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -21,7 +21,7 @@ from fcn_jax.storage.files import JsonObject
 
 PROBS = ("npz", "png")
 SETTINGS, LINES, LOCKS = "predict.json", "predictions.jsonl", ".locks"
-_STRIP = 512  # Rows of an overlay that are drawn at a time.
+_STRIP = 1_000_000  # Pixels of an image that are drawn, or counted, at a time.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +164,9 @@ class Predictions:
         shares: dict[str, dict[str, float]] = {}
         for head in self._heads:
             found = labels[head.name]
-            counts = np.bincount(found.ravel(), minlength=head.num_classes)
+            counts = np.zeros(256, np.int64)
+            for part in _strips(found):  # NumPy makes 8 bytes of each that it counts.
+                counts += np.bincount(found[part].ravel(), minlength=256)
             shares[head.name] = {
                 name: round(float(counts[label]) / found.size, 6)
                 for label, name in enumerate(head.classes)
@@ -252,13 +254,25 @@ class Kinds:
 
 def _overlay(image: np.ndarray, labels: np.ndarray, head: Head) -> np.ndarray:
     """Labels over an image, with a legend; drawn strip by strip."""
-    drawn = np.empty_like(image)
-    for row in range(0, len(image), _STRIP):
-        first = max(0, row - 1)  # A border shows by the row beside it.
-        part = slice(first, row + _STRIP + 1)
-        strip = viz.overlay(image[part], labels[part], palette=head.palette)
-        drawn[row : row + _STRIP] = strip[row - first : row - first + _STRIP]
-    return viz.with_legend(drawn, head.classes, head.palette)
+    height, width = labels.shape
+    legend = viz.with_legend(image[:0], head.classes, head.palette)
+    drawn = np.full((height + len(legend), legend.shape[1], 3), 255, np.uint8)
+    drawn[height:] = legend
+    for rows in _strips(labels):
+        # A border shows by the row beside it.
+        more = slice(max(0, rows.start - 1), rows.stop + 1)
+        strip = viz.overlay(image[more], labels[more], palette=head.palette)
+        first = rows.start - more.start
+        drawn[rows, :width] = strip[first : first + rows.stop - rows.start]
+    return drawn
+
+
+def _strips(labels: np.ndarray) -> Iterator[slice]:
+    """Rows of an image, some at a time."""
+    height, width = labels.shape
+    rows = max(1, _STRIP // width)
+    for row in range(0, height, rows):
+        yield slice(row, min(row + rows, height))
 
 
 def _write_probs(place: Path, probs: np.ndarray, head: Head, kind: str) -> None:

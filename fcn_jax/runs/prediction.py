@@ -2,15 +2,16 @@
 
 import dataclasses
 import functools
+import itertools
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
-import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -18,12 +19,14 @@ from fcn_jax.data import photos, transforms
 from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
-from fcn_jax.ops import resizing
 from fcn_jax.runs.predicted import Claims, Kinds, Predictions, Result
+from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
+from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 
 _AHEAD = 4  # Images that are read, and results that are written, beside the network.
+_MOST_AHEAD = 50_000_000  # Pixels of images that are held beside the one looked at.
 _MOST_PIXELS = 4_000_000  # Of an image that is seen whole, unless that is asked for.
 _TILE = 1024
 
@@ -123,16 +126,31 @@ def predict(
         predictions.remove()
     predictions.check()
     predictions.check_names(listed)
-    work = _Work(net, predictions, options, tell)
+    files.remove_stale_parts(out)
+    work = _Work(net, predictions, options, tell, Counter(len(listed)))
     start = time.perf_counter()
-    bar = tqdm(total=len(listed), unit="image", disable=None, leave=False)
-    with bar, photos.room_for_large_images(), work:
-        taken = work.through(listed, bar.update)
+    with work.counter, photos.room_for_large_images(), work:
+        taken = work.through(listed)
         # What other processes have may be left to us, if they end.
-        work.through(taken, bar.update, wait=True)
+        work.through(taken, wait=True)
     work.tally.seconds = time.perf_counter() - start
     work.claims.close()
     return work.tally
+
+
+class _Ahead(NamedTuple):
+    """An image on its way: its lock, and its pixels, when they are read.
+
+    Attributes:
+        claim: None: another process has it.
+        image: None: it is done already.
+        pixels: That it takes room for.
+    """
+
+    photo: Photo
+    claim: filelock.BaseFileLock | None
+    image: Future[np.ndarray] | None
+    pixels: int
 
 
 class _Work:
@@ -144,13 +162,15 @@ class _Work:
         predictions: Predictions,
         options: Options,
         tell: Callable[[JsonObject], object] | None,
+        counter: Counter,
     ):
         self._net, self._predictions, self._options = net, predictions, options
         self._tell, self.claims = tell, Claims(predictions.out)
-        self.tally = Tally()
+        self.counter, self.tally = counter, Tally()
         self._readers = ThreadPoolExecutor(_AHEAD)
         self._writers = ThreadPoolExecutor(2)
-        self._writing: deque[Future[JsonObject]] = deque()
+        self._writing: deque[tuple[Future[JsonObject], int]] = deque()
+        self._held = 0  # Pixels of images that are read, or not written yet.
 
     def __enter__(self) -> "_Work":
         return self
@@ -159,76 +179,69 @@ class _Work:
         self._readers.shutdown(cancel_futures=True)
         self._writers.shutdown()
 
-    def through(
-        self,
-        listed: Iterable[Photo],
-        progress: Callable[[int], object],
-        wait: bool = False,
-    ) -> list[Photo]:
+    def through(self, listed: Iterable[Photo], wait: bool = False) -> list[Photo]:
         """Predict images that nobody has predicted.
 
         Args:
             listed: The images.
-            progress: Called with 1 for each that is settled.
             wait: Whether to wait for those that other processes have.
 
         Returns:
             Those that other processes have.
         """
         taken: list[Photo] = []
-        for photo, claim, image in self._read_ahead(listed, wait):
-            if claim is None:
-                taken.append(photo)
+        for ahead in self._read_ahead(listed, wait):
+            if ahead.claim is None:
+                taken.append(ahead.photo)
                 continue
-            self._settle(photo, claim, image)
-            progress(1)
+            self._settle(ahead, ahead.claim)
+            self.counter.update()
             while len(self._writing) > _AHEAD:
-                self._told(self._writing.popleft())
+                self._written()
         while self._writing:
-            self._told(self._writing.popleft())
+            self._written()
         return taken
 
-    def _settle(
-        self,
-        photo: Photo,
-        claim: filelock.BaseFileLock,
-        image: Future[np.ndarray] | None,
-    ) -> None:
+    def _settle(self, ahead: _Ahead, claim: filelock.BaseFileLock) -> None:
         """Predict an image that is ours, or let go of it."""
-        if image is None:
+        if ahead.image is None:
             self.tally.before += 1
             claim.release()
             return
         try:
-            seen = image.result()
+            seen = ahead.image.result()
         except (ValueError, OSError) as error:
             claim.release()
+            self._held -= ahead.pixels
             self.tally.failed.append(str(error))
             tqdm.write(f"passed over: {error}", file=sys.stderr)
             return
-        result = _looked_at(self._net, seen, self._options)
-        self._writing.append(
-            self._writers.submit(self._write, photo, seen, result, claim)
-        )
+        progress = functools.partial(self.counter.within, ahead.photo.name)
+        result = _looked_at(self._net, seen, self._options, progress)
+        written = self._writers.submit(self._write, ahead.photo, seen, result, claim)
+        self._writing.append((written, ahead.pixels))
 
-    def _read_ahead(
-        self, listed: Iterable[Photo], wait: bool
-    ) -> Iterator[
-        tuple[Photo, filelock.BaseFileLock | None, Future[np.ndarray] | None]
-    ]:
+    def _read_ahead(self, listed: Iterable[Photo], wait: bool) -> Iterator[_Ahead]:
         """Images, some read ahead, with their locks; those that are done unread.
 
         Who waits for a lock holds no other, or two processes might for each other.
         """
-        ahead = 0 if wait else _AHEAD
-        waiting: deque[tuple] = deque()
+        most = 0 if wait else _AHEAD
+        waiting: deque[_Ahead] = deque()
         for photo in listed:
             claim = self.claims.take(photo, wait)
-            image = None
+            image, pixels = None, 0
             if claim is not None and not self._predictions.has(photo):
+                pixels = photos.pixels(photo)
+                while self._held and self._held + pixels > _MOST_AHEAD:
+                    if self._writing:
+                        self._written()
+                    else:
+                        yield waiting.popleft()
+                self._held += pixels
                 image = self._readers.submit(photos.read, photo)
-            waiting.append((photo, claim, image))
-            if len(waiting) > ahead:
+            waiting.append(_Ahead(photo, claim, image, pixels))
+            if len(waiting) > most:
                 yield waiting.popleft()
         yield from waiting
 
@@ -244,31 +257,58 @@ class _Work:
         finally:
             claim.release()
 
-    def _told(self, written: Future[JsonObject]) -> None:
+    def _written(self) -> None:
+        """Wait until the oldest of what is being written is."""
+        written, pixels = self._writing.popleft()
         line = written.result()
+        self._held -= pixels
         self.tally.done += 1
         if self._tell is not None:
             self._tell(line)
 
 
-def _looked_at(net: TrainedNet, image: np.ndarray, options: Options) -> Result:
+def _looked_at(
+    net: TrainedNet,
+    image: np.ndarray,
+    options: Options,
+    progress: Callable[[float], object],
+) -> Result:
     """What the network says of an image: at a size, by tiles, or as it is."""
-    height, width = image.shape[:2]
-    tiles = options.tiles(height, width)
+    size = (image.shape[0], image.shape[1])
     if options.size:
-        factor = options.size / max(height, width)
-        small = transforms.scaled_size((height, width), factor)
-        found = _probs(net, transforms.resize_image(image, small))
-        resized = _resized(found, (height, width))
-        return _of_strips(net, (height, width), options, [(0, resized)])
-    if tiles is not None:
-        strips = tiled.probs(image, functools.partial(_probs, net), tiles)
-        return _of_strips(net, (height, width), options, strips)
-    if options.probs:
-        return _of_strips(net, (height, width), options, [(0, _probs(net, image))])
-    labels = net.predict(image)
-    assert not isinstance(labels, list)  # It was one image.
-    return Result(labels if isinstance(labels, dict) else {"": labels})
+        small = transforms.scaled_size(size, options.size / max(size))
+        image = transforms.resize_image(image, small)
+    seen = (image.shape[0], image.shape[1])
+    tiles = options.tiles(*seen)
+    if tiles is None and not options.size and not options.probs:
+        labels = net.predict(image)
+        assert not isinstance(labels, list)  # It was one image.
+        return Result(labels if isinstance(labels, dict) else {"": labels})
+    if tiles is None:
+        strips: Iterable[tiled.Strip] = [(0, _probs(net, image))]
+    else:
+        strips = tiled.probs(image, _asked(net, seen, tiles, progress), tiles)
+    if options.size:
+        strips = tiled.resized(strips, seen, size)
+    return _of_strips(net, size, options, strips)
+
+
+def _asked(
+    net: TrainedNet,
+    size: tuple[int, int],
+    tiles: Tiles,
+    progress: Callable[[float], object],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What says the class probabilities of a tile, and how far it is."""
+    count = tiles.max_windows(size)
+    number = itertools.count(1)
+
+    def ask(tile: np.ndarray) -> np.ndarray:
+        found = _probs(net, tile)
+        progress(next(number) / count)
+        return found
+
+    return ask
 
 
 def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
@@ -287,18 +327,11 @@ def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
     return found
 
 
-def _resized(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Class probabilities at another size."""
-    before, after = (jnp.array([n], jnp.int32) for n in (probs.shape[:2], size))
-    found = resizing.resize(jnp.asarray(probs[None]), before, after, size)
-    return np.asarray(found[0])
-
-
 def _of_strips(
     net: TrainedNet,
     size: tuple[int, int],
     options: Options,
-    strips: Iterable[tuple[int, np.ndarray]],
+    strips: Iterable[tiled.Strip],
 ) -> Result:
     """Labels of strips of probabilities, and these too if they are asked for."""
     labels = np.empty(size, np.uint8)

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -72,6 +74,72 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
+
+
+_EVERY = 30.0  # Seconds between lines where there is no terminal.
+
+
+class Counter:
+    """How many images are done: a bar on a terminal, elsewhere a line now and then.
+
+    Args:
+        total: Images.
+        file: Where to; None: the standard error.
+        clock: Seconds, from any moment on.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        file: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._file, self._clock = file or sys.stderr, clock
+        self._bar = tqdm(
+            total=total, unit="image", disable=None, leave=False, file=self._file
+        )
+        self._total, self._done = total, 0
+        self._start = self._said = clock()
+
+    def __enter__(self) -> "Counter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def update(self, count: int = 1) -> None:
+        """Account for images that are done.
+
+        Args:
+            count: Of them.
+        """
+        self._done += count
+        self._bar.update(count)
+        self._say("")
+
+    def within(self, name: str, share: float) -> None:
+        """Account for a part of an image that takes long.
+
+        Args:
+            name: Of the image.
+            share: Of it that is done, in [0, 1].
+        """
+        self._bar.set_postfix_str(f"{name}: {share:.0%}" if share < 1 else "")
+        self._say(f"; {name}: {share:.0%}")
+
+    def _say(self, what: str) -> None:
+        now = self._clock()
+        if not self._bar.disable or now - self._said < _EVERY:
+            return
+        self._said = now
+        elapsed = now - self._start
+        left = ""
+        if self._done:
+            per_image = elapsed / self._done
+            remaining = duration(per_image * (self._total - self._done))
+            left = f", {1 / per_image:.2g} a second, {remaining} left"
+        text = f"{self._done} of {self._total} images after {duration(elapsed)}"
+        print(f"{text}{left}{what}", file=self._file, flush=True)
 
 
 def duration(seconds: float) -> str:

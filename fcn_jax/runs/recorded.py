@@ -7,8 +7,9 @@ from fcn_jax import data
 from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.contracts import Head, Source
+from fcn_jax.data.fingerprints import Fingerprint
 from fcn_jax.data.label_sets import VOC
 from fcn_jax.runs import logs
 from fcn_jax.storage import checkpoints
@@ -23,6 +24,14 @@ _FREE = (
     "model.decoder_start",
     "model.bn_momentum",
     "model.bn_shift",
+)
+
+_OF_A_LOST_RUN = (
+    "curves.png",
+    "checkpoints_scores.json",
+    "log.jsonl",
+    "result.json",
+    "checkpoints_damaged",
 )
 
 
@@ -103,11 +112,13 @@ def notes(config: Config, checkpoint: Checkpoint) -> list[str]:
         config: That it is evaluated by.
         checkpoint: Its parameters.
     """
-    return [
-        f"{name} was {old!r} in training, and is {new!r} now"
-        for name, old, new in _differences(config, checkpoint)
-        if name == "eval_scale"
-    ]
+    said: list[str] = []
+    for name, old, new in _differences(config, checkpoint):
+        if name == "eval_scale":
+            said.append(f"{name} was {old!r} in training, and is {new!r} now")
+        if name == "preprocessing":
+            said.append(f"{name} is {old!r}, as in training; {new!r} is passed over")
+    return said
 
 
 def check_classes(
@@ -161,44 +172,77 @@ def note_of_init(init_from: str, source: Source) -> str:
     return ""
 
 
-def check_restart(workdir: Path, store: CheckpointStore, config: Config) -> None:
-    """Refuse to begin at step 0 where checkpoints were that are lost.
+def lost_run(workdir: Path, store: CheckpointStore, config: Config) -> str:
+    """What shows that a directory held a run whose checkpoints are gone.
 
-    A run that ended before its first checkpoint begins anew: that loses nothing.
+    A run that ended before its first checkpoint loses nothing by beginning anew.
 
     Args:
         workdir: Of the run.
         store: Its checkpoints.
         config: Of the run.
 
+    Returns:
+        In words; "" where nothing shows it, or there are checkpoints.
+    """
+    if store.steps():
+        return ""
+    damaged, log = workdir / "checkpoints_damaged", workdir / "log.jsonl"
+    if damaged.is_dir():
+        return f"its checkpoints were damaged, and lie in {damaged}"
+    saved = logs.first_save(log)
+    if saved is not None:
+        return f"its log says that step {saved} was saved, and no checkpoint is there"
+    last = max((entry["step"] for entry in logs.read(log)), default=0)
+    # Older versions did not write that down. A save is awaited by the next one, before
+    # which the log has that one's step.
+    every = (config.checkpoint_every, config.eval_every)
+    _, second, *_ = sorted({n * period for period in every for n in (1, 2)})
+    if last > second or (workdir / "result.json").exists():
+        return f"its log ends at step {last}, and its checkpoints are gone"
+    return ""
+
+
+def check_restart(lost: str, workdir: Path) -> None:
+    """Refuse to begin at step 0 where checkpoints were that are lost.
+
+    Args:
+        lost: What `lost_run` found.
+        workdir: Of the run.
+
     Raises:
         ValueError: If there were checkpoints, and none is left.
     """
-    if store.steps():
-        return
-    damaged = workdir / "checkpoints_damaged"
-    entries = logs.read(workdir / "log.jsonl")
-    last = max((entry["step"] for entry in entries), default=0)
-    # A save is awaited by the next one, before which the log has that one's step.
-    every = (config.checkpoint_every, config.eval_every)
-    _, second, *_ = sorted({n * period for period in every for n in (1, 2)})
-    saved = last > second
-    if damaged.is_dir():
-        what = f"its checkpoints were damaged, and lie in {damaged}"
-    elif saved or (workdir / "result.json").exists():
-        what = f"its log ends at step {last}, and its checkpoints are gone"
-    else:
-        return
-    raise ValueError(
-        f"{workdir} held a run: {what}; here it would begin at step 0 again. Restore "
-        f"them from a backup, give a fresh --workdir, or pass --restart to begin anew "
-        f"in this one."
-    )
+    if lost:
+        raise ValueError(
+            f"{workdir} held a run: {lost}; here it would begin at step 0 again. "
+            f"Restore them from a backup, give a fresh --workdir, or pass --restart to "
+            f"begin anew in this one."
+        )
 
 
-def check_data(
-    now: Mapping[str, str], then: Mapping[str, str] | None, workdir: Path
-) -> None:
+def set_aside(workdir: Path) -> str:
+    """Move what is left of a lost run away: another begins in its directory.
+
+    Args:
+        workdir: Of both.
+
+    Returns:
+        A sentence that says where to.
+    """
+    aside, count = workdir / "before_restart", 1
+    while aside.exists():
+        count += 1
+        aside = workdir / f"before_restart_{count}"
+    aside.mkdir()
+    # What says that there was a run goes last: a kill leaves all or some of it here.
+    for name in _OF_A_LOST_RUN:
+        if (workdir / name).exists():
+            (workdir / name).rename(aside / name)
+    return f"what was left of the run before is in {aside}; this one begins at step 0"
+
+
+def check_data(now: Fingerprint, then: Fingerprint | None, workdir: Path) -> None:
     """Refuse to go on with other data than a run began with.
 
     Args:
@@ -211,7 +255,7 @@ def check_data(
     """
     if then is None:
         return
-    differing = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    differing = fingerprints.differing(now, then)
     if differing:
         raise ValueError(
             f"{workdir}: the training data are not those that this run began with; "

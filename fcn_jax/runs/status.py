@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.runs import lock, logs
+from fcn_jax.storage import reading
 from fcn_jax.storage.checkpoints import CheckpointReader
 from fcn_jax.storage.files import JsonObject
 
@@ -22,8 +23,9 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
     Returns:
         What JSON can hold: `state` ("running", "ended", "stopped" or "damaged"),
         `holder`, `step`, `num_steps`, `images_per_second`, `best`, `checkpoints` (each
-        with step, mean_iu, bytes, and `whole`, None where it was not verified) and
-        `problems`, a sentence each.
+        with step, mean_iu, bytes, `whole`, None where it was not verified, and
+        `described`, whether what it says has a hash too), `damaged`, the files that
+        are, and `problems`, a sentence each.
 
     Raises:
         FileNotFoundError: If there is no such directory, or it holds no run.
@@ -32,30 +34,23 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
     if not workdir.is_dir():
         raise FileNotFoundError(f"{workdir} does not exist; give a run's directory.")
     reader = CheckpointReader(workdir / "checkpoints")
-    problems: list[str] = []
     if not any(
         (workdir / n).exists() for n in ("config.json", "checkpoints", lock.LOCK)
     ):
         raise FileNotFoundError(
             f"{workdir} holds no run: neither config.json nor checkpoints/ is there."
         )
-    num_steps = _num_steps(workdir, problems)
-    entries = logs.read(workdir / "log.jsonl")
-    trained = [entry for entry in entries if entry.get("kind") == "train"]
-    if reader.steps() and not trained:
-        problems.append("log.jsonl is missing or holds no losses; curves lack them")
-    scores = _scores(reader, problems)
-    checkpoints = [_checkpoint(reader, step, verify) for step in reader.steps()]
-    for each in checkpoints:
-        if each["whole"] is False:
-            problems.append(
-                f"{each.pop('problem')} Training goes back to the one before"
-            )
+    said = _Said()
+    num_steps = _num_steps(workdir, said)
+    trained = _trained(workdir, reader, said)
+    scores = _scores(reader, said)
+    listed = (_checkpoint(reader, step, verify, said) for step in reader.steps())
+    checkpoints = [each for each in listed if each is not None]
     aside = workdir / "checkpoints_damaged"
     if aside.is_dir():
         moved = ", ".join(sorted(path.name for path in aside.iterdir()))
-        problems.append(f"damaged checkpoints were moved to {aside.name}: {moved}")
-    ended = (workdir / "result.json").exists()
+        said.problems.append(f"damaged checkpoints were moved to {aside.name}: {moved}")
+    ended = _has_result(workdir, said)
     holder = lock.holder(workdir)
     whole = [each for each in checkpoints if each["whole"] is not False]
     lost = bool(checkpoints) and not whole
@@ -71,8 +66,22 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
         "images_per_second": last.get("images_per_second"),
         "best": best and {"mean_iu": best[0], "step": best[1]},
         "checkpoints": checkpoints,
-        "problems": problems,
+        "damaged": said.damaged,
+        "problems": said.problems,
     }
+
+
+class _Said:
+    """What is to be said of a directory, and which of its files are damaged."""
+
+    def __init__(self):
+        self.problems: list[str] = []
+        self.damaged: list[str] = []
+
+    def damage(self, name: str, text: str) -> None:
+        """Name a damaged file, with what follows from it."""
+        self.damaged.append(name)
+        self.problems.append(text)
 
 
 def format_status(found: JsonObject) -> str:
@@ -96,52 +105,107 @@ def format_status(found: JsonObject) -> str:
     for each in found["checkpoints"]:
         score = "-" if each["mean_iu"] is None else f"{each['mean_iu']:.4f}"
         words = {True: "whole", False: "DAMAGED", None: "not verified"}
+        word = words[each["whole"]]
+        if each["whole"] and not each["described"]:
+            word = "arrays whole, the rest not checked (an older version)"
         lines.append(
             f"  checkpoint {each['step']:>8}  mean IU {score:>6}  "
-            f"{each['bytes'] / 2**20:>8,.1f} MiB  {words[each['whole']]}"
+            f"{each['bytes'] / 2**20:>8,.1f} MiB  {word}"
         )
     if not found["checkpoints"]:
         lines.append("  no checkpoint")
     return "\n".join([*lines, *(f"problem: {text}" for text in found["problems"])])
 
 
-def _num_steps(workdir: Path, problems: list[str]) -> int | None:
+def _num_steps(workdir: Path, said: _Said) -> int | None:
     if not (workdir / "config.json").exists():
-        problems.append("config.json is missing; a checkpoint may hold the config too")
+        said.problems.append(
+            "config.json is missing; a checkpoint may hold the config too"
+        )
     try:
         return int(workdirs.config_of_run(workdir).num_steps)
     except FileNotFoundError:
         return None
     except (ValueError, AttributeError) as error:
-        problems.append(f"{error} A checkpoint holds the config too")
+        said.damage("config.json", f"{error} A checkpoint holds the config too")
         return None
 
 
-def _scores(reader: CheckpointReader, problems: list[str]) -> dict[int, float | None]:
+def _trained(workdir: Path, reader: CheckpointReader, said: _Said) -> list[JsonObject]:
+    """The lines of training steps in the log."""
+    path, steps, metadata = workdir / "log.jsonl", reader.steps(), {}
+    with contextlib.suppress(OSError, ValueError):  # A run that goes on logs first.
+        metadata = reading.read_metadata(reader.directory, steps[-1]) if steps else {}
+    losses = metadata.get("losses")
+    entries = [entry for entry in logs.read(path) if entry["kind"] == "train"]
+    torn = logs.damage(path)
+    if steps and not entries and isinstance(metadata.get("config"), dict):
+        said.damage(
+            "log.jsonl", "log.jsonl is missing or holds no losses; curves lack them"
+        )
+    elif torn:
+        said.damage(
+            "log.jsonl",
+            f"log.jsonl is damaged: {torn}; curves and the lowest loss lack them",
+        )
+    elif steps and isinstance(losses, list):
+        lost = logs.note_of_loss(workdir, steps[-1] - len(losses))
+        if lost:
+            said.damage("log.jsonl", lost)
+    return entries
+
+
+def _has_result(workdir: Path, said: _Said) -> bool:
+    """Whether a run has come to its end, by its result.json."""
+    path = workdir / "result.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text("utf-8"))
+            _ = found["step"], found["params_sha256"], found["scores"]["mean_iu"]
+        except (ValueError, KeyError, TypeError) as error:
+            said.damage(
+                path.name,
+                f"result.json is damaged ({type(error).__name__}); the run's own "
+                f"command, started again, writes it anew",
+            )
+        return True
+    return False
+
+
+def _scores(reader: CheckpointReader, said: _Said) -> dict[int, float | None]:
     try:
         return reader.scores.read()
     except ValueError as error:
-        problems.append(str(error))
+        said.damage(reader.scores.path.name, str(error))
         return {}
 
 
-def _checkpoint(reader: CheckpointReader, step: int, verify: bool) -> JsonObject:
-    """A checkpoint, and whether it is whole."""
-    files = (reader.directory / str(step)).rglob("*")
-    found: JsonObject = {
-        "step": step,
-        "mean_iu": None,
-        "bytes": sum(path.stat().st_size for path in files if path.is_file()),
-        "whole": None,
-    }
+def _checkpoint(
+    reader: CheckpointReader, step: int, verify: bool, said: _Said
+) -> JsonObject | None:
+    """A checkpoint, and whether it is whole; None: a run has deleted it meanwhile."""
+    found: JsonObject = {"step": step, "mean_iu": None, "bytes": 0, "whole": None}
+    found["described"] = False
     with contextlib.suppress(ValueError):  # That is told of the whole file.
         found["mean_iu"] = reader.scores.of(step)
-    if verify:
-        try:
+    with contextlib.suppress(OSError, ValueError):
+        places = (reader.directory / str(step)).rglob("*")
+        found["bytes"] = sum(path.stat().st_size for path in places if path.is_file())
+        metadata = reading.read_metadata(reader.directory, step)
+        found["described"] = reading.SELF_HASH in metadata
+    try:
+        if verify:
             reader.read(step)
             found["whole"] = True
-        except FileNotFoundError:
-            pass  # A run that goes on has deleted it meanwhile.
-        except (ValueError, json.JSONDecodeError) as error:
-            found["whole"], found["problem"] = False, str(error)
+    except (OSError, ValueError) as error:
+        if step not in reader.steps():
+            return None
+        if isinstance(error, ValueError):
+            found["whole"] = False
+            said.damage(
+                f"checkpoints/{step}",
+                f"{error} Training goes back to the one before",
+            )
+        else:
+            said.problems.append(str(error))
     return found

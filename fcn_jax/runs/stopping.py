@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable, Generator
 from types import FrameType
 
+from fcn_jax.runs.hearing import Hearing
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE = 4.0  # Seconds after which a process that is busy elsewhere is ended.
+_SAYING = 0.5  # Seconds for that line: who reads it may have stopped reading.
 
 
 class Stop(BaseException):
@@ -20,22 +23,28 @@ class Stopping:
     """Whether the process was asked to stop; a context that listens.
 
     In the main thread alone: Python lets no other have handlers of signals. A signal
-    raises `Stop` inside `at_once()`, and is noted otherwise. Compiled code lets no
-    handler run: where nothing has been done about a signal after some seconds, the
-    process ends by itself, as if it were killed, which a run survives.
+    raises `Stop` inside `at_once()`, and is noted otherwise. While the main thread is
+    in compiled code no handler runs; a thread hears the signal nevertheless, and where
+    nothing has been done about it after some seconds, the process ends by that thread,
+    as if it were killed, which a run survives. An interactive session is not ended by
+    Ctrl-C: it holds more than this.
 
     Args:
         describe: What a user is told when the process ends, in a line.
+        to_stderr: Whether it is told on the standard error: the output is data.
 
     Attributes:
         asked: The number of the signal; 0: none came.
     """
 
-    def __init__(self, describe: Callable[[], str]):
+    def __init__(self, describe: Callable[[], str], to_stderr: bool = False):
         self.asked = 0
-        self._describe = describe
+        self._describe, self._to_stderr = describe, to_stderr
         self._at_once = self._saving = False
+        self._over = threading.Event()
         self._before: dict[int, object] = {}
+        self._hearing: Hearing | None = None
+        self._waiting: threading.Thread | None = None
 
     @property
     def exit_code(self) -> int:
@@ -44,11 +53,23 @@ class Stopping:
 
     def __enter__(self) -> "Stopping":
         if threading.current_thread() is threading.main_thread():
+            self._over.clear()
+            self._hearing = Hearing(_SIGNALS, self._told)
             for number in _SIGNALS:
                 self._before[number] = signal.signal(number, self._heard)
+            _listening.append(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self.restore()
+        if self._hearing is not None:
+            self._hearing.close()
+            self._hearing = None
+            _listening.remove(self)
+
+    def restore(self) -> None:
+        """Give the handlers back that were there before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
         self._before = {}
@@ -71,30 +92,64 @@ class Stopping:
     @contextlib.contextmanager
     def saving(self) -> Generator[None, None, None]:
         """What takes as long as it takes."""
-        self._saving = True
+        before, self._saving = self._saving, True
         try:
             yield
         finally:
-            self._saving = False
+            self._saving = before
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
+        """The handler: in the main thread, between two instructions of Python."""
         del frame
-        first, self.asked = not self.asked, number
-        if first:
-            timer = threading.Timer(_GRACE, self._late)
-            timer.daemon = True
-            timer.start()
+        self.asked = number
         if self._at_once:
             self._at_once = False
             raise Stop
 
-    def _late(self) -> None:
+    def _told(self, number: int) -> None:
+        """In the thread that hears, whatever the main thread does."""
+        self.asked = self.asked or number
+        if self._waiting is None:
+            self._waiting = threading.Thread(
+                target=self._wait, args=(number,), daemon=True
+            )
+            self._waiting.start()
+
+    def _wait(self, number: int) -> None:
         """End a process that does not come to it, unless it is saving."""
-        if not self._before:
-            return  # It has come to it.
-        if self._saving:
-            print("stopping: what was learned is being saved", flush=True)
+        if self._over.wait(_GRACE):
             return
-        print(self._describe(), flush=True)
-        sys.stdout.flush()
-        os._exit(self.exit_code)
+        if self._saving:
+            self._say(lambda: "stopping: what was learned is being saved")
+        elif number == signal.SIGINT and hasattr(sys, "ps1"):
+            self._say(lambda: "stopping: once what is computed now has ended")
+        else:
+            self._say(self._describe)
+            os._exit(self.exit_code)
+
+    def _say(self, describe: Callable[[], str]) -> None:
+        """Print a line, if it can be done soon."""
+
+        def say() -> None:
+            with contextlib.suppress(OSError, ValueError):
+                stream = sys.stderr if self._to_stderr else sys.stdout
+                print(describe(), file=stream, flush=True)
+
+        thread = threading.Thread(target=say, daemon=True)
+        thread.start()
+        thread.join(_SAYING)
+
+
+_listening: list[Stopping] = []
+
+
+def _forget() -> None:
+    """In a process that was forked: signals to it are not signals to this one."""
+    if _listening:
+        signal.set_wakeup_fd(-1)
+    while _listening:
+        _listening.pop().restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

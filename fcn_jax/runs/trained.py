@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import parallel, training
+from fcn_jax import parallel, runtime, training
 from fcn_jax.config import build, checks, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
@@ -174,8 +174,9 @@ class TrainedNet:
     def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
         batch = _padded_batch(image, self._own_predictor, self.model.smallest_image)
-        found = function(self.variables, batches.for_devices(batch))
-        return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
+        with runtime.naming_memory(*batch["image"].shape[:3]):
+            found = function(self.variables, batches.for_devices(batch))
+            return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
 
 
 def _recompute_batch_stats(net: TrainedNet) -> VariableDict:

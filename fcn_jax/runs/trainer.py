@@ -1,7 +1,6 @@
 """The training of a run: its state, the loop, and what it writes down."""
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Collection, Mapping
@@ -15,16 +14,24 @@ from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts, fingerprints
+from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation.evaluate import Evaluator
-from fcn_jax.runs import compilation, lock, logs, recorded, watching
+from fcn_jax.runs import (
+    compilation,
+    lock,
+    logs,
+    occasions,
+    recorded,
+    results,
+    watching,
+)
+from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
-from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
-from fcn_jax.viz import plots
 
 
 class Trainer:
@@ -58,15 +65,18 @@ class Trainer:
         self.store = checkpoints.CheckpointStore(
             self.workdir / "checkpoints", config.keep_checkpoints
         )
+        lost = recorded.lost_run(self.workdir, self.store, config)
         if not restart:
-            recorded.check_restart(self.workdir, self.store, config)
-        self.fingerprint = fingerprints.of(self.parts.train_source)
+            recorded.check_restart(lost, self.workdir)
+        sources = self.parts.train_source, self.parts.eval_source
+        self.data = DataRecord(*sources, self.workdir)
         self.state, self.optimizer, memory = _initial_state(
             self.parts, self.store, self.workdir
         )
-        if "data" not in allow_changed:
-            recorded.check_data(self.fingerprint, memory.get("data"), self.workdir)
+        self.data.check(memory, "data" in allow_changed)
+        _note(recorded.set_aside(self.workdir) if lost else "")
         self.best = _best_of(self.store, memory["best"])
+        self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"])
         self.evaluator = Evaluator(
             self.parts.predictor,
@@ -74,27 +84,30 @@ class Trainer:
             config.eval_batch_size,
             self.devices,
         )
-        step = int(self.state.step)
+        self.step = self.saved = step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
-        lost = logs.note_of_loss(self.workdir, step - len(self.losses.losses))
-        if lost:
-            print(f"note: {lost}", flush=True)
+        _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
+        self.data.keep()
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
         self.progress = Progress(config.num_steps, step, config.batch_size)
-        self.step = self.saved = step
 
     def run(self) -> None:
         """All steps that are left."""
-        config = self.config
-        first = int(self.state.step)
+        first, last = self.step, self.config.num_steps
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        if first and self._evaluates(first) and not self.store.scores.has(first):
+        if (
+            first
+            and self.occasions.evaluates(first)
+            and not self.store.scores.has(first)
+        ):
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
-        for step in range(first + 1, config.num_steps + 1):
+        for step in range(first + 1, last + 1):
+            if self.ended_early:
+                break
             start = time.perf_counter()
             with self.stopping.at_once():
                 batch = _to_devices(self, next(self.batches))
@@ -111,23 +124,24 @@ class Trainer:
             self._after_step(step)
         self.batches.close()
         self.store.close()
+        self.log.note_saves(self.store.steps())
         self.close()
-        write_result(self.workdir, config.num_steps, self.best, self.store)
+        results.write(self.workdir, self.step, self.ended_early, self.best, self.store)
 
-    def _evaluates(self, step: int) -> bool:
-        """Whether a step is one after which the run is scored."""
-        return step == self.config.num_steps or step % self.config.eval_every == 0
+    @property
+    def ended_early(self) -> str:
+        """Why the run ends after the step that it has done; "" where it goes on."""
+        return self.occasions.ends_early(self.store.scores.read(), self.step)
 
     def _after_step(self, step: int) -> None:
         """Log, save and evaluate where the config says so, in this order."""
-        config = self.config
-        if step == config.num_steps or step % config.log_every == 0:
+        if self.occasions.logs(step):
             self.write_losses(step)
-        if self._evaluates(step) or step % config.checkpoint_every == 0:
+        if self.occasions.saves(step):
             self.save()
         if self.stopping.asked:
             raise Stop
-        if self._evaluates(step):
+        if self.occasions.evaluates(step):
             with self.stopping.at_once():
                 self.evaluate(step)
 
@@ -137,12 +151,9 @@ class Trainer:
         values = self.losses.summary()
         speed = self.progress.measure(step)
         rate = {"learning_rate": self.parts.learning_rate(step - 1)}
+        self.log.note_saves(self.store.steps())
         self.log.write("train", step, {**values, **rate, **speed})
-        self.progress.write(
-            f"step {step}/{self.config.num_steps}  loss {values['loss']:.4f}  "
-            f"mean {values['mean_loss']:.4f}  {speed['images_per_second']:.1f} "
-            f"images/s  waiting {speed['waiting']:.0%}  ETA {duration(speed['eta'])}"
-        )
+        self.progress.write(_line_of(step, self.config.num_steps, values | speed))
 
     def evaluate(self, step: int) -> None:
         """Score the evaluation split, and record the score."""
@@ -161,14 +172,12 @@ class Trainer:
     def save(self) -> None:
         """Begin to save the state, once its metrics are known to be finite."""
         self.losses.collect(self.store)
-        memory = {"best": self.best, "losses": self.losses.losses}
-        memory |= recorded.labels_of(self.parts.train_source)
-        memory["data"] = self.fingerprint
         self.log.flush()  # What led to a checkpoint is on disk when it is.
-        self.store.save(
-            trees.to_arrays(parallel.unreplicate(self.state)),
-            metadata={**workdirs.checkpoint_metadata(self.config), **memory},
-        )
+        arrays = trees.to_arrays(parallel.unreplicate(self.state))
+        metadata = _metadata_of(self)
+        with self.stopping.saving():  # It waits for the save before it.
+            self.store.save(arrays, metadata=metadata)
+        self.log.note_saves(self.store.steps())  # Those before it.
         self.saved = self.step
 
     def close(self) -> None:
@@ -177,14 +186,40 @@ class Trainer:
         self.progress.close()
 
 
+def _note(text: str) -> None:
+    """Say what is to be noted; "": nothing is."""
+    if text:
+        print(f"note: {text}", flush=True)
+
+
+def _line_of(step: int, num_steps: int, values: Mapping[str, float]) -> str:
+    """What is printed of a step that is logged."""
+    return (
+        f"step {step}/{num_steps}  loss {values['loss']:.4f}  mean "
+        f"{values['mean_loss']:.4f}  {values['images_per_second']:.1f} images/s  "
+        f"waiting {values['waiting']:.0%}  ETA {duration(values['eta'])}"
+    )
+
+
+def _metadata_of(trainer: Trainer) -> JsonObject:
+    """What a checkpoint says beside its arrays."""
+    return {
+        **workdirs.checkpoint_metadata(trainer.config),
+        "best": trainer.best,
+        "losses": trainer.losses.losses,
+        **recorded.labels_of(trainer.parts.train_source),
+        **trainer.data.metadata,
+    }
+
+
 def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
     padding = datasets.padding_note(parts.config, parts.train_source)
     overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in filter(None, (padding, overlap)):
-        print(f"note: {note}", flush=True)
+    for note in (padding, overlap):
+        _note(note)
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
@@ -247,59 +282,9 @@ def _initial_state(
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
-    memory = {n: saved.metadata.get(n) for n in ("best", "losses", "data")}
+    names = ("best", "losses", "data", "eval_data")
+    memory = {name: saved.metadata.get(name) for name in names}
     return state, optimizer, memory
-
-
-def write_result(
-    workdir: Path,
-    num_steps: int,
-    best: Mapping[str, float] | None,
-    store: checkpoints.CheckpointStore,
-) -> None:
-    """Draw the curves of a run that is done, and write result.json.
-
-    Args:
-        workdir: Of the run.
-        num_steps: Steps that it took.
-        best: Its best mean IU, and at which step.
-        store: Its checkpoints.
-
-    Raises:
-        OSError: If the last step cannot be read back.
-        FileNotFoundError: If the log is gone.
-    """
-    newest = store.newest()
-    if newest is None or newest.step != num_steps:
-        raise OSError(
-            f"{workdir}: step {num_steps} was saved and cannot be read back; there is "
-            f"{'no checkpoint' if newest is None else f'step {newest.step}'}. Run the "
-            f"same command again, on a disk that keeps what is written to it."
-        )
-    entries = logs.read(workdir / "log.jsonl")
-    plots.plot_curves(entries, workdir / "curves.png")
-    losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
-    scores = [e for e in entries if e.get("kind") == "eval"]
-    if num_steps not in losses or not scores:
-        raise FileNotFoundError(
-            f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
-            f"curves and result.json are made; the checkpoints are whole. Restore it, "
-            f"or take the scores from fcn_jax eval --workdir={workdir}."
-        )
-    lowest = min(losses, key=lambda step: losses[step])
-    result = {
-        "step": num_steps,
-        "final_loss": losses[max(losses)],
-        "lowest_loss": {"loss": losses[lowest], "step": lowest},
-        "best": best,
-        "params_sha256": trees.content_hash(newest.arrays["params"]),
-        "scores": scores[-1],
-    }
-    files.write_json(workdir / "result.json", result)
-    print(
-        f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
-        f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
-    )
 
 
 def farewell(workdir: str | Path) -> str:
@@ -320,6 +305,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
             trainer.save()
         if trainer is not None:
             trainer.store.close()
+            trainer.log.note_saves(trainer.store.steps())
             trainer.progress.close()
     print(farewell(workdir), flush=True)
     sys.exit(stopping.exit_code)

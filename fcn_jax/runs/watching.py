@@ -34,7 +34,7 @@ def score(
     drawn = _Drawn(pictures)
     scores = evaluator.score(variables, drawn if drawn.count else None)
     seconds = time.perf_counter() - start
-    shown = {name: scores[name] for name in metrics.HEADLINE_METRICS}
+    shown = {name: scores[name] for name in ("loss", *metrics.HEADLINE_METRICS)}
     log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
     head = contracts.heads_of(source)[0]
     for number, row in enumerate(drawn.rows):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Collection
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fcn_jax.storage import files
 
 Arrays = dict[str, np.ndarray]
 
@@ -38,8 +39,8 @@ def cached(
 ) -> Arrays:
     """The arrays of an .npz file; where there is none, they are made and written.
 
-    The file appears whole or not at all, also when processes write it at once. One that
-    cannot be read is made anew.
+    The file appears whole or not at all, also when threads or processes write it at
+    once. One that cannot be read is made anew.
 
     Args:
         path: The file; its directory is made.
@@ -48,6 +49,9 @@ def cached(
 
     Returns:
         Name -> array.
+
+    Raises:
+        OSError: If it cannot be written, naming it.
     """
     path = Path(path)
     problem = ""
@@ -76,12 +80,10 @@ def cached(
             "%s cannot be read (%s); it is made anew", path, problem
         )
     arrays = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+
+    def write(part: Path) -> None:
         with part.open("wb") as file:
             np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+
+    files.write_whole(path, write)
     return arrays

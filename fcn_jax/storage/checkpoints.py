@@ -197,17 +197,24 @@ class CheckpointStore(CheckpointReader):
 
         Raises:
             ValueError: If there are checkpoints and all of them are damaged.
+            OSError: If none can be read, and it is not known that they are damaged.
         """
-        damaged = []
+        damaged: list[int] = []
+        unclear: dict[int, reading.UnclearError] = {}
         for step in reversed(self.steps()):
             try:
-                return self.read(step)
+                found = self.read(step)
             except ValueError as error:
-                aside = self._set_aside(step)
+                self._set_aside(step, error)
                 damaged.append(step)
-                logging.getLogger(__name__).warning(
-                    "%s Moved to %s; going back to the one before.", error, aside
-                )
+            except reading.UnclearError as error:
+                unclear[step] = error
+            else:
+                for each, error in unclear.items():  # The library reads this one.
+                    self._set_aside(each, error)
+                return found
+        for error in unclear.values():
+            raise error
         if damaged:
             raise ValueError(
                 f"{self.directory}: every checkpoint is damaged (steps {damaged}); "
@@ -216,7 +223,7 @@ class CheckpointStore(CheckpointReader):
             )
         return None
 
-    def _set_aside(self, step: int) -> Path:
+    def _set_aside(self, step: int, error: Exception) -> None:
         aside = self.directory.with_name(self.directory.name + "_damaged")
         aside.mkdir(exist_ok=True)
         target, count = aside / str(step), 1
@@ -227,7 +234,9 @@ class CheckpointStore(CheckpointReader):
             self._open_manager.close()
             self._open_manager = None
         shutil.move(self.directory / str(step), target)
-        return target
+        logging.getLogger(__name__).warning(
+            "%s Moved to %s; going back to the one before.", error, target
+        )
 
 
 @dataclasses.dataclass

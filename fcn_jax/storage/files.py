@@ -5,7 +5,9 @@ import errno
 import json
 import os
 import shutil
+import socket
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -53,10 +55,42 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
 
 def part_of(path: Path) -> Path:
     """What `write_whole` fills in this thread before it gives it the name of `path`."""
-    writer = f"{os.getpid()}-{threading.get_ident()}"  # Two may write at once.
+    # Two may write at once, perhaps on two machines.
+    writer = f"{_host()}-{os.getpid()}-{threading.get_ident()}"
     # Of a long name a part, so that what is added has room in a file system's 255.
     name = path.name if len(os.fsencode(path.name)) < _LONG_NAME else path.name[-40:]
     return path.with_name(f".{name}.{writer}.part")
+
+
+def remove_stale_parts(folder: str | Path) -> None:
+    """Remove what processes of this machine were writing when they were killed.
+
+    Args:
+        folder: All that is below it is looked at; it need not be there.
+    """
+    for part in Path(folder).rglob(".*.part"):
+        host, _, rest = part.name.split(".")[-2].partition("-")
+        process = rest.partition("-")[0]
+        if host == _host() and process.isdigit() and not _lives(int(process)):
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+def _host() -> str:
+    """This machine, in a few letters that a name of a file may have."""
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":
+        return True  # There a signal of 0 would end it.
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # It is another user's.
+    return True
 
 
 def _to_disk(path: Path) -> None:

@@ -33,6 +33,13 @@ _STATES = ("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_E
 _LIBRARY_ERRORS = (ImportError, AttributeError, TypeError, NotImplementedError)
 
 
+class UnclearError(OSError):
+    """A failure of a library: the file is damaged, or the library another one.
+
+    That another checkpoint of the run can be read shows that it is the file.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """What one checkpoint holds.
@@ -59,6 +66,7 @@ def read(directory: Path, step: int) -> Checkpoint:
     Raises:
         ValueError: If it cannot be read, or is not what was written.
         OSError: If it cannot be read now, for a reason that is not in the file.
+        UnclearError: If the reason may be in the file or in a library.
     """
     try:
         arrays, metadata = _read(directory / str(step))
@@ -66,6 +74,13 @@ def read(directory: Path, step: int) -> Checkpoint:
         whole = of_metadata in (None, hash_of({**metadata, HASH: expected}))
         metadata.pop(SCORE, None)
     except Exception as error:
+        if isinstance(error, _LIBRARY_ERRORS) and not _is_torn(directory / str(step)):
+            raise UnclearError(
+                f"checkpoint {step} in {directory} could not be read now "
+                f"({type(error).__name__}: {first_line(error)}): it is damaged, or was "
+                f"written by another version of Orbax than {ocp.__version__}; it stays "
+                f"where it is. Install the version that wrote it, or move it away."
+            ) from error
         if _is_no_damage(error):
             raise OSError(
                 f"checkpoint {step} in {directory} could not be read now "
@@ -134,8 +149,18 @@ def _is_no_damage(error: Exception) -> bool:
     """Whether reading failed for a reason that is not in the file."""
     if isinstance(error, OSError):
         return error.errno in _ERRNOS
-    status = isinstance(error, MemoryError) or any(s in str(error) for s in _STATES)
-    return status or isinstance(error, _LIBRARY_ERRORS)
+    return isinstance(error, MemoryError) or any(s in str(error) for s in _STATES)
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether what describes the arrays is no JSON object, as every version writes."""
+    try:
+        found = json.loads((path / "state" / "_METADATA").read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return True
+    except OSError:
+        return False
+    return not isinstance(found, dict)
 
 
 def first_line(error: Exception) -> str:

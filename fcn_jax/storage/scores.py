@@ -1,7 +1,7 @@
 """The scores of a run's checkpoints, beside them: a step is saved, then scored."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fcn_jax.storage import files, reading
@@ -28,13 +28,16 @@ class Scores:
             return {}
         try:
             found = json.loads(self.path.read_text("utf-8"))
-            return {int(n): _score(value) for n, value in found["mean_iu"].items()}
+            scores = {int(n): _score(x) for n, x in found["mean_iu"].items()}
+            _check(found)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"{self.path} is damaged ({type(error).__name__}), so that it is not "
-                f"known which checkpoint is best; restore it, or delete it to take the "
-                f"newest for the best."
+                f"{self.path} is damaged ({type(error).__name__}: "
+                f"{reading.first_line(error)}), so that it is not known which "
+                f"checkpoint is best; restore it, or delete it to take the newest for "
+                f"the best."
             ) from error
+        return scores
 
     def record(self, step: int, mean_iu: float | None) -> None:
         """Write down the score of a step, by which the best checkpoint is kept.
@@ -45,7 +48,7 @@ class Scores:
         """
         found = self.read() | {step: mean_iu}
         content = {"mean_iu": {str(n): found[n] for n in sorted(found)}}
-        files.write_json(self.path, content)
+        files.write_json(self.path, {**content, reading.HASH: reading.hash_of(content)})
 
     def of(self, step: int) -> float | None:
         """The score of a step; of older runs it is in the checkpoint."""
@@ -69,6 +72,16 @@ class Scores:
         """
         scored = {n: x for n in steps if (x := self.of(n)) is not None}
         return [max(scored, key=lambda n: (scored[n], n))] if scored else []
+
+
+def _check(found: Mapping[str, object]) -> None:
+    """Compare the scores with their hash; older files have none."""
+    content = {name: value for name, value in found.items() if name != reading.HASH}
+    hashed = reading.HASH in found
+    if hashed and found[reading.HASH] != reading.hash_of(content):
+        raise ValueError("its numbers are not those that were written")
+    if not hashed and content.keys() - {"mean_iu"}:
+        raise ValueError(f"what is {', '.join(sorted(content.keys() - {'mean_iu'}))}?")
 
 
 def _score(value: object) -> float | None:

@@ -18,7 +18,7 @@ from fcn_jax.storage import files
 _CORRECT, _WRONG, _VOID = (235, 235, 235), (214, 39, 40), (170, 190, 210)
 _MARGIN, _TITLE, _CELL = 6, 22, 176  # Pixels; _CELL is the least width of a picture.
 _FONT_SIZE, _HATCH = 14, 7
-_SHOWN, _COLUMNS = 240, 4  # Side of a sheet's pictures at most, and how many abreast.
+_NO_LETTER = "\uffff"  # Never one, so that no font has it.
 _ERROR_TITLE = "errors (red), void (blue)"
 # A name, an image, its labels and predictions.
 Row: TypeAlias = tuple[str, np.ndarray, np.ndarray, *tuple[np.ndarray, ...]]
@@ -216,7 +216,7 @@ def contact_sheet(
         strip = prediction_row(image, *rest, palette=palette, ignore_label=ignore_label)
         for column, title in enumerate((name, "truth", *titles, _ERROR_TITLE)):
             left = _MARGIN + column * (cell_w + _MARGIN)
-            title = _shorten(title, font, cell_w)
+            title = _shorten(_drawable(title), font, cell_w)
             pen.text((left, top + _TITLE - 3), title, "black", font, anchor="ls")
             part = strip[:, column * image.shape[1] : (column + 1) * image.shape[1]]
             part = np.kron(part, np.ones((enlarge, enlarge, 1), np.uint8))
@@ -226,43 +226,19 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
-def overlay_sheet(
-    rows: Sequence[tuple[str, np.ndarray, np.ndarray]],
-    classes: Sequence[str],
-    palette: np.ndarray,
-) -> np.ndarray:
-    """Images, their labels' colours over them, side by side; a legend below.
+def draw_title(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], title: str, width: int
+) -> None:
+    """Write a title into a picture.
 
     Args:
-        rows: (title, image uint8 RGB [H, W, 3], labels uint8 [H, W]) each; sizes may
-            differ, and void is 255.
-        classes: Names for the legend, in the order of the labels.
-        palette: Colour of every label, uint8 [256, 3].
-
-    Returns:
-        uint8 RGB.
-
-    Raises:
-        ValueError: If there are no images, or image and labels do not fit.
+        pen: Of the picture.
+        place: Left end of its base line, (x, y).
+        title: The text; shortened where it is wider than `width`.
+        width: Pixels.
     """
-    if not rows:
-        raise ValueError("overlay_sheet: no images; give at least one.")
-    cells: list[tuple[str, Image.Image]] = []
-    for title, image, labels in rows:
-        shown = Image.fromarray(overlay(image, labels, palette=palette))
-        shown.thumbnail((_SHOWN, _SHOWN))
-        cells.append((title, shown))
-    columns, wide = min(_COLUMNS, len(rows)), _SHOWN + _MARGIN
-    high = _TITLE + _MARGIN + max(shown.height for _, shown in cells)
-    size = (columns * wide + _MARGIN, -(-len(rows) // columns) * high)
-    sheet = Image.new("RGB", size, "white")
-    pen, font = ImageDraw.Draw(sheet), _font()
-    for place, (title, shown) in enumerate(cells):
-        left, top = _MARGIN + place % columns * wide, place // columns * high
-        title = _shorten(title, font, _SHOWN)
-        pen.text((left, top + _TITLE - 4), title, "black", font, anchor="ls")
-        sheet.paste(shown, (left, top + _TITLE))
-    return with_legend(np.asarray(sheet), classes, palette)
+    font = _font()
+    pen.text(place, _shorten(title, font, width), "black", font, anchor="ls")
 
 
 def with_legend(
@@ -328,7 +304,7 @@ def save_label_png(
             f"into 8 bits; expected 0 to 255."
         )
     palette = voc_palette() if palette is None else palette
-    image = Image.fromarray(labels.astype(np.uint8))
+    image = Image.fromarray(labels.astype(np.uint8, copy=False))
     image.putpalette(np.asarray(palette, np.uint8).reshape(-1).tolist())
     _save(image, path)
 
@@ -363,9 +339,34 @@ def _font() -> Font:
     return ImageFont.truetype(path, _FONT_SIZE)
 
 
+@functools.cache
+def _shape(letter: str) -> bytes:
+    """What the font draws for a letter; a box for all that it lacks."""
+    picture = Image.new("1", (2 * _FONT_SIZE, 2 * _FONT_SIZE))
+    ImageDraw.Draw(picture).text((0, 0), letter, 1, _font())
+    return picture.tobytes()
+
+
+def _has(letter: str) -> bool:
+    return _shape(letter) != _shape(_NO_LETTER)
+
+
+def _drawable(text: str, instead: str = "·") -> str:
+    """A text whose letters are all in the font."""
+    return "".join(letter if _has(letter) else instead for letter in text)
+
+
+def _named(label: int, name: str) -> str:
+    """A class in a legend; by its number where the font lacks letters of its name."""
+    if all(map(_has, name)):
+        return name
+    return f"{label} {' '.join(_drawable(name, ' ').split())}".strip()
+
+
 def _legend(entries: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
     """Swatches and names, in as many lines as they take."""
     font, line = _font(), 22
+    entries = [(_named(n, name), x) for n, (name, x) in enumerate(entries)]
     places, left, top = [], _MARGIN, 4
     for name, _ in entries:
         length = int(font.getlength(name)) + 36

@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SUM = 50  # Losses that are so many times those of validation are sums over pixels.
+
 
 def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
-    """Plot loss and mean IU over the steps of a run.
+    """Plot loss, of training and validation, and mean IU over the steps of a run.
 
     The final and the lowest loss and the best mean IU are marked, and named with
     their step.
 
     Args:
         entries: The lines of a run's log (`fcn_jax.runs.logs`): `kind` "train" with
-            `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`.
+            `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`, and
+            `loss`, which older runs lack.
         path: The PNG to write.
     """
     figure, (left, right) = _figure(2)
@@ -35,6 +38,14 @@ def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
         low = int(np.argmin(loss))
         _mark(left, steps[low], loss[low], "v", "C2", "lowest", ".4g")
         _mark(left, steps[-1], loss[-1], "o", "C3", "final", ".4g")
+    held_out = {
+        e["step"]: e["loss"]
+        for e in entries
+        if e["kind"] == "eval" and e.get("loss") is not None
+    }
+    if held_out:
+        _plot_validation(left, held_out, [e["loss"] for e in train])
+    if train or held_out:
         left.legend()
     left.set(xlabel="step", ylabel="loss")
     scored = [e for e in entries if e["kind"] == "eval" and e["mean_iu"] is not None]
@@ -47,6 +58,18 @@ def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
         right.legend(loc="lower right")
     right.set(xlabel="step", ylabel="mean IU")
     _save_figure(figure, path)
+
+
+def _plot_validation(
+    axes: "Axes", losses: Mapping[int, float], trained: Sequence[float]
+) -> None:
+    """Losses by step, nats a pixel; by a scale of their own if training's is a sum."""
+    steps, values = [*losses], [*losses.values()]
+    if trained and min(trained) > _SUM * max(values):
+        axes.plot([], [], ".-", color="C1", label="validation, right scale")
+        axes = axes.twinx()
+        axes.set(ylabel="nats a pixel")
+    axes.plot(steps, values, ".-", color="C1", label="validation")
 
 
 def plot_resolutions(results: Sequence[JsonObject], path: str | Path) -> None:

@@ -18,7 +18,9 @@ import numpy as np
 from fcn_jax.weights.errors import WeightsError
 
 _KERNEL = re.compile(r"^(?P<model>.*/)?conv2d(_(?P<number>\d+))?/vars/0$")
-_DENSE = re.compile(r"^(?P<model>.*/)?(?P<layer>dense(_\d+)?/vars/\d)$")
+_LAYER = re.compile(
+    r"^(?P<model>.*/)?(?P<layer>(?P<kind>dense|conv2d)(_\d+)?/vars/\d)$"
+)
 _SIDE = 3  # Of the convolutions of a trunk; others are scores and skips.
 
 
@@ -41,7 +43,7 @@ def renumbered(
 
     Returns:
         Name in the file -> "conv2d_7/vars/0" and so on. Where one model holds them all
-        they keep theirs, and a dense layer of another is no layer of the classifier.
+        they keep theirs, and a layer of another is none of the encoder's.
 
     Raises:
         WeightsError: If their order does not follow from the shapes.
@@ -49,7 +51,7 @@ def renumbered(
     found = [c for c in map(_convolution, arrays, arrays.values()) if c]
     models = {each.model for each in found}
     if len(models) < 2:
-        return _heads(arrays, models)
+        return _heads(arrays, models) if models else {}
     found.sort(key=lambda each: (_natural(each.model), each.number))
     _check(path, found, num_convolutions)
     names: dict[str, str] = {}
@@ -57,15 +59,23 @@ def renumbered(
         layer = f"conv2d_{position}" if position else "conv2d"
         for part in ("0", "1"):
             names[each.name[:-1] + part] = f"{layer}/vars/{part}"
-    return {old: new for old, new in names.items() if old in arrays}
+    others = _heads(arrays, set(), ("conv2d",))
+    return others | {old: new for old, new in names.items() if old in arrays}
 
 
-def _heads(arrays: Mapping[str, np.ndarray], models: set[str]) -> dict[str, str]:
-    """Names for the dense layers of an outer model, which are no fc6 and fc7."""
+def _heads(
+    arrays: Mapping[str, np.ndarray],
+    models: set[str],
+    kinds: Sequence[str] = ("dense", "conv2d"),
+) -> dict[str, str]:
+    """Names for the numbered layers of models other than those of the convolutions.
+
+    A dense layer behind them is no fc6, a convolution that scores no conv1_1.
+    """
     found: dict[str, str] = {}
     for name in arrays:
-        match = _DENSE.match(name)
-        if match and models and (match["model"] or "") not in models:
+        match = _LAYER.match(name)
+        if match and match["kind"] in kinds and (match["model"] or "") not in models:
             found[name] = f"{match['model'] or ''}head_{match['layer']}"
     return found
 

@@ -1,12 +1,20 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
+import warnings
 from pathlib import Path
 
 from flax.typing import VariableDict
 
 from fcn_jax.crf.module import Model
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
-from fcn_jax.weights import conversion, formats, keras_nesting, matching, names
+from fcn_jax.weights import (
+    conversion,
+    formats,
+    keras_nesting,
+    matching,
+    names,
+    provenance,
+)
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.reports import Report
 
@@ -40,6 +48,10 @@ def load_weights(
     net starts it (scores of FCN zero, its upsampling bilinear). With `strict=False`
     whatever fits is taken, as to go from FCN-32s to FCN-16s to FCN-8s; a DeconvNet
     whose decoder starts as an upsampling then starts with the scores of an FCN.
+
+    Where the file records an option by which the same weights score otherwise, such as
+    the padding, and the net has another, the report says so, and if it is not printed
+    a warning does.
 
     Args:
         path: The file, or the directory of a run.
@@ -101,9 +113,12 @@ def load_weights(
         matching.check_encoder(matched, least)
     matched = conversion.decoder_from_scores(matched)
     matched = conversion.fold_inputs(matched, inputs, preprocessing)
-    report = matched.report()
+    differing = provenance.differing_options(file.metadata, model.network)
+    report = matched.replace(notes=(*matched.notes, *differing)).report()
     if verbose:
         print(report, flush=True)
+    elif differing:
+        warnings.warn(f"{path}: {'; '.join(differing)}.", stacklevel=2)
     if not any(name.endswith("/kernel") for name in report.matched):
         none = "kernels" if report.matched else "arrays"
         raise WeightsError(

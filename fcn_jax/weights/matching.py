@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from fcn_jax.crf.module import Model
 from fcn_jax.models import layers
 from fcn_jax.models.network import Network
 from fcn_jax.storage import trees
-from fcn_jax.weights import formats, surgery
+from fcn_jax.weights import formats, numbering, surgery
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.names import Entry, NamedArrays
@@ -131,7 +130,8 @@ def match(
         What was taken, and what was not.
 
     Raises:
-        WeightsError: If two arrays are one variable of the net.
+        WeightsError: If two arrays are one variable of the net, or convolutions that
+            are known by number alone are not the encoder's.
     """
     shapes = variables_of.shapes(model)
     unexpected, fixed = list(named.unknown), []
@@ -157,7 +157,13 @@ def match(
             fixed.append(entry)
         else:
             unexpected.append(entry.source)
-    _check_numbers(path, named.entries, mismatched)
+    numbering.check(
+        path,
+        model.network.encoder,
+        named,
+        {name: x.shape for name, x in shapes.items()},
+        mismatched,
+    )
     return Matched(
         path,
         model,
@@ -170,35 +176,6 @@ def match(
         tuple(mismatched),
         (*file.notes, *named.notes),
     )
-
-
-# Keras names the layers of a class by their number: conv2d_7/vars/0.
-_NUMBERED = re.compile(r"(^|/)conv2d(_\d+)?/vars/\d+$")
-
-
-def _check_numbers(
-    path: str | Path, entries: Sequence[Entry], mismatched: Sequence[Mismatch]
-) -> None:
-    """Refuse layers that are known by number alone, where a number is off.
-
-    One convolution more, before those of the encoder, and each gets the kernel of the
-    one before it; some fit by shape, and nothing would tell.
-    """
-    sources = {entry.target: entry.source for entry in entries}
-    wrong = [each for each in mismatched if _NUMBERED.search(sources[each[0]])]
-    if wrong:
-        listed = "; ".join(
-            f"{sources[name]} is {_shape(theirs)}, {name.split('/')[1]} of the net "
-            f"{_shape(ours)}"
-            for name, theirs, ours in wrong[:3]
-        )
-        raise WeightsError(
-            path,
-            f"its convolutions are known by number alone, and {len(wrong)} are not "
-            f"those of the encoder: {listed}",
-            "expected the encoder's convolutions alone and in its order; save the part "
-            "that is the encoder by itself",
-        )
 
 
 def check_encoder(matched: Matched, least: float) -> None:

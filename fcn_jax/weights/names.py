@@ -41,12 +41,14 @@ class Entry:
         target: Such as "params/conv1_1/kernel".
         array: As stored.
         layout: Axes of a kernel: OIHW, IOHW or HWIO.
+        layer: What the file calls the layer, without what stands before it.
     """
 
     source: str
     target: str
     array: np.ndarray
     layout: str
+    layer: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -175,7 +177,7 @@ def map_names(
         if convention not in _HWIO_CONVENTIONS:
             layout = IOHW if is_transposed(layer) else OIHW
         target = f"{collection}/{layer}/{kind}"
-        entries.append(Entry(name, target, arrays[name], layout))
+        entries.append(Entry(name, target, arrays[name], layout, theirs))
     return NamedArrays(
         convention,
         tuple(entries),

@@ -2,7 +2,8 @@
 
 Two things change what weights mean: what the images went through, and the factors on
 the skips. A run keeps both in the metadata of its checkpoint, a `.safetensors` as text
-in its header, and an `.npz` of ours as numbers beside its arrays.
+in its header, and an `.npz` of ours as numbers beside its arrays. Options by which the
+same weights score otherwise, such as the padding, are in the first two.
 """
 
 import contextlib
@@ -14,7 +15,9 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from fcn_jax import models
 from fcn_jax.models import MODELS
+from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import CAFFE, IMAGENET, PREPROCESSING, Preprocessing
 from fcn_jax.weights import formats, names
 from fcn_jax.weights.errors import WeightsError
@@ -32,6 +35,15 @@ _KNOWN_INPUTS = {
     names.KERAS: CAFFE,
     names.TENSORFLOW: Preprocessing("RGB", "rgb", CAFFE.mean[::-1], CAFFE.std),
     names.TORCHVISION: IMAGENET,
+}
+
+# Options that change no score, or that the shapes and names of the arrays tell, or that
+# are made up for.
+_FREE = {
+    *("dtype", "param_dtype", "axis_name", "return_switches", "full_padding"),
+    *("dropout_rate", "bn_momentum", "bn_shift", "freeze_batch_norm", "decoder_start"),
+    *("width", "fc_features", "batch_norm", "batch_norm_fc", "channels", "upsampling"),
+    "skip_scales",
 }
 
 
@@ -61,14 +73,17 @@ def to_arrays(model: nn.Module, preprocessing: Preprocessing) -> dict[str, np.nd
     return {name: np.asarray(x, np.float64) for name, x in numbers.items()}
 
 
-def to_text(model: nn.Module, preprocessing: Preprocessing) -> dict[str, str]:
+def to_text(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
     """The record as text.
 
     Args:
         model: The net.
         preprocessing: What it is given.
     """
-    known = {"preprocessing": json.dumps(preprocessing.to_dict())}
+    known = {
+        "preprocessing": json.dumps(preprocessing.to_dict()),
+        "options": json.dumps(_options(model)),
+    }
     scales = skip_scales(model)
     if scales:
         known["skip_scales"] = ",".join(map(repr, scales))
@@ -128,6 +143,50 @@ def recorded_skip_scales(
     if _SCALES in named.record:
         return _scales(path, np.ravel(named.record[_SCALES]).tolist())
     return _factors(path, file.metadata)
+
+
+def differing_options(metadata: Mapping[str, object], model: Network) -> list[str]:
+    """Options by which a net scores otherwise than that of a file, of the same weights.
+
+    Args:
+        metadata: Of the file.
+        model: The net that its weights are for.
+
+    Returns:
+        A sentence for each option; none of what the file does not record.
+    """
+    theirs = _recorded_options(metadata)
+    normalised = any(layer.batch_norm for layer in model.encoder.layers())
+    return [
+        f"{name} was {theirs[name]!r} in training and is {ours!r} in this net: the "
+        f"same weights give other scores"
+        for name, ours in _options(model).items()
+        if name in theirs and theirs[name] != ours
+        if normalised or name != "bn_epsilon"
+    ]
+
+
+def _options(model: Network) -> dict[str, object]:
+    """The options by which the same weights score otherwise, as JSON has them."""
+    found = models.options_of(model).items()
+    return json.loads(
+        json.dumps({n: x for n, x in found if n not in _FREE}, default=str)
+    )
+
+
+def _recorded_options(metadata: Mapping[str, object]) -> Mapping[str, object]:
+    """Of a run, of a run that was converted, or of a `.safetensors`."""
+    config, text = metadata.get("config"), metadata.get("options")
+    model = config.get("model") if isinstance(config, Mapping) else None
+    told: object = None
+    if isinstance(text, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            told = json.loads(text)
+    for recorded in (model, metadata.get("model"), told):
+        if isinstance(recorded, Mapping):
+            return recorded
+    # As earlier versions wrote it.
+    return {"padding": metadata["padding"]} if metadata.get("padding") else {}
 
 
 def _preprocessing(path: str | Path, recorded: object):

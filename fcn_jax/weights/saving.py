@@ -173,6 +173,8 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
 _RUN_OPTIONS = (
     "padding",
     "batch_norm",
+    "batch_norm_fc",
+    "bn_epsilon",
     "width",
     "fc_features",
     "upsampling",

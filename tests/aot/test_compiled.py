@@ -12,10 +12,12 @@ pytestmark = pytest.mark.aot
 if importlib.util.find_spec("jax_cuda13_plugin") is None:
     pytest.skip("needs the CUDA plugin (make aot)", allow_module_level=True)
 
-from benchmarks.aot import chips, steps, text  # noqa: E402
+from benchmarks.aot import chips, text  # noqa: E402
+from benchmarks.common import steps  # noqa: E402
 
 # fc6's is 7x7; what is larger is a map in the place of a kernel.
 LARGEST_WINDOW = 7
+_CLASSES = 21  # Of all nets here, at most.
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,18 @@ def h100():
 @pytest.fixture(
     scope="module", params=[(n, t) for n in steps.CASES for t in steps.TASKS], ids=str
 )
-def program(request, h100):
-    net, task = request.param
+def compiled_for(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def case(compiled_for):
+    return steps.CASES[compiled_for[0]]
+
+
+@pytest.fixture(scope="module")
+def program(compiled_for, h100):
+    net, task = compiled_for
     with jax.numpy_dtype_promotion("standard"):  # Optax's AdamW relies on it.
         compiled = steps.lowered(steps.CASES[net], task, h100).compile()
     return text.operations(compiled.as_text())
@@ -40,6 +52,19 @@ def test_no_window_is_larger_than_that_of_fc6(program):
 
 def test_no_float32_kernel_is_transposed_or_copied(program):
     assert text.kernel_transpositions(program, least=4 << 20) == []
+
+
+def test_no_map_of_features_is_written_in_float32(program, case):
+    """Scores alone are: their products take the features as they are."""
+    wide = [
+        (each.layer, array.shape)
+        for each in program
+        if each.computation == "ENTRY" and each.bytes
+        for array in each.arrays
+        if array.dtype == "f32" and len(array.shape) == 4
+        if array.shape[0] == case.batch and array.shape[-1] > _CLASSES
+    ]
+    assert wide == []
 
 
 def test_convolutions_are_of_bfloat16(program):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from benchmarks import speed
 from benchmarks.common import timing
 from benchmarks.reports import performance_report
 
@@ -124,3 +125,65 @@ def test_the_products_of_a_layer_and_those_in_a_loop():
     line = "| 320x320, 3 to 64 | 100 | unmeasured | unmeasured | unmeasured | 30 | 90 |"
     assert line in page
     assert "40x40, 64 to 64, output and both gradients: 1.0 left to XLA, 55 as" in page
+
+
+def test_sides_of_a_gpu_are_measured_apart_and_joined():
+    def alone(side, seconds, peak):
+        return MADE_WITH | {
+            "seconds": {side: seconds},
+            "prepared_s": {side: 10 * seconds},
+            "device_peak_mib": peak,
+            "ratio": {},
+            "unmeasured": {},
+        }
+
+    found = {
+        "ours": alone("ours", 1.0, 100),
+        "pytorch": alone("pytorch", 2.0, 300),
+        "pytorch_compiled": {"unmeasured": "stopped after 100 s"},
+    }
+    report = speed.joined(found)
+    assert report["ratio"] == {"pytorch": 0.5}
+    page = performance_report.render({"gpu": {"fcn8s_training": report}})
+    assert "| FCN-8s, training step | eager | 1 s | 2 s | 2.00 |" in page
+    assert "torch.compile | unmeasured: stopped after 100 s |" in page
+    assert "peak memory of the device | ours 100 MiB, eager 300 MiB |" in page
+    assert "compilation and all | ours 10.0 s, eager 20.0 s |" in page
+
+
+def test_without_our_side_there_is_no_ratio():
+    nothing = {"unmeasured": "stopped after 100 s"}
+    report = speed.joined(dict.fromkeys(speed.SIDES, nothing))
+    assert report["unmeasured"] == "ours: stopped after 100 s"
+    page = performance_report.render({"gpu": {"fcn8s_training": report}})
+    assert "| FCN-8s, training step | unmeasured: ours: stopped after 100 s |" in page
+
+
+def test_what_was_measured_is_not_lost_to_what_was_not(capsys):
+    found = {"crf": {"total": 1}}
+    speed.keep(found, "crf", {"unmeasured": "no time was left for it"})
+    assert found == {"crf": {"total": 1}}
+    assert capsys.readouterr().err == "crf: unmeasured: no time was left for it\n"
+    speed.keep(found, "pooling", {"unmeasured": "stopped"})
+    speed.keep(found, "pooling", {"stages": []})
+    assert found["pooling"] == {"stages": []}
+
+
+def test_ways_and_operations_have_tables_of_their_own():
+    tried = MADE_WITH | {
+        "candidates": {
+            "as_is": {"ms": 30.0, "ratio": 1.0, "compile_s": 9.0},
+            "rbg": {"unmeasured": "no time"},
+        }
+    }
+    operation = {"ms": 1.5, "share": 0.25, "layer": "conv1_1", "name": "fusion.3"}
+    profiled = MADE_WITH | {
+        "step_ms": 6.0,
+        "unaccounted_ms": 0.5,
+        "operations": [operation],
+    }
+    measured = {"candidates_fcn8s": tried, "operations_fcn8s": profiled}
+    page = performance_report.render({"gpu": measured})
+    assert "| as_is | 30.00 ms | 1.0 | 9.0 s |" in page
+    assert "| rbg | no time |" in page
+    assert "| 1.500 ms | 25.0 % | conv1_1 | fusion.3 |" in page

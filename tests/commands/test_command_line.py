@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 
 from fcn_jax import __main__
-from fcn_jax.commands import command_line
+from fcn_jax.commands import command, command_line
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,43 @@ def test_weights_alone_are_scored_and_not_trained(tmp_path, monkeypatch):
     finally:
         for name in ("config", "workdir"):
             delattr(flags.FLAGS, name)
+
+
+def started(monkeypatch, *arguments):
+    """What a command with --config sees of numbers, tuples and flags of its own."""
+    monkeypatch.setattr(command.runtime, "prepare", lambda: None)
+    seen = []
+
+    def define_flags():
+        command_line.define_flags()
+        flags.DEFINE_bool("loud", False, "Its own.")
+
+    def run(values):
+        config = values.config
+        seen.append((config.num_steps, config.data.crop, config.seed, values.loud))
+
+    made_up = command.Command("Looks.", define_flags, run, {"config": "NAME"})
+    with pytest.raises(SystemExit) as ended:
+        command.start(made_up, ["fcn_jax look", *arguments])
+    assert not ended.value.code
+    return seen
+
+
+# Of ml_collections, which loads config files so.
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_one_process_starts_commands_one_after_the_other(monkeypatch):
+    """A notebook does: with other keys, other values, other configs."""
+    before = set(flags.FLAGS)
+    crop, again = "--config.data.crop=(8,9)", "--config.data.crop=(6,7)"
+    shapes, camvid = "--config=shapes_fcn8s:smoke", "--config=camvid_fcn8s:smoke"
+    first = started(monkeypatch, shapes, "--config.num_steps=3", crop, "--loud")
+    assert first == [(3, (8, 9), 0, True)]
+    second = started(monkeypatch, again, "--config.num_steps", "4", camvid)
+    assert second == [(4, (6, 7), 0, False)]
+    third = started(monkeypatch, shapes, "--config.seed=5")
+    assert third[0][2:] == (5, False)
+    assert third[0][0] not in (3, 4)
+    assert third[0][1] not in ((8, 9), (6, 7))
+    left = set(flags.FLAGS) - before
+    assert not left & {"config", "workdir", "loud"}
+    assert not [name for name in left if name.startswith("config.")]

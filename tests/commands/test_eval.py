@@ -1,6 +1,10 @@
 """eval.py on a run of train.py: scores, pictures, resolutions, refusals."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -9,7 +13,9 @@ from PIL import Image
 
 from fcn_jax import runs
 from fcn_jax.commands import command_line
+from fcn_jax.evaluation import metrics
 from fcn_jax.runs import reports, trainer
+from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
 
 
@@ -33,7 +39,8 @@ def open_run(trained, num_devices=1, **changes):
     return runs.Evaluation(config, workdir, devices=jax.devices()[:num_devices])
 
 
-def test_scores_and_pictures(trained, tmp_path, capsys):
+def test_scores_and_pictures(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(metrics, "never_predicted", lambda scores: "\nnever: x")
     scores = reports.evaluate(open_run(trained), tmp_path)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["mean_iu"] == scores["mean_iu"]
@@ -42,6 +49,10 @@ def test_scores_and_pictures(trained, tmp_path, capsys):
     assert written["num_images"] == 2
     printed = capsys.readouterr().out
     assert "mean IU" in printed
+    assert "never: x" in printed
+    lines = (tmp_path / "images.csv").read_text().splitlines()
+    assert lines[0].startswith("id,mean_iu,pixel_accuracy,")
+    assert sorted(line.split(",")[0] for line in lines[1:]) == ["im0", "im1"]
     assert printed.splitlines()[0] == (
         "folder val: 2 images, 3 classes, masks stored as grey"
     )
@@ -150,3 +161,42 @@ def test_resolutions_that_are_no_numbers(text):
 
 def test_numbers():
     assert command_line.parse_numbers("scales", "0.5,1,2") == (0.5, 1.0, 2.0)
+
+
+EVALUATION = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from fcn_jax import __main__, viz
+
+draw = viz.save_image
+
+
+def interrupted(path, image):
+    os.kill(os.getpid(), signal.SIGTERM)
+    draw(path, image)
+
+
+viz.save_image = interrupted
+__main__.start("eval", ["fcn_jax eval", *sys.argv[1:]])
+"""
+
+
+def test_sigterm_while_pictures_are_drawn(trained, tmp_path):
+    """What is written is whole, and one line says what happened."""
+    done = subprocess.run(
+        [sys.executable, "-c", EVALUATION, f"--workdir={trained[1]}",
+         f"--out={tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert done.stderr.endswith("\nterminated\n") or done.stderr == "terminated\n"
+    assert "Traceback" not in done.stdout + done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.relative_to(tmp_path).as_posix() for path in files] == [
+        "labels/im0.png"
+    ]
+    with Image.open(files[0]) as label:
+        label.load()

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import signal
+import subprocess
 import sys
 import types
 
@@ -9,7 +11,7 @@ import jax
 import pytest
 from absl import app, flags
 
-from fcn_jax import __main__
+from fcn_jax import __main__, runtime
 from fcn_jax.commands import command, command_line
 
 # The file that a newcomer writes.
@@ -108,20 +110,26 @@ def test_a_notebook_starts_it_again(greet, capsys):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "each"),
     (
-        "RESOURCE_EXHAUSTED: Out of memory allocating 27 bytes.\n  more",
-        "INTERNAL: Error dispatching computation: Out of memory allocating 27 bytes.",
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 6000 bytes.\n  more", "500"),
+        ("INTERNAL: Error dispatching: Out of memory allocating 6000 bytes.", "500"),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1.5KiB.", "128"),
     ),
 )
-def test_too_little_memory_is_one_message(greet, monkeypatch, text):
+def test_too_little_memory_is_one_message(greet, monkeypatch, text, each):
     def fail(values):
-        raise jax.errors.JaxRuntimeError(text)
+        with runtime.naming_memory(2, 2, 3):
+            raise jax.errors.JaxRuntimeError(text)
 
     module = sys.modules["fcn_jax.commands.greet"]
     changed = dataclasses.replace(module.COMMAND, run=fail, memory="say less")
     monkeypatch.setattr(module, "COMMAND", changed)
-    with pytest.raises(SystemExit, match="error: .*27 bytes. To need less, say less"):
+    match = (
+        rf"error: .*allocat\w+ .*B\w*\. That is {each} bytes a pixel, of 2 images of "
+        r"2x3 \(height x width\)\. To need less, say less\."
+    )
+    with pytest.raises(SystemExit, match=re.compile(match, re.IGNORECASE)):
         __main__.main(["fcn_jax", "greet", "--greeting=a"])
 
 
@@ -153,3 +161,46 @@ def test_who_reads_may_go_away(greet, monkeypatch, tmp_path):
         file.write("nowhere")
     assert ended.value.code == 141
     assert not (tmp_path / "out").read_text()
+
+
+BUSY = """
+import ctypes, os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
+from fcn_jax.commands.command import Command, start
+from fcn_jax.runs import stopping
+stopping._GRACE = 0.3
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+libc.pthread_mutex_init(mutex, None)
+libc.pthread_mutex_lock(mutex)
+
+
+def work(values):
+    print("working", flush=True)
+    threading.Timer(0.1, os.kill, (os.getpid(), int(sys.argv[1]))).start()
+    try:
+        if sys.argv[2] == "python":
+            time.sleep(60)
+        libc.pthread_mutex_lock(mutex)
+    finally:
+        print("put away", flush=True)
+
+
+start(Command(text="", define_flags=lambda: None, run=work), ["busy"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pthread_mutex_lock")
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    ((signal.SIGTERM, "terminated\n"), (signal.SIGINT, "interrupted\n")),
+)
+@pytest.mark.parametrize("where", ("python", "c"))
+def test_a_signal_ends_any_command_with_one_line(number, answer, where):
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY, str(int(number)), where],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (128 + number, answer)
+    assert done.stdout == "working\n" + "put away\n" * (where == "python")

@@ -14,7 +14,8 @@ import pytest
 
 from fcn_jax.commands import train as train_command
 from fcn_jax.config.base import base_config
-from fcn_jax.runs import logs, trainer
+from fcn_jax.evaluation import evaluate
+from fcn_jax.runs import logs, trainer, watching
 from fcn_jax.storage import checkpoints, trees
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
@@ -60,6 +61,10 @@ def test_a_run_leaves_what_it_promises(finished):
     entries = logs.read(finished / "log.jsonl")
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [3, 6]
+    rates = [e["learning_rate"] for e in entries if e["kind"] == "train"]
+    assert rates == pytest.approx([0.01] * 6)
+    assert all(e["loss"] > 0 for e in entries if e["kind"] == "eval")
+    assert result["ended_early"] is None
     newest = checkpoints.CheckpointStore(finished / "checkpoints").newest()
     assert newest.metadata["preprocessing"]["channels"] == "bgr"
     assert newest.metadata["best"]["mean_iu"] == result["best"]["mean_iu"]
@@ -208,6 +213,37 @@ def test_ctrl_c_while_a_batch_is_made(folder, tmp_path):
     assert time.monotonic() - asked < 15  # 5 s, and a busy machine.
     assert output.endswith("terminated: nothing is saved yet; run again to go on\n")
     assert "Traceback" not in output
+
+
+def interrupting(real, number=signal.SIGINT):
+    """A function that is called when the signal has come."""
+
+    def call(*arguments, **options):
+        os.kill(os.getpid(), number)
+        return real(*arguments, **options)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "moment", ((evaluate, "to_devices"), (watching.viz, "prediction_row"))
+)
+def test_ctrl_c_in_an_evaluation(
+    folder, tmp_path, one_device, monkeypatch, capfd, moment
+):
+    """While images are scored, or drawn; what was saved is scored by the next start."""
+    config = tiny_config(folder, num_steps=2, eval_every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(*moment, interrupting(getattr(*moment)))
+        with pytest.raises(SystemExit) as ended:
+            trainer.train(config, tmp_path / "run")
+    assert ended.value.code == 128 + signal.SIGINT
+    said = capfd.readouterr()
+    assert said.out.endswith("\nterminated: step 1 is saved; run again to go on\n")
+    assert "Traceback" not in said.out + said.err
+    trainer.train(config, tmp_path / "run")
+    entries = logs.read(tmp_path / "run/log.jsonl")
+    assert [e["step"] for e in entries if e["kind"] == "eval"] == [1, 2]
 
 
 @pytest.mark.parametrize("log_every", (1, 1000))

@@ -18,6 +18,7 @@ from tests.support.runs import tiny_config
         ("eval_every", -1, "config.eval_every=-1 is not positive"),
         ("seed", -1, "config.seed=-1 is no whole number from 0 on; give one"),
         ("data.num_threads", -1, "config.data.num_threads=-1 is no whole number from"),
+        ("data.num_workers", -2, "config.data.num_workers=-2 is no whole number from"),
         ("data.cache", -1.0, "config.data.cache=-1.0 is no number of GiB; give one fr"),
         ("data.cache", float("nan"), "config.data.cache=nan is no number of GiB"),
         ("eval_scale", 0.0, "config.eval_scale=0.0 is not positive; 1 is the image's"),
@@ -35,6 +36,14 @@ def test_a_number_without_sense_is_refused(key, value, message):
     config = base_config()
     config.update_from_flattened_dict({key: value})
     with pytest.raises(ValueError, match=message):
+        check_numbers(config)
+
+
+def test_other_processes_do_not_share_what_one_keeps():
+    config = tiny_config("", **{"data.cache": 0.5, "data.num_workers": 4})
+    with pytest.raises(
+        ValueError, match=r"data.cache=0.5 is kept by one process, .*num_workers=4 has"
+    ):
         check_numbers(config)
 
 

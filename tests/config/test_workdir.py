@@ -11,6 +11,7 @@ from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.runs import recorded
 from fcn_jax.storage.checkpoints import CheckpointStore
 from fcn_jax.weights import saving
+from tests.support import cases
 from tests.support.runs import tiny_config
 
 
@@ -18,7 +19,7 @@ def weights(path, name, num_classes, **options):
     """A directory that `fcn_jax convert` makes of a file."""
     model = fcn_jax.create(name, num_classes, padding="same", **options)
     image = np.zeros((1, 32, 32, 3), np.float32)
-    variables = model.init(jax.random.key(0), image, train=False)
+    variables = cases.quick_jit(model.init)(jax.random.key(0), image)
     saving.save_weights(path, variables, model, preprocessing=PREPROCESSING["imagenet"])
     return model, variables
 
@@ -36,8 +37,10 @@ def test_weights_alone_say_which_network_they_are_of(tmp_path, name, options):
     assert (config.model.name, config.preprocessing) == (name, "imagenet")
     made = build.make_model(config).with_encoder(axis_name=None)
     image = np.ones((1, 40, 32, 3), np.float32)
-    expected = model.apply(variables, image, train=False)
-    np.testing.assert_array_equal(made.apply(variables, image, train=False), expected)
+    expected = cases.quick_jit(model.apply)(variables, image)
+    np.testing.assert_array_equal(
+        cases.quick_jit(made.apply)(variables, image), expected
+    )
     net = fcn_jax.load(tmp_path / "run")
     assert net.heads[0].classes == ("0", "1", "2")
 

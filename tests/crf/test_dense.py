@@ -407,6 +407,22 @@ def test_shapes_and_names_that_are_refused_everywhere(jit):
 
 
 @pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ((), r"Of a grey image repeat the channel: np.stack\(\[image\] \* 3"),
+        ((1,), r"Of a grey image repeat the channel: np.repeat\(image, 3, axis=-1"),
+        ((4,), r"image\[..., :3\], if the fourth channel is transparency or infra"),
+        ((6,), r"choose three, such as image\[..., :3\], or project onto three"),
+    ],
+)
+def test_an_image_of_other_channels(channels, message):
+    unary, image = scene()
+    image = np.zeros((*image.shape[:2], *channels), np.uint8)
+    with pytest.raises(ValueError, match=message):
+        crf.mean_field(unary, image, **SMALL)
+
+
+@pytest.mark.parametrize(
     "case",
     (
         "80_13_symmetric",

@@ -76,7 +76,7 @@ def test_batches_are_the_same(counted, threads):
             augmentation=loader.Augmentation(
                 flip=True, scale=(0.5, 2.0), crop=(16, 20), jitter=3, brightness=0.2
             ),
-            num_threads=threads,
+            readers=loader.Readers(threads),
         )
         found = [next(made) for _ in range(6)]
         made.close()

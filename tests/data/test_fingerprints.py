@@ -1,9 +1,12 @@
 """What of a data set is seen when it changes."""
 
+import os
+
 import numpy as np
 import pytest
 
 from fcn_jax.data import fingerprints
+from fcn_jax.data.fingerprints import FileDigests
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources.voc_folder import VocFolder
 from tests.support import folders
@@ -69,3 +72,96 @@ def test_other_sources(sizes, differing):
     before = fingerprints.of(Other([(2, 3), (4, 5)]))
     after = fingerprints.of(Other(sizes))
     assert {name for name in before if before[name] != after[name]} == differing
+
+
+def old(root):
+    """Files that changed long ago."""
+    for path in root.rglob("*.png"):
+        os.utime(path, ns=(10**18, 10**18))
+
+
+def test_masks_that_did_not_change_are_not_read_again(tmp_path):
+    folders.write(tmp_path / "data", ("a", "b", "c"))
+    old(tmp_path / "data")
+    source = VocFolder(tmp_path / "data", "train")
+    digests = FileDigests(tmp_path / "digests.json")
+    first = fingerprints.of(source, digests)
+    digests.save()
+    assert digests.read == 3
+    digests = FileDigests(tmp_path / "digests.json")
+    assert fingerprints.of(source, digests) == first == fingerprints.of(source)
+    assert digests.read == 0
+    mask = tmp_path / "data/SegmentationClass/b.png"
+    content = bytearray(mask.read_bytes())
+    content[-9] ^= 1  # Of the same length, and its time put back.
+    mask.write_bytes(content)
+    os.utime(mask, ns=(10**18, 10**18))
+    digests = FileDigests(tmp_path / "digests.json")
+    assert fingerprints.of(source, digests)["masks"] != first["masks"]
+    assert digests.read == 1
+
+
+def test_a_file_that_has_just_changed_is_read_again(tmp_path):
+    """It may change once more, and its time stay."""
+    (tmp_path / "m.png").write_bytes(b"1")
+    for _ in range(2):
+        digests = FileDigests(tmp_path / "digests.json")
+        digests.of(tmp_path / "m.png")
+        digests.save()
+        assert digests.read == 1
+
+
+@pytest.mark.parametrize("text", ("", "{", "[1]", '{"M": 3}', '{"M": [1, 2, 3]}'))
+def test_damaged_digests_are_found_anew(tmp_path, text):
+    mask = tmp_path / "m.png"
+    mask.write_bytes(b"1")
+    old(tmp_path)
+    kept = tmp_path / "digests.json"
+    kept.write_text(text.replace("M", str(mask)))
+    digests = FileDigests(kept)
+    found = digests.of(mask)
+    digests.save()
+    assert digests.read == 1
+    digests = FileDigests(kept)
+    assert (digests.of(mask), digests.read) == (found, 0)
+
+
+COLOURS = np.array([(0, 0, 0), (250, 50, 83), (51, 221, 255)], np.uint8)
+
+
+def write_colours(path, order=(0, 1, 2), void=""):
+    """The classes in their order, with the colours in another."""
+    names = zip("xyz", order, strict=True)
+    lines = [f"{name} {' '.join(map(str, COLOURS[c]))}" for name, c in names]
+    path.write_text("\n".join(lines) + void)
+
+
+@pytest.mark.parametrize("kind", ("RGB", "P", "L"))
+@pytest.mark.parametrize("place", ("palette", "label_colors.txt"))
+@pytest.mark.parametrize("change", ({"order": (0, 2, 1)}, {"void": "\nvoid 9 9 9"}))
+def test_colours_by_which_masks_are_read(tmp_path, kind, place, change):
+    """Exchanged, they are other labels in the same files; grey masks have none."""
+
+    def save(path, labels):
+        if kind == "RGB":
+            folders.save(path, COLOURS[labels])
+        else:
+            folders.save(path, labels, COLOURS if kind == "P" else None)
+
+    named = place == "label_colors.txt"
+    folders.write(tmp_path, classes="" if named else "x\ny\nz\n", masks=save)
+    palette = None if named else tmp_path / place
+    write_colours(tmp_path / place)
+    before = fingerprints.of(VocFolder(tmp_path, "train", palette=palette))
+    write_colours(tmp_path / place, **change)
+    after = fingerprints.of(VocFolder(tmp_path, "train", palette=palette))
+    expected = [] if kind == "L" else ["colours"]
+    assert fingerprints.differing(after, before) == expected
+
+
+def test_older_fingerprints_are_compared_as_far_as_they_go():
+    now = {"ids": "1", "masks": "2:5", "colours": "7"}
+    assert fingerprints.differing(now, {"ids": "1", "masks": "4"}) == []
+    assert fingerprints.differing(now, {"ids": "2", "masks": "4"}) == ["ids"]
+    assert fingerprints.differing(now, {"ids": "1", "masks": "2:4"}) == ["masks"]
+    assert fingerprints.differing({"name": "1"}, now) == ["ids", "masks", "colours"]

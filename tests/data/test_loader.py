@@ -1,6 +1,7 @@
 """Order, shards, padding, threads and errors of the pipeline."""
 
 import itertools
+import multiprocessing
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.data import checks, label_sets, loader, transforms
-from fcn_jax.data.loader import Augmentation
+from fcn_jax.data.loader import Augmentation, Readers
 
 ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
 
@@ -73,13 +74,13 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("with_replacement", (False, True))
 def test_a_batch_depends_on_seed_and_step_only(mixed, with_replacement):
     options = {"augmentation": ALL, "with_replacement": with_replacement}
-    batches = train(mixed, 9, num_threads=0, **options)
+    batches = train(mixed, 9, readers=Readers(0), **options)
     for num_threads in (1, 4):
-        assert_same(train(mixed, 9, num_threads=num_threads, **options), batches)
+        assert_same(train(mixed, 9, readers=Readers(num_threads), **options), batches)
     for start in (1, 4, 7):
         restarted = train(mixed, 2, start_step=start, **options)
         assert_same(restarted, batches[start : start + 2])
-    other = train(mixed, 9, num_threads=0, seed=4, **options)
+    other = train(mixed, 9, readers=Readers(0), seed=4, **options)
     assert seen(other) != seen(batches)
 
 
@@ -145,7 +146,43 @@ def test_a_wrong_label_is_named_from_within_threads(mixed, num_threads):
     with pytest.raises(
         ValueError, match="noise train: n4: label 77 at row 2, column 1 .1 such pixels"
     ):
-        train(mixed, 7, num_threads=num_threads)
+        train(mixed, 7, readers=Readers(num_threads))
+
+
+def test_processes_make_no_difference(mixed):
+    options = {"augmentation": ALL, "start_step": 3}
+    assert_same(
+        train(mixed, 5, readers=Readers(2, 1), **options), train(mixed, 5, **options)
+    )
+    assert not multiprocessing.active_children()
+
+
+def test_a_wrong_label_is_named_from_within_processes(mixed):
+    mixed.labels[4][2, 1] = 77
+    with pytest.raises(ValueError, match="noise train: n4: label 77 at row 2, column"):
+        train(mixed, 7, readers=Readers(2, 1))
+
+
+def test_a_process_that_is_killed_is_told(mixed):
+    made = loader.train_batches(
+        mixed, batch_size=2, seed=3, num_classes=3, readers=Readers(2, 1)
+    )
+    next(made)
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    with pytest.raises(
+        ChildProcessError, match="makes batches is gone .*exit code -9.*fewer --conf"
+    ):
+        list(itertools.islice(made, 50))
+
+
+@pytest.mark.parametrize(("count", "batch_size"), ((1, 1), (1, 3), (2, 5)))
+def test_few_images_fill_a_batch_again_and_again(count, batch_size):
+    source = Source([(6, 10), (7, 9)][:count])
+    found = seen(train(source, 4 * count, batch_size=batch_size))
+    assert len(found) == 4 * count * batch_size
+    epochs = np.sort(np.reshape(found, (-1, count)), axis=1)
+    np.testing.assert_array_equal(epochs, np.tile(np.arange(count), (len(epochs), 1)))
 
 
 @pytest.mark.parametrize("num_threads", (0, 2))
@@ -153,7 +190,7 @@ def test_an_image_larger_than_the_canvas_is_named(mixed, num_threads):
     with pytest.raises(
         ValueError, match="noise train: n.: an image of .* the canvas of 4x4; set --con"
     ):
-        train(mixed, 1, canvas=(4, 4), num_threads=num_threads)
+        train(mixed, 1, canvas=(4, 4), readers=Readers(num_threads))
 
 
 def test_a_canvas_is_compared_with_every_image_beforehand(mixed):
@@ -192,7 +229,7 @@ def test_image_and_labels_are_of_one_size(mixed):
 
 @pytest.mark.parametrize("num_threads", (0, 1, 4))
 def test_evaluation_does_not_depend_on_threads(mixed, num_threads):
-    assert_same(evaluate(mixed, num_threads=num_threads), evaluate(mixed))
+    assert_same(evaluate(mixed, readers=Readers(num_threads)), evaluate(mixed))
 
 
 @pytest.mark.parametrize("stream", (loader.train_batches, loader.eval_batches))
@@ -243,6 +280,19 @@ def test_evaluation_yields_every_image_once(mixed):
 def test_mixed_images_take_two_canvases(mixed):
     shapes = {batch["image"].shape for batch in evaluate(mixed)}
     assert shapes == {(2, 7, 10, 3), (2, 10, 8, 3)}
+
+
+def test_one_panorama_does_not_make_all_images_as_large():
+    sizes = [(6, 10)] * 5 + [(20, 60)] + [(10, 6)] * 3
+    batches = evaluate(Source(sizes))
+    canvases = {batch["image"].shape[1:3] for batch in batches}
+    assert canvases == {(6, 10), (20, 60), (10, 6)}
+    assert sorted(i for i in seen(batches) if i >= 0) == list(range(9))
+    one = evaluate(Source([(20, 60)] + [(10, 6)] * 8))
+    assert {batch["image"].shape[1:3] for batch in one} == {(20, 60), (10, 6)}
+    # Among few images it is not worth another compilation.
+    few = evaluate(Source([(6, 10), (8, 14), (20, 20)]), batch_size=4)
+    assert {batch["image"].shape[1:3] for batch in few} == {(20, 20)}
 
 
 def test_images_much_alike_take_one_canvas():

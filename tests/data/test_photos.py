@@ -173,7 +173,7 @@ def test_many_names_are_told_apart_quickly(tmp_path):
 
 
 def test_an_image_of_16_bits_is_turned_too(tmp_path):
-    values = np.arange(12, dtype=np.uint16).reshape(3, 4) * np.uint16(257)
+    values = np.arange(12, dtype=np.uint16).reshape(3, 4) * np.uint16(257 * 20)
     exif = Image.Exif()
     exif[0x0112] = 6  # To be turned by a quarter, clockwise.
     path = folders.save(tmp_path / "a.png", values, exif=exif)

@@ -1,4 +1,4 @@
-"""BatchNorm's statistics, taken anew over training batches."""
+"""The loss of an evaluation; BatchNorm's statistics, taken anew over batches."""
 
 import jax
 import jax.numpy as jnp
@@ -119,3 +119,64 @@ def test_a_batch_is_no_larger_than_the_images(asked, num_devices, expected):
     predictor = Predictor(lambda variables, batch: None)
     found = evaluate.Evaluator(predictor, Five(), asked, devices)
     assert found.batch_size == expected
+
+
+def by_hand(scores, labels, ignore_label=255):
+    """Mean cross-entropy of the pixels that count, in float64."""
+    scores = scores.astype(np.float64)
+    log_probs = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    true = np.take_along_axis(log_probs, np.minimum(labels, 2)[..., None], -1)[..., 0]
+    return -true[labels != ignore_label].mean()
+
+
+def scored(monkeypatch, batches, num_devices, heads=Five.heads):
+    """What an `Evaluator` says of batches, their images taken for scores."""
+    source = Five()
+    source.heads = heads
+
+    def scores(variables, batch):
+        found = batch["image"].astype(jnp.float32)
+        return found if len(heads) == 1 else {head.name: found for head in heads}
+
+    monkeypatch.setattr(evaluate.loader, "eval_batches", lambda *_, **__: batches)
+    evaluator = evaluate.Evaluator(
+        Predictor(scores), source, 4, jax.devices()[:num_devices]
+    )
+    return evaluator.score(parallel.replicate({}, evaluator.devices))
+
+
+def of_scores(image, labels):
+    rows = len(image)
+    return {
+        "image": image,
+        "labels": labels,
+        "sizes": np.full((rows, 2), image.shape[1:3], np.int32),
+        "example_valid": np.ones(rows, bool),
+        "id": [str(row) for row in range(rows)],
+    }
+
+
+@pytest.mark.parametrize("num_devices", (1, 2))
+def test_the_loss_by_hand(monkeypatch, num_devices):
+    """A mean over all pixels, however they are batched; void ones do not count."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 5, (8, 4, 6, 3)).astype(np.uint8)
+    labels = rng.integers(0, 3, (8, 4, 6)).astype(np.uint8)
+    labels[:3, 1:] = 255
+    heads = (Head("", ("a", "b", "c"), VOC.palette),)
+    expected = by_hand(images, labels)
+    for rows in (4, 8):
+        batches = [
+            of_scores(images[n : n + rows], labels[n : n + rows])
+            for n in range(0, 8, rows)
+        ]
+        found = scored(monkeypatch, batches, num_devices, heads)
+        assert found["loss"] == pytest.approx(expected, rel=1e-6)
+    two = tuple(Head(name, ("a", "b", "c"), VOC.palette) for name in ("x", "y"))
+    shifted = np.where(labels == 255, 255, (labels + 1) % 3).astype(np.uint8)
+    batch = of_scores(images, {"x": labels, "y": shifted})
+    found = scored(monkeypatch, [batch], num_devices, two)
+    assert found["heads"]["y"]["loss"] == pytest.approx(by_hand(images, shifted))
+    assert found["loss"] == pytest.approx(expected + by_hand(images, shifted))
+    void = of_scores(images, np.full_like(labels, 255))
+    assert scored(monkeypatch, [void], num_devices, heads)["loss"] is None

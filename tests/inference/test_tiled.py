@@ -1,10 +1,12 @@
 """Probabilities tile by tile: covered once, averaged without seams."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
+from fcn_jax.ops import resizing
 
 
 def whole(image, ask, tiles):
@@ -58,3 +60,26 @@ def test_a_row_of_tiles_is_held_at_a_time():
     assert seen == [(16, 16, 3)]
     next(strips)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("after", [(1, 1), (7, 5), (13, 30), (29, 4), (12, 9)])
+@pytest.mark.parametrize("cuts", [(12,), (1, 2, 5, 12), (6, 11, 12)])
+@pytest.mark.parametrize("most", (1, 100, 1 << 20))
+def test_strips_at_another_size(monkeypatch, after, cuts, most):
+    """What resizing all of them at once gives, however they are cut."""
+    monkeypatch.setattr(tiled, "_MOST_NUMBERS", most)
+    before = (12, 9)
+    probs = np.random.default_rng(0).random((*before, 2), np.float32)
+    starts = (0, *cuts[:-1])
+    strips = [(a, probs[a:b]) for a, b in zip(starts, cuts, strict=True)]
+    found = list(tiled.resized(strips, before, after))
+    assert [row for row, _ in found] == [
+        sum(len(strip) for _, strip in found[:n]) for n in range(len(found))
+    ]
+    if most == 1:
+        assert {len(strip) for _, strip in found} == {1}
+    sizes = (jnp.array([n], jnp.int32) for n in (before, after))
+    expected = resizing.resize(jnp.asarray(probs[None]), *sizes, after)[0]
+    together = np.concatenate([strip for _, strip in found])
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(together, expected, atol=1e-5)

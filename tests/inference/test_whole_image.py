@@ -15,7 +15,7 @@ def net():
     model = fcn_jax.create(
         "fcn32s", 3, padding="same", width=1 / 64, fc_features=64, upsampling="fixed"
     )
-    return model, model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    return model, jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
 
 
 @pytest.mark.parametrize(("scales", "flip"), [((1.0,), True), ((0.5,), False)])

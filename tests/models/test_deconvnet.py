@@ -1,5 +1,7 @@
 """DeconvNet: published layers, switches, sizes, limits; the rest is a contract."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +25,12 @@ PUBLISHED = {
     "unpool2": (112, 128), "derelu2_1": (112, 128), "derelu2_2": (112, 64),
     "unpool1": (224, 64), "derelu1_1": (224, 64), "derelu1_2": (224, 64),
 }  # fmt: skip
+
+
+def looked_into(model):
+    """The net as a function of variables and images, intermediates beside logits."""
+    look = functools.partial(model.apply, mutable=["intermediates"])
+    return cases.quick_jit(look)
 
 
 def intermediate_shapes(model, shape):
@@ -72,7 +80,7 @@ def test_may_start_as_an_upsampling(key, monkeypatch):
     variables = cases.quick_jit(model.init)(key, images)
     for name in ("fc6-deconv-bn", "debn1_2"):
         np.testing.assert_array_equal(variables["params"][name]["bias"], 1)
-    _, found = model.apply(variables, images, mutable=["intermediates"])
+    _, found = looked_into(model)(variables, images)
     maps = found["intermediates"]
     coarse = np.asarray(maps["fc6-deconv-relu"][0])
     assert coarse.shape[1:3] == (2, 2)
@@ -103,9 +111,7 @@ def test_valid_padding_restores_any_size_from_193(shape):
 def test_unpooled_maps_are_sparse_at_the_maxima_of_the_encoder():
     model = fcn_jax.create("deconvnet", padding="same", **SMALL)
     images = cases.random_images((1, 33, 40))
-    _, found = model.apply(
-        cases.random_variables(model), images, mutable=["intermediates"]
-    )
+    _, found = looked_into(model)(cases.random_variables(model), images)
     maps = {name: np.asarray(x[0]) for name, x in found["intermediates"].items()}
     for stage in range(1, 6):
         unpooled, switches = maps[f"unpool{stage}"], maps[f"pool{stage}_mask"]
@@ -122,14 +128,15 @@ def test_given_switches_take_the_place_of_its_own():
     model = fcn_jax.create("deconvnet", padding="same", **SMALL)
     variables = cases.random_variables(model)
     images = cases.random_images((1, 32, 32))
-    logits, found = model.apply(variables, images, mutable=["intermediates"])
+    logits, found = looked_into(model)(variables, images)
     own = {
         f"pool{stage}": found["intermediates"][f"pool{stage}_mask"][0]
         for stage in range(1, 6)
     }
-    again = model.apply(variables, images, switches=own)
+    apply = cases.quick_jit(model.apply)
+    again = apply(variables, images, switches=own)
     np.testing.assert_array_equal(again, logits)
-    other = model.apply(variables, images, switches=own | {"pool1": 3 - own["pool1"]})
+    other = apply(variables, images, switches=own | {"pool1": 3 - own["pool1"]})
     assert np.abs(other - logits).max() > 1e-3
 
 

@@ -6,6 +6,8 @@ import pickle
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,3 +273,61 @@ def test_another_version_of_opencv_is_a_miss(tmp_path, monkeypatch):
         keys.add(ProposalCache(tmp_path, "edge_boxes").key)
         keys.add(ProposalCache(tmp_path, **WINDOWS).key)
     assert len(keys) == 4  # Sliding windows do without OpenCV.
+
+
+WORKERS = """
+import os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from fcn_jax.proposals import cache
+
+
+class Slow:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        Path(sys.argv[1], f"{os.getpid()}-{ignored}").touch()
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    kept = cache.ProposalCache(sys.argv[2], "sliding_windows", num=9)
+    list(cache.precompute(Slow(), kept, workers=2))
+"""
+
+
+def is_there(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")  # The dead are there until somebody asks.
+    return not (status.exists() and status.read_text().split()[2] == "Z")
+
+
+def wait_until(holds, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    """Killed, it cannot tell them; Ctrl-C is its own to answer."""
+    seen, script = tmp_path / "seen", tmp_path / "script.py"
+    seen.mkdir()
+    script.write_text(WORKERS)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(seen), str(tmp_path / "kept")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        wait_until(lambda: len(list(seen.iterdir())) == 1)  # Four images a turn.
+    finally:
+        process.kill()
+        process.wait()
+    pid, ignored = next(seen.iterdir()).name.split("-")
+    assert ignored == "True"
+    wait_until(lambda: not is_there(int(pid)))

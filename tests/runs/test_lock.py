@@ -1,10 +1,14 @@
 """One process in a run's directory at a time."""
 
+import errno
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 
+import filelock
 import pytest
 
 from fcn_jax.runs import lock
@@ -48,3 +52,37 @@ def test_what_was_not_used_is_not_left(tmp_path):
         (tmp_path / "run" / "file").touch()
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"file", ".lock"}
+
+
+def test_a_look_does_not_make_a_start_fail(tmp_path, monkeypatch):
+    """Who looks takes the lock for an instant; and not at all where none is held."""
+    monkeypatch.setattr(lock, "_MOMENT", 30)
+    (tmp_path / "file").touch()
+    look = filelock.FileLock(tmp_path / ".lock", thread_local=False)
+    look.acquire()
+    timer = threading.Timer(0.1, look.release)
+    timer.start()
+    with lock.held(tmp_path):
+        pass
+    timer.join()
+    assert (tmp_path / ".lock").exists()
+    monkeypatch.delattr(filelock, "FileLock")
+    assert lock.holder(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "held"),
+    (("", os.getpid(), True), ("", "none", False), ("elsewhere", 1, True)),
+)
+def test_the_holder_of_a_directory_that_may_not_be_written_to(
+    tmp_path, monkeypatch, host, pid, held
+):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / ".lock").touch()
+    said = {"pid": pid, "host": host or socket.gethostname(), "since": "2026"}
+    (tmp_path / "running.json").write_text(json.dumps(said))
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    expected = f"process {pid} on {said['host']}, since 2026," if held else ""
+    assert lock.holder(tmp_path) == expected

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from fcn_jax.runs.losses import RecentLosses
+from fcn_jax.runs.losses import RecentLosses, lowest
 from fcn_jax.storage.checkpoints import CheckpointStore
 
 
@@ -43,3 +43,8 @@ def test_divergence_names_the_step_and_the_good_checkpoints(steps, named, bad):
     with pytest.raises(FloatingPointError, match=rf"^step 8: .*checkpoints: {named}W"):
         losses.collect(store)
     assert closed == [1]
+
+
+def test_a_batch_of_void_is_not_the_lowest_loss():
+    assert lowest({1: 0.0, 2: 3.0, 3: 2.0, 4: 0.0}) == 3
+    assert lowest({1: 0.0, 2: 0.0}) == 1

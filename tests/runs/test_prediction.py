@@ -1,9 +1,15 @@
 """fcn_jax predict, and what it is made of."""
 
+import functools
 import io
+import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
+import types
 
 import jax
 import numpy as np
@@ -12,8 +18,10 @@ from PIL import Image
 
 import fcn_jax
 from fcn_jax import __main__
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import photos
-from fcn_jax.runs import predicted, prediction, trainer
+from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
+from fcn_jax.storage import files
 from tests.support import folders
 from tests.support.runs import make_folder, tiny_config
 
@@ -372,3 +380,91 @@ def test_predictions_are_no_input(workdir, pictures, capsys):
     for said in ("3 images in ", "3 were there already"):
         assert not run(workdir, pictures, f"--out={pictures / 'predicted'}")
         assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def lines_at_once(monkeypatch):
+    """A clock by which half a minute passes between any two looks at it."""
+    clock = itertools.count(0, 31).__next__
+    counter = functools.partial(progress.Counter, clock=clock)
+    monkeypatch.setattr(prediction, "Counter", counter)
+    monkeypatch.setattr(evaluation, "Counter", counter)
+
+
+def test_progress_is_told_where_there_is_no_terminal(
+    net, tmp_path, capsys, lines_at_once
+):
+    folders.save(tmp_path / "a.png", folders.photo(size=(32, 56)))
+    options = prediction.Options(tile=32, overlays=False)
+    prediction.predict(net, listed(tmp_path / "a.png"), tmp_path / "out", options)
+    told = capsys.readouterr().err
+    assert "0 of 1 images after 0:00:31; a: 50%\n" in told
+    assert "1 of 1 images after" in told
+
+
+def test_an_evaluation_tells_its_progress_too(workdir, capsys, lines_at_once):
+    config = workdirs.config_of_run(workdir)
+    evaluation.Evaluation(config, workdir, devices=jax.devices()[:1]).score()
+    assert "2 of 2 images after 0:00:31, 0.065 a second, " in capsys.readouterr().err
+
+
+def test_a_size_of_ones_own_by_tiles(net, tmp_path):
+    """What the network sees at that size may be beyond a tile; it is held in strips."""
+    image = folders.photo(size=(50, 90))
+    folders.save(tmp_path / "a.png", image)
+    seen = []
+    by_tiles = type("Net", (), {})()
+    by_tiles.__dict__.update(net.__dict__)
+    by_tiles.predict_probs = lambda tile: (
+        seen.append(tile.shape) or net.predict_probs(tile)
+    )
+    options = prediction.Options(tile=32, size=60, probs="npz")
+    prediction.predict(by_tiles, listed(tmp_path / "a.png"), tmp_path / "out", options)
+    assert {shape[:2] for shape in seen} == {(32, 32)}
+    with np.load(tmp_path / "out/probs/a.npz") as found:
+        probs = found["probs"].astype(np.float32)
+    assert probs.shape == (50, 90, 3)
+    np.testing.assert_allclose(probs.sum(-1), 1, atol=5e-3)
+
+
+def test_large_images_are_not_read_ahead(net, tmp_path, monkeypatch):
+    """Many small ones are; of those that together are large, one at a time is held."""
+    size = folders.SIZE[0] * folders.SIZE[1]
+    for number in range(6):
+        folders.save(tmp_path / f"in/{number}.png", folders.photo(number))
+    most, held, now = [], set(), threading.Lock()
+
+    def read(photo):
+        with now:
+            held.add(photo.name)
+            most.append(len(held))
+        return photos.read(photo)
+
+    def write(self, photo, *rest):
+        found = written(self, photo, *rest)
+        with now:
+            held.discard(photo.name)
+        return found
+
+    written = predicted.Predictions.write
+    monkeypatch.setattr(predicted.Predictions, "write", write)
+    reading = types.SimpleNamespace(**{**vars(photos), "read": read})
+    monkeypatch.setattr(prediction, "photos", reading)
+    for pixels, expected in ((1, 1), (2 * size, 2)):
+        monkeypatch.setattr(prediction, "_MOST_AHEAD", pixels)
+        most.clear()
+        tally = prediction.predict(net, listed(tmp_path / "in"), tmp_path / f"{pixels}")
+        assert tally.done == 6
+        assert max(most) <= expected
+
+
+def test_parts_of_a_process_that_was_killed_are_removed(net, pictures, tmp_path):
+    out = tmp_path / "out"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    part = files.part_of(out / "labels" / "one.png")
+    part = part.with_name(part.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    prediction.predict(net, listed(pictures), out)
+    assert not list(out.rglob("*.part"))

@@ -102,6 +102,7 @@ def test_frozen_batch_norm_keeps_its_averages(run, tmp_path):
     ("write", "message"),
     [
         ("damaged", "its checkpoints were damaged, and lie in .*checkpoints_damaged"),
+        ("saved", "its log says that step 2 was saved, and no .*; .* pass --restart"),
         ("log", "its log ends at step 4, and its checkpoints are gone; .* --restart"),
         ("result", "its log ends at step 0, and its checkpoints are gone"),
     ],
@@ -109,24 +110,47 @@ def test_frozen_batch_norm_keeps_its_averages(run, tmp_path):
 def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
     config = tiny_config("F")  # A save every 2 steps, an evaluation every 3.
     store = checkpoints.CheckpointStore(tmp_path / "checkpoints")
-    recorded.check_restart(tmp_path, store, config)
+
+    def lost():
+        return recorded.lost_run(tmp_path, store, config)
+
+    assert lost() == ""
     (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 3, "loss": 1}\n')
-    recorded.check_restart(tmp_path, store, config)  # Its first save was not awaited.
+    assert lost() == ""  # Its first save was not awaited.
     config.checkpoint_every, config.eval_every = 3, 8  # Saves at 3 and 6.
-    for step in (3, 6):
+    for step in (3, 6):  # Killed in its first save, or while the second waits for it.
         line = {"kind": "train", "step": step, "loss": 1}
         (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
-        recorded.check_restart(tmp_path, store, config)
+        assert lost() == ""
     config = tiny_config("F")
     (tmp_path / "log.jsonl").unlink()
     if write == "damaged":
         (tmp_path / "checkpoints_damaged").mkdir()
+    elif write == "saved":
+        (tmp_path / "log.jsonl").write_text('{"kind": "saved", "step": 2}\n')
     elif write == "log":
         (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 4, "loss": 1}\n')
     else:
         (tmp_path / "result.json").write_text("{}")
+    recorded.check_restart("", tmp_path)
     with pytest.raises(ValueError, match=message):
-        recorded.check_restart(tmp_path, store, config)
+        recorded.check_restart(lost(), tmp_path)
+
+
+@pytest.mark.parametrize("steps", (1, 3))
+def test_an_emptied_directory_of_checkpoints_is_no_fresh_run(run, tmp_path, steps):
+    """However few steps were done: what was saved is missing."""
+    workdir = tmp_path / "run"
+    options = {"num_pictures": 0, "checkpoint_every": 2, "eval_every": 3}
+    trainer.train(tiny_config(run[0], num_steps=steps, **options), workdir)
+    for name in ("result.json", "curves.png", "checkpoints_scores.json"):
+        (workdir / name).unlink()
+    shutil.rmtree(workdir / "checkpoints")
+    log = (workdir / "log.jsonl").read_bytes()
+    config = tiny_config(run[0], **options)
+    with pytest.raises(ValueError, match=f"step {min(steps, 2)} was saved, and no che"):
+        trainer.train(config, workdir)
+    assert (workdir / "log.jsonl").read_bytes() == log
 
 
 def copied(run, tmp_path):
@@ -147,8 +171,16 @@ def test_all_checkpoints_damaged_twice(run, tmp_path):
     with pytest.raises(ValueError, match="checkpoints were damaged, .*pass --restart"):
         trainer.train(config, workdir)
     assert (workdir / "log.jsonl").read_bytes() == log
-    trainer.train(config, workdir, restart=True)
-    assert checkpoints.CheckpointStore(workdir / "checkpoints").steps() == [1]
+    with pytest.MonkeyPatch.context() as patch:  # A kill before the first checkpoint.
+        patch.setattr(trainer.Trainer, "run", lambda self: None)
+        trainer.train(config, workdir, restart=True)
+    left = {path.name for path in (workdir / "before_restart").iterdir()}
+    assert left >= {"checkpoints_damaged", "log.jsonl", "result.json"}
+    assert (workdir / "before_restart/log.jsonl").read_bytes() == log
+    config.num_steps = 2
+    trainer.train(config, workdir)
+    assert checkpoints.CheckpointStore(workdir / "checkpoints").steps() == [2]
+    assert [e["step"] for e in logs.read(workdir / "log.jsonl")] == [1, 2, 2]
 
 
 def test_a_config_that_was_lost_is_that_of_the_checkpoint(run, tmp_path):

@@ -1,15 +1,22 @@
 """What the status of a run says of files that are odd."""
 
+import errno
 import json
+import re
+import shutil
+import types
 
 import pytest
 from absl import flags
 
 from fcn_jax import __main__
+from fcn_jax.commands import status as command
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.runs import status
+from fcn_jax.storage import checkpoints, reading, trees
 from fcn_jax.storage.scores import Scores
 from tests.support.runs import tiny_config
+from tests.support.states import train_state
 
 
 @pytest.fixture
@@ -72,3 +79,105 @@ def test_two_directories_are_refused(workdir):
     message = rf"the directory of one run: .*given were \['a', '{workdir}'\]"
     with pytest.raises(SystemExit, match=message):
         __main__.main(["fcn_jax", "status", "a", f"--workdir={workdir}"])
+
+
+@pytest.fixture
+def saved(workdir):
+    """A run with two checkpoints, scores and a log."""
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    for step in (1, 2):
+        metadata = {"config": {}, "losses": []}
+        store.save(trees.to_arrays(train_state(step)), metadata=metadata)
+        store.scores.record(step, 0.5)
+    store.close()
+    lines = [{"kind": "train", "step": n, "loss": 0.5} for n in (1, 2)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (workdir / "log.jsonl").write_text(text)
+    (workdir / "result.json").write_text(
+        '{"step": 2, "params_sha256": "0", "scores": {"mean_iu": 0.5}}'
+    )
+    return workdir
+
+
+def exit_status(workdir):
+    try:
+        command.run_flags(types.SimpleNamespace(verify=True, json=False), workdir)
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_a_whole_run(saved):
+    assert status.status(saved)["damaged"] == []
+    assert exit_status(saved) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "follows"),
+    [
+        ("config.json", "{", "config.json is damaged .*A checkpoint holds the config"),
+        ("checkpoints_scores.json", "{", "not known which checkpoint is best"),
+        (
+            "log.jsonl",
+            '{"kind": "tra\n{"kind": "train", "step": 2, "loss": 1}\n',
+            "log.jsonl is damaged: 1 of its lines are none, the first at line 1; curve",
+        ),
+        (
+            "log.jsonl",
+            '{"kind": "train", "step": 1, "loss": 1}\n',
+            "log.jsonl has lost lines: it ends with step 1",
+        ),
+        ("log.jsonl", None, "log.jsonl is missing or holds no losses; curves lack th"),
+        ("result.json", "{", "result.json is damaged .JSON.*started again, writes it"),
+        ("result.json", "{}", "result.json is damaged .KeyError.; the run's own comm"),
+    ],
+)
+def test_a_damaged_file_is_named(saved, name, content, follows):
+    path = saved / name
+    path.unlink() if content is None else path.write_text(content)
+    found = status.status(saved)
+    assert found["damaged"] == [name]
+    (problem,) = found["problems"]
+    assert re.search(follows, problem)
+    assert exit_status(saved) == 1
+
+
+@pytest.mark.parametrize("moment", ("sizes", "reads"))
+def test_a_checkpoint_that_is_deleted_meanwhile_is_left_out(saved, monkeypatch, moment):
+    """As a run does that goes on; it is no damage."""
+    owner, name = {"sizes": (Scores, "of"), "reads": (reading, "_read")}[moment]
+    real = getattr(owner, name)
+
+    def gone(*arguments):
+        value = real(*arguments)
+        shutil.rmtree(saved / "checkpoints/1", ignore_errors=True)
+        if moment == "reads":
+            raise ValueError("the file is cut off")
+        return value
+
+    monkeypatch.setattr(owner, name, gone)
+    found = status.status(saved)
+    steps = [each["step"] for each in found["checkpoints"]]
+    assert steps == [2]
+    assert (found["damaged"] == ["checkpoints/2"]) == (moment == "reads")
+
+
+def test_what_cannot_be_read_now_is_said(saved, monkeypatch):
+    def fail(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(reading, "_read", fail)
+    found = status.status(saved)
+    assert [each["whole"] for each in found["checkpoints"]] == [None, None]
+    assert all("could not be read now" in text for text in found["problems"])
+    assert exit_status(saved) == 0
+
+
+def test_a_checkpoint_of_an_older_version_is_not_called_whole(saved):
+    path = saved / "checkpoints/1/metadata/metadata"
+    metadata = json.loads(path.read_text())
+    del metadata["metadata_sha256"]
+    path.write_text(json.dumps(metadata))
+    one, two = status.format_status(status.status(saved)).splitlines()[-2:]
+    assert one.endswith("MiB  arrays whole, the rest not checked (an older version)")
+    assert two.endswith("MiB  whole")

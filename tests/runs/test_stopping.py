@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -88,3 +89,107 @@ def test_a_process_that_is_busy_ends_by_itself_unless_it_saves(what, output):
     )
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, output)
     assert time.monotonic() - start < 30
+
+
+IN_C = """
+import ctypes, os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
+from fcn_jax.runs import stopping
+stopping._GRACE = 0.3
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+libc.pthread_mutex_init(mutex, None)
+libc.pthread_mutex_lock(mutex)
+if sys.argv[2] == "session":
+    sys.ps1 = ">>> "
+    threading.Timer(2, libc.pthread_mutex_unlock, [mutex]).start()
+asked = stopping.Stopping(lambda: "terminated: nothing is saved yet")
+with asked:
+    threading.Timer(0.1, os.kill, (os.getpid(), int(sys.argv[1]))).start()
+    try:
+        with asked.at_once():
+            libc.pthread_mutex_lock(mutex)  # No handler runs before it returns.
+    except stopping.Stop:
+        print("stopped", flush=True)
+        sys.exit(asked.exit_code)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pthread_mutex_lock")
+@pytest.mark.parametrize(
+    ("number", "where", "output"),
+    [
+        (signal.SIGTERM, "process", "terminated: nothing is saved yet\n"),
+        (signal.SIGINT, "process", "terminated: nothing is saved yet\n"),
+        (
+            signal.SIGINT,
+            "session",
+            "stopping: once what is computed now has ended\nstopped\n",
+        ),
+    ],
+)
+def test_compiled_code_that_does_not_return_is_ended(number, where, output):
+    done = subprocess.run(
+        [sys.executable, "-c", IN_C, str(int(number)), where],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, output, "")
+
+
+def test_who_listened_before_goes_on_listening(soon):
+    """As the event loop of a notebook; of other signals it is told meanwhile."""
+    theirs, ours = socket.socketpair()
+    ours.setblocking(False)
+    theirs.settimeout(10)
+    before = signal.set_wakeup_fd(ours.fileno())
+    handler = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with Stopping(str):
+            send(signal.SIGTERM)
+            send(signal.SIGUSR1)
+            assert theirs.recv(8) == bytes([signal.SIGUSR1])
+        assert signal.set_wakeup_fd(ours.fileno()) == ours.fileno()
+    finally:
+        theirs.close()
+        ours.close()
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGUSR1, handler)
+
+
+def test_who_listened_before_may_have_gone(soon):
+    theirs, ours = socket.socketpair()
+    ours.setblocking(False)
+    before = signal.set_wakeup_fd(ours.fileno())
+    with Stopping(str):
+        ours.close()
+        theirs.close()
+    assert signal.set_wakeup_fd(before) == -1
+
+
+FORKED = """
+import os, signal
+from fcn_jax.runs.stopping import Stopping
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+with Stopping(str) as asked:
+    ready, child = os.pipe(), os.fork()
+    if not child:
+        os.write(ready[1], b"1")
+        signal.pause()
+        os._exit(0)
+    os.read(ready[0], 1)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    asked._hearing.close()  # All that has come is heard.
+    asked._hearing = None
+print(os.WTERMSIG(status), asked.asked)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+def test_a_forked_process_is_ended_alone():
+    """As the workers of somebody's data set, which are ended by SIGTERM."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [str(int(signal.SIGTERM)), "0"], done.stderr

@@ -1,5 +1,9 @@
 """Arrays kept in files: names that tell content apart, files whole or absent."""
 
+import os
+import threading
+from concurrent import futures
+
 import numpy as np
 import pytest
 
@@ -70,9 +74,43 @@ def test_a_full_disk_leaves_no_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="a.npz could not be written .No space left"):
         array_cache.cached(tmp_path / "a.npz", lambda: {"a": np.ones(3)})
     assert not list(tmp_path.iterdir())
+
+
+def test_two_threads_make_it_at_once(tmp_path, monkeypatch):
+    """As loaders do with an image that has no proposals yet: both are in the middle."""
+    barrier = threading.Barrier(2, timeout=30)
+    save = np.savez_compressed
+
+    def together(file, **arrays):
+        file.write(b"PK")
+        barrier.wait()
+        file.seek(0)
+        save(file, **arrays)
+        barrier.wait()
+
+    monkeypatch.setattr(np, "savez_compressed", together)
+    path = tmp_path / "a.npz"
+    with futures.ThreadPoolExecutor(2) as pool:
+        made = [
+            pool.submit(array_cache.cached, path, lambda n=n: {"a": np.full(50, n)})
+            for n in range(2)
+        ]
+        assert [int(each.result()["a"][0]) for each in made] == [0, 1]
+    monkeypatch.undo()
+    assert array_cache.cached(path, dict)["a"].shape == (50,)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append("to disk"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *a: done.append("named") or replace(*a))
+    array_cache.cached(tmp_path / "a.npz", lambda: {"a": ZEROS})
+    assert done == ["to disk", "named", "to disk"]
 
 
 @pytest.mark.parametrize("damage", range(0, 400, 7))

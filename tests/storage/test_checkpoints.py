@@ -92,6 +92,57 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(store, how, cap
     assert store.newest().step == 2
 
 
+def odd(path):
+    """What may be left of a file: a part, nothing, or JSON of another kind."""
+    content = path.read_bytes()
+    cuts = [content[:n] for n in (0, 1, len(content) // 2, len(content) - 1)]
+    texts = [b"[]", b"null", b"{}", b'{"tree_metadata": null}', b'{"tree_metadata": 3}']
+    empty = b'{"tree_metadata": {"(\'step\',)": null}}'
+    is_json = content.startswith(b"{")
+    return [None, bytes(len(content)), *cuts, *[*texts, empty] * is_json]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_whatever_is_torn_the_run_goes_on(store, tmp_path):
+    """From that checkpoint, as it was saved, or from the one before it."""
+    save(store, 1, 2)
+    expected = {n: trees.content_hash(store.read(n).arrays) for n in (1, 2)}
+    files = [p for p in (store.directory / "2").rglob("*") if p.is_file()]
+    went_back = set()
+    for path in files:
+        place = path.relative_to(store.directory)
+        for number, content in enumerate(odd(path)):
+            copy = tmp_path / f"{len(went_back)}-{place.name}-{number}" / "checkpoints"
+            shutil.copytree(store.directory, copy)
+            torn = copy / place
+            torn.unlink() if content is None else torn.write_bytes(content)
+            other = checkpoints.CheckpointStore(copy)
+            found = other.newest()
+            other.close()
+            assert trees.content_hash(found.arrays) == expected[found.step]
+            if found.step == 1:
+                went_back.add(place.as_posix())
+            shutil.rmtree(copy.parent)
+    assert went_back >= {"2/metadata/metadata", "2/state/_METADATA"}
+
+
+def test_another_that_is_read_shows_that_the_file_is_damaged(store, monkeypatch):
+    """A library that fails at the newest and not at the one before is not to blame."""
+    save(store, 1, 2)
+    read = reading._read
+
+    def fail(path):
+        if path.name == "2":
+            raise TypeError("'int' object is not subscriptable")
+        return read(path)
+
+    monkeypatch.setattr(reading, "_read", fail)
+    with pytest.raises(OSError, match="it is damaged, or was written by another versi"):
+        store.read(2)
+    assert store.newest().step == 1
+    assert store.steps() == [1]
+
+
 def test_a_wrong_hash_is_named(store):
     save(store, 1)
     path = store.directory / "1" / "metadata" / "metadata"

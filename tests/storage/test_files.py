@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -87,3 +89,21 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path, stop):
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
     with pytest.raises(FileExistsError, match="made is there already; name a folder"):
         files.make_whole(tmp_path / "made", fill)
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    """Of a process that lives, or of another machine, nothing is touched."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ours = files.part_of(tmp_path / "deep" / "a.b.png")
+    pid = f"-{os.getpid()}-"
+    theirs = ours.with_name(ours.name.replace(pid, f"-{ended.pid}-"))
+    host = ours.name.split(".")[-2].partition("-")[0]
+    far = theirs.with_name(theirs.name.replace(f".{host}-", ".0-"))
+    others = [ours.with_name(name) for name in (".x.part", "x.part", ".1-2.part")]
+    ours.parent.mkdir()
+    for path in (ours, theirs, far, *others):
+        path.touch()
+    files.remove_stale_parts(tmp_path)
+    assert set(ours.parent.iterdir()) == {ours, far, *others}
+    files.remove_stale_parts(tmp_path / "nowhere")

@@ -45,6 +45,27 @@ def test_the_best_is_the_last_of_equals(scores):
 )
 def test_a_damaged_file_is_named(scores, text, reason):
     scores.path.write_text(text)
-    message = rf"checkpoints_scores.json is damaged \({reason}\), so that it is not kn"
+    message = rf"checkpoints_scores.json is damaged \({reason}: .*\), so that it is not"
     with pytest.raises(ValueError, match=message):
         scores.read()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), (("0.5", "0.6"), ('"7"', '"8"'), ("sha256", "sha255"))
+)
+def test_a_changed_character_is_found(scores, old, new):
+    """Else another checkpoint would be the best, be kept, and be evaluated."""
+    scores.record(3, 0.5)
+    scores.record(7, 0.25)
+    text = scores.path.read_text()
+    assert text.count(old) == 1
+    scores.path.write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match="damaged .ValueError: .*delete it to tak"):
+        scores.best([3, 7])
+
+
+def test_what_older_versions_wrote_is_read(scores):
+    scores.path.write_text('{"mean_iu": {"3": 0.5}}')
+    assert scores.read() == {3: 0.5}
+    scores.record(4, 0.6)
+    assert scores.read() == {3: 0.5, 4: 0.6}

@@ -133,6 +133,24 @@ def keras(ours):
     return found
 
 
+def in_order(ours, layers):
+    """Kernel and bias of some layers, as a list."""
+    return [[ours[f"params/{x}/{part}"] for part in ("kernel", "bias")] for x in layers]
+
+
+def numbered(convolutions, dense=(), form="layers/{layer}/vars/{part}", parts=(0, 1)):
+    """As Keras numbers the layers of a class; `form` is that of Keras 3."""
+    found = {}
+    for kind, layers in (("conv2d", convolutions), ("dense", dense)):
+        for number, arrays in enumerate(layers):
+            layer = f"{kind}_{number}" if number else kind
+            for part, x in zip(parts, arrays, strict=True):
+                if kind == "dense":
+                    x = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x
+                found[form.format(layer=layer, part=part)] = x
+    return found
+
+
 def tensorflow(ours):
     found = {}
     for _, layer, part, x in split(ours):

@@ -53,6 +53,24 @@ def test_class_weights():
     assert (float(loss.count), float(loss.weight)) == (2, 4)
 
 
+def test_a_class_of_weight_0_is_void(key):
+    logits = jax.random.normal(key, (1, 2, 3, 3))
+    labels = labels_of([0, 1, 2], [2, 1, 0])
+    void = jnp.where(labels == 1, 255, labels)
+
+    def total(logits, labels, weights):
+        return losses.cross_entropy(logits, labels, class_weights=weights).total
+
+    value = jax.value_and_grad(total)
+    ours = value(logits, labels, jnp.array([1.0, 0.0, 1.0]))
+    theirs = value(logits, void, jnp.ones(3))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+    alone = value(logits, jnp.ones_like(labels), jnp.array([1.0, 0.0, 1.0]))
+    assert float(alone[0]) == 0
+    assert not np.asarray(alone[1]).any()
+
+
 def test_labels_that_are_no_class_do_not_reach_the_loss():
     logits, labels = jnp.zeros((1, 1, 3, 2)), labels_of([0, -1, 7])
     loss = jax.jit(losses.cross_entropy)(logits, labels)

@@ -230,10 +230,12 @@ def test_running_averages_are_those_of_the_batch():
     optimizer, state = make_state(model)
     batch = make_batch(rows=2)
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    of_batch = training.batch_statistics(variables, batch, model=model)
-    after, _ = training.train_step(
-        state, batch, model=model, optimizer=optimizer, seed=0
+    statistics = functools.partial(training.batch_statistics, model=model)
+    of_batch = jax.jit(statistics)(variables, batch)
+    step = functools.partial(
+        training.train_step, model=model, optimizer=optimizer, seed=0
     )
+    after, _ = jax.jit(step)(state, batch)
     for name, layer in state.batch_stats.items():
         for part, old in layer.items():
             expected = 0.75 * old + 0.25 * of_batch[name][part]
@@ -259,14 +261,10 @@ def test_every_row_draws_by_seed_step_and_its_place():
     optimizer, state = make_state(model)
     rows, seed, step = 3, 7, 5
     state = state.replace(step=jnp.asarray(step, state.step.dtype))
-    _, found = training.train_step(
-        state,
-        make_batch(rows=rows),
-        model=model,
-        optimizer=optimizer,
-        seed=seed,
-        loss=Drawn(),
+    take = functools.partial(
+        training.train_step, model=model, optimizer=optimizer, seed=seed, loss=Drawn()
     )
+    _, found = jax.jit(take)(state, make_batch(rows=rows))
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), step), 1)
     drawn = [jax.random.uniform(jax.random.fold_in(key, row)) for row in range(rows)]
     assert len({float(x) for x in drawn}) == rows

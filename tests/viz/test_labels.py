@@ -238,18 +238,19 @@ def test_names_beyond_ascii_are_no_boxes():
     assert len(shapes) == 5
 
 
-def test_a_sheet_of_overlays():
-    """Four abreast, each no wider than its cell, small ones as they are."""
-    image, mask = np.full((10, 20, 3), 90, np.uint8), np.ones((10, 20), np.uint8)
-    rows = [(f"image {i}", image, mask) for i in range(5)]
-    rows[0] = ("wide", np.full((50, 480, 3), 90, np.uint8), np.ones((50, 480), "u1"))
-    sheet = drawing.overlay_sheet(rows, ("ground", "car"), voc_palette())
-    assert sheet.shape[1] == 4 * 246 + 6
-    inside = drawing.overlay(image, mask, palette=voc_palette())[0, 0]
-    np.testing.assert_array_equal(sheet[22 + 5, 6 + 246 + 5], inside)
-    assert (sheet[22 + 5, 6 + 246 + 25] == 255).all()
-
-
-def test_a_sheet_of_nothing():
-    with pytest.raises(ValueError, match="overlay_sheet: no images; give at least"):
-        drawing.overlay_sheet([], ("ground", "car"), voc_palette())
+def test_names_that_the_font_lacks_are_numbers():
+    """Japanese: a box for each letter would tell nothing."""
+    named = [drawing._named(n, name) for n, name in enumerate(("道路", "車 car", "é"))]
+    assert named == ["0", "1 car", "é"]
+    colours = viz.decode_labels(np.arange(2))
+    legends = [
+        drawing._legend(list(zip(names, colours, strict=True)), 300)
+        for names in (("道路", "a"), ("0", "a"), ("1", "a"))
+    ]
+    assert legends[0].tobytes() == legends[1].tobytes() != legends[2].tobytes()
+    sheets = [
+        viz.contact_sheet([(name, IMAGE, LABELS, LABELS)], ("a", "b", "c"))
+        for name in ("図1", "·1", "1")
+    ]
+    np.testing.assert_array_equal(sheets[0], sheets[1])
+    assert not np.array_equal(sheets[0], sheets[2])

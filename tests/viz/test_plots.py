@@ -44,6 +44,19 @@ def test_curves_name_the_final_and_the_lowest_loss(tmp_path, figures):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_the_loss_of_validation_stands_beside_that_of_training(tmp_path, figures):
+    scored = [{**entry, "loss": 0.1 * entry["step"]} for entry in EVAL]
+    scored[1]["loss"] = None
+    plots.plot_curves(TRAIN + scored, tmp_path / "curves.png")
+    (line,) = (x for x in figures[0].axes[0].lines if x.get_label() == "validation")
+    np.testing.assert_allclose(line.get_xydata(), [(100, 10), (300, 30)])
+    summed = [{**entry, "loss": 1e5 * entry["loss"]} for entry in TRAIN]
+    plots.plot_curves(summed + scored, tmp_path / "curves.png")
+    left, _, right = figures[1].axes
+    assert "validation, right scale" in legend_of(left)
+    assert right.get_ylim()[1] < 40
+
+
 @pytest.mark.parametrize("entries", ([], TRAIN, TRAIN[:1], EVAL, EVAL[:1]))
 def test_curves_of_a_run_that_has_only_begun(tmp_path, entries):
     plots.plot_curves(entries, tmp_path / "curves.png")

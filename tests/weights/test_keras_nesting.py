@@ -40,10 +40,11 @@ def by_stage(trunk, model="block{}/"):
 def test_models_within_a_model(load, fcn8s, trunk, model):
     arrays = by_stage(trunk, model)
     arrays["dsn1/vars/0"] = np.ones((1, 1, 4, 1), np.float32)
+    arrays["side/conv2d/vars/0"] = np.ones((1, 1, 16, 1), np.float32)
     found, account = load(arrays, fcn8s[0], "keras", strict=False, least=0.9)
     for name, x in trunk.items():
         np.testing.assert_array_equal(found[name], x)
-    assert "unexpected (1): dsn1/vars/0" in account
+    assert "unexpected (2): dsn1/vars/0, side/conv2d/vars/0" in account
     assert "starts anew" in account
 
 
@@ -79,19 +80,20 @@ def test_what_does_not_follow_is_refused_with_its_list(load, fcn8s, trunk, chang
 
 
 def test_the_head_of_an_outer_model_is_no_classifier(load, fcn8s, trunk):
-    """A VGG in a Sequential, with a Dense of its own behind it."""
+    """A VGG in a Sequential, with a Conv2D and a Dense of its own behind it."""
     arrays = {}
     for position, layer in enumerate(foreign.CONVS):
         tail = f"conv2d_{position}" if position else "conv2d"
         for place, part in enumerate(("kernel", "bias")):
             name = f"layers/functional/layers/{tail}/vars/{place}"
             arrays[name] = trunk[f"params/{layer}/{part}"]
+    arrays["layers/conv2d/vars/0"] = np.ones((1, 1, 16, 3), np.float32)
     arrays["layers/dense/vars/0"] = np.ones((512, 3), np.float32)
     found, account = load(arrays, fcn8s[0], "keras", strict=False, least=0.9)
     np.testing.assert_array_equal(
         found["params/conv5_3/kernel"], trunk["params/conv5_3/kernel"]
     )
-    assert "unexpected (1): layers/dense/vars/0" in account
+    assert "unexpected (2): layers/conv2d/vars/0, layers/dense/vars/0" in account
     assert "mismatched (0)" in account
 
 
@@ -143,6 +145,37 @@ def test_two_shards_with_one_array(shards, tmp_path):
     shutil.copy(GOLDEN / "keras.h5", tmp_path / "net_00001.weights.h5")
     with pytest.raises(WeightsError, match="two of its files hold 'conv/conv/bias:0'"):
         formats.read(shards({"a": "net_00000.weights.h5", "b": "net_00001.weights.h5"}))
+
+
+def test_one_shard_alone(shards, tmp_path):
+    part = tmp_path / "net_00000.weights.h5"
+    message = "by its name it is one of several files, and net.weights.json, .*copy th"
+    with pytest.raises(WeightsError, match=message):
+        formats.read(part)
+    index = shards({"a": "net_00000.weights.h5", "b": "net_00001.weights.h5"})
+    message = f"it is one of 2 files whose weights are one net's; .*: give {index}"
+    with pytest.raises(WeightsError, match=message):
+        formats.read(part)
+    shards({"a": "net_00000.weights.h5"})  # It is all there is.
+    assert formats.read(part).arrays.keys() == formats.read(index).arrays.keys()
+    shards({"a": "net_00001.weights.h5"})  # Those of another save.
+    assert formats.read(part).format == "keras"
+
+
+def test_one_part_of_hugging_face(tmp_path):
+    """model-00001-of-00002.safetensors; of one there is nothing to join."""
+    whole, part = (tmp_path / f"model-00001-of-0000{n}.safetensors" for n in (1, 2))
+    for path in (whole, part):
+        shutil.copy(GOLDEN / "keras.h5", path)
+    assert formats.read(whole).format == "keras"
+    message = "one of several files, and model.safetensors.index.json, which names them"
+    with pytest.raises(WeightsError, match=message):
+        formats.read(part)
+
+
+def test_an_index_of_itself(shards):
+    with pytest.raises(WeightsError, match="it is an index, where weights themselves"):
+        formats.read(shards({"a": "net.weights.json"}))
 
 
 @pytest.mark.parametrize("text", ('{"a": 1}', "{", '{"weight_map": [1]}'))

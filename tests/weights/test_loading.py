@@ -1,9 +1,11 @@
 """Files into nets: DeconvNet's forms, strictness, precisions, errors."""
 
+import functools
 import re
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -104,7 +106,7 @@ def test_the_training_form_of_deconvnet(load, same, deconvnet):
         load(arrays, model)
 
 
-@pytest.mark.parametrize("dtype", ("float16", "float64", ">f4"))
+@pytest.mark.parametrize("dtype", ("float16", "float64", ">f4", ml_dtypes.bfloat16))
 def test_precisions(load, same, fcn8s, dtype):
     model, ours = fcn8s
     arrays = {n: x.astype(dtype) for n, x in foreign.pytorch(ours).items()}
@@ -273,14 +275,16 @@ def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, 
     assert "the decoder starts with the scores of score_fr" in account
     assert "unexpected (1): score_fr.bias" in account
     images = cases.random_images((1, side, side))
-    expected = fcn.apply(trees.nested(ours), images)[0, side // 2, side // 2]
+    expected = jax.jit(fcn.apply)(trees.nested(ours), images)[0, side // 2, side // 2]
     assert np.diff(np.sort(expected)).min() > 0.01
-    _, maps = model.apply(trees.nested(found), images, mutable=["intermediates"])
+    look = functools.partial(model.apply, mutable=["intermediates"])
+    _, maps = jax.jit(look)(trees.nested(found), images)
     switches = {
         f"pool{i}": jnp.zeros_like(maps["intermediates"][f"pool{i}_mask"][0])
         for i in range(1, 6)
     }
-    logits = model.apply(trees.nested(found), images, switches=switches)
+    apply = jax.jit(model.apply)
+    logits = apply(trees.nested(found), images, switches=switches)
     np.testing.assert_array_equal(
         ranks(logits), np.broadcast_to(ranks(expected), logits.shape)
     )

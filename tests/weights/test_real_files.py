@@ -131,53 +131,6 @@ def test_too_little_of_the_encoder_is_no_start(load, fcn8s, trunk, start):
     assert "starts anew: 9" in account
 
 
-def numbered(trunk, shift=0):
-    """As Keras 3 names the layers of a class: by their number."""
-    found, first = {}, {"conv2d": -shift, "dense": 0}
-    if shift:
-        found["layers/conv2d/vars/0"] = np.ones((3, 3, 3, 3), np.float32)
-        found["layers/conv2d/vars/1"] = np.ones(3, np.float32)
-    numbers = {}
-    for name, x in trunk.items():
-        _, layer, part = name.split("/")
-        kind = "dense" if layer.startswith("fc") else "conv2d"
-        number = numbers.setdefault(layer, sum(
-            known.startswith("fc") == layer.startswith("fc") for known in numbers
-        ) - first[kind])  # fmt: skip
-        if x.ndim > 1 and kind == "dense":
-            x = x.reshape(-1, x.shape[-1])
-        tail = f"{kind}_{number}" if number else kind
-        found[f"layers/{tail}/vars/{0 if part == 'kernel' else 1}"] = x
-    return found
-
-
-def in_order(trunk):
-    layers = (*foreign.CONVS, "fc6", "fc7")
-    return {
-        f"params/{layer}/{part}": trunk[f"params/{layer}/{part}"]
-        for layer in layers
-        for part in ("kernel", "bias")
-    }
-
-
-def test_layers_by_number(load, same, fcn8s, trunk, start):
-    arrays = numbered(in_order(trunk))
-    found, _ = load(arrays, fcn8s[0], "keras", inputs="caffe", initial=start)
-    same(found, foreign.flat(start) | trunk)
-
-
-@pytest.mark.parametrize("strict", (True, False))
-def test_layers_whose_numbers_are_off_are_refused(load, fcn8s, trunk, strict):
-    """One convolution before those of VGG: the kernel of each would go to the next."""
-    arrays = numbered(in_order(trunk), shift=1)
-    message = (
-        r"known by number alone, and \d+ are not those of the encoder: layers/conv2d/v"
-        r"ars/0 is 3x3x3x3, conv1_1 of the net 3x3x3x2; .*save the part"
-    )
-    with pytest.raises(WeightsError, match=message):
-        load(arrays, fcn8s[0], "keras", strict=strict)
-
-
 def dictionary(**items):
     return b"}(" + b"".join(text(key) + value for key, value in items.items()) + b"u"
 

@@ -169,6 +169,7 @@ def test_what_is_recorded(tmp_path):
         "num_classes": "3",
         "padding": "same",
         "skip_scales": "0.01,0.0001",
+        "options": '{"bn_epsilon": 1e-05, "padding": "same"}',
     }
     with np.load(tmp_path / "net.npz") as archive:
         record = {n: archive[n] for n in archive.files if n.startswith("record/")}
@@ -187,6 +188,8 @@ def test_what_is_recorded(tmp_path):
             "num_classes": 3,
             "padding": "same",
             "batch_norm": True,
+            "batch_norm_fc": False,
+            "bn_epsilon": 1e-5,
             "width": 1 / 32,
             "fc_features": 64,
             "upsampling": "fixed",

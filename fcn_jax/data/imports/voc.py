@@ -20,7 +20,7 @@ from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources import folder_files
 from fcn_jax.data.sources.folder_files import Pair
-from fcn_jax.data.sources.listings import Listing
+from fcn_jax.data.sources.listing import Listing
 
 _BACKGROUND = 0
 

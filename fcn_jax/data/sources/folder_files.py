@@ -22,10 +22,10 @@ from fcn_jax import messages
 from fcn_jax.data import label_files
 from fcn_jax.data.image_files import MASK_ENDINGS, PHOTO_ENDINGS
 from fcn_jax.data.options import FolderOptions
-from fcn_jax.data.sources import folder_layouts
-from fcn_jax.data.sources.listings import Listing
+from fcn_jax.data.sources import folder_hints
+from fcn_jax.data.sources.listing import Listing, check_link
 
-IMAGES = folder_layouts.IMAGES
+IMAGES = folder_hints.IMAGES
 LISTS = "ImageSets/Segmentation"
 _MOST_HINTS = 20  # Comparing a name with all others takes a moment each.
 _FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
@@ -111,7 +111,8 @@ def read_split(
             image = entry.image or _find_image(images, entry.name, where, hint)
             mask = entry.mask or masks.find(entry.name)
             if mask is None and options.missing_mask == "error":
-                raise FileNotFoundError(_no_mask(masks, entry.name, where, hint))
+                text = folder_hints.no_mask(masks, entry.name, where, hint)
+                raise FileNotFoundError(text)
         except FileNotFoundError as error:
             tell(entry.name, error)
             wrong += 1
@@ -139,12 +140,13 @@ def _list_file(root: Path, split: str) -> Path:
         )
     folders = [root / LISTS, root]
     for folder in folders:
+        check_link(folder / f"{split}.txt")
         if (folder / f"{split}.txt").is_file():
             return folder / f"{split}.txt"
     if not folders[0].is_dir():
         raise FileNotFoundError(
             f"{folders[0]} does not exist; a folder in VOC layout has {IMAGES}/, "
-            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {folder_layouts.advice(root)}"
+            f"SegmentationClass/ and {LISTS}/SPLIT.txt. {folder_hints.layout(root)}"
         )
     known = sorted(p.stem for p in folders[0].glob("*.txt"))
     hint = messages.suggestion(split, known)
@@ -246,6 +248,7 @@ def _from_root(root: Path, line: str) -> str:
 def _below(root: Path, text: str) -> Path | None:
     """The file that a list gives as a path from the root, if it is there."""
     path = root / _tidied(text)
+    check_link(path)
     return path if path.is_file() else None
 
 
@@ -301,12 +304,7 @@ def _alike(images: Listing, name: str) -> str:
     """What may have been meant by an image that is not there; "" where nothing is."""
     beside = images.beside(name)
     for found in beside:
-        link = (images.folder / name).parent / found
-        if link.is_symlink() and not link.exists():
-            raise FileNotFoundError(
-                f"{link} is a link to {link.readlink()}, which does not exist; mend "
-                f"the link or take {name} off the list."
-            )
+        check_link((images.folder / name).parent / found)
     if beside:
         return f"there is {', '.join(beside)}."
     known = [i for i in images.ids() if i != name]
@@ -314,37 +312,3 @@ def _alike(images: Listing, name: str) -> str:
     if alike:
         return f"there is {alike[0]}, and upper and lower case differ."
     return messages.suggestion(name, known)
-
-
-def _no_mask(masks: Listing, name: str, where: str, hint: bool) -> str:
-    """The message for an image without a mask, with what lies nearby."""
-    hints = _nearby(masks, name) if hint else []
-    found = f"; {'; '.join(hints)}" if hints else ""
-    return (
-        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
-        f"image is there{found}; add the mask, take the id off the list, or say what "
-        f"such images are: --config.data.missing_mask=background (or void)."
-    )
-
-
-def _nearby(masks: Listing, name: str) -> list[str]:
-    """What lies where the mask of an image is missing."""
-    hints: list[str] = []
-    beside = [n for n in masks.beside(name) if Path(n).stem != name]
-    lossy = [n for n in masks.beside(name) if Path(n).stem == Path(name).name]
-    if lossy:
-        hints.append(
-            f"there is {lossy[0]}: masks are {', '.join(MASK_ENDINGS)}, which keep "
-            f"labels as they are"
-        )
-    elif beside:
-        hints.append(f"there is {beside[0]}: name masks as their images")
-    root = masks.folder.parent
-    for folder in sorted(root.glob("Segmentation*")):
-        other = Listing(folder, MASK_ENDINGS)
-        if folder != masks.folder and "Object" not in folder.name and other.find(name):
-            hints.append(
-                f"{folder.name} has it: --config.data.mask_dir={folder.name} reads "
-                f"masks there"
-            )
-    return hints

@@ -5,13 +5,16 @@ right to the eye and is no label.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.data import checks, image_files, label_files, label_sets
+from fcn_jax.data import checks, colours, image_files, label_files, label_sets
+from fcn_jax.data.label_files import LabelFile
 from fcn_jax.data.options import AS_STORED, FolderOptions
+
+_SOME = 8  # Masks in which the first class should occur.
 
 
 class FolderLabels:
@@ -29,6 +32,7 @@ class FolderLabels:
         classes: Names, in the order of the labels.
         palette: Colour of every label, uint8 RGB [256, 3].
         note: Where the names are a guess, what to do; "" where the folder gives them.
+        notes: What a user should know of the masks that were checked, a sentence each.
 
     Raises:
         FileNotFoundError: If the palette is not there.
@@ -46,19 +50,11 @@ class FolderLabels:
     ):
         self._root, self._options = root, options
         found = label_files.find(root)
-        self.note = ""
-        if classes is not None:
-            self.classes = tuple(classes)
-        elif found:
-            self.classes = found.classes
-        else:
-            self.classes = label_sets.VOC.classes
-            self.note = (
-                f"{root} has no classes.txt, so that VOC's 21 names are taken; write "
-                f"the names of your classes there, one a line"
-            )
+        self.classes, self.note = _names(classes, found, root)
+        self.notes: list[str] = []
+        self._unnamed = classes is None and label_files.omits_background(found)
         _check_several(self.classes, root)
-        self._check_values()
+        _check_values(options.mask_values, self.classes)
         # Whether it is colours that count in palette masks too.
         self._by_colour = isinstance(palette, str | Path)
         self._colours_from = ""
@@ -128,6 +124,12 @@ class FolderLabels:
         self.check_labels(labels, masks[0])
         if not self._by_colour:
             _check_same_palettes(masks)
+        valued = kind == image_files.GREY or (
+            not self._by_colour and kind == image_files.PALETTE
+        )
+        if valued and not _changed(self._options):
+            found = itertools.chain([labels], (self.read(m)[0] for m in masks[1:]))
+            self.notes += _notes_of_values(found, self.classes[0], self._unnamed)
         return kind
 
     def check_labels(self, labels: np.ndarray, mask: Path) -> None:
@@ -145,18 +147,98 @@ class FolderLabels:
                 labels, len(self.classes), label_sets.IGNORE_LABEL, str(mask)
             )
         except ValueError as error:
+            _check_channels(labels, self.palette, len(self.classes), mask)
             if not self.note:
                 raise
             raise ValueError(f"{error} ({self.note}.)") from error
 
-    def _check_values(self) -> None:
-        values = self._options.mask_values
-        if values and len(values) != len(self.classes):
-            raise ValueError(
-                f"config.data.mask_values={values} has {len(values)} values for "
-                f"{len(self.classes)} classes ({', '.join(self.classes[:6])}); give "
-                f"each class its value, in their order."
-            )
+    def colours(self, modes: Collection[str]) -> str:
+        """The colours by which masks are read.
+
+        Args:
+            modes: Pillow's, of all masks.
+
+        Returns:
+            Hexadecimal digits; "" where no mask is read by colours.
+        """
+        coloured = "P" in modes and self._by_colour
+        if not coloured and not {"RGB", "RGBA"} & set(modes):
+            return ""
+        return self.palette.tobytes().hex() + " palettes too" * self._by_colour
+
+
+_NO_BACKGROUND = (
+    "label_colors.txt names no background, and the masks are values: if 0 is what lies "
+    "between the objects, as Datumaro has it, each name is one class off: write them "
+    "into classes.txt, 'background' first"
+)
+
+
+def _names(
+    classes: Sequence[str] | None, found: LabelFile | None, root: Path
+) -> tuple[tuple[str, ...], str]:
+    """The names of the classes, and what to do where they are a guess."""
+    if classes is not None:
+        return tuple(classes), ""
+    if found:
+        return found.classes, ""
+    return label_sets.VOC.classes, (
+        f"{root} has no classes.txt, so that VOC's 21 names are taken; write the names "
+        f"of your classes there, one a line"
+    )
+
+
+def _notes_of_values(
+    masks: Iterable[np.ndarray], first: str, unnamed: bool
+) -> list[str]:
+    """What to say of masks of values by their label 0.
+
+    Args:
+        masks: Of which a few are read, up to the first that has it.
+        first: The name of class 0.
+        unnamed: Whether the file of names may have left the background out.
+    """
+    looked_at, one = 0, False
+    for labels in itertools.islice(masks, _SOME):
+        if (labels == 0).any():
+            return [_NO_BACKGROUND] * unnamed
+        looked_at, one = looked_at + 1, one or bool((labels == 1).any())
+    if not one:
+        return []
+    return [
+        f"label 0 ({first!r}) occurs in none of the first {looked_at} masks: if they "
+        f"count classes from 1, set --config.data.reduce_zero_label=True"
+    ]
+
+
+def _check_values(values: Sequence[int], classes: Sequence[str]) -> None:
+    """Raise unless each class has a value, where values are given."""
+    if values and len(values) != len(classes):
+        raise ValueError(
+            f"config.data.mask_values={values} has {len(values)} values for "
+            f"{len(classes)} classes ({', '.join(classes[:6])}); give each class its "
+            f"value, in their order."
+        )
+
+
+def _check_channels(
+    labels: np.ndarray, palette: np.ndarray, num_classes: int, mask: Path
+) -> None:
+    """Tell of a mask in colours that holds classes alone once channels are exchanged.
+
+    VOC's palette has a label for most colours of the other order.
+    """
+    if image_files.read_header(mask).mode not in ("RGB", "RGBA"):
+        return
+    exchanged = colours.exchanged_labels(labels, palette)
+    void = label_sets.IGNORE_LABEL
+    if np.isin(exchanged, [*range(num_classes), void]).all():
+        wrong = labels[(labels >= num_classes) & (labels != void)]
+        raise ValueError(
+            f"{mask}: by its colours it holds label {int(wrong[0])}, and there are "
+            f"{num_classes} classes; all colours are theirs once "
+            f"{colours.EXCHANGED}."
+        )
 
 
 def _changed(options: FolderOptions) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fcn_jax.data import fingerprints, label_sets
 from fcn_jax.data.contracts import Item, OneHead
-from fcn_jax.data.fingerprints import Fingerprint
+from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 
 Builder: TypeAlias = Any  # TFDS's own types lack keywords that its methods take.
 _PICTURES = ("image", "labels", "objects")
@@ -108,8 +108,13 @@ class TfdsSource(OneHead):
         # Builders are not picklable everywhere; what they prepared can be opened.
         return _reopen, (str(self._builder.data_dir), self.split, self.classes)
 
-    def fingerprint(self) -> Fingerprint:
-        """What was prepared: data set, version and split; nothing is read for it."""
+    def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """What was prepared: data set, version and split; nothing is read for it.
+
+        Args:
+            digests: Of files; none are needed.
+        """
+        del digests
         count = str(len(self))
         return {"name": fingerprints.digits([self.name, self.split, count])}
 

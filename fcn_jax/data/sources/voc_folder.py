@@ -11,18 +11,25 @@ the files of `label_files` (VOC's 21 without any). Masks are palette, grey or RG
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from fcn_jax.data import checks, fingerprints, image_files, label_sets
+from fcn_jax.data import (
+    checks,
+    fingerprints,
+    image_files,
+    label_sets,
+    sample_depths,
+)
 from fcn_jax.data.contracts import OneHead
-from fcn_jax.data.fingerprints import Fingerprint
+from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.options import FolderOptions
-from fcn_jax.data.sources import folder_files, listings
+from fcn_jax.data.sources import folder_files
 from fcn_jax.data.sources.folder_files import Pair
 from fcn_jax.data.sources.folder_labels import FolderLabels
+from fcn_jax.data.sources.listing import Listing
 
 Value: TypeAlias = np.ndarray | str
 _OBJECTS = "SegmentationObject"
@@ -85,8 +92,9 @@ class VocFolder(OneHead):
         FileNotFoundError: If the folder, the list, the palette, or a file of a pair is
             missing.
         ValueError: If the list is empty or repeats an id, a line of the palette is
-            wrong, an image and its mask differ in size, there is a single class, or
-            the masks hold no labels that could be learned. `source[i]` raises it if a
+            wrong, an image and its mask differ in size, an image has more than 8 bits
+            a channel, there is a single class, or the masks hold no labels that could
+            be learned. `source[i]` raises it if a
             file cannot be read whole or a label is no class.
     """
 
@@ -106,8 +114,8 @@ class VocFolder(OneHead):
             self.root, split, self.options
         )
         self.ids = tuple(pair.name for pair in self._pairs)
-        self._headers = [image_files.read_header(pair.image) for pair in self._pairs]
-        self._check_headers()
+        self._headers = _read_headers(self._pairs, self.options)
+        self.notes += self._headers.notes
         masks = [pair.mask for pair in self._pairs if pair.mask]
         self._masks = FolderLabels(self.root, classes, palette, self.options, masks)
         self.notes += [self._masks.note] if self._masks.note else []
@@ -115,11 +123,10 @@ class VocFolder(OneHead):
         self.classes_note = self._masks.note
         self.ignore_label = label_sets.IGNORE_LABEL
         self.mask_format = self._masks.check(masks)
+        self.notes += self._masks.notes
         objects = self.root / _OBJECTS
         self._objects = (
-            listings.Listing(objects, image_files.MASK_ENDINGS)
-            if objects.is_dir()
-            else None
+            Listing(objects, image_files.MASK_ENDINGS) if objects.is_dir() else None
         )
         logging.getLogger(__name__).info(
             "%s: %d images of %s, masks stored as %s",
@@ -156,21 +163,29 @@ class VocFolder(OneHead):
 
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2], from the files' headers."""
-        return np.array([self._size(header) for header in self._headers], np.int32)
+        sizes = [_size(header, self.options) for header in self._headers.images]
+        return np.array(sizes, np.int32)
 
-    def fingerprint(self) -> Fingerprint:
-        """What the split is: its ids, the images' sizes, and all of its masks."""
+    def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """What the split is, and how its masks are read.
+
+        Its ids; of images the sizes and the lengths of the files, which an edited photo
+        hardly keeps; of masks all content; options and names; and, where it is by
+        colours that masks are read, the colours.
+
+        Args:
+            digests: Of masks, where some are known; None: all are read.
+        """
         lengths = [str(pair.image.stat().st_size) for pair in self._pairs]
+        masks = (pair.mask for pair in self._pairs)
+        colours = self._masks.colours(self._headers.modes)
         return {
             "ids": fingerprints.digits(self.ids),
             "images": fingerprints.digits([str(self.image_sizes().tolist()), *lengths]),
-            "masks": fingerprints.digits_of_files(pair.mask for pair in self._pairs),
+            "masks": fingerprints.digits_of_files(masks, digests or FileDigests()),
             "options": fingerprints.digits([str(self.options), *self.classes]),
+            "colours": fingerprints.digits([colours]),
         }
-
-    def _size(self, header: Header) -> tuple[int, int]:
-        turned = self.options.apply_exif
-        return header.upright_size if turned else (header.height, header.width)
 
     def _read_objects(self, pair: Pair, image: np.ndarray) -> np.ndarray:
         """Instance ids, whose colours are VOC's whatever those of the classes are."""
@@ -188,20 +203,41 @@ class VocFolder(OneHead):
         checks.check_pair(image, objects, f"{pair.image} and {path}")
         return objects
 
-    def _check_headers(self) -> None:
-        """Compare the sizes of images and masks, and look for orientations."""
-        turned = [header for header in self._headers if not header.is_upright]
-        for pair, header in zip(self._pairs, self._headers, strict=True):
-            if pair.mask is not None:
-                mask = image_files.read_header(pair.mask)
-                size = (mask.height, mask.width)
-                check_size(pair, header, size, self.options.apply_exif)
-        if turned and not self.options.apply_exif:
-            self.notes.append(orientation_note(len(turned)))
+
+class _Headers(NamedTuple):
+    """What the headers of a split's files say.
+
+    Attributes:
+        images: Of every image.
+        modes: Pillow's, of the masks.
+        notes: What a user should know, a sentence each.
+    """
+
+    images: list[Header]
+    modes: set[str]
+    notes: list[str]
+
+
+def _read_headers(pairs: Sequence[Pair], options: FolderOptions) -> _Headers:
+    """Compare sizes, look for orientations, and refuse samples above 8 bits."""
+    found = _Headers([], set(), [])
+    for pair in pairs:
+        header = image_files.read_header(pair.image)
+        sample_depths.check_8_bits(header.bits, header.mode, pair.image)
+        found.images.append(header)
+        if pair.mask is None:
+            continue
+        mask = image_files.read_header(pair.mask)
+        found.modes.add(mask.mode)
+        check_size(pair, header, (mask.height, mask.width), options)
+    turned = sum(not header.is_upright for header in found.images)
+    if turned and not options.apply_exif:
+        found.notes.append(orientation_note(turned))
+    return found
 
 
 def check_size(
-    pair: Pair, header: Header, mask: tuple[int, int], apply_exif: bool
+    pair: Pair, header: Header, mask: tuple[int, int], options: FolderOptions
 ) -> None:
     """Raise unless an image and its mask are of one size.
 
@@ -209,16 +245,16 @@ def check_size(
         pair: The files, for the message.
         header: Of the image.
         mask: Height and width of the mask.
-        apply_exif: Whether the image is turned as its EXIF orientation says.
+        options: Whether the image is turned as its EXIF orientation says.
 
     Raises:
         ValueError: Naming both sizes, and what an orientation may have to do with it.
     """
     checks.check_sizes(
-        header.upright_size if apply_exif else (header.height, header.width),
+        _size(header, options),
         mask,
         f"{pair.image} and {pair.mask}",
-        "" if header.is_upright else _ORIENTATION[apply_exif],
+        "" if header.is_upright else _ORIENTATION[options.apply_exif],
     )
 
 
@@ -228,6 +264,11 @@ def orientation_note(count: int) -> str:
         f"{count} photos have an EXIF orientation, which is not applied: where masks "
         f"were drawn over them upright, set --config.data.apply_exif=True"
     )
+
+
+def _size(header: Header, options: FolderOptions) -> tuple[int, int]:
+    """Height and width of an image as it is read."""
+    return header.upright_size if options.apply_exif else (header.height, header.width)
 
 
 _ORIENTATION = {

@@ -23,7 +23,6 @@ KNOWN = (
     "a run's directory, .npz, .safetensors, .pth of PyTorch, .caffemodel or .h5 of "
     "Keras"
 )
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAD = 512  # Bytes that are looked at.
 # What is often found where weights should be.
 _OTHERS = {
@@ -80,7 +79,7 @@ def detect(path: str | Path) -> str:
         head = file.read(_HEAD)
     if head.startswith(archives.ZIP_MAGIC):
         return _detect_zip(path)
-    if head.startswith(_HDF5_MAGIC):
+    if head.startswith(keras.HDF5_MAGIC):
         return "keras"
     if pytorch.looks_like(head):
         return "pytorch"
@@ -114,7 +113,19 @@ def read(path: str | Path) -> File:
     """
     found = detect(path)
     if found == "shards":
-        return _joined(path, [read(part) for part in shards.files(path)])
+        return _joined(path, [_read(x, detect(x)) for x in shards.files(path)])
+    shards.check_alone(path)
+    return _read(path, found)
+
+
+def _read(path: str | Path, found: str) -> File:
+    """Read a file, or a run, of a format that is detected."""
+    if found == "shards":
+        raise WeightsError(
+            path,
+            "it is an index, where weights themselves are asked for",
+            "expected an index to name files of weights: copy it again",
+        )
     if found == "caffemodel":
         layers = caffemodel.read_layers(path)
         normalised = [layer.bn_inference for layer in layers if layer.type == "BN"]

@@ -1,7 +1,8 @@
 """Keras' `.h5`, the `.weights.h5` of Keras 3, and its `.keras` archives.
 
 HDF5 is read by `pyfive`, in Python alone: a damaged file cannot crash the process.
-What it may read is counted, so that a file that points back at itself ends too.
+What it may read is counted, so that a file that points back at itself ends too. Behind
+a user block it would read zeros without an error: the format's mark must come first.
 """
 
 import math
@@ -19,6 +20,8 @@ from fcn_jax.weights.formats import archives, extras
 
 _AGAIN = "expected weights that Keras saved: download or copy them again"
 MEMBER = "model.weights.h5"  # Of a `.keras` archive.
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_LEAST_BLOCK = 512  # Bytes of a user block; others are twice as large, and so on.
 _CONTIGUOUS = 1  # HDF5's layout class of arrays in one piece.
 _DEEPEST, _MOST_NODES = 32, 20_000  # A net has tens of layers; optimisers have more.
 # How often a file may be read, and its bytes; a whole one needs each about once.
@@ -85,12 +88,14 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         text are left out.
 
     Raises:
-        WeightsError: If it is torn or holds no weights, or if they are compressed.
+        WeightsError: If it is torn or holds no weights, if they are compressed, or if
+            a user block stands before them.
         ImportError: If the package `pyfive` is missing.
     """
     path = Path(path)
     pyfive = extras.require("pyfive", path)
     data = _data(path)
+    _check_mark(path, data)
     found = {}
     try:
         root = pyfive.File(_Counted(data))
@@ -118,6 +123,26 @@ def _data(path: Path) -> mmap.mmap | memoryview | bytes:
     if mapped[:4] != archives.ZIP_MAGIC:
         return mapped
     return archives.open_stored(path)[MEMBER]
+
+
+def _check_mark(path: Path, data: mmap.mmap | memoryview | bytes) -> None:
+    """Refuse what does not begin as HDF5 does."""
+    at = 0
+    while at < len(data):  # At 0, 512, 1024, 2048 and so on, by the format.
+        if data[at : at + len(HDF5_MAGIC)] == HDF5_MAGIC:
+            break
+        at = 2 * at or _LEAST_BLOCK
+    else:
+        raise WeightsError(
+            path, f"no HDF5 (it begins with {bytes(data[:8])!r})", _AGAIN
+        )
+    if at:
+        raise WeightsError(
+            path,
+            f"HDF5 behind a user block of {at} bytes, as MATLAB writes it",
+            "expected HDF5 from the first byte on, as Keras saves it (h5unjam -i IN -o "
+            "OUT --delete takes the block off)",
+        )
 
 
 def _collect(

@@ -6,6 +6,7 @@ its parts. The index has an entry "weight_map": where -> the file, or files.
 """
 
 import json
+import re
 from pathlib import Path
 
 from fcn_jax.weights.errors import WeightsError
@@ -13,6 +14,14 @@ from fcn_jax.weights.errors import WeightsError
 _LARGEST = (
     1 << 24
 )  # Bytes of an index; those of large language models have some 100 KB.
+# The name of one of several files, and that of their index.
+_PARTS = (
+    (re.compile(r"^(?P<name>.+)_\d{5}\.weights\.h5$"), "{name}.weights.json"),
+    (
+        re.compile(r"^(?P<name>.+)-\d{5}-of-(?P<of>\d{5})(?P<suffix>\.\w+)$"),
+        "{name}{suffix}.index.json",
+    ),
+)
 
 
 def looks_like(head: bytes) -> bool:
@@ -63,3 +72,34 @@ def files(path: str | Path) -> list[Path]:
             "expected all files that were saved with it: copy them here",
         )
     return [path.parent / name for name in names]
+
+
+def check_alone(path: str | Path) -> None:
+    """Refuse a file that is one of several, where their index is what to give.
+
+    Args:
+        path: A file of weights, given by itself.
+
+    Raises:
+        WeightsError: If its name is that of a part, unless it is the only one.
+    """
+    path = Path(path)
+    for pattern, form in _PARTS:
+        match = pattern.match(path.name)
+        if match is None or match.groupdict().get("of") == "00001":
+            continue
+        index = path.with_name(form.format(**match.groupdict()))
+        if not index.is_file():
+            raise WeightsError(
+                path,
+                f"by its name it is one of several files, and {index.name}, which "
+                f"names them, is not beside it",
+                f"expected all files that were saved together: copy them here and give "
+                f"{index.name}; if it is whole by itself, rename it",
+            )
+        if path in (parts := files(index)) and len(parts) > 1:
+            raise WeightsError(
+                path,
+                f"it is one of {len(parts)} files whose weights are one net's",
+                f"expected what names them all: give {index}",
+            )

@@ -339,3 +339,46 @@ def test_a_bad_line_of_a_tool_s_file(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=f"{name}, {message}"):
         open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("extra", (0, 30))
+def test_colours_of_voc_that_opencv_wrote(tmp_path, extra):
+    """(0, 0, 128) is a colour of VOC too, that of label 4."""
+    palette = label_sets.VOC.palette[:, ::-1].copy()
+    masks = in_colours(palette)
+    folders.write(tmp_path, masks=lambda p, x: masks(p, np.where(x == 1, x + extra, x)))
+    message = "label 4, and there are 3 .* red and blue are exchanged, .* save again"
+    if extra:  # Classes of neither order.
+        message = "label 55 at .* name all classes that they hold"
+    with pytest.raises(ValueError, match=message):
+        open_folder(tmp_path)
+
+
+def test_panoptic_pngs(tmp_path):
+    """Datumaro 1.13.12, "coco_panoptic": colours are numbers of segments."""
+    folders.write(
+        tmp_path,
+        masks=lambda p, x: folders.save(
+            p, np.stack([x + np.uint8(1), x * 0, x * 0], axis=-1)
+        ),
+    )
+    with pytest.raises(ValueError, match=r"colour \(., 0, 0\) .* COCO's panoptic PN"):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (" cat\n dog\n bird\n", True),
+        ("250 50 83 cat\n51 221 255 dog\n9 9 9 bird\n", True),
+        (" background\n cat\n dog\n", False),
+        ("250 50 83 cat\n51 221 255 dog\n9 9 9 bird\n0 0 0 Void\n", False),
+        ("0 0 0 other\n250 50 83 cat\n51 221 255 dog\n", False),
+    ],
+)
+def test_names_without_a_background(tmp_path, text, told):
+    """Datumaro 1.13.12, "camvid": background is 0 in masks, and not in the file."""
+    folders.write(tmp_path, classes="")
+    (tmp_path / "label_colors.txt").write_text(text)
+    notes = open_folder(tmp_path).notes
+    assert [note[:33] for note in notes] == ["label_colors.txt names no backgro"] * told

@@ -227,6 +227,10 @@ def test_a_folder_of_one_image_cannot_be_divided(tmp_path):
             "annotations/instances.json",
             "COCO's annotations, which .*: fcn_jax import coco .* DST",
         ),
+        (
+            "annotations/panoptic_train.json",
+            "COCO's panoptic .*: fcn_jax import coco_panoptic .* DST",
+        ),
         ("photo.json", "annotations in JSON, .*: fcn_jax import labelme .* DST draws"),
         ("VOC2012/x", "Set --config.data.root to the year's folder in it, such as VOC"),
         ("JPEGImages/x.jpg", "Without lists --config.data.split=0.8 divides all"),
@@ -264,12 +268,28 @@ def test_a_list_that_is_not_there(tmp_path):
         VocFolder(tmp_path, "val")
 
 
-def test_an_image_that_is_a_link_to_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "path",
+    (
+        "JPEGImages/a.jpg",
+        "SegmentationClass/a.png",
+        "JPEGImages",
+        "SegmentationClass",
+        "ImageSets/Segmentation/train.txt",
+        "classes.txt",
+    ),
+)
+@pytest.mark.parametrize("line", ("a", "/JPEGImages/a.jpg /SegmentationClass/a.png"))
+@pytest.mark.parametrize("missing_mask", ("error", "background"))
+def test_a_link_to_nothing_is_named(tmp_path, path, line, missing_mask):
+    """As where a disk is not mounted; its masks are not background by that."""
     folders.write(tmp_path)
-    (tmp_path / "JPEGImages/a.jpg").unlink()
-    (tmp_path / "JPEGImages/a.jpg").symlink_to(tmp_path / "gone.jpg")
-    with pytest.raises(FileNotFoundError, match="a.jpg is a link to .*gone.jpg, which"):
-        VocFolder(tmp_path, "train")
+    folders.write_list(tmp_path, f"{line}\nb\n")
+    (tmp_path / path).rename(tmp_path / "moved")
+    (tmp_path / path).symlink_to(tmp_path / "gone")
+    name = path.rpartition("/")[2]
+    with pytest.raises(FileNotFoundError, match=f"{name} is a link to .*gone, which "):
+        ids(tmp_path, missing_mask=missing_mask)
 
 
 def test_a_list_of_all_files_of_a_folder(tmp_path):

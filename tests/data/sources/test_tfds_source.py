@@ -94,7 +94,7 @@ def test_a_source_can_be_pickled(source):
 
 def test_sources_feed_the_pipeline_from_threads(source):
     options = {"batch_size": 2, "num_classes": 7}
-    batches = loader.train_batches(source, seed=0, num_threads=2, **options)
+    batches = loader.train_batches(source, seed=0, **options)
     batch = next(batches)
     batches.close()
     for row, index in enumerate(batch["index"]):

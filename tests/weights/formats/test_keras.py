@@ -76,3 +76,44 @@ def test_a_compressed_archive_is_refused(tmp_path):
         archive.write(KERAS, "model.weights.h5")
     with pytest.raises(WeightsError, match="is compressed; expected it stored"):
         keras.read(path)
+
+
+def behind_a_block(size, name="keras.h5"):
+    """HDF5 behind a user block, its addresses counted from there, as h5py writes it."""
+    data = bytearray((GOLDEN / name).read_bytes())
+    assert data[8] == 0  # Version of the superblock; the base address is at 24.
+    data[24:32] = size.to_bytes(8, "little")
+    return bytes(size) + bytes(data)
+
+
+@pytest.mark.parametrize("size", (512, 4096))
+@pytest.mark.parametrize("form", ("alone", "member"))
+def test_a_user_block_is_refused(tmp_path, size, form):
+    """pyfive would read zeros behind it, without an error."""
+    path = tmp_path / "net"
+    path.write_bytes(behind_a_block(size))
+    if form == "member":
+        path.rename(tmp_path / "inner.h5")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(tmp_path / "inner.h5", "model.weights.h5")
+    match = rf"HDF5 behind a user block of {size} bytes, .*; expected HDF5 from the fir"
+    with pytest.raises(WeightsError, match=match):
+        keras.read(path)
+    with pytest.raises(
+        WeightsError, match=match if form == "member" else "begins with"
+    ):
+        formats.read(path)
+
+
+def test_a_member_without_a_block_is_read(tmp_path):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(KERAS, "model.weights.h5")
+    assert keras.read(path)["conv/conv/kernel:0"].max() == 23
+
+
+def test_what_is_no_hdf5_is_refused(tmp_path):
+    path = tmp_path / "net.h5"
+    path.write_bytes(b"\0" * 3000)
+    with pytest.raises(WeightsError, match=r"no HDF5 \(it begins with b'"):
+        keras.read(path)

@@ -6,6 +6,7 @@ import time
 import warnings
 import zipfile
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -75,12 +76,17 @@ def test_npz_refuses_a_member_whose_bytes_changed(write):
         npz.read(write(data))
 
 
-@pytest.mark.parametrize(("dtype", "name"), (("<f2", "F16"), ("<f4", "F32")))
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    (("<f2", "F16"), ("<f4", "F32"), ("<f8", "F64"), (ml_dtypes.bfloat16, "BF16")),
+)
 def test_safetensors_gives_what_was_saved(write, dtype, name):
     data = W.astype(dtype).tobytes()
     entry = ENTRY | {"dtype": name, "data_offsets": [0, len(data)]}
     path = write(samples.safetensors({"__metadata__": {"a": "b"}, "w": entry}, data))
-    np.testing.assert_array_equal(safetensors.read(path)["w"], W.astype(dtype))
+    found = safetensors.read(path)["w"]
+    np.testing.assert_array_equal(found, W.astype(dtype))
+    assert found.dtype == dtype
     assert safetensors.read_metadata(path) == {"a": "b"}
 
 

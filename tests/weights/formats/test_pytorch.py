@@ -3,14 +3,17 @@
 import io
 import os
 import pickle
+import sys
+import types
 import zipfile
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
-from fcn_jax.weights import WeightsError
+from fcn_jax.weights import WeightsError, formats
 from fcn_jax.weights.formats import pickles, pytorch
-from tests.support.weight_samples import pth_stream, pth_zip, state_dict, tensor
+from tests.support.weight_samples import MAGIC, pth_stream, pth_zip, state_dict, tensor
 
 W = np.arange(6, dtype="<f4")
 DATA = {"0": W.tobytes()}
@@ -20,6 +23,60 @@ DATA = {"0": W.tobytes()}
 def test_it_reads_strides(write, form):
     path = write(form(state_dict(w=tensor("0", (3, 2), (1, 3), 6)), DATA))
     np.testing.assert_array_equal(pytorch.read(path)["w"], W.reshape(2, 3).T)
+
+
+class Storage:
+    """What a tensor refers to; its bytes lie elsewhere."""
+
+
+class Tensor:
+    """Pickled as PyTorch pickles a tensor of 2x3."""
+
+    def __reduce__(self):
+        function = sys.modules["torch._utils"]._rebuild_tensor_v2
+        return function, (Storage(), 0, (2, 3), (3, 1), False, OrderedDict())
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, obj):
+        if isinstance(obj, Storage):
+            kind = sys.modules["torch"].FloatStorage
+            return ("storage", kind, "0", "cpu", 6, None)
+        return None
+
+
+@pytest.fixture
+def names_of_torch(monkeypatch):
+    """What pickle looks for when it writes PyTorch's names."""
+
+    def _rebuild_tensor_v2():
+        """Only its name is written."""
+
+    _rebuild_tensor_v2.__module__ = "torch._utils"
+    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utils)
+
+
+@pytest.mark.parametrize("protocol", (2, 3, 4, 5))
+def test_the_stream_form_as_pickle_writes_it(write, names_of_torch, protocol):
+    """torch.save(..., pickle_protocol=4, _use_new_zipfile_serialization=False)."""
+    out = io.BytesIO()
+    for part in (MAGIC, 1001, {"little_endian": True}):
+        pickle.dump(part, out, protocol)
+    weights = OrderedDict({"layer.weight": Tensor(), "again": Tensor()})
+    Pickler(out, protocol).dump({"epoch": 3, "state_dict": weights})
+    pickle.dump(["0"], out, protocol)
+    out.write((6).to_bytes(8, "little") + DATA["0"])
+    path = write(out.getvalue())
+    assert formats.detect(path) == "pytorch"
+    found = formats.read(path)
+    assert found.notes == ("the weights were found under 'state_dict'",)
+    assert list(found.arrays) == ["layer.weight", "again"]
+    np.testing.assert_array_equal(found.arrays["layer.weight"], W.reshape(2, 3))
 
 
 class Malicious:

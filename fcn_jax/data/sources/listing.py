@@ -1,7 +1,9 @@
-"""The files below a folder, found by id."""
+"""The files below a folder by their ids, whatever their endings."""
 
 from collections.abc import Sequence
 from pathlib import Path
+
+from fcn_jax import messages
 
 
 class Listing:
@@ -10,9 +12,13 @@ class Listing:
     Args:
         folder: Where they lie.
         endings: That count, in lower case, the preferred first.
+
+    Raises:
+        FileNotFoundError: If the folder is a link to nothing.
     """
 
     def __init__(self, folder: Path, endings: Sequence[str]):
+        check_link(folder)
         self.folder, self._endings = folder, endings
         self._directories: dict[Path, dict[str, Path]] = {}
         self._ids: list[str] | None = None
@@ -22,10 +28,15 @@ class Listing:
 
         Args:
             name: The id, perhaps with sub-folders.
+
+        Raises:
+            FileNotFoundError: If it is a link to nothing.
         """
         place = self.folder / name
         path = self._files_of(place.parent).get(place.name)
-        return path if path is not None and path.exists() else None
+        if path is not None:
+            check_link(path)
+        return path
 
     def ids(self) -> list[str]:
         """The ids of all files, sorted."""
@@ -65,3 +76,17 @@ class Listing:
         ending = path.suffix.lower()
         known = ending in self._endings
         return (self._endings.index(ending) if known else 0, path.name)
+
+
+def check_link(path: Path) -> None:
+    """Raise where a path is a link to nothing, such as to a disk that is not mounted.
+
+    Args:
+        path: Any path.
+
+    Raises:
+        FileNotFoundError: Naming the link and its target.
+    """
+    dead = messages.dead_link(path)
+    if dead:
+        raise FileNotFoundError(f"{dead}; mend the link, or take it off the lists.")

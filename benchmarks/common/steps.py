@@ -1,14 +1,18 @@
-"""The steps that are compiled: nets at full width, as configs describe them."""
+"""The steps that are compiled and timed: nets at full width, as configs have them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 
 from fcn_jax import parallel, training
 from fcn_jax.config import build, named, predictor
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.runs import compilation
 
@@ -20,6 +24,7 @@ class Case:
     Attributes:
         config: Its name, with a mode.
         model: Of the config's family; "": the config's own.
+        width: Of the net.
         batch: Images a device.
         size: Height and width.
     """
@@ -28,6 +33,7 @@ class Case:
     batch: int
     size: tuple[int, int]
     model: str = ""
+    width: float = 1.0
 
 
 CASES = {
@@ -53,6 +59,16 @@ def resized(case: Case, batch: int | None, size: Sequence[int] | None) -> Case:
     return dataclasses.replace(case, batch=batch or case.batch, size=(height, width))
 
 
+def tiny(case: Case) -> Case:
+    """A case of the same net that any machine can do.
+
+    Args:
+        case: The net and its batch.
+    """
+    least = 193 if case.config.startswith("voc2012_deconvnet") else 32
+    return dataclasses.replace(case, batch=2, size=(least, least), width=1 / 32)
+
+
 def config_of(case: Case, dtype: str) -> Config:
     """The config of a case, in a dtype.
 
@@ -62,11 +78,78 @@ def config_of(case: Case, dtype: str) -> Config:
     """
     name, colon, mode = case.config.partition(":")
     config = named.load(name).get_config(*((mode,) if colon else ()))
-    config.model.dtype = dtype
+    config.model.dtype, config.model.width = dtype, case.width
     config.model.name = case.model or config.model.name
     config.accumulate = 1
     config.inference.method = "whole"
     return config
+
+
+class Step(NamedTuple):
+    """A step of a case.
+
+    Attributes:
+        function: As `fcn_jax train` or `eval` runs it.
+        arguments: Shapes of its arguments, of one device.
+        model: The network.
+        optimizer: Of its parameters; None where it does not learn.
+    """
+
+    function: parallel.Step
+    arguments: tuple
+    model: Model
+    optimizer: optax.GradientTransformation | None
+
+
+def build_step(
+    case: Case, task: str, devices: Sequence, dtype: str = "bfloat16", **options: object
+) -> Step:
+    """The step of a case.
+
+    Args:
+        case: The net and its batch.
+        task: Of `TASKS`.
+        devices: That would take it.
+        dtype: Of the activations.
+        **options: Of the model, instead of the config's.
+    """
+    config = config_of(case, dtype)
+    config.model.unlock()
+    config.model.update(options)
+    training_axis = parallel.AXIS if task == "training" else None
+    model = build.make_model(config, axis_name=training_axis)
+    preprocessing = build.make_preprocessing(config)
+    variables = jax.eval_shape(lambda: training.init_variables(model, config.seed))
+    batch = {
+        "image": jax.ShapeDtypeStruct((case.batch, *case.size, 3), jnp.uint8),
+        "labels": jax.ShapeDtypeStruct((case.batch, *case.size), jnp.uint8),
+    }
+    if task == "inference":
+        classes = config.model.num_classes
+        asked = predictor.make_predictor(config, model, preprocessing, (1.0,))
+        function = parallel.data_parallel(
+            evaluate.eval_step,
+            devices,
+            scores=asked.scores,
+            num_classes=classes,
+            ignore_label=255,
+        )
+        counts = jax.eval_shape(lambda: metrics.Confusion.zero(classes))
+        batch["sizes"] = jax.ShapeDtypeStruct((case.batch, 2), jnp.int32)
+        return Step(function, (variables, counts, batch), model, None)
+    optimizer = build.make_optimizer(config, variables["params"])
+    state = jax.eval_shape(
+        lambda given: training.create_state(given, optimizer), variables
+    )
+    function = compilation.training_step(
+        config,
+        devices,
+        model=model,
+        optimizer=optimizer,
+        loss=build.make_loss(config),
+        preprocessing=preprocessing,
+    )
+    return Step(function, (state, batch), model, optimizer)
 
 
 def lowered(
@@ -80,48 +163,45 @@ def lowered(
         devices: That would take it.
         dtype: Of the activations.
     """
-    config = config_of(case, dtype)
-    training_axis = parallel.AXIS if task == "training" else None
-    model = build.make_model(config, axis_name=training_axis)
-    preprocessing = build.make_preprocessing(config)
-    variables = jax.eval_shape(lambda: training.init_variables(model, config.seed))
-    batch = {
-        "image": jax.ShapeDtypeStruct((case.batch, *case.size, 3), jnp.uint8),
-        "labels": jax.ShapeDtypeStruct((case.batch, *case.size), jnp.uint8),
-    }
-    if task == "inference":
-        classes = config.model.num_classes
-        asked = predictor.make_predictor(config, model, preprocessing, (1.0,))
-        step = parallel.data_parallel(
-            evaluate.eval_step,
-            devices,
-            scores=asked.scores,
-            num_classes=classes,
-            ignore_label=255,
-        )
-        counts = jax.eval_shape(lambda: metrics.Confusion.zero(classes))
-        batch["sizes"] = jax.ShapeDtypeStruct((case.batch, 2), jnp.int32)
-        return _lower(step, devices, variables, counts, batch)
-    optimizer = build.make_optimizer(config, variables["params"])
-    state = jax.eval_shape(
-        lambda given: training.create_state(given, optimizer), variables
-    )
-    step = compilation.training_step(
-        config,
-        devices,
-        model=model,
-        optimizer=optimizer,
-        loss=build.make_loss(config),
-        preprocessing=preprocessing,
-    )
-    return _lower(step, devices, state, batch)
+    return lower(build_step(case, task, devices, dtype), devices)
 
 
-def _lower(
-    step: Callable[..., object], devices: Sequence, *arguments: object
-) -> jax.stages.Lowered:
-    """A step lowered for arguments that every device has one of."""
+def lower(step: Step, devices: Sequence) -> jax.stages.Lowered:
+    """A step, traced and ready to be compiled.
+
+    Args:
+        step: Of a case.
+        devices: That would take it.
+    """
     spread = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype), arguments
+        lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype),
+        step.arguments,
     )
-    return step.lower(*spread)
+    return step.function.lower(*spread)
+
+
+def example_arguments(step: Step, devices: Sequence) -> tuple:
+    """What a step can be run on: a fresh net, and noise for images and labels.
+
+    Args:
+        step: Of a case.
+        devices: That take it.
+    """
+    *_, shapes = step.arguments
+    rng = np.random.default_rng(0)
+    variables = training.init_variables(step.model, 0)
+    network = step.model.network
+    batch = {
+        "image": rng.integers(0, 256, shapes["image"].shape, dtype=np.uint8),
+        "labels": rng.integers(
+            0, network.num_classes, shapes["labels"].shape, dtype=np.uint8
+        ),
+    }
+    if step.optimizer is not None:
+        state = training.create_state(variables, step.optimizer)
+        return parallel.replicate((state, batch), devices)
+    batch["sizes"] = np.broadcast_to(
+        np.int32(batch["image"].shape[1:3]), shapes["sizes"].shape
+    )
+    counts = metrics.Confusion.zero(network.num_classes)
+    return parallel.replicate((variables, counts, batch), devices)
