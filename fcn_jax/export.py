@@ -6,8 +6,10 @@ loads it and says what the file looks like.
 """
 
 import json
+import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import flax.linen as nn
@@ -19,10 +21,12 @@ from jax import export
 
 import fcn_jax
 from fcn_jax import exported
+from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import files
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+_FINEST = 1000  # Denominator of a scale: products with sizes stay within int32.
 
 
 def stablehlo(
@@ -31,6 +35,7 @@ def stablehlo(
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
     dtype: jax.typing.DTypeLike = jnp.uint8,
+    scale: float = 1.0,
 ) -> export.Exported:
     """A network with its preprocessing and its weights as a StableHLO program.
 
@@ -38,12 +43,14 @@ def stablehlo(
         model: A network of `fcn_jax.models`.
         variables: What `model.apply` takes.
         preprocessing: What the network was trained with.
-        output: "logits", or "labels": the class with the highest score.
+        output: "logits"; "probabilities", their softmax; or "labels": the class with
+            the highest score.
         dtype: Of the images: uint8, or float32 for channels that are no colours.
+        scale: At which the network sees the images; what comes back has their size.
 
     Returns:
         uint8 RGB [n, h, w, 3] -> float32 [n, h, w, C] or int32 [n, h, w] for all of
-        `PLATFORMS`; n, h and w are symbolic, h and w at least `model.smallest_image`.
+        `PLATFORMS`; n, h and w are symbolic, h and w at least `smallest_image`.
 
     Raises:
         ValueError: If the output is unknown.
@@ -54,18 +61,81 @@ def stablehlo(
             f"{', '.join(exported.OUTPUTS)}."
         )
 
-    def run(images: jax.Array):
-        logits = model.apply(variables, preprocess(images, preprocessing), train=False)
-        if output == "logits":
-            return logits
-        return jax.tree.map(lambda x: jnp.argmax(x, -1).astype("int32"), logits)
+    def score(images: jax.Array):
+        return model.apply(variables, preprocess(images, preprocessing), train=False)
 
-    least = model.smallest_image
+    scaled = score
+    if scale != 1:
+        # A program of its own, whose sizes are symbols again and no formulas.
+        inner = _exported(score, model.smallest_image, model.channels, dtype)
+
+        def scaled(images: jax.Array):
+            shape = images.shape[1], images.shape[2]
+            small = _scaled(shape[0], scale), _scaled(shape[1], scale)
+            logits = inner.call(resizing.resize_images(images, small))
+            sizes, small_sizes = (_sizes(images.shape[0], x) for x in (shape, small))
+            return jax.tree.map(
+                lambda x: resizing.resize(x, small_sizes, sizes, shape), logits
+            )
+
+    def run(images: jax.Array):
+        return jax.tree.map(_OUTPUTS[output], scaled(images))
+
+    return _exported(run, smallest_image(model, scale), model.channels, dtype)
+
+
+_OUTPUTS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "logits": lambda x: x,
+    "probabilities": jax.nn.softmax,
+    "labels": lambda x: jnp.argmax(x, -1).astype("int32"),
+}
+
+
+def _exported(
+    function: Callable[[jax.Array], object],
+    least: int,
+    channels: int,
+    dtype: jax.typing.DTypeLike,
+) -> export.Exported:
     shape = export.symbolic_shape(
-        f"n, h, w, {model.channels}", constraints=(f"h >= {least}", f"w >= {least}")
+        f"n, h, w, {channels}", constraints=(f"h >= {least}", f"w >= {least}")
     )
     images = jax.ShapeDtypeStruct(shape, dtype)
-    return export.export(jax.jit(run), platforms=PLATFORMS)(images)
+    return export.export(jax.jit(function), platforms=PLATFORMS)(images)
+
+
+def smallest_image(model: nn.Module, scale: float) -> int:
+    """The least height and width of an image that a network sees at a scale.
+
+    Args:
+        model: A network of `fcn_jax.models`.
+        scale: The scale.
+    """
+    if scale == 1:
+        return model.smallest_image
+    return math.ceil((model.smallest_image + 0.5) / scale)
+
+
+def _scaled(size: int, scale: float) -> int:
+    """`transforms.scaled_size` of one side, in what symbolic sizes can do.
+
+    A half is rounded to even, as Python does. (Where the scale is no binary fraction,
+    Python's product may lie a hair beside a half, and the size be one off.)
+    """
+    factor = Fraction(str(scale)).limit_denominator(_FINEST)
+    p, q = factor.numerator, factor.denominator
+    rounded = (2 * size * p + q) // (2 * q)
+    if q % 2:
+        return rounded
+    # Less by one if size * p / q is an even number and a half: there floor jumps.
+    past = size * p % (2 * q) + 2 * q - q // 2
+    return rounded - (past // (2 * q) - (past - 1) // (2 * q))
+
+
+def _sizes(count: int, shape: tuple[int, int]) -> jax.Array:
+    """The same size for every image, [count, 2] int32."""
+    size = jnp.stack([jnp.asarray(side, jnp.int32) for side in shape])
+    return jnp.broadcast_to(size[None], (count, 2))
 
 
 def export_network(
@@ -77,6 +147,7 @@ def export_network(
     palette: np.ndarray | Mapping[str, np.ndarray],
     preprocessing: Preprocessing = CAFFE,
     output: str = "logits",
+    scale: float = 1.0,
     about: Mapping[str, object] | None = None,
 ) -> None:
     """Write a network into one file, whole or not at all.
@@ -89,7 +160,9 @@ def export_network(
         palette: Colour of every label, uint8 RGB [L, 3], for all classes at least; by
             head likewise.
         preprocessing: What the network was trained with.
-        output: "logits", or "labels": the class with the highest score.
+        output: "logits", "probabilities", or "labels": the class with the highest
+            score.
+        scale: At which the network sees the images; what comes back has their size.
         about: Anything more to tell of it, that JSON can hold.
 
     Raises:
@@ -109,7 +182,7 @@ def export_network(
     else:
         names = list(classes)
         colours = _checked_palette(counts, names, np.asarray(palette))
-    network = stablehlo(model, variables, preprocessing, output)
+    network = stablehlo(model, variables, preprocessing, output, scale=scale)
     metadata = {
         "format": exported.FORMAT,
         "version": exported.VERSION,
@@ -118,7 +191,8 @@ def export_network(
         "channels": model.channels,
         "preprocessing": preprocessing.to_dict(),  # Inside; told, not to be done again.
         "output": output,
-        "smallest_image": model.smallest_image,
+        "smallest_image": smallest_image(model, scale),
+        "eval_scale": scale,  # Inside, as the preprocessing is.
         "classes": names,
         "palette": colours,
         "platforms": list(network.platforms),

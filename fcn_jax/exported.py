@@ -26,7 +26,7 @@ FORMAT, VERSION = "fcn_jax network", 1
 METADATA, NETWORK = "metadata.json", "network.jax_export"
 Metadata: TypeAlias = dict[str, Any]  # What metadata.json holds.
 Found: TypeAlias = jax.Array | dict[str, jax.Array]  # By head where several.
-OUTPUTS = ("logits", "labels")
+OUTPUTS = ("logits", "labels", "probabilities")
 _INSTALL = "pip install flatbuffers (the extra [export])"
 
 
@@ -39,7 +39,7 @@ class ExportedNetwork:
             several heads by their names, as its logits and labels are.
         palette: Their colours, uint8 RGB [C, 3]: `palette[labels]` is a picture; by
             head likewise.
-        output: "logits" or "labels".
+        output: "logits", "labels" or "probabilities".
         smallest_image: The least height and width, pixels.
         metadata: All that the file says of the network.
         channels: Of the images.
@@ -70,7 +70,8 @@ class ExportedNetwork:
                 channels what the network was exported for.
 
         Returns:
-            Logits [N, H, W, C] float32, or labels [N, H, W] int32, as `output` says.
+            Logits or probabilities [N, H, W, C] float32, or labels [N, H, W] int32, as
+            `output` says.
 
         Raises:
             TypeError: If the images are not uint8.

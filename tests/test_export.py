@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -18,7 +19,7 @@ from fcn_jax import data, export, exported
 from fcn_jax.commands import export as command
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
-from fcn_jax.data import label_sets
+from fcn_jax.data import label_sets, transforms
 from fcn_jax.data.contracts import Head
 from fcn_jax.preprocessing import CAFFE, IMAGENET, preprocess
 from fcn_jax.runs import recorded
@@ -217,7 +218,7 @@ def describe(**changes):
         (describe(classes=["a"]), r"1 classes have colours of shape \(3, 3\)"),
         (describe(palette=[[1, 2]]), r"3 classes have colours of shape \(1, 2\)"),
         (describe(palette=[["x"]]), r"is not a network .* or is damaged"),
-        (describe(output="boxes"), r"output 'boxes' is none of logits, labels"),
+        (describe(output="boxes"), r"output 'boxes' is none of logits, labels, prob"),
         (describe(smallest_image=None), r"is not a network .* or is damaged"),
         (lambda m: m.update({exported.METADATA: b"[]"}), r"does not say"),
         (lambda m: m.update({exported.METADATA: b"{"}), r"is not a network"),
@@ -330,6 +331,75 @@ def test_the_command(run, tmp_path):
     theirs = apply(model, variables, images)
     scale = np.abs(theirs).max()
     np.testing.assert_allclose(net(images), theirs, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.fixture(scope="module")
+def scaled_run(run, tmp_path_factory):
+    """The same run, scored at another resolution."""
+
+    def made(scale):
+        workdir = tmp_path_factory.mktemp("scaled") / "run"
+        shutil.copytree(run[1], workdir)
+        config = json.loads((workdir / "config.json").read_text())
+        (workdir / "config.json").write_text(json.dumps(config | {"eval_scale": scale}))
+        return workdir
+
+    return made
+
+
+@pytest.mark.parametrize(("scale", "output"), ((0.5, "logits"), (1.5, "probabilities")))
+def test_an_export_sees_images_at_the_scale_of_the_run(
+    scaled_run, tmp_path, capsys, scale, output
+):
+    workdir, path = scaled_run(scale), tmp_path / "net.zip"
+    command.run_flags(arguments(workdir, path, output=output))
+    said = (
+        f"note: it sees images at {scale:g} of their resolution, as the run is scored"
+    )
+    assert said in capsys.readouterr().out
+    exported_net, net = fcn_jax.load_exported(path), fcn_jax.load(workdir)
+    assert exported_net.metadata["eval_scale"] == scale
+    least = {0.5: 3, 1.5: 1}[scale]
+    assert exported_net.smallest_image == least
+    for shape in ((25, 47), (least, least)):
+        image = photos(shape)
+        found = exported_net(image[None])
+        if output == "logits":
+            found = jax.nn.softmax(found)
+        theirs = net.predict_probs([image])[0]
+        # Pillow's fixed point leaves a colour one off here and there, and these random
+        # weights score it by the ten.
+        assert np.abs(found[0] - theirs).mean() < 2e-3
+
+
+def test_probabilities_are_the_softmax_of_logits(tmp_path, small):
+    net = write(tmp_path / "net.zip", *small, output="probabilities")
+    assert net.output == "probabilities"
+    images = photos((2, 40, 33))
+    expected = jax.nn.softmax(apply(*small, images))
+    np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-5)
+    assert len(np.unique(expected.argmax(-1))) > 1
+
+
+def test_within_jit(file):
+    """As part of a larger program, traced with it."""
+    net = fcn_jax.load_exported(file)
+    images = photos((2, 33, 40))
+
+    @jax.jit
+    def area(images):
+        return (net(images).argmax(-1) == 1).mean()
+
+    assert area(images) == (net(images).argmax(-1) == 1).mean()
+    with pytest.raises(ValueError, match=r"have shape .*; expected \[N, H, W, 3\]"):
+        area(images[0])
+
+
+@pytest.mark.parametrize("scale", (0.25, 0.3, 0.5, 0.75, 1.5, 2))
+def test_sizes_are_rounded_as_where_a_run_is_scored(scale):
+    for size in range(1, 500):
+        expected, _ = transforms.scaled_size((size, size), scale)
+        assert max(1, export._scaled(size, scale)) == expected, size
 
 
 def test_where_names_and_colours_come_from(run, tmp_path):

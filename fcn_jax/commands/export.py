@@ -1,6 +1,6 @@
 r"""Write the network of a run into one file that is used with JAX alone.
 
-fcn_jax export --workdir=DIR --out=FILE [--output=labels] [--step=N]
+fcn_jax export --workdir=DIR --out=FILE [--output=labels|probabilities] [--step=N]
     [--classes=FILE [--palette=FILE]]
 
 The file takes uint8 RGB images of any number and size; see docs/export.md. Names and
@@ -61,15 +61,12 @@ def run_flags(values: flags.FlagValues) -> None:
         palette=palette[""] if alone else palette,
         preprocessing=net.preprocessing,
         output=values.output,
-        about={
-            "step": net.checkpoint.step,
-            "config": config.model.to_dict(),
-            "scale": config.eval_scale,
-        },
+        scale=config.eval_scale,
+        about={"step": net.checkpoint.step, "config": config.model.to_dict()},
     )
     scale = (
-        f"\nnote: the run is scored at {config.eval_scale:g} of the resolution "
-        f"(eval_scale; metadata['scale']); resize the images so, and what comes back"
+        f"\nnote: it sees images at {config.eval_scale:g} of their resolution, as the "
+        f"run is scored (eval_scale): give them as they are"
         if config.eval_scale != 1
         else ""
     )

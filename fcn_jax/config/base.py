@@ -155,7 +155,7 @@ def _fcn():
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9  # Of the running averages.
     model.bn_epsilon = 1e-5  # Added to variances.
-    model.freeze_batch_norm = False  # Keep and use the running averages.
+    model.freeze_batch_norm = False  # True: averages are kept, and used in training.
     model.dropout_rate = 0.5  # After fc6 and fc7.
     model.upsampling = "fixed"  # Bilinear; or "learned", "learned_2x".
     model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.

@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from flax.core import FrozenDict
 
 from fcn_jax import messages
 from fcn_jax.models import deconvnet, fcn, inputs
@@ -16,6 +18,7 @@ MODELS: dict[str, type[Network]] = {
     "fcn8s_atonce": fcn.FCN8sAtOnce,
     "deconvnet": deconvnet.DeconvNet,
 }
+_T = TypeVar("_T")
 # Options as earlier versions called them.
 _RENAMED = {"full_margin": "full_padding"}
 _RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
@@ -66,7 +69,7 @@ def create(
             f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
             f"encoders are {', '.join(ENCODERS)}."
         )
-    options = {_RENAMED.get(option, option): x for option, x in options.items()}
+    options = {_RENAMED.get(name, name): _hashable(x) for name, x in options.items()}
     known = [*own, *of_encoder]
     for option in options:
         if option not in known:
@@ -82,7 +85,7 @@ def create(
         )
     return cls(
         encoder=encoder,
-        num_classes=num_classes,
+        num_classes=_hashable(num_classes),
         **{n: x for n, x in options.items() if n in own},
     )
 
@@ -123,6 +126,13 @@ def _make_encoder(
     known = {field.name for field in dataclasses.fields(encoder)}
     given: dict[str, Any] = {**cls.encoder_defaults, **options, **cls.encoder_fixed}
     return encoder(**{name: x for name, x in given.items() if name in known})
+
+
+def _hashable(value: _T) -> _T:
+    """Lists as tuples, dicts as frozen ones: networks are static arguments of `jit`."""
+    if isinstance(value, list | tuple):
+        return cast("_T", tuple(map(_hashable, value)))
+    return cast("_T", FrozenDict(value)) if isinstance(value, Mapping) else value
 
 
 def _option_names(cls: type) -> list[str]:

@@ -49,7 +49,7 @@ def max_pool_with_switches(x: Array, window: int = 2) -> tuple[Array, Array]:
     Returns:
         The maxima, [N, ceil(H / window), ceil(W / window), C] of x's dtype, and the
         switches, uint8 of that shape, in [0, window**2), row by row; on ties the
-        first position.
+        first position (0.0 and -0.0 tie), of several NaNs the last.
 
     Raises:
         TypeError: If `x` is not floating point.

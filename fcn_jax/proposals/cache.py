@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -109,6 +110,7 @@ def precompute(
 
     Raises:
         ImportError: If the method needs OpenCV and it is not there.
+        ChildProcessError: If a process was ended from outside.
     """
     if cache.method != "sliding_windows":
         opencv.load()
@@ -123,7 +125,14 @@ def precompute(
         initializer=_start_worker,
         initargs=(source, cache),
     ) as pool:
-        yield from pool.map(_fill_of_worker, range(len(source)), chunksize=4)
+        try:
+            yield from pool.map(_fill_of_worker, range(len(source)), chunksize=4)
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                f"one of the {workers} processes that compute proposals was ended from "
+                f"outside, perhaps for want of memory; what is done is kept in "
+                f"{cache.directory}: run the same command again, with fewer --workers."
+            ) from error
 
 
 def _num_cores() -> int:

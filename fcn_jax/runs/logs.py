@@ -1,6 +1,7 @@
 """What a run writes down: one JSON object a line, and TensorBoard events beside it."""
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Generator, Mapping, Sequence
@@ -13,6 +14,7 @@ from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 
 _SAVED = "saved"  # Kind of the line that notes a save.
+_numbers = itertools.count(1)  # Of the files of events of this process.
 
 
 class RunLog:
@@ -33,7 +35,6 @@ class RunLog:
         _drop_lines_after(self.path, step, scored)
         self._notes_a_save = first_save(self.path) is not None
         self._directory = str(workdir / "tensorboard")
-        self._num_files = 0
         self._writer: SummaryWriter | None = self._open(purge_step=step + 1)
         with _writing(self.path):
             self._file = self.path.open("a", encoding="utf-8")
@@ -49,13 +50,12 @@ class RunLog:
 
         tensorboardX 2.6.5 names files by the second, and writes over one that is there.
         """
-        self._num_files += 1
         with _writing(self._directory):
             return SummaryWriter(
                 self._directory,
                 purge_step=purge_step,
                 flush_secs=30,
-                filename_suffix=f".{os.getpid()}.{self._num_files}",
+                filename_suffix=f".{os.getpid()}.{next(_numbers)}",
             )
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:

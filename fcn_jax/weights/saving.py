@@ -188,10 +188,10 @@ def _run_metadata(model: Network, preprocessing: Preprocessing):
         for name, value in models.options_of(model).items()
         if name in _RUN_OPTIONS
     }
+    counts = model.num_classes if model.heads.keys() == {""} else model.heads
     return {
         "preprocessing": preprocessing.to_dict(),
-        "model": {"name": model_name(model), "num_classes": model.num_classes}
-        | options,
+        "model": {"name": model_name(model), "num_classes": counts} | options,
     }
 
 

@@ -69,3 +69,17 @@ def test_a_config_that_is_lost_is_in_the_checkpoint(tmp_path):
 def test_a_directory_of_nothing_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="is not the directory of a run of tra"):
         workdirs.config_of_run(tmp_path)
+
+
+def test_another_config_is_refused_with_the_way_on(tmp_path):
+    """To train on at another rate is a run of its own, from the parameters of this."""
+    config = tiny_config("F")
+    workdirs.write_config(config, tmp_path)
+    workdirs.check_workdir(config, tmp_path)
+    config.optim.learning_rate = 0.5
+    message = (
+        r"holds a run of another config \(optim.learning_rate: 0.01 there, 0.5 now\)\. "
+        rf".*fresh --workdir, with --config.init_from={tmp_path}\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        workdirs.check_workdir(config, tmp_path)

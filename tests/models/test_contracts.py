@@ -164,3 +164,35 @@ def test_lowers_for_gpu_and_tpu(case):
     both = {"platforms": ("cuda", "tpu")}
     jax.export.export(jax.jit(evaluate), **both)(variables, images, sizes)
     jax.export.export(jax.jit(train), **both)(variables, images, sizes, key)
+
+
+@pytest.mark.parametrize("model", ("fcn8s", "deconvnet"))
+def test_one_compilation_for_images_of_any_sizes(model):
+    """Sizes are values, not shapes: a padded batch of any mixture is one program."""
+    case = cases.Case(model, {"padding": "same"})
+    net = case.create()
+    variables = cases.random_variables(net)
+    images = cases.random_images((2, 48, 40))
+    traced = []
+
+    @cases.quick_jit
+    def run(variables, images, sizes):
+        traced.append(sizes)
+        return net.apply(variables, images, sizes)
+
+    for sizes in ([[48, 40]] * 2, [[1, 1], [48, 40]], [[31, 7], [17, 33]]):
+        logits = run(variables, images, jnp.array(sizes, jnp.int32))
+        assert np.isfinite(logits).all()
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
+def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
+    """On a CPU, as docs/evaluation.md says; DeconvNet's are not."""
+    net = cases.Case(model, {"padding": "same"}).create()
+    variables = cases.random_variables(net)
+    images = cases.random_images((3, 33, 48))
+    run = jax.jit(net.apply)
+    together = run(variables, images)
+    for image, found in zip(images, together, strict=True):
+        np.testing.assert_array_equal(run(variables, image[None])[0], found)

@@ -1,62 +1,17 @@
-"""The nets against the layer tables of the papers, copied out by hand.
+"""The nets, and the tables that are recorded of them, against those of the papers."""
 
-FCN: Long et al. 2015 and the authors' net definitions (VGG-16 by Simonyan and Zisserman
-2015, configuration D). DeconvNet: Noh et al. 2015, table 2 of the appendix, and the
-authors' net definitions; its "deconv" ends with fewer channels where unpooling follows.
-"""
-
+import ast
 import math
+from pathlib import Path
 
 import jax
 import pytest
 
 import fcn_jax
-from tests.support import cases
+from tests.support import cases, published
+from tests.support.paths import GOLDEN
 
-# Layer: side of the kernel, channels in, channels out.
-VGG16 = {
-    "conv1_1": (3, 3, 64),
-    "conv1_2": (3, 64, 64),
-    "conv2_1": (3, 64, 128),
-    "conv2_2": (3, 128, 128),
-    "conv3_1": (3, 128, 256),
-    "conv3_2": (3, 256, 256),
-    "conv3_3": (3, 256, 256),
-    "conv4_1": (3, 256, 512),
-    "conv4_2": (3, 512, 512),
-    "conv4_3": (3, 512, 512),
-    "conv5_1": (3, 512, 512),
-    "conv5_2": (3, 512, 512),
-    "conv5_3": (3, 512, 512),
-    "fc6": (7, 512, 4096),
-    "fc7": (1, 4096, 4096),
-}
-SCORE_FR = {"score_fr": (1, 4096, 21)}
-SCORE_POOL4 = {"score_pool4": (1, 512, 21)}
-SCORE_POOL3 = {"score_pool3": (1, 256, 21)}
-DECONVNET = VGG16 | {
-    "fc6-deconv": (7, 4096, 512),
-    "deconv5_1": (3, 512, 512),
-    "deconv5_2": (3, 512, 512),
-    "deconv5_3": (3, 512, 512),
-    "deconv4_1": (3, 512, 512),
-    "deconv4_2": (3, 512, 512),
-    "deconv4_3": (3, 512, 256),
-    "deconv3_1": (3, 256, 256),
-    "deconv3_2": (3, 256, 256),
-    "deconv3_3": (3, 256, 128),
-    "deconv2_1": (3, 128, 128),
-    "deconv2_2": (3, 128, 64),
-    "deconv1_1": (3, 64, 64),
-    "deconv1_2": (3, 64, 64),
-    "seg-score": (1, 64, 21),
-}
-TABLES = {
-    "fcn32s": VGG16 | SCORE_FR,
-    "fcn16s": VGG16 | SCORE_FR | SCORE_POOL4,
-    "fcn8s": VGG16 | SCORE_FR | SCORE_POOL4 | SCORE_POOL3,
-    "deconvnet": DECONVNET,
-}
+TABLES = published.CONVOLUTIONS
 # What the papers and the sizes of the released files say of the convolutions.
 TOTALS = {"fcn32s": 134_346_581, "deconvnet": 251_772_245}
 
@@ -92,6 +47,28 @@ def test_every_layer_is_that_of_the_table(name):
     if normalised:
         total = sum(parts["scale"][0] for parts in normalised.values())
         assert total == sum(channels.values()) == 33_408 // 2
+
+
+@pytest.mark.parametrize("table", published.TABLES)
+def test_the_recorded_tables_are_those_of_the_papers(table):
+    recorded = (GOLDEN / f"parameters_{table}.txt").read_text()
+    assert published.parameter_table(table) == recorded
+
+
+def test_every_recorded_table_has_its_net_and_its_paper():
+    """What the code is held against is what the papers give, and nothing less."""
+    files = {path.stem.partition("_")[2] for path in GOLDEN.glob("parameters_*.txt")}
+    assert files == set(published.TABLES) == set(cases.PARAMETER_TABLES)
+    for table, (net, learned, normalised) in published.TABLES.items():
+        name, options = cases.PARAMETER_TABLES[table]
+        assert name == net
+        assert learned == ("upsampling" in options)
+        assert bool(normalised) == ("batch_norm" in options or net == "deconvnet")
+
+
+def test_the_tables_of_the_papers_know_nothing_of_the_code():
+    tree = ast.parse(Path(published.__file__).read_text())
+    assert not [x for x in ast.walk(tree) if isinstance(x, ast.Import | ast.ImportFrom)]
 
 
 @pytest.mark.parametrize("name", TOTALS)

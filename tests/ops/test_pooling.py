@@ -49,6 +49,37 @@ def test_nan_wins_as_in_pytorch():
     assert (maxima[0, 1, 0, 0], switches[0, 0, 0, 0]) == (5.0, 2)
 
 
+NAN, INF = jnp.nan, jnp.inf
+
+
+@pytest.mark.parametrize("dtype", (jnp.float32, jnp.bfloat16))
+@pytest.mark.parametrize(
+    ("window", "value", "switch"),
+    [
+        ((1, NAN, NAN, 4), NAN, 2),  # Of several NaNs the last, as torch 2.13 has it.
+        ((NAN, 9, 3, NAN), NAN, 3),
+        ((NAN, NAN, NAN, NAN), NAN, 3),
+        ((NAN, INF, NAN, INF), NAN, 2),
+        ((0.0, -0.0, -0.0, 0.0), 0.0, 0),  # A tie, whatever the sign.
+        ((-0.0, 0.0, -0.0, 0.0), 0.0, 0),
+        ((-1, -0.0, 0.0, -2), 0.0, 1),
+        ((-INF, -INF, -INF, -INF), -INF, 0),
+        ((-INF, INF, INF, 0), INF, 1),
+    ],
+)
+def test_values_of_a_window_that_are_hard_to_order(dtype, window, value, switch):
+    """Torch's values and indices, by hand."""
+    x = jnp.asarray(window, dtype).reshape(1, 2, 2, 1)
+    maxima, switches = pooling.max_pool_with_switches(x)
+    assert switches.item() == switch
+    np.testing.assert_array_equal(maxima.reshape(-1).astype(jnp.float32), [value])
+    np.testing.assert_array_equal(
+        pooling.max_pool(x).reshape(-1).astype(jnp.float32), [value]
+    )
+    placed = pooling.max_unpool(jnp.full((1, 1, 1, 1), 7, dtype), switches)
+    assert int(placed.reshape(-1).argmax()) == switch
+
+
 @pytest.mark.parametrize("dtype", (jnp.bfloat16, jnp.float16, jnp.float32))
 @pytest.mark.parametrize("size", ((1, 1), (4, 6), (5, 7)))
 @pytest.mark.parametrize("window", (2, 3))

@@ -1,9 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.test_util import check_grads
 from PIL import Image
 
+from fcn_jax.data import transforms
 from fcn_jax.ops import resizing
 
 
@@ -18,6 +20,21 @@ def test_upscaling_matches_pillow(key):
         image = Image.fromarray(np.asarray(x[0, :, :, channel]))
         theirs = np.asarray(image.resize((11, 13), Image.Resampling.BILINEAR))
         np.testing.assert_allclose(ours[0, :, :, channel], theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ((13, 11), (48, 30), (24, 65), (96, 65), (1, 1)))
+@pytest.mark.parametrize("dtype", (np.uint8, np.float32))
+def test_images_are_resized_as_pillow_does(dtype, shape):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 48, 65, 3)).astype(dtype)
+    ours = np.asarray(resizing.resize_images(jnp.asarray(images), shape), np.float64)
+    assert ours.shape == (2, *shape, 3)
+    off = np.abs(ours - [transforms.resize_image(x, shape) for x in images])
+    if dtype == np.uint8:
+        assert off.max() <= 1
+        assert (off > 0).mean() < 0.01  # Halves, mostly.
+    else:
+        assert off.max() < 1e-3
 
 
 def test_by_hand():

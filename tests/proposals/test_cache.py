@@ -16,6 +16,7 @@ from fcn_jax import proposals
 from fcn_jax.proposals import cache as proposal_cache
 from fcn_jax.proposals import opencv
 from fcn_jax.proposals.cache import ProposalCache
+from tests.support.ended import Ended
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
 
@@ -176,6 +177,17 @@ def test_precompute_without_opencv(tmp_path, monkeypatch):
     cache = ProposalCache(tmp_path, "edge_boxes")
     with pytest.raises(ImportError, match=r"\(the extra \[proposals\]\)"):
         next(proposal_cache.precompute(Pictures(), cache))
+
+
+def test_a_process_that_is_ended_is_one_message(tmp_path):
+    """An OSError, which a command prints in one line and answers with 1."""
+    cache = ProposalCache(tmp_path, **WINDOWS)
+    message = (
+        r"one of the 2 processes that compute proposals was ended from outside, .*; "
+        rf"what is done is kept in {tmp_path}: run the same command again, with fewer"
+    )
+    with pytest.raises(OSError, match=message):
+        list(proposal_cache.precompute(Ended(), cache, workers=2))
 
 
 def command(*arguments, path=""):

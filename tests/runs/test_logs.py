@@ -1,11 +1,13 @@
 import errno
 import json
+import struct
 import types
 
 import numpy as np
 import pytest
+from tensorboardX.proto import event_pb2
 
-from fcn_jax.runs import logs
+from fcn_jax.runs import logs, trainer
 
 
 def test_lines_come_back_in_order(tmp_path):
@@ -69,6 +71,74 @@ def test_after_a_flush_all_points_are_on_disk(tmp_path):
     log.write("train", 21, {"loss": 0.0})
     log.close()
     assert points(tmp_path / "tensorboard", b"train/loss") == 21
+
+
+def events(directory):
+    """The events of all files in order: records of a length, its sum, bytes, a sum."""
+    found = []
+    for path in sorted(directory.iterdir()):
+        data, at = path.read_bytes(), 0
+        while at < len(data):
+            (length,) = struct.unpack_from("<Q", data, at)
+            event = event_pb2.Event()
+            event.ParseFromString(data[at + 12 : at + 12 + length])
+            found.append(event)
+            at += length + 16
+    return sorted(found, key=lambda event: event.wall_time)
+
+
+def shown(directory):
+    """The steps that TensorBoard shows: a start drops those at and after its step."""
+    steps = []
+    for event in events(directory):
+        if event.session_log.status == event_pb2.SessionLog.START:
+            steps = [step for step in steps if step < event.step]
+        steps += [event.step for value in event.summary.value]
+    return steps
+
+
+def test_steps_that_are_done_again_are_shown_once(tmp_path):
+    """Killed at step 6 and resumed from 3; TensorBoard has each step once."""
+    log = logs.RunLog(tmp_path)
+    for step in range(1, 7):
+        log.write("train", step, {"loss": 1.0})
+    log.close()
+    log = logs.RunLog(tmp_path, step=3)  # Within the same second, as in a notebook.
+    for step in range(4, 8):
+        log.write("train", step, {"loss": 2.0})
+    log.close()
+    assert points(tmp_path / "tensorboard", b"train/loss") == 10
+    assert shown(tmp_path / "tensorboard") == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_what_led_to_a_checkpoint_is_on_disk_when_it_is_saved(tmp_path, monkeypatch):
+    """A kill right after a save loses no point before it."""
+    log = logs.RunLog(tmp_path)
+    seen = []
+
+    def save(arrays, metadata):
+        seen.append(points(tmp_path / "tensorboard", b"train/loss"))
+
+    monkeypatch.setattr(trainer.parallel, "unreplicate", lambda state: state)
+    monkeypatch.setattr(trainer.trees, "to_arrays", lambda state: state)
+    monkeypatch.setattr(trainer.recorded, "labels_of", lambda source: {})
+    monkeypatch.setattr(trainer.workdirs, "checkpoint_metadata", lambda config: {})
+    run = types.SimpleNamespace(
+        log=log,
+        step=20,
+        best=None,
+        state=None,
+        config=None,
+        fingerprint={},
+        losses=types.SimpleNamespace(collect=lambda store: None, losses=[]),
+        parts=types.SimpleNamespace(train_source=None),
+        store=types.SimpleNamespace(save=save),
+    )
+    for step in range(1, 21):
+        log.write("train", step, {"loss": 1.0})
+    trainer.Trainer.save(run)
+    log.close()
+    assert seen == [20]
 
 
 def test_an_evaluation_that_was_not_finished_is_written_again(tmp_path):

@@ -1,0 +1,105 @@
+"""The nets as they were published: tables of layers copied out by hand, and no code.
+
+FCN: Long et al. 2015 and the authors' net definitions (fcn.berkeleyvision.org,
+voc-fcn*/train.prototxt); VGG-16 by Simonyan and Zisserman 2015, table 1, column D.
+DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
+its "deconv" ends with fewer channels where unpooling follows. Nothing of `fcn_jax` is
+imported here.
+"""
+
+# Layer: side of the kernel, channels in, channels out.
+VGG16 = {
+    "conv1_1": (3, 3, 64),
+    "conv1_2": (3, 64, 64),
+    "conv2_1": (3, 64, 128),
+    "conv2_2": (3, 128, 128),
+    "conv3_1": (3, 128, 256),
+    "conv3_2": (3, 256, 256),
+    "conv3_3": (3, 256, 256),
+    "conv4_1": (3, 256, 512),
+    "conv4_2": (3, 512, 512),
+    "conv4_3": (3, 512, 512),
+    "conv5_1": (3, 512, 512),
+    "conv5_2": (3, 512, 512),
+    "conv5_3": (3, 512, 512),
+    "fc6": (7, 512, 4096),
+    "fc7": (1, 4096, 4096),
+}
+SCORE_FR = {"score_fr": (1, 4096, 21)}
+SCORE_POOL4 = {"score_pool4": (1, 512, 21)}
+SCORE_POOL3 = {"score_pool3": (1, 256, 21)}
+FCN32S = VGG16 | SCORE_FR
+FCN16S = FCN32S | SCORE_POOL4
+FCN8S = FCN16S | SCORE_POOL3
+DECONVNET = VGG16 | {
+    "fc6-deconv": (7, 4096, 512),
+    "deconv5_1": (3, 512, 512),
+    "deconv5_2": (3, 512, 512),
+    "deconv5_3": (3, 512, 512),
+    "deconv4_1": (3, 512, 512),
+    "deconv4_2": (3, 512, 512),
+    "deconv4_3": (3, 512, 256),
+    "deconv3_1": (3, 256, 256),
+    "deconv3_2": (3, 256, 256),
+    "deconv3_3": (3, 256, 128),
+    "deconv2_1": (3, 128, 128),
+    "deconv2_2": (3, 128, 64),
+    "deconv1_1": (3, 64, 64),
+    "deconv1_2": (3, 64, 64),
+    "seg-score": (1, 64, 21),
+}
+CONVOLUTIONS = {
+    "fcn32s": FCN32S,
+    "fcn16s": FCN16S,
+    "fcn8s": FCN8S,
+    "fcn8s_atonce": FCN8S,
+    "deconvnet": DECONVNET,
+}
+# Transposed convolutions without a bias, and the sides of their kernels.
+UPSAMPLING = {
+    "fcn32s": {"upscore": 64},
+    "fcn16s": {"upscore2": 4, "upscore16": 32},
+    "fcn8s": {"upscore2": 4, "upscore_pool4": 4, "upscore8": 16},
+    "fcn8s_atonce": {"upscore2": 4, "upscore_pool4": 4, "upscore8": 16},
+}
+CLASSES = 21
+# Recorded tables: the net, whether its upsampling is learned, and what has BatchNorm:
+# in DeconvNet every layer but the last; as a variant of ours the 3x3 ones of VGG-16.
+TABLES = {
+    f"{net}{suffix}": (net, learned, norm)
+    for net in UPSAMPLING
+    for suffix, learned, norm in (
+        ("", False, ()),
+        ("_learned", True, ()),
+        ("_same_bn", False, tuple(x for x in VGG16 if x.startswith("conv"))),
+    )
+} | {"deconvnet": ("deconvnet", False, tuple(x for x in DECONVNET if x != "seg-score"))}
+
+
+def batch_norm_of(layer: str) -> str:
+    """The name of a layer's BatchNorm in DeconvNet: bn1_1, bnfc6, debn5_1."""
+    if layer == "fc6-deconv":
+        return "fc6-deconv-bn"
+    return layer.replace("deconv", "debn").replace("conv", "bn").replace("fc", "bnfc")
+
+
+def parameter_table(table: str) -> str:
+    """A line for every variable of a net: its name, shape and dtype, in order.
+
+    Args:
+        table: A key of `TABLES`.
+    """
+    net, learned, normalised = TABLES[table]
+    shapes = {}
+    for layer, (side, given, made) in CONVOLUTIONS[net].items():
+        shapes[f"params/{layer}/kernel"] = (side, side, given, made)
+        shapes[f"params/{layer}/bias"] = (made,)
+        if layer in normalised:
+            norm = batch_norm_of(layer)
+            for name in ("params/{}/scale", "params/{}/bias",
+                         "batch_stats/{}/mean", "batch_stats/{}/var"):  # fmt: skip
+                shapes[name.format(norm)] = (made,)
+    for layer, side in UPSAMPLING.get(net, {}).items() if learned else ():
+        shapes[f"params/{layer}/kernel"] = (side, side, CLASSES, CLASSES)
+    lines = (f"{n} {' '.join(map(str, shapes[n]))} float32\n" for n in sorted(shapes))
+    return "".join(lines)
