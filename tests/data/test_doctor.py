@@ -196,6 +196,14 @@ def test_black_and_white_masks(root):
     assert 'set --config.data.mask_values="(0,255)"' in finding.message
 
 
+def test_what_a_run_would_note_of_the_masks(root):
+    """No mask holds the first class, as where labels count from 1."""
+    for seed, name in enumerate(NAMES):
+        folders.save(mask(root, name), np.maximum(folders.labels(seed=seed), 1))
+    first = examine(root).findings[0]
+    assert (first.check, first.level) == ("values", HINT)
+
+
 def test_masks_that_are_all_void(root):
     for name in NAMES:
         folders.save(mask(root, name), np.full(folders.SIZE, 255, np.uint8))

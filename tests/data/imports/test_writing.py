@@ -1,6 +1,7 @@
 """Folders made of what importers find: whole, or not at all."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,14 @@ def test_images_are_linked_or_copied(tmp_path, dst, copy):
     image = dst / "JPEGImages/a.jpg"
     assert image.is_symlink() != copy
     assert image.read_bytes() == (tmp_path / "src/0/a.jpg").read_bytes()
+
+
+def test_links_lead_on_where_the_source_was_named_from_here(tmp_path, dst, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = examples(Path())
+    writing.write(Collection(found, KEYS), dst)
+    monkeypatch.chdir("/")
+    assert (dst / "JPEGImages/a.jpg").read_bytes()
 
 
 def test_where_there_are_no_links_images_are_copied(tmp_path, dst, monkeypatch):
