@@ -15,6 +15,7 @@ undone. Prints JSON; exit status 1 where neither was so.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -46,6 +47,7 @@ _OPTIONS = (
     "--config.data.crop=(20,24)",
     "--config.model.num_classes=3",
 )
+_OWN_MOUNTS = "CHAOS_OWN_MOUNTS"  # In the environment: the process that has them.
 _DISK = 64 << 20  # Bytes of the disk that may be filled.
 _ANSWERED = 20.0  # Seconds for a signal: five, and a busy machine.
 _CLOCK = """
@@ -85,8 +87,12 @@ class Run:
         self.folder, self.disk = folder, folder / "disk"
         self.disk.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(self.disk)]
-        done = subprocess.run(mount, capture_output=True, check=False)
-        self.is_small = done.returncode == 0
+        # In a namespace of mounts that nobody else sees (`_in_its_own_mounts`).
+        self.is_small = os.environ.get(_OWN_MOUNTS) == str(os.getpid()) and (
+            subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        )
+        if not self.is_small:
+            print("no small disk may be mounted: none is filled", file=sys.stderr)
         self.workdir = self.disk / "run"
         self.data = write_data(folder / "data")
         (folder / "clock").mkdir()
@@ -125,9 +131,12 @@ class Run:
         )
 
     def finished(self) -> str:
-        """The hash of the parameters at the end; "" before it."""
+        """The hash of the parameters at the end; "" before it, or without it."""
         path = self.workdir / "result.json"
-        return json.loads(path.read_text())["params_sha256"] if path.exists() else ""
+        try:
+            return json.loads(path.read_text("utf-8"))["params_sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def checkpoints(self) -> list[int]:
         """The steps of the finished checkpoints."""
@@ -184,14 +193,27 @@ def storm(run: Run, rng: random.Random) -> Ended:
     asked = time.monotonic()
     ended = wait(process, 60)
     late = time.monotonic() - asked > _ANSWERED
-    # Before a run listens, the system's own answer.
-    own = (-signal.SIGTERM, -signal.SIGINT)
-    allowed = (0, 128 + signal.SIGTERM, 128 + signal.SIGINT, *own)
     if ended.refusal and not late:
         return ended
-    if late or ended.code not in allowed:
+    if late or not is_an_answer(ended):
         return Ended(99, f"answered late or otherwise: {ended}")
     return Ended(0, ended.output)
+
+
+def is_an_answer(ended: Ended) -> bool:
+    """Whether a process that was asked to stop says so in one line, or came to its end.
+
+    Args:
+        ended: How it ended.
+    """
+    told = ("terminated", "interrupted")
+    answers = [n for n in ended.output.splitlines() if n.startswith(told)]
+    # Before Python runs any of the code, the system's own answer.
+    own = ended.code in (-signal.SIGTERM, -signal.SIGINT)
+    asked = ended.code in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+    count = 1 if asked else 0
+    quiet = "Traceback" not in ended.output and len(answers) == count
+    return (asked or own or ended.code == 0) and quiet
 
 
 def tear(run: Run, rng: random.Random) -> Ended:
@@ -207,8 +229,17 @@ def tear(run: Run, rng: random.Random) -> Ended:
 
 def lose(run: Run, rng: random.Random) -> Ended:
     """A file of the directory cut off, flipped or gone."""
-    names = ("config.json", "log.jsonl", "checkpoints_scores.json", "result.json")
+    names = ("config.json", "log.jsonl", "checkpoints_scores.json")
     there = [run.workdir / name for name in names if (run.workdir / name).exists()]
+    if there and rng.random() < 0.3:  # A run's end is seldom met by chance.
+        ended = wait(run.start())
+        if ended.code:
+            return ended
+        harm(run.workdir / "result.json", rng)
+        ended = wait(run.start())
+        if ended.code or run.finished():
+            return ended
+        return Ended(99, f"result.json was not written anew: {ended}")
     if there:
         harm(rng.choice(there), rng)
     return wait(run.start(), rng.uniform(6, 15))
@@ -274,10 +305,6 @@ def fill(run: Run, rng: random.Random) -> Ended:
     filler.write_bytes(bytes(max(0, free - rng.choice((0, 1 << 14, 1 << 20)))))
     ended = wait(run.start(), rng.uniform(8, 20))
     filler.unlink()
-    # What Orbax's own threads print stands among the lines.
-    lines = [n for n in ended.output.splitlines() if n.startswith("error: ")]
-    if ended.code == 1 and lines:
-        return Ended(1, lines[-1])
     return ended
 
 
@@ -301,44 +328,85 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
-    with tempfile.TemporaryDirectory() as name:
-        report = chaos(Path(name), arguments.count, rng)
-    text = json.dumps(report, indent=1)
-    if arguments.out:
-        arguments.out.write_text(text, "utf-8")
-    print(text)
-    sys.exit(bool(report["failures"]))
+    _in_its_own_mounts()
+    rng, report = random.Random(arguments.seed), Report()
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            chaos(Path(name), arguments.count, rng, report)
+    except BaseException as error:
+        report.failures.append(f"the benchmark itself: {type(error).__name__}: {error}")
+        raise
+    finally:
+        text = json.dumps(vars(report), indent=1)
+        if arguments.out:
+            arguments.out.write_text(text, "utf-8")
+        print(text)
+    sys.exit(bool(report.failures))
 
 
-def chaos(folder: Path, count: int, rng: random.Random) -> dict[str, object]:
+def _in_its_own_mounts() -> None:
+    """Start again where mounts are seen by no other process, and end with this one."""
+    unshare = shutil.which("unshare")
+    if os.environ.get(_OWN_MOUNTS) or not unshare:
+        return
+    tried = subprocess.run([unshare, "-m", "true"], capture_output=True, check=False)
+    if tried.returncode:
+        return
+    os.environ[_OWN_MOUNTS] = str(os.getpid())  # It stays that of what is started.
+    again = [sys.executable, "-m", "benchmarks.chaos", *sys.argv[1:]]
+    os.execv(unshare, [unshare, "-m", *again])
+
+
+@dataclasses.dataclass
+class Report:
+    """What came of faults.
+
+    Attributes:
+        faults: How often each came.
+        small_disk: Whether a disk could be filled.
+        ended: How many runs came to their end.
+        refusals: What was refused, and how often.
+        failures: What was neither an end like that of an undisturbed run nor refused.
+    """
+
+    faults: Counter[str] = dataclasses.field(default_factory=Counter)
+    small_disk: bool = False
+    ended: int = 0
+    refusals: Counter[str] = dataclasses.field(default_factory=Counter)
+    failures: list[str] = dataclasses.field(default_factory=list)
+
+
+def chaos(
+    folder: Path, count: int, rng: random.Random, report: Report | None = None
+) -> Report:
     """Train under faults.
 
     Args:
         folder: An empty one.
         count: Faults.
         rng: That chooses them.
+        report: What is filled while they come; None: a new one.
 
     Returns:
-        How often each fault came, the refusals, how many runs ended bit-identical, and
-        what was neither.
+        What came of them.
     """
     run = Run(folder)
+    report = report or Report()
+    report.small_disk = run.is_small
     try:
-        return _faults(run, count, rng)
+        _faults(run, count, rng, report)
     finally:
         run.close()
+    return report
 
 
-def _faults(run: Run, count: int, rng: random.Random) -> dict[str, object]:
+def _faults(run: Run, count: int, rng: random.Random, report: Report) -> None:
     whole = wait(run.start())
     expected = run.finished()
     assert expected, whole.output
     shutil.rmtree(run.workdir)
-    kinds: Counter[str] = Counter()
-    refusals: Counter[str] = Counter()
-    failures: list[str] = []
-    ends, told = 0, False
+    kinds, refusals, failures = report.faults, report.refusals, report.failures
+    told = False
     for number in range(count):
         kind = rng.choice(sorted(FAULTS))
         kinds[kind] += 1
@@ -362,19 +430,12 @@ def _faults(run: Run, count: int, rng: random.Random) -> dict[str, object]:
         shutil.rmtree(run.data)
         shutil.copytree(saved / "data", run.data)
         if run.finished():
-            ends += 1
+            report.ended += 1
             wrong = _unlike(run, expected, told)
             told = False
             failures += [f"{number} {kind}: {wrong}"] if wrong else []
             shutil.rmtree(run.workdir)
         print(f"{number} {kind}: {ended.code} {ended.refusal[:70]}", file=sys.stderr)
-    return {
-        "faults": dict(kinds),
-        "small_disk": run.is_small,
-        "ended": ends,
-        "refusals": dict(refusals),
-        "failures": failures,
-    }
 
 
 def _unlike(run: Run, expected: str, told: bool) -> str:

@@ -212,7 +212,8 @@ def export_network(
     except OSError as error:
         raise OSError(
             f"{path} could not be written ({error.__cause__ or error}); it needs "
-            f"{len(program) / 2**20:,.1f} MiB: make room, or choose another file."
+            f"{len(program) / 2**20:,.1f} MiB. "
+            f"{files.remedy(error, 'file', 'Make room')}."
         ) from error
 
 

@@ -7,9 +7,10 @@ find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
 
 Images are read as they are seen (EXIF orientation applied), of any size and kind;
 "-" is an image, or paths a line each, from the standard input. Written into --out:
-labels/NAME.png (palette PNGs), overlays/NAME.png with a legend, probs/ if asked for,
-and predictions.jsonl, which --json prints too: size and each class's share of the
-pixels. Images above 4 million pixels, or beyond --tile, are seen by overlapping tiles.
+labels/NAME.png (palette PNGs; of a GeoTIFF NAME.tif too, with its coordinates),
+overlays/NAME.png with a legend, probs/ if asked for, and predictions.jsonl, which
+--json prints too: size and each class's share of the pixels. Images above 4 million
+pixels, or beyond --tile, are seen by overlapping tiles.
 Started again, it goes on where it was; several processes may share images and --out.
 The exit status is 1 where an image could not be read; the others are predicted all the
 same.

@@ -4,9 +4,9 @@ fcn_jax status runs/shapes_fcn8s
 fcn_jax status runs/shapes_fcn8s --json
 
 Every checkpoint is read and compared with its hashes (--noverify leaves that out), and
-config.json, log.jsonl, checkpoints_scores.json and result.json are read. Nothing is
-changed. The exit status is 1 where one of them is damaged; it is named, with what
-follows.
+config.json, log.jsonl, checkpoints_scores.json, result.json and curves.png are looked
+at; tensorboard/ is not. Nothing is changed. The exit status is 1 where one of them is
+damaged; it is named, with what follows.
 """
 
 import json

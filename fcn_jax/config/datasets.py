@@ -194,6 +194,22 @@ def overlap_note(train: Source, scored: Source) -> str:
     return checks.overlap_text(shared, len(scored), train.split, scored.split)
 
 
+def batch_note(config: Config, source: Source) -> str:
+    """What to say of a batch that is larger than the data set; "" if it is not.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        source: That it is trained on.
+    """
+    size, images = config.batch_size, len(source)
+    if size <= images:
+        return ""
+    return (
+        f"config.batch_size={size:,} is more than the {images:,} images of "
+        f"{source.split}: each update sees them {size / images:,.1f} times"
+    )
+
+
 def padding_note(config: Config, source: Source) -> str:
     """What to say of batches of whole images that are padding for the most part.
 
@@ -206,7 +222,9 @@ def padding_note(config: Config, source: Source) -> str:
     """
     if config.data.crop or config.data.canvas:
         return ""
-    return checks.padding_text(source.image_sizes())
+    sizes, ids = source.image_sizes(), getattr(source, "ids", ())
+    largest = ids[sizes.astype(int).prod(axis=1).argmax()] if len(ids) else ""
+    return checks.padding_text(sizes, largest)
 
 
 def train_batches(

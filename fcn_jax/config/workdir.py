@@ -67,6 +67,22 @@ def config_of_run(workdir: str | Path) -> Config:
         ) from error
 
 
+def damage(workdir: str | Path) -> str:
+    """Why the config.json of a run cannot be read; "" if it can, or there is none.
+
+    Args:
+        workdir: Of the run.
+    """
+    path = Path(workdir) / "config.json"
+    try:
+        _read(path)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, TypeError, KeyError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def _of_weights(metadata: JsonObject) -> Config:
     """The defaults around a network whose options a checkpoint records."""
     model = metadata["model"]

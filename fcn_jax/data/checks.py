@@ -243,11 +243,12 @@ def padding(sizes: np.ndarray) -> float:
     return float(1 - sizes.prod(axis=1).mean() / sizes.max(axis=0).prod())
 
 
-def padding_text(sizes: np.ndarray) -> str:
+def padding_text(sizes: np.ndarray, largest: str = "") -> str:
     """What to say of batches of whole images that are padding for the most part.
 
     Args:
         sizes: Heights and widths, integer [N, 2].
+        largest: The id of the largest image; "": it is not known.
 
     Returns:
         A sentence; "" where images are near each other in size.
@@ -255,7 +256,9 @@ def padding_text(sizes: np.ndarray) -> str:
     if not len(sizes) or padding(sizes) < _MUCH_PADDING:
         return ""
     height, width = (int(n) for n in sizes.max(axis=0))
+    named = f" (the largest is {largest})" if largest else ""
     return (
         f"batches are padded to {height}x{width}, the largest image's size, and "
-        f"{padding(sizes):.0%} of them is padding; --config.data.crop=(H,W) avoids it"
+        f"{padding(sizes):.0%} of them is padding; --config.data.crop=(H,W) avoids "
+        f"it{named}"
     )

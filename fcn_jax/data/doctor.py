@@ -246,10 +246,13 @@ class _Tally:
         self.frequencies = Frequencies(num_classes)
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.void: list[str] = []  # Images without another label.
+        self.largest = (0, "")  # Pixels and id of an image.
 
     def add(self, seen: Seen, ignore_label: int) -> None:
         if seen.size:
             self.sizes[seen.size] += 1
+            pixels = seen.size[0] * seen.size[1]
+            self.largest = max(self.largest, (pixels, seen.name))
         if seen.counts is not None:
             counts = seen.counts.copy()
             counts[[ignore_label, IGNORE_LABEL]] = 0
@@ -379,7 +382,7 @@ def _report(
     if len(sizes):
         height, width = (int(n) for n in sizes.max(axis=0))
         canvas = (height, width)
-        text = checks.padding_text(sizes)
+        text = checks.padding_text(sizes, first.largest[1])
         if text:
             found.add("sizes", HINT, text)
     shares = first.frequencies.shares()

@@ -11,6 +11,7 @@ from absl import flags
 from fcn_jax.data.batch import Batch
 
 _PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
+_MOST_PREFETCHED = 512  # Images; of larger batches one is made ahead.
 
 
 class Readers(NamedTuple):
@@ -46,6 +47,7 @@ def read_ahead(
     """
     threads, processes = readers
     ahead = max(2 * threads, _PREFETCHED_IMAGES // batch_size)
+    ahead = min(ahead, max(1, _MOST_PREFETCHED // batch_size))
     options = grain.ReadOptions(
         num_threads=threads, prefetch_buffer_size=ahead if threads else 0
     )

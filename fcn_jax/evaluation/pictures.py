@@ -31,6 +31,7 @@ class Pictures:
         # Spread over the split, so that the sheet shows more than its first scene.
         stride = max(1, len(source) // max(1, sheet_rows))
         self.chosen = set(range(0, stride * sheet_rows, stride))
+        self.written: set[Path] = set()
         # By index and head: name, image, labels, prediction.
         self.rows: dict[int, dict[str, tuple]] = {}
 
@@ -64,12 +65,38 @@ class Pictures:
         if self.labels:
             path = self.out / "labels" / head.name / f"{name}.png"
             viz.save_label_png(path, found, head.palette)
+            self.written.add(path)
         if self.overlays:
             path = self.out / "overlays" / head.name / f"{name}.png"
             viz.save_image(path, viz.overlay(image, found, palette=head.palette))
+            self.written.add(path)
         if index in self.chosen:
             by_head = self.rows.setdefault(index, {})
             by_head[head.name] = (name, image, truth, found)
+
+    def note_of_others(self) -> str:
+        """What to say of pictures that lie there and were not written now.
+
+        They are of an earlier evaluation, of ids that are gone or of another split;
+        nothing is deleted, since nothing says whose they are.
+
+        Returns:
+            A sentence; "" where there are none.
+        """
+        places = [self.out / kind for kind in ("labels", "overlays")]
+        others = [
+            path
+            for place in places
+            for path in sorted(place.rglob("*.png"))
+            if path not in self.written
+        ]
+        if not others:
+            return ""
+        return (
+            f"{len(others)} pictures in {self.out} are not of this evaluation, such as "
+            f"{others[0].relative_to(self.out)}; they are left as they were. Delete "
+            f"them, or give another --out"
+        )
 
     def write_sheet(self, before: "Pictures | None" = None) -> None:
         """The contact sheet: image, truth, prediction and errors, an image a row.

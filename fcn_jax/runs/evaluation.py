@@ -58,7 +58,8 @@ class Evaluation:
         recorded.check_classes(
             contracts.heads_of(self.source), self.checkpoint.metadata, workdir
         )
-        for note in recorded.notes(config, self.checkpoint):
+        colours = recorded.note_of_colours(self.source, self.checkpoint.metadata)
+        for note in filter(None, (*recorded.notes(config, self.checkpoint), colours)):
             print(f"note: {note}")
         if with_run:
             second = workdirs.config_of_run(with_run)

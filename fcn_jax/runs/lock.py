@@ -26,12 +26,14 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
 
     Raises:
         ValueError: If another process holds it; naming that.
+        OSError: If it may not be written to.
     """
     workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(workdir / LOCK)
     try:
-        lock.acquire(timeout=_MOMENT, poll_interval=0.05)
+        with files.writing(workdir, "--workdir"):
+            workdir.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=_MOMENT, poll_interval=0.05)
     except filelock.Timeout:
         raise ValueError(
             f"{workdir} is in use: {_described(workdir)} trains in it. Wait for it, "

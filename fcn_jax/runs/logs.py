@@ -1,20 +1,16 @@
 """What a run writes down: one JSON object a line, and TensorBoard events beside it."""
 
-import contextlib
-import itertools
 import json
-import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tensorboardX import SummaryWriter
 
+from fcn_jax.runs.events import Events
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 
 _SAVED = "saved"  # Kind of the line that notes a save.
-_numbers = itertools.count(1)  # Of the files of events of this process.
 
 
 class RunLog:
@@ -34,29 +30,9 @@ class RunLog:
         self.path = workdir / "log.jsonl"
         _drop_lines_after(self.path, step, scored)
         self._notes_a_save = first_save(self.path) is not None
-        self._directory = str(workdir / "tensorboard")
-        self._writer: SummaryWriter | None = self._open(purge_step=step + 1)
-        with _writing(self.path):
+        self._events = Events(workdir / "tensorboard", step)
+        with files.writing(self.path, "--workdir"):
             self._file = self.path.open("a", encoding="utf-8")
-
-    @property
-    def _events(self) -> SummaryWriter:
-        if self._writer is None:
-            self._writer = self._open()
-        return self._writer
-
-    def _open(self, purge_step: int | None = None) -> SummaryWriter:
-        """A writer with a file of its own.
-
-        tensorboardX 2.6.5 names files by the second, and writes over one that is there.
-        """
-        with _writing(self._directory):
-            return SummaryWriter(
-                self._directory,
-                purge_step=purge_step,
-                flush_secs=30,
-                filename_suffix=f".{os.getpid()}.{next(_numbers)}",
-            )
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line, and its numbers as TensorBoard scalars `kind/name`.
@@ -70,12 +46,12 @@ class RunLog:
             OSError: If the disk is full; naming the file.
         """
         line = json.dumps({"kind": kind, "step": step, **values}, allow_nan=False)
-        with _writing(self.path):
+        with files.writing(self.path, "--workdir"):
             self._file.write(line + "\n")
             self._file.flush()
         for name, value in values.items():
             if isinstance(value, int | float):
-                self._events.add_scalar(f"{kind}/{name}", value, step)
+                self._events.scalar(f"{kind}/{name}", value, step)
 
     def note_saves(self, steps: Sequence[int]) -> None:
         """Note, once, that a step was saved: a run without it has lost something.
@@ -86,7 +62,7 @@ class RunLog:
         if steps and not self._notes_a_save:
             self._notes_a_save = True
             line = {"kind": _SAVED, "step": min(steps)}
-            with _writing(self.path):
+            with files.writing(self.path, "--workdir"):
                 self._file.write(json.dumps(line) + "\n")
                 self._file.flush()
 
@@ -98,37 +74,17 @@ class RunLog:
             step: Updates done.
             image: The picture.
         """
-        self._events.add_image(name, image, step, dataformats="HWC")
+        self._events.picture(name, step, image)
 
     def flush(self) -> None:
-        """Return when all points are on disk; further ones go to another file.
-
-        tensorboardX 2.6.5 has a flush that leaves its queue as it is: of 10 points 0
-        or 1 were on disk. Its close writes them all.
-        """
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            with _writing(self._directory):
-                writer.close()
+        """Return when all points are on disk."""
+        self._events.flush()
 
     def close(self) -> None:
         """Write out what is left."""
-        with _writing(self.path):
+        with files.writing(self.path, "--workdir"):
             self._file.close()
         self.flush()
-
-
-@contextlib.contextmanager
-def _writing(place: str | Path) -> Generator[None]:
-    """Name what could not be written, where the system alone says why."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{place} could not be written ({error.strerror}). Make room, then run the "
-            f"same command again",
-        ) from error
 
 
 def note_of_loss(workdir: str | Path, last: int) -> str:

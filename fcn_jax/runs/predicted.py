@@ -14,6 +14,7 @@ import filelock
 import numpy as np
 
 from fcn_jax import viz
+from fcn_jax.data import geotiff
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.photos import Photo
 from fcn_jax.storage import files
@@ -103,8 +104,12 @@ class Predictions:
         """Remove the predictions that are here, so that none of them passes for new."""
         (self.out / SETTINGS).unlink(missing_ok=True)
         for line in self._lines():
-            name = f"{line['name']}.png"
-            for kind in ("labels", "overlays"):
+            for kind, end in (
+                ("labels", "png"),
+                ("labels", "tif"),
+                ("overlays", "png"),
+            ):
+                name = f"{line['name']}.{end}"
                 for head in self._heads:
                     (self.out / kind / head.name / name).unlink(missing_ok=True)
             probs = self.out / "probs" / line["name"]
@@ -153,8 +158,12 @@ class Predictions:
                 place = self.out / "probs" / photo.name
                 _write_probs(place, result.probs, head, options.probs)
         line = self._line(photo, result.labels)
+        where = geotiff.coordinates(photo.path) if photo.path is not None else {}
         for head, place in zip(self._heads, self._labels, strict=True):
             labels = result.labels[head.name]
+            if where:
+                scene = place / f"{photo.name}.tif"
+                geotiff.save_labels(scene, labels, head.palette, where)
             viz.save_label_png(place / f"{photo.name}.png", labels, head.palette)
         with (self.out / LINES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")  # At once: processes share the file.
@@ -164,9 +173,7 @@ class Predictions:
         shares: dict[str, dict[str, float]] = {}
         for head in self._heads:
             found = labels[head.name]
-            counts = np.zeros(256, np.int64)
-            for part in _strips(found):  # NumPy makes 8 bytes of each that it counts.
-                counts += np.bincount(found[part].ravel(), minlength=256)
+            counts = _counts(found)
             shares[head.name] = {
                 name: round(float(counts[label]) / found.size, 6)
                 for label, name in enumerate(head.classes)
@@ -265,6 +272,14 @@ def _overlay(image: np.ndarray, labels: np.ndarray, head: Head) -> np.ndarray:
         first = rows.start - more.start
         drawn[rows, :width] = strip[first : first + rows.stop - rows.start]
     return drawn
+
+
+def _counts(labels: np.ndarray) -> np.ndarray:
+    """How often each label occurs; NumPy makes 8 bytes of each that it counts."""
+    counts = np.zeros(256, np.int64)
+    for rows in _strips(labels):
+        counts += np.bincount(labels[rows].ravel(), minlength=256)
+    return counts
 
 
 def _strips(labels: np.ndarray) -> Iterator[slice]:

@@ -150,6 +150,32 @@ def check_classes(
                 )
 
 
+def note_of_colours(source: Source, metadata: Mapping[str, object]) -> str:
+    """What is to be said where masks are read by other colours than in training.
+
+    Args:
+        source: That is scored.
+        metadata: Of a checkpoint; older ones record no colours.
+
+    Returns:
+        A sentence; "" where there is nothing to say.
+    """
+    recorded = metadata.get("colours")
+    if not getattr(source, "by_colour", False) or not isinstance(recorded, Mapping):
+        return ""
+    for head in contracts.heads_of(source):
+        now = head.palette[: head.num_classes].tolist()
+        then = recorded.get(head.name, now)
+        for name, new, old in zip(head.classes, now, then, strict=False):
+            if new != old:
+                return (
+                    f"masks are read by their colours, and {name!r} is {tuple(new)} "
+                    f"here and was {tuple(old)} in training: if the masks are those of "
+                    f"before, they are read wrongly"
+                )
+    return ""
+
+
 def note_of_init(init_from: str, source: Source) -> str:
     """What is to be said of a run that another starts from: that it has other classes.
 

@@ -81,6 +81,9 @@ def evaluate(
         f"step {run.checkpoint.step}, {len(run.source)} images of {run.source.split} "
         f"in {seconds:.1f} s; in {out}: {', '.join(written)}"
     )
+    others = pictures.note_of_others()
+    if others:
+        print(f"note: {others}")
     return scores
 
 

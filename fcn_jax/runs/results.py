@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from PIL import Image
+
 from fcn_jax.runs import logs
 from fcn_jax.runs import losses as recent_losses
 from fcn_jax.storage import checkpoints, files, trees
@@ -64,3 +66,34 @@ def write(
         f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
         f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
     )
+
+
+def damage(workdir: Path) -> dict[str, str]:
+    """Which of a run's result.json and curves.png cannot be read, and why.
+
+    Args:
+        workdir: Of the run.
+
+    Returns:
+        Why, by the name of the file; nothing of files that are whole or not there.
+    """
+    checks = {"result.json": _check_result, "curves.png": _check_picture}
+    found = {}
+    for name, check in checks.items():
+        try:
+            check(workdir / name)
+        except FileNotFoundError:
+            pass
+        except (ValueError, KeyError, TypeError, OSError, SyntaxError) as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def _check_result(path: Path) -> None:
+    found = json.loads(path.read_text("utf-8"))
+    _ = found["step"], found["params_sha256"], found["scores"]["mean_iu"]
+
+
+def _check_picture(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.verify()  # Which says SyntaxError of a checksum that is wrong.

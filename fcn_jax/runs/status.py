@@ -1,11 +1,10 @@
 """What a run's directory tells: whether it runs, how far it is, what is whole."""
 
 import contextlib
-import json
 from pathlib import Path
 
 from fcn_jax.config import workdir as workdirs
-from fcn_jax.runs import lock, logs
+from fcn_jax.runs import lock, logs, results
 from fcn_jax.storage import reading
 from fcn_jax.storage.checkpoints import CheckpointReader
 from fcn_jax.storage.files import JsonObject
@@ -50,7 +49,13 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
     if aside.is_dir():
         moved = ", ".join(sorted(path.name for path in aside.iterdir()))
         said.problems.append(f"damaged checkpoints were moved to {aside.name}: {moved}")
-    ended = _has_result(workdir, said)
+    for name, why in results.damage(workdir).items():
+        said.damage(
+            name,
+            f"{name} is damaged ({why}); the run's own command, started again, writes "
+            f"it anew",
+        )
+    ended = (workdir / "result.json").exists()
     holder = lock.holder(workdir)
     whole = [each for each in checkpoints if each["whole"] is not False]
     lost = bool(checkpoints) and not whole
@@ -153,23 +158,6 @@ def _trained(workdir: Path, reader: CheckpointReader, said: _Said) -> list[JsonO
         if lost:
             said.damage("log.jsonl", lost)
     return entries
-
-
-def _has_result(workdir: Path, said: _Said) -> bool:
-    """Whether a run has come to its end, by its result.json."""
-    path = workdir / "result.json"
-    if path.exists():
-        try:
-            found = json.loads(path.read_text("utf-8"))
-            _ = found["step"], found["params_sha256"], found["scores"]["mean_iu"]
-        except (ValueError, KeyError, TypeError) as error:
-            said.damage(
-                path.name,
-                f"result.json is damaged ({type(error).__name__}); the run's own "
-                f"command, started again, writes it anew",
-            )
-        return True
-    return False
 
 
 def _scores(reader: CheckpointReader, said: _Said) -> dict[int, float | None]:

@@ -1,6 +1,7 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,14 +19,14 @@ from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import transforms
 from fcn_jax.evaluation import evaluate
+from fcn_jax.inference.canvases import Canvases
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.runs import recorded
+from fcn_jax.runs.given import Images, arrays
 from fcn_jax.storage import checkpoints, trees
 
-# An image [H, W, channels], images of one size [N, H, W, channels], or of any sizes.
-Images: TypeAlias = np.ndarray | Sequence[np.ndarray]
 # What is found for an image or a stack of images; by head where there are several.
 Prediction: TypeAlias = np.ndarray | dict[str, np.ndarray]
 Asked: TypeAlias = Callable[[VariableDict, batches.Batch], Outputs]
@@ -61,6 +62,7 @@ class TrainedNet:
     ):
         checks.check_numbers(config)
         self.scales, self.flip = scales, flip
+        self._canvases: defaultdict[Asked, Canvases] = defaultdict(Canvases)
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
@@ -132,16 +134,18 @@ class TrainedNet:
         """The class of every pixel.
 
         Args:
-            images: uint8 RGB: an image [H, W, 3], images of one size [N, H, W, 3], or a
-                sequence of images of any sizes.
+            images: An image: uint8 RGB [H, W, 3], a path, or an image of Pillow; a
+                list of these, of any sizes; or images of one size, [N, H, W, 3]. Files
+                are read as `fcn_jax predict` reads them.
 
         Returns:
-            Labels, uint8: [H, W], [N, H, W] or a list of [H, W]. Of a network with
+            Labels, uint8: [H, W], a list of [H, W], or [N, H, W]. Of a network with
             several heads dicts of these, by head.
 
         Raises:
+            FileNotFoundError: If there is no such file.
             TypeError: If the images are not uint8 (where the network sees RGB).
-            ValueError: If they have another shape.
+            ValueError: If they have another shape, or a file cannot be read.
         """
         return self._ask(self._labels, images)
 
@@ -152,28 +156,26 @@ class TrainedNet:
             images: As for `predict`.
 
         Returns:
-            float32: [H, W, C], [N, H, W, C] or a list of [H, W, C]; by head likewise.
+            float32: [H, W, C], a list of [H, W, C], or [N, H, W, C]; by head likewise.
 
         Raises:
+            FileNotFoundError: As `predict`.
             TypeError: As `predict`.
             ValueError: As `predict`.
         """
         return self._ask(self._probs, images)
 
     def _ask(self, function: Asked, images: Images) -> Prediction | list[Prediction]:
-        channels = self.preprocessing.num_channels
-        one, alike = _kind(images, channels)
-        found = [
-            self._ask_about(function, np.asarray(image))
-            for image in ([images] if one else images)
-        ]
+        taken, one, alike = arrays(images, self.preprocessing.num_channels)
+        found = [self._ask_about(function, image) for image in taken]
         if one:
             return found[0]
         return jax.tree.map(lambda *x: np.stack(x), *found) if alike else found
 
     def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
-        batch = _padded_batch(image, self._own_predictor, self.model.smallest_image)
+        canvas = self._canvases[function].of(height, width, self.model.smallest_image)
+        batch = _padded_batch(image, self._own_predictor, canvas)
         with runtime.naming_memory(*batch["image"].shape[:3]):
             found = function(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
@@ -197,16 +199,11 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
     )
 
 
-_BUCKET = 32  # Pixels; sides of the canvases that `predict` pads images to.
-
-
 def _padded_batch(
-    image: np.ndarray, predictor: Predictor, least: int
+    image: np.ndarray, predictor: Predictor, canvas: tuple[int, int]
 ) -> batches.MutableBatch:
-    """A batch of one image, padded to a multiple of `_BUCKET`: few sizes compile."""
+    """A batch of one image, padded to a canvas."""
     height, width = image.shape[:2]
-    rounded = [max(least, -(-n // _BUCKET) * _BUCKET) for n in (height, width)]
-    canvas = (rounded[0], rounded[1])
     batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
     batch["image"][0, :height, :width] = image
     batch["sizes"][0] = height, width
@@ -223,31 +220,6 @@ def _padded_batch(
         batch["boxes"][0, : len(boxes)] = boxes
         batch["num_boxes"] = np.array([len(boxes)], np.int32)
     return batch
-
-
-def _kind(images: Images, channels: int) -> tuple[bool, bool]:
-    """Whether images are one image, and whether all are known to have one size.
-
-    Raises:
-        TypeError: If one is not uint8.
-        ValueError: If one is not [H, W, channels].
-    """
-    stacked = not isinstance(images, Sequence)
-    one = stacked and images.ndim == 3
-    for image in [images] if one else images:
-        shape, dtype = np.shape(image), np.asarray(image).dtype
-        if len(shape) != 3 or shape[2] != channels or 0 in shape:
-            raise ValueError(
-                f"predict: an image has shape {tuple(shape)}; expected "
-                f"[H, W, {channels}], a stack [N, H, W, {channels}], or a list of "
-                f"images."
-            )
-        if dtype != np.uint8 and channels == 3:
-            raise TypeError(
-                f"predict: an image is {dtype}; expected uint8 RGB in [0, 255], which "
-                f"the network preprocesses itself."
-            )
-    return one, stacked
 
 
 def load(

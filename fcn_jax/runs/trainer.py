@@ -30,7 +30,7 @@ from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
 from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
 
 
@@ -87,6 +87,7 @@ class Trainer:
         self.step = self.saved = step = int(self.state.step)
         self.batches = self.parts.train_batches(step)
         _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
+        _note_damage(self.workdir)
         workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
         self.data.keep()
         self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
@@ -98,11 +99,8 @@ class Trainer:
         table = training.param_table(self.state.params)
         self.state = parallel.replicate(self.state, self.devices)
         compiled = None
-        if (
-            first
-            and self.occasions.evaluates(first)
-            and not self.store.scores.has(first)
-        ):
+        scored = self.store.scores.has(first)
+        if first and self.occasions.evaluates(first) and not scored:
             with self.stopping.at_once():
                 self.evaluate(first)  # It was saved, and the process ended then.
         for step in range(first + 1, last + 1):
@@ -186,8 +184,8 @@ class Trainer:
         self.progress.close()
 
 
-def _note(text: str) -> None:
-    """Say what is to be noted; "": nothing is."""
+def _note(text: str | None) -> None:
+    """Say what is to be noted, if anything is."""
     if text:
         print(f"note: {text}", flush=True)
 
@@ -212,13 +210,24 @@ def _metadata_of(trainer: Trainer) -> JsonObject:
     }
 
 
+def _note_damage(workdir: Path) -> None:
+    """Say which files are damaged that the run writes anew."""
+    damaged = {"config.json": workdirs.damage(workdir), **results.damage(workdir)}
+    for name, why in damaged.items():
+        _note(why and f"{workdir / name} was damaged ({why}); it is written anew")
+
+
 def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
     padding = datasets.padding_note(parts.config, parts.train_source)
     overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in (padding, overlap):
+    for note in (
+        padding,
+        overlap,
+        datasets.batch_note(parts.config, parts.train_source),
+    ):
         _note(note)
 
 
@@ -266,9 +275,7 @@ def _initial_state(
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,
         )
-        note = recorded.note_of_init(config.init_from, parts.train_source)
-        if note:
-            print(f"note: {note}", flush=True)
+        _note(recorded.note_of_init(config.init_from, parts.train_source))
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)
     if saved is None:
@@ -346,7 +353,7 @@ def train(
         ValueError: If another process trains there, or as `Trainer`.
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
     """
-    with lock.held(workdir):
+    with lock.held(workdir), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir))
         with stopping:
             trainer = None

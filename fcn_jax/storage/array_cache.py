@@ -51,7 +51,7 @@ def cached(
         Name -> array.
 
     Raises:
-        OSError: If it cannot be written, naming it.
+        OSError: If it cannot be written; naming it.
     """
     path = Path(path)
     problem = ""
@@ -80,10 +80,10 @@ def cached(
             "%s cannot be read (%s); it is made anew", path, problem
         )
     arrays = make()
-
-    def write(part: Path) -> None:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-
-    files.write_whole(path, write)
+    files.write_whole(path, lambda part: _write(part, arrays))
     return arrays
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]

@@ -20,7 +20,7 @@ from orbax.checkpoint.checkpoint_managers import (
     PreservationPolicy,
 )
 
-from fcn_jax.storage import reading, trees
+from fcn_jax.storage import files, reading, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.storage.reading import Checkpoint
 from fcn_jax.storage.scores import Scores
@@ -271,9 +271,10 @@ def _open_manager(
 
 
 def _save_failed(directory: Path, step: int | str, error: Exception) -> OSError:
+    advice = files.remedy(error, "--workdir", "Make room")
     return OSError(
         f"checkpoint {step} could not be written to {directory} "
         f"({type(error).__name__}: {reading.first_line(error)}). The finished "
-        f"checkpoints there are untouched. Make room or choose another --workdir, "
-        f"then run the same command again."
+        f"checkpoints there are untouched. {advice}, then run "
+        f"the same command again."
     )

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import re
 import time
 import urllib.error
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tqdm import tqdm
+
+from fcn_jax.storage import files
 
 LARGEST = 4 << 30  # Bytes; where no size is known, an endless answer ends here.
 _CHUNK = 1 << 20
@@ -74,12 +75,14 @@ def download(
         if not checksums:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise DownloadError(f"{path} cannot be written: {error}.") from error
+        raise DownloadError(
+            f"{path} cannot be written: {error}. {files.remedy(error, 'directory')}."
+        ) from error
     failures = []
     for address in addresses:
         try:
             _download_right(_Transfer(address, part, size, largest), checksums)
-            os.replace(part, path)
+            files.give_name(part, path)
         except _WriteError as error:
             raise DownloadError(str(error)) from error
         except (OSError, http.client.HTTPException) as error:
@@ -260,7 +263,9 @@ def _open(part: Path, start: int) -> BinaryIO:
     try:
         return part.open("ab" if start else "wb", buffering=0)
     except OSError as error:
-        raise _WriteError(f"{part} cannot be written: {error}.") from error
+        raise _WriteError(
+            f"{part} cannot be written: {error}. {files.remedy(error, 'directory')}."
+        ) from error
 
 
 def _write(file: BinaryIO, chunk: bytes, part: Path) -> None:
@@ -271,7 +276,7 @@ def _write(file: BinaryIO, chunk: bytes, part: Path) -> None:
     except OSError as error:
         raise _WriteError(
             f"{part} cannot be written: {error}. The {_length(part):,} bytes that are "
-            f"there are kept: make room and try again, or choose another directory."
+            f"there are kept. {files.remedy(error, 'directory')}, and try again."
         ) from error
 
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,58 @@ JsonObject: TypeAlias = dict[str, Any]  # Those who read a value know its type.
 
 
 _LONG_NAME = 200  # Bytes.
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+_REMEDIES = {  # Of what the disk says, not the file.
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room in your quota",
+    errno.EROFS: "Mount it for writing",
+    errno.EACCES: "Get the right to write there",
+    errno.EPERM: "Get the right to write there",
+    errno.EIO: "Mend the disk",
+}
+
+
+def remedy(error: BaseException, place: str = "place", otherwise: str = "") -> str:
+    """What a user can do where something could not be written, in a clause.
+
+    Args:
+        error: What came of it; libraries have errors of their own, that hold the
+            system's text.
+        place: What else can be chosen.
+        otherwise: What to do where it is not known what is wrong.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        for number, advice in _REMEDIES.items():
+            same = isinstance(cause, OSError) and cause.errno == number
+            if same or os.strerror(number) in str(cause):
+                return f"{advice} or choose another {place}"
+        cause = cause.__cause__
+    if not otherwise:
+        return f"Choose another {place}"
+    return f"{otherwise} or choose another {place}"
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, place: str = "place") -> Generator[None]:
+    """Name what could not be written, and what to do: the system says neither.
+
+    Args:
+        path: What is written.
+        place: What else can be chosen.
+
+    Raises:
+        OSError: If the disk is full or may not be written to; naming the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise OSError(
+            error.errno,
+            f"{path} could not be written ({error.strerror}); what was there is as it "
+            f"was. {remedy(error, place)}",
+        ) from error
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -33,23 +84,29 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         OSError: If the disk is full or may not be written to; naming the file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
-    try:
-        write(part)
-        _to_disk(part)
-        os.replace(part, path)
-    except OSError as error:
-        if error.errno not in _OF_THE_DISK:
-            raise
-        raise OSError(
-            error.errno,
-            f"{path} could not be written ({error.strerror}); what was there is as it "
-            f"was. Make room, or choose another place",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(part)
+            give_name(part, path)
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def give_name(part: Path, path: Path) -> None:
+    """Rename a file or a directory that is whole, so that a power cut leaves it so.
+
+    Args:
+        part: What is there.
+        path: Its name from now on, in the same directory.
+    """
+    if part.is_dir():
+        for place in part.rglob("*"):
+            _to_disk(place)
+    _to_disk(part)
+    os.replace(part, path)
     _to_disk(path.parent)
 
 

@@ -79,7 +79,7 @@ def _say_where(path: Path, write: Callable[[], object]):
     except OSError as error:
         raise OSError(
             f"{path} could not be written ({error.__cause__ or error}); what was there "
-            f"is as it was. Make room, or choose another place."
+            f"is as it was. {files.remedy(error, otherwise='Make room')}."
         ) from error
 
 

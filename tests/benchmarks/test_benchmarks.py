@@ -21,6 +21,8 @@ TINY = (
     "networks",
     "overfit",
     "pooling",
+    "predict_memory",
+    "predict_speed",
     "roofline.stages",
     "startup",
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,19 @@ def test_scores_and_pictures(trained, tmp_path, capsys, monkeypatch):
     assert (tmp_path / "overlays" / "im0.png").exists()
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert sheet.width > 4 * 32
+
+
+def test_pictures_of_an_earlier_evaluation_are_named(trained, tmp_path, capsys):
+    """Of ids that are gone; whose they are is not known, so that they stay."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/gone.png").write_bytes(b"old")
+    reports.evaluate(open_run(trained), tmp_path, overlays=False)
+    note = "note: 1 pictures in .* are not of this evaluation, such as labels/gone.png;"
+    assert re.search(note, capsys.readouterr().out)
+    assert (tmp_path / "labels/gone.png").read_bytes() == b"old"
+    (tmp_path / "labels/gone.png").unlink()
+    reports.evaluate(open_run(trained), tmp_path, overlays=False)
+    assert "note: " not in capsys.readouterr().out
 
 
 def test_the_score_is_that_of_the_training_run(trained, tmp_path):

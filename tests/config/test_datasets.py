@@ -52,6 +52,7 @@ def test_batches_that_are_padding_for_the_most_part(tmp_path):
     # Three images of 12x16 and one that fills the batch: 3/4 of 7/8.
     assert note.startswith("batches are padded to 24x64, the largest image's size, and")
     assert "66% of them is padding; --config.data.crop=(H,W) avoids it" in note
+    assert note.endswith(" (the largest is d)")
     assert datasets.padding_note(folder_config(tmp_path, crop=(8, 8)), source) == ""
     folders.write_list(tmp_path, "a\nb\n")
     alike = datasets.open_source(config, "train")
@@ -93,3 +94,24 @@ def test_tiles_are_seen_at_the_scale_of_the_run():
     assert found.windows.side == 200
     with pytest.raises(ValueError, match=r"scales \(0.5, 1.0\) and flip=False are for"):
         predictor.make_predictor(config, None, None, (0.5, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("size", "note"),
+    (
+        (4, ""),
+        (10, "config.batch_size=10 is more than the 4 images of train: each update"),
+        (10**6, "config.batch_size=1,000,000 is more than the 4 images of train: e"),
+    ),
+)
+def test_a_batch_that_is_larger_than_the_data_set(size, note):
+    class Images(list):
+        split = "train"
+
+    source = Images(range(4))
+    config = folder_config("F")
+    config.batch_size = size
+    said = datasets.batch_note(config, source)
+    assert said.startswith(note)
+    assert bool(said) == bool(note)
+    assert "sees them 2.5 times" in said or size != 10

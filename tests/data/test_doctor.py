@@ -349,6 +349,7 @@ def test_sizes_that_waste_batches(root):
     assert (report.canvas, report.num_sizes) == ((60, 80), 2)
     np.testing.assert_allclose(report.padding, 1 - (1 + 2 / 25) / 3)
     assert "padded to 60x80" in only(report).message
+    assert only(report).message.endswith("avoids it (the largest is b)")
 
 
 def test_threads_see_the_same(root):

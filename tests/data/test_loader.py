@@ -252,6 +252,24 @@ def test_few_images_are_read_ahead(stream):
     batches.close()
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "ahead"), ((1, 16), (2, 8), (8, 4), (128, 4), (200, 2), (10**6, 1))
+)
+def test_large_batches_are_not_made_ahead_beyond_memory(monkeypatch, batch_size, ahead):
+    asked = []
+
+    def options(**given):
+        asked.append(given["prefetch_buffer_size"])
+        raise StopAsyncIteration
+
+    monkeypatch.setattr(loader.grain, "ReadOptions", options)
+    source = Source([(4, 4)] * 3)
+    batches = loader.train_batches(source, batch_size=batch_size, seed=0, num_classes=3)
+    with pytest.raises(StopAsyncIteration):
+        next(batches)
+    assert asked == [ahead]
+
+
 def test_evaluation_yields_every_image_once(mixed):
     batches = evaluate(mixed, batch_size=3)
     valid = np.concatenate([batch["example_valid"] for batch in batches])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_jax import runs
 from fcn_jax.runs import data_record, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
@@ -56,6 +57,22 @@ def test_colours_that_are_exchanged_are_other_labels(run):
             trainer.train(config(folder, 2), workdir)
     finally:
         write_colours(folder / "colours.txt", (0, 1, 2))
+
+
+def test_scored_by_other_colours_it_is_told(run, capsys):
+    """A data set may have colours of its own; those of before are read wrongly."""
+    folder, workdir = run
+    for order in ((0, 1, 2), (0, 2, 1)):
+        write_colours(folder / "colours.txt", order)
+        try:
+            runs.Evaluation(config(folder, 1), workdir)
+        finally:
+            write_colours(folder / "colours.txt", (0, 1, 2))
+        said = capsys.readouterr().out
+        told = (
+            "'middle' is (200, 0, 0) here and was (0, 0, 200) in training: if" in said
+        )
+        assert told == (order != (0, 1, 2))
 
 
 def test_the_next_start_reads_no_mask(run):

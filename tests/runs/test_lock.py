@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import filelock
 import pytest
@@ -86,3 +87,17 @@ def test_the_holder_of_a_directory_that_may_not_be_written_to(
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     expected = f"process {pid} on {said['host']}, since 2026," if held else ""
     assert lock.holder(tmp_path) == expected
+
+
+@pytest.mark.parametrize("owner", (Path, filelock.FileLock))
+def test_a_directory_that_may_not_be_written_to_is_named(tmp_path, monkeypatch, owner):
+    """That it is held by nobody does not make it writable."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    name = "mkdir" if owner is Path else "acquire"
+    monkeypatch.setattr(owner, name, refuse)
+    message = r"run could not be written .Read-only file .*for writing or .* --workdir"
+    with pytest.raises(OSError, match=message), lock.held(tmp_path / "run"):
+        pass

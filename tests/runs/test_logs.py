@@ -1,10 +1,12 @@
 import errno
 import json
 import struct
+import sys
 import types
 
 import numpy as np
 import pytest
+import tensorboardX
 from tensorboardX.proto import event_pb2
 
 from fcn_jax.runs import logs, trainer
@@ -184,11 +186,11 @@ def test_a_full_disk_names_the_events(tmp_path, monkeypatch):
 
     log = logs.RunLog(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(log._writer, "close", fail)
+        patch.setattr(log._events._writer, "close", fail)
         with pytest.raises(OSError, match="tensorboard could not be written .*Make ro"):
             log.flush()
     log.close()
-    monkeypatch.setattr(logs, "SummaryWriter", lambda *_, **__: fail())
+    monkeypatch.setattr(tensorboardX, "SummaryWriter", lambda *_, **__: fail())
     with pytest.raises(OSError, match="tensorboard could not be written .*Make room"):
         logs.RunLog(tmp_path)
 
@@ -206,3 +208,22 @@ def test_lines_that_are_lost_are_told(tmp_path):
     log.path.unlink()
     assert "it holds no losses, and the che" in logs.note_of_loss(tmp_path, 2)
     assert logs.note_of_loss(tmp_path, 0) == ""
+
+
+@pytest.mark.parametrize("error", ("OSError('libtorch.so: no such file')", "KeyError"))
+def test_without_tensorboard_training_goes_on(tmp_path, monkeypatch, capsys, error):
+    """A broken PyTorch beside it fails with whatever error it likes."""
+    (tmp_path / "tensorboardX.py").write_text(f"import json\nraise {error}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorboardX")
+    log = logs.RunLog(tmp_path / "run")
+    log.write("train", 1, {"loss": 0.1})
+    log.picture("prediction", 1, np.zeros((4, 4, 3), np.uint8))
+    log.flush()
+    log.write("train", 2, {"loss": 0.1})
+    log.close()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(
+        "note: TensorBoard's curves are not written: tensorboardX ca"
+    )
+    assert [e["step"] for e in logs.read(tmp_path / "run/log.jsonl")] == [1, 2]

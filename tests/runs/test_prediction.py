@@ -14,12 +14,12 @@ import types
 import jax
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import fcn_jax
 from fcn_jax import __main__
 from fcn_jax.config import workdir as workdirs
-from fcn_jax.data import photos
+from fcn_jax.data import geotiff, photos
 from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
 from fcn_jax.storage import files
 from tests.support import folders
@@ -141,6 +141,28 @@ def test_two_at_once_share_the_images(net, tmp_path):
     assert sorted(line["name"] for line in lines(out)) == list("012345")
 
 
+def test_labels_of_a_scene_have_its_coordinates(net, tmp_path):
+    pixels_of = folders.photo()
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, kind, value in ((33550, 12, (0.5, 0.5, 0.0)), (34735, 3, (1, 1, 0, 0))):
+        tags.tagtype[tag] = kind
+        tags[tag] = value
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels_of).save(tmp_path / "in/scene.tif", tiffinfo=tags)
+    folders.save(tmp_path / "in/plain.png", pixels_of)
+    out = tmp_path / "out"
+    prediction.predict(net, listed(tmp_path / "in"), out)
+    labels = out / "labels"
+    names = ["plain.png", "scene.png", "scene.tif"]
+    assert sorted(path.name for path in labels.iterdir()) == names
+    np.testing.assert_array_equal(
+        pixels(labels / "scene.tif"), pixels(labels / "scene.png")
+    )
+    assert geotiff.coordinates(labels / "scene.tif")[33550][1] == (0.5, 0.5, 0.0)
+    predicted.Predictions(out, net.heads, {}).remove()
+    assert not list(labels.iterdir())
+
+
 def test_a_bad_image_is_passed_over(net, pictures, tmp_path, capsys):
     (pictures / "three.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     out = tmp_path / "out"
@@ -201,6 +223,27 @@ def test_a_size_of_ones_own(net, tmp_path):
     half = np.asarray(Image.fromarray(image).resize((40, 20), Image.BILINEAR))
     small = net.predict(half)
     assert (labels[10:-10:2, 10:-10:2] == small[5:-5, 5:-5]).mean() > 0.8
+
+
+def test_a_network_takes_files_and_images_of_pillow(net, pictures):
+    image = pixels(pictures / "one.png")
+    files_and_more = [str(pictures / "one.png"), Image.fromarray(image), image]
+    for found in net.predict(files_and_more):
+        np.testing.assert_array_equal(found, net.predict(image))
+    probs = net.predict_probs(pictures / "one.png")
+    np.testing.assert_array_equal(probs, net.predict_probs(image))
+
+
+def test_near_sizes_share_a_compilation(net):
+    """A canvas that was made is taken again, and says the same of an image."""
+    fresh = type(net)(net.config, net.workdir)
+    image = folders.photo(size=(40, 60))
+    alone = fresh.predict_probs(image)
+    again = type(net)(net.config, net.workdir)
+    again.predict_probs(folders.photo(size=(60, 90)))
+    np.testing.assert_allclose(again.predict_probs(image), alone, atol=1e-5)
+    again.predict_probs(folders.photo(size=(64, 70)))
+    assert again._probs._cache_size() == 1
 
 
 def test_views_of_an_image(workdir):

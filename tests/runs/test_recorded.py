@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -16,7 +17,7 @@ from fcn_jax.commands import status as command
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
-from fcn_jax.runs import lock, logs, recorded, status, trainer
+from fcn_jax.runs import lock, logs, recorded, results, status, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
@@ -196,6 +197,18 @@ def test_a_config_that_was_lost_is_that_of_the_checkpoint(run, tmp_path):
     assert workdirs.config_of_run(workdir).optim.learning_rate == 0.01
 
 
+def test_what_is_written_anew_is_named(run, tmp_path, capsys):
+    workdir = copied(run, tmp_path)
+    for name in ("config.json", "result.json"):
+        (workdir / name).write_text("{")
+    (workdir / "curves.png").write_bytes(b"\x89PNG")
+    trainer.train(tiny_config(run[0], num_steps=1, num_pictures=0), workdir)
+    said = capsys.readouterr().out
+    for name in ("config.json", "result.json", "curves.png"):
+        assert re.search(rf"note: .*{name} was damaged .*; it is written anew", said)
+    assert status.status(workdir)["damaged"] == []
+
+
 def test_a_damaged_config_alone_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="config.json is damaged .* begin this run an"):
@@ -347,6 +360,31 @@ def test_fewer_steps_than_were_done(run, tmp_path):
     config.num_steps = 1
     with pytest.raises(ValueError, match="has done 2 steps, more than config.num_step"):
         trainer.train(config, workdir)
+
+
+def test_a_directory_in_which_another_trains_is_refused(run, tmp_path):
+    workdir = copied(run, tmp_path)
+    config = tiny_config(run[0], num_steps=2, num_pictures=0)
+    log = (workdir / "log.jsonl").read_bytes()
+    with (
+        lock.held(workdir),
+        pytest.raises(ValueError, match="is in use: process .* trains in it"),
+    ):
+        trainer.train(config, workdir)
+    assert (workdir / "log.jsonl").read_bytes() == log
+
+
+@pytest.mark.parametrize(
+    ("steps", "there"), (((), "there is no checkpoint"), ((1,), "there is step 1"))
+)
+def test_a_last_step_that_is_not_read_back(run, tmp_path, steps, there):
+    """No result is written of another step than the last."""
+    directory = run[1] / "checkpoints" if steps else tmp_path / "checkpoints"
+    store = checkpoints.CheckpointStore(directory)
+    message = rf"step 2 was saved and cannot be read back; {there}. Run the same comma"
+    with pytest.raises(OSError, match=message):
+        results.write(tmp_path, 2, None, store)
+    assert not (tmp_path / "result.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import types
 
 import pytest
 from absl import flags
+from PIL import Image
 
 from fcn_jax import __main__
 from fcn_jax.commands import status as command
@@ -129,10 +130,12 @@ def test_a_whole_run(saved):
         ),
         ("log.jsonl", None, "log.jsonl is missing or holds no losses; curves lack th"),
         ("result.json", "{", "result.json is damaged .JSON.*started again, writes it"),
-        ("result.json", "{}", "result.json is damaged .KeyError.; the run's own comm"),
+        ("result.json", "{}", "result.json is damaged .KeyError: .*; the run's own c"),
+        ("curves.png", "", "curves.png is damaged .Unident.*; the run's own command"),
     ],
 )
 def test_a_damaged_file_is_named(saved, name, content, follows):
+    Image.new("L", (2, 2)).save(saved / "curves.png")
     path = saved / name
     path.unlink() if content is None else path.write_text(content)
     found = status.status(saved)

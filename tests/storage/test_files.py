@@ -2,6 +2,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -41,15 +43,65 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("number", (errno.ENOSPC, errno.EROFS))
-def test_a_full_disk_names_the_file(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    (
+        (errno.ENOSPC, "Make room or"),
+        (errno.EDQUOT, "Make room in your quota or"),
+        (errno.EROFS, "Mount it for writing or"),
+        (errno.EACCES, "Get the right to write there or"),
+    ),
+)
+def test_the_disk_names_the_file_and_what_to_do(tmp_path, number, remedy):
     def fail(part):
         raise OSError(number, os.strerror(number))
 
     path = tmp_path / "x.txt"
-    with pytest.raises(OSError, match=r"x.txt could not be written .*Make r") as found:
+    message = rf"x.txt could not be written .*as it was\. {remedy} choose another place"
+    with pytest.raises(OSError, match=message) as found:
         files.write_whole(path, fail)
     assert found.value.errno == number
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    def fail(path, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(OSError, match=r"a/x.txt could not be written .*Mount it for"):
+        files.write_text(tmp_path / "a/x.txt", "")
+
+
+def test_a_remedy_for_what_libraries_say():
+    error = ValueError("Error writing: [OS error 30: EROFS Read-only file system]")
+    wrapped = RuntimeError("save failed")
+    wrapped.__cause__ = error
+    assert files.remedy(wrapped).startswith("Mount it for writing")
+    assert files.remedy(ValueError("no")) == "Choose another place"
+    other = files.remedy(ValueError("no"), "--workdir", "Make room")
+    assert other == "Make room or choose another --workdir"
+
+
+def test_two_who_write_one_file_fill_each_their_own(tmp_path):
+    """Threads of one process, and processes: neither ends with half of the other."""
+    path = tmp_path / "x.txt"
+    parts = [files.part_of(path)]
+    thread = threading.Thread(target=lambda: parts.append(files.part_of(path)))
+    thread.start()
+    thread.join()
+    code = (
+        "import sys; from pathlib import Path; from fcn_jax.storage import files\n"
+        "print(files.part_of(Path(sys.argv[1])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    parts.append(Path(done.stdout.strip()))
+    assert len(set(parts)) == 3
+    assert {part.parent for part in parts} == {tmp_path}
 
 
 def test_what_was_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
@@ -107,3 +159,14 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     files.remove_stale_parts(tmp_path)
     assert set(ours.parent.iterdir()) == {ours, far, *others}
     files.remove_stale_parts(tmp_path / "nowhere")
+
+
+def test_a_directory_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    (tmp_path / "part/deeper").mkdir(parents=True)
+    (tmp_path / "part/deeper/file").touch()
+    done = []
+    monkeypatch.setattr(files, "_to_disk", lambda path: done.append(path.name))
+    files.give_name(tmp_path / "part", tmp_path / "whole")
+    assert sorted(done[:-1]) == ["deeper", "file", "part"]
+    assert done[-1] == tmp_path.name
+    assert (tmp_path / "whole/deeper/file").exists()

@@ -285,7 +285,7 @@ def test_no_space_left(server, tmp_path):
     with pytest.raises(
         OSError,
         match=rf"{FILE}.part cannot be written: .*No space left on device.* The 0 "
-        rf"bytes that are there are kept: make room and try again, or choose another",
+        rf"bytes that are there are kept. Make room or choose another directory, and t",
     ):
         fetch(server, "good", tmp_path)
     assert len(server.asked) == 1  # Asking again would not help.

@@ -14,6 +14,7 @@ import numpy as np
 from fcn_jax.data import fingerprints, label_sets
 from fcn_jax.data.contracts import Item, OneHead
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
+from fcn_jax.storage import files
 
 Builder: TypeAlias = Any  # TFDS's own types lack keywords that its methods take.
 _PICTURES = ("image", "labels", "objects")
@@ -139,12 +140,16 @@ def prepare(builder: Builder, tfds: ModuleType, what: str) -> None:
         builder: Of TFDS.
         tfds: The package, as `quiet_tfds` gives it.
         what: The data set, for the log.
+
+    Raises:
+        OSError: If its directory may not be written to, or is full.
     """
     if builder.is_prepared():
         return
     log = logging.getLogger(__name__)
     log.warning("preparing %s in %s ...", what, Path(builder.data_dir))
     config = tfds.download.DownloadConfig(try_download_gcs=False)
-    with contextlib.redirect_stdout(io.StringIO()):  # It speaks of downloading.
+    quiet = contextlib.redirect_stdout(io.StringIO())  # It speaks of downloading.
+    with quiet, files.writing(builder.data_dir, "config.data.data_dir"):
         builder.download_and_prepare(download_config=config)
     log.warning("prepared %s", what)

@@ -86,6 +86,7 @@ class VocFolder(OneHead):
 
     Attributes:
         mask_format: How the first mask is stored: "palette", "grey" or "rgb".
+        by_colour: Whether it is colours that say which class a pixel of a mask is.
         notes: What a user should know of how it was read, a sentence each.
 
     Raises:
@@ -124,6 +125,7 @@ class VocFolder(OneHead):
         self.ignore_label = label_sets.IGNORE_LABEL
         self.mask_format = self._masks.check(masks)
         self.notes += self._masks.notes
+        self.by_colour = bool(self._masks.colours(self._headers.modes))
         objects = self.root / _OBJECTS
         self._objects = (
             Listing(objects, image_files.MASK_ENDINGS) if objects.is_dir() else None

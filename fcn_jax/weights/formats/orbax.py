@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage import checkpoints, files, quiet, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights.errors import WeightsError
 
@@ -66,8 +66,9 @@ def write(path: Path, variables: VariableDict, metadata: Mapping[str, object]) -
     shutil.rmtree(part, ignore_errors=True)
     try:
         store = checkpoints.CheckpointStore(part / "checkpoints")
-        store.save(trees.of_variables(variables), metadata=metadata)
-        store.close()
-        part.rename(path)
+        with quiet.saves():
+            store.save(trees.of_variables(variables), metadata=metadata)
+            store.close()
+        files.give_name(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)

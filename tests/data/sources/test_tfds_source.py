@@ -1,10 +1,12 @@
 """Prepared data sets read at random, without TensorFlow and without a word."""
 
+import errno
 import logging
 import pickle
 import subprocess
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pytest
@@ -170,3 +172,15 @@ def test_errors_of_the_library_are_still_logged(caplog):
         log.error("an error")
     log.warning("a warning")
     assert [r.getMessage() for r in caplog.records] == ["an error", "a warning"]
+
+
+def test_a_data_dir_that_may_not_be_written_to_is_named():
+    def refuse(download_config):
+        raise OSError(errno.EROFS, "Read-only file system: 'data'")
+
+    builder = types.SimpleNamespace(
+        data_dir="data/shapes", is_prepared=bool, download_and_prepare=refuse
+    )
+    message = r"data/shapes could not be .*for writing or choose another config.data.d"
+    with tfds_source.quiet_tfds() as tfds, pytest.raises(OSError, match=message):
+        tfds_source.prepare(builder, tfds, "shapes")
