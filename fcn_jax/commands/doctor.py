@@ -34,9 +34,10 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config import datasets, plain
 from fcn_jax.config.types import Config
 from fcn_jax.data import doctor, doctor_text
-from fcn_jax.data.doctor import Patient, Seen
+from fcn_jax.data.doctor import Patient
 from fcn_jax.data.doctor_findings import Findings
 from fcn_jax.data.doctor_folder import Folder
+from fcn_jax.data.doctor_seen import Seen
 from fcn_jax.data.doctor_source import Opened
 from fcn_jax.storage import files
 from fcn_jax.viz import labels, sheets

@@ -223,7 +223,7 @@ def padding_note(config: Config, source: Source) -> str:
     if config.data.crop or config.data.canvas:
         return ""
     sizes, ids = source.image_sizes(), getattr(source, "ids", ())
-    largest = ids[sizes.astype(int).prod(axis=1).argmax()] if len(ids) else ""
+    largest = str(ids[sizes.astype(int).prod(axis=1).argmax()]) if ids else ""
     return checks.padding_text(sizes, largest)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.data import doctor, doctor_lists, image_files, label_sets
-from fcn_jax.data.doctor import Seen
+from fcn_jax.data import doctor_lists, image_files, label_sets
 from fcn_jax.data.doctor_findings import HINT, STOPS, Findings
+from fcn_jax.data.doctor_seen import Seen, digest_of
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources import voc_folder
 from fcn_jax.data.sources.folder_files import Pair
@@ -95,7 +95,7 @@ class Folder:
             seen.turned = not header.is_upright and not turn
             seen.size = header.upright_size if turn else (header.height, header.width)
             photo = image_files.read_photo(pair.image, draft=True)
-            seen.digest = doctor.digest_of(photo)
+            seen.digest = digest_of(photo)
         except Exception as error:  # Whatever a decoder makes of a broken file.
             seen.fault(check, _explained(path, error), str(path))
         if pair.mask is None:
@@ -125,7 +125,7 @@ class Folder:
             split: Where it is listed.
             index: Its place there.
         """
-        return doctor.digest_of(image_files.read_photo(self._pairs[split][index].image))
+        return digest_of(image_files.read_photo(self._pairs[split][index].image))
 
     def check_all(self, found: Findings, good: set[tuple[str, int]]) -> None:
         """See `doctor.Patient`.

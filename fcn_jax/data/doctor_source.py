@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from fcn_jax.data import checks, contracts, doctor
+from fcn_jax.data import checks, contracts
 from fcn_jax.data.contracts import Source
-from fcn_jax.data.doctor import Seen
 from fcn_jax.data.doctor_findings import STOPS, Findings
+from fcn_jax.data.doctor_seen import Seen, digest_of
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 
@@ -58,7 +58,7 @@ class Opened:
             seen.name = item["id"]
             where = f"{source.name} {split}: {seen.name}"
             seen.size = (item["image"].shape[0], item["image"].shape[1])
-            seen.digest = doctor.digest_of(item["image"])
+            seen.digest = digest_of(item["image"])
             seen.labelled(contracts.first_labels(item["labels"]))
             checks.check_item(
                 item,
@@ -77,7 +77,7 @@ class Opened:
             split: Where it is listed.
             index: Its place there.
         """
-        return doctor.digest_of(self._sources[split][index]["image"])
+        return digest_of(self._sources[split][index]["image"])
 
     def picture(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         """See `doctor.Patient`.

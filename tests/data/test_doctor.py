@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_jax.data import doctor, doctor_text, image_files
+from fcn_jax.data import doctor, doctor_seen, doctor_text, image_files
 from fcn_jax.data.doctor_findings import HINT, STOPS, Findings
 from fcn_jax.data.doctor_folder import Folder
 from fcn_jax.data.doctor_source import Opened
@@ -263,7 +263,7 @@ def test_drafts_that_are_alike_by_chance_are_no_duplicates(root):
         folders.save(image(root, name), stripes, quality=95)
         folders.save(mask(root, name), folders.labels(size=(64, 64)))
     drafts = [
-        doctor.digest_of(image_files.read_photo(image(root, name), draft=True))
+        doctor_seen.digest_of(image_files.read_photo(image(root, name), draft=True))
         for name in "ab"
     ]
     assert drafts[0] == drafts[1]
