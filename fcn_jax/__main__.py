@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "train a network, or go on with a run",
     "eval": "score a run on a split, with a table and pictures",
     "predict": "label photographs with a trained network: no masks are needed",
+    "report": "write one HTML page about a run, or several beside each other",
     "activations": "draw what the decoder of a trained DeconvNet sees in an image",
     "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
     "crf_search": "find the dense CRF's parameters that suit a run, on a split",

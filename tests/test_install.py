@@ -39,6 +39,9 @@ def test_it_holds_the_package_its_types_and_the_configs(wheel):
         "fcn_jax/runs/trainer.py",
         "fcn_jax/configs/shapes_fcn8s.py",
     }
+    templates = {path.name for path in (ROOT / "fcn_jax/viz/templates").iterdir()}
+    packed = {name.rpartition("/")[2] for name in names if "/viz/templates/" in name}
+    assert packed == templates
     configs = {path.stem for path in (ROOT / "configs").glob("*.py")}
     packed = re.findall(r"fcn_jax/configs/(\w+)\.py", "\n".join(names))
     assert set(packed) == configs
@@ -81,6 +84,8 @@ def test_its_commands_work_in_an_empty_folder(wheel, tmp_path):
     printed = run(*module, "eval", "--workdir=X", "--nooverlays", "--nolabels")
     assert "mean IU" in printed
     assert (empty / "X" / "eval" / "val" / "metrics.json").exists()
+    assert "report.html" in run(*module, "report", "X", "--images=1")
+    assert (empty / "X" / "eval" / "val" / "report.html").exists()
     where = run(sys.executable, "-c", "import fcn_jax; print(fcn_jax.__file__)")
     assert where.startswith(str(site))
 

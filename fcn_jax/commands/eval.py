@@ -17,6 +17,8 @@ comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the 
 CRF comes last; scores and the contact sheet then show before and after.
 
 fcn_jax eval --workdir=DIR --with_run=DIR_OF_FCN8S --compare
+
+With --report the HTML page of fcn_jax report is written too, in a second pass.
 """
 
 from pathlib import Path
@@ -26,8 +28,10 @@ from absl import flags
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.inference import ensembles
+from fcn_jax.runs import examination
 from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
+from fcn_jax.viz import html_report
 
 
 def define_flags() -> None:
@@ -46,12 +50,27 @@ def define_flags() -> None:
     flags.DEFINE_bool("compare", False, "Score each run and the ensemble side by side.")
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
+    flags.DEFINE_bool("report", False, "Write the page of fcn_jax report too.")
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.", lower_bound=1)
 
 
 def run_flags(values: flags.FlagValues) -> None:
-    """Evaluate as the command line says."""
+    """Evaluate as the command line says.
+
+    Args:
+        values: Of the flags.
+
+    Raises:
+        ValueError: If --report is asked for beside what makes no such page.
+    """
     config = command_line.config_of_flags()
+    if values.report:
+        if values.resolutions or values.compare:
+            raise ValueError(
+                "--report goes with neither --resolutions nor --compare; leave it out, "
+                "or run them one after the other."
+            )
+        html_report.check_installed()
     scales = (
         command_line.parse_numbers("scales", values.scales) if values.scales else None
     )
@@ -73,6 +92,9 @@ def run_flags(values: flags.FlagValues) -> None:
         evaluate(
             run, out, scales, values.flip, values.labels, values.overlays, values.rows
         )
+        if values.report:
+            options = examination.Options(scales=scales, flip=values.flip)
+            print(examination.report_of(run, out / "report.html", options))
 
 
 COMMAND = Command(

@@ -4,7 +4,7 @@ And the pass before it that a network with BatchNorm may ask for.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import chex
@@ -92,10 +92,7 @@ def _count(
     ignore_label: int,
 ):
     chex.assert_shape(scores, (*labels.shape, num_classes))
-    pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
-    # The largest is NaN where one is, infinite where one is, and -inf where all are.
-    broken = ~jnp.isfinite(jnp.max(scores, axis=-1))
-    pred = jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
+    pred = _classes(scores)
     labels = labels.astype(jnp.int32)
     counts = metrics.confusion_matrix(labels, pred, num_classes, ignore_label)
 
@@ -106,6 +103,35 @@ def _count(
 
     nats = jax.vmap(nats_of)(scores, labels)
     return confusion.add(counts), pred.astype(jnp.uint8), nats
+
+
+def _classes(scores: Array) -> Array:
+    """The predicted classes, int32 [B, H, W]; `NOT_A_CLASS` where none is known."""
+    pred = jnp.argmax(scores, axis=-1).astype(jnp.int32)
+    # The largest is NaN where one is, infinite where one is, and -inf where all are.
+    broken = ~jnp.isfinite(jnp.max(scores, axis=-1))
+    return jnp.where(broken, jnp.int32(NOT_A_CLASS), pred)
+
+
+def confidence_step(
+    variables: Variables, batch: Batch, *, scores: Callable[..., Outputs]
+) -> tuple[Array, Array]:
+    """Predict a batch, and say how sure the network is.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: What `scores` needs.
+        scores: Function of (variables, batch) -> class scores [B, H, W, C]; of one
+            head.
+
+    Returns:
+        The predicted classes, uint8 [B, H, W], as those of `eval_step`, and their
+        probabilities, float32 [B, H, W].
+    """
+    found = scores(variables, batch)
+    assert not isinstance(found, Mapping)
+    sure = 1 / jnp.sum(jnp.exp(found - jnp.max(found, axis=-1, keepdims=True)), axis=-1)
+    return _classes(found).astype(jnp.uint8), sure.astype(jnp.float32)
 
 
 def evaluate(
@@ -281,6 +307,30 @@ class Evaluator:
 def _mean_loss(total: float, pixels: int) -> float | None:
     """Nats a pixel, where that is a number."""
     return total / pixels if pixels and np.isfinite(total) else None
+
+    def with_confidence(
+        self, variables: Variables
+    ) -> Iterator[tuple[Batch, np.ndarray, np.ndarray]]:
+        """What a network with one head predicts, and how sure it is, batch by batch.
+
+        Args:
+            variables: What the predictor takes, one copy a device.
+
+        Yields:
+            A batch, its predicted classes, uint8 [B, H, W], and their probabilities,
+            float32 [B, H, W].
+
+        Raises:
+            FloatingPointError: If an image has scores that are not finite.
+        """
+        step = parallel.data_parallel(
+            confidence_step, self.devices, scores=self.predictor.scores
+        )
+        for batch in self.batches():
+            found = step(variables, to_devices(batch, self.devices))
+            pred, sure = (_joined(each) for each in found)
+            _check_classes(batch, pred)
+            yield batch, pred, sure
 
 
 def recompute_batch_stats(

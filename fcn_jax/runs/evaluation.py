@@ -103,6 +103,26 @@ class Evaluation:
 
             return self._evaluator(predictor).score(variables, and_progress)
 
+    def with_confidence(
+        self, scales: Sequence[float] | None = None, flip: bool = False
+    ) -> Iterator[tuple[Batch, np.ndarray, np.ndarray]]:
+        """What is predicted for the split, and how sure it is: one head, CRF included.
+
+        Args:
+            scales: Input scales of whole images; None: each config's own.
+            flip: Whether whole images are seen mirrored too.
+
+        Yields:
+            See `Evaluator.with_confidence`.
+        """
+        predictor, variables = self._joint_predictor(None, scales, flip)
+        if self.config.crf.parameters:
+            predictor = predictors.with_crf(predictor, self.config)
+        with Counter(len(self.source)) as counter:
+            for found in self._evaluator(predictor).with_confidence(variables):
+                yield found
+                counter.update(int(found[0]["example_valid"].sum()))
+
     def log_probs(
         self,
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

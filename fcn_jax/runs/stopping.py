@@ -12,6 +12,7 @@ from fcn_jax.runs.hearing import Hearing
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE = 4.0  # Seconds after which a process that is busy elsewhere is ended.
+_AGAIN = 0.05  # Seconds until a signal is sent again whose `Stop` was lost.
 _SAYING = 0.5  # Seconds for that line: who reads it may have stopped reading.
 
 
@@ -45,6 +46,7 @@ class Stopping:
         self._before: dict[int, object] = {}
         self._hearing: Hearing | None = None
         self._waiting: threading.Thread | None = None
+        self._unraisable = sys.unraisablehook
 
     @property
     def exit_code(self) -> int:
@@ -55,6 +57,7 @@ class Stopping:
         if threading.current_thread() is threading.main_thread():
             self._over.clear()
             self._hearing = Hearing(_SIGNALS, self._told)
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._swallowed
             for number in _SIGNALS:
                 self._before[number] = signal.signal(number, self._heard)
             _listening.append(self)
@@ -64,6 +67,8 @@ class Stopping:
         self._over.set()
         self.restore()
         if self._hearing is not None:
+            if sys.unraisablehook == self._swallowed:
+                sys.unraisablehook = self._unraisable
             self._hearing.close()
             self._hearing = None
             _listening.remove(self)
@@ -105,6 +110,23 @@ class Stopping:
         if self._at_once:
             self._at_once = False
             raise Stop
+
+    def _swallowed(self, failed: "sys.UnraisableHookArgs") -> None:
+        """A hook: what was raised in a callback, as of the garbage collector, is lost.
+
+        Then the signal is sent again, to meet the main thread elsewhere.
+        """
+        if failed.exc_type is not Stop:
+            self._unraisable(failed)
+            return
+        self._at_once = True
+        again = threading.Timer(_AGAIN, self._send_again)
+        again.daemon = True
+        again.start()
+
+    def _send_again(self) -> None:
+        if not self._over.is_set():
+            os.kill(os.getpid(), self.asked)
 
     def _told(self, number: int) -> None:
         """In the thread that hears, whatever the main thread does."""

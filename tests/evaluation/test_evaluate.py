@@ -1,4 +1,4 @@
-"""The loss of an evaluation; BatchNorm's statistics, taken anew over batches."""
+"""The pass over a split, its loss, and BatchNorm's statistics taken anew before it."""
 
 import jax
 import jax.numpy as jnp
@@ -180,3 +180,31 @@ def test_the_loss_by_hand(monkeypatch, num_devices):
     assert found["loss"] == pytest.approx(expected + by_hand(images, shifted))
     void = of_scores(images, np.full_like(labels, 255))
     assert scored(monkeypatch, [void], num_devices, heads)["loss"] is None
+
+
+def test_how_sure_a_network_is_by_hand():
+    """The softmax of the largest score; where scores are not finite, no class."""
+    scores = jnp.log(jnp.array([[[[1.0, 3.0], [0.5, 0.5], [jnp.nan, 1.0]]]]))
+    pred, sure = evaluate.confidence_step(
+        {}, {}, scores=lambda variables, batch: scores
+    )
+    np.testing.assert_array_equal(pred, [[[1, 0, evaluate.NOT_A_CLASS]]])
+    np.testing.assert_allclose(sure[0, 0, :2], [0.75, 0.5], rtol=1e-6)
+    assert (pred.dtype, sure.dtype) == (np.uint8, np.float32)
+
+
+def test_scores_that_are_not_finite_end_the_pass(monkeypatch):
+    batch = {
+        "image": np.zeros((1, 2, 2, 3), np.uint8),
+        "sizes": np.array([[2, 2]], np.int32),
+        "id": ["x"],
+        "example_valid": np.array([True]),
+    }
+
+    def scores(variables, batch):
+        return jnp.full((*batch["image"].shape[:3], 2), jnp.nan)
+
+    found = evaluate.Evaluator(Predictor(scores), Five(), 1, jax.devices()[:1])
+    monkeypatch.setattr(found, "batches", lambda: [batch])
+    with pytest.raises(FloatingPointError, match="x: the scores are NaN or infinite"):
+        list(found.with_confidence({}))

@@ -193,3 +193,38 @@ def test_a_forked_process_is_ended_alone():
         [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.split() == [str(int(signal.SIGTERM)), "0"], done.stderr
+
+
+IN_A_CALLBACK = """
+import os, signal, sys, time
+from fcn_jax.runs.stopping import Stop, Stopping
+
+
+class Callback:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass  # Here the handler raises, and Python drops what it raised.
+
+
+with Stopping(str) as asked:
+    try:
+        with asked.at_once():
+            callback = Callback()
+            del callback
+            print("went on", flush=True)
+            time.sleep(60)
+    except Stop:
+        print("stopped", flush=True)
+"""
+
+
+def test_a_stop_that_is_lost_in_a_callback_comes_again():
+    """JAX has one at each garbage collection, also while XLA compiles."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CALLBACK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("went on\nstopped\n", "")
