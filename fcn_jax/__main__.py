@@ -12,6 +12,8 @@ from fcn_jax import messages
 
 # Each is a file of fcn_jax/commands with a `COMMAND`.
 COMMANDS = {
+    "doctor": "look at a data set before training: what is wrong, and what is in it",
+    "import": "make a folder of what annotation tools write: COCO, labelme, CVAT, ...",
     "train": "train a network, or go on with a run",
     "eval": "score a run on a split, with a table and pictures",
     "predict": "label photographs with a trained network: no masks are needed",

@@ -44,6 +44,7 @@ class Command:
             together; by default there are no operands.
         takes_weights: Whether a directory of weights alone, without a config, will do.
         memory: What to do where the device's memory does not suffice.
+        config: The file of the config that is taken where none is given.
     """
 
     text: str | None
@@ -53,6 +54,7 @@ class Command:
     check: Callable[[flags.FlagValues, Sequence[str]], object] = _no_more
     takes_weights: bool = False
     memory: str = "work on smaller images"
+    config: str = ""
 
 
 def start(command: Command, argv: Sequence[str]) -> None:
@@ -135,7 +137,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     """
     program = Path(argv[0]).name
     try:
-        argv = command_line.with_config(argv, command.takes_weights)
+        argv = command_line.with_config(argv, command.takes_weights, command.config)
         rest = _parsed(argv)
         command_line.check_workdir(flags.FLAGS)
         for name in command.required:

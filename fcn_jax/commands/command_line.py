@@ -26,12 +26,15 @@ def define_config_flag() -> None:
     )
 
 
-def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
+def with_config(
+    argv: Sequence[str], takes_weights: bool = False, default: str = ""
+) -> list[str]:
     """The arguments, --config given as a file; without one it is that of the run.
 
     Args:
         argv: The program, and its arguments.
         takes_weights: Whether a directory of weights alone will do for a run.
+        default: The file that is taken without either; "": none.
     """
     if "config" not in flags.FLAGS:
         return list(argv)
@@ -45,6 +48,8 @@ def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
     elif workdir and _is_run(Path(workdir), takes_weights):
         of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
+    elif default:
+        file, mode = default, None
     else:
         return list(argv)
     options = {

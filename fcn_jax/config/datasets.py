@@ -5,7 +5,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import ml_collections
-import numpy as np
 
 from fcn_jax import data
 from fcn_jax.config import build
@@ -192,16 +191,7 @@ def overlap_note(train: Source, scored: Source) -> str:
     if train.name != scored.name or train.split == scored.split:
         return ""
     shared = set(getattr(train, "ids", ())) & set(getattr(scored, "ids", ()))
-    if not shared:
-        return ""
-    some = ", ".join(sorted(shared)[:3]) + ", ..." * (len(shared) > 3)
-    return (
-        f"{len(shared)} of the {len(scored)} images of {scored.split} are in "
-        f"{train.split} too ({some}): scores over them are of what was learned by heart"
-    )
-
-
-_MUCH_PADDING = 0.5  # Share of a batch's pixels from which on it is worth a word.
+    return checks.overlap_text(shared, len(scored), train.split, scored.split)
 
 
 def batch_note(config: Config, source: Source) -> str:
@@ -230,19 +220,11 @@ def padding_note(config: Config, source: Source) -> str:
     Returns:
         A sentence; "" where images are cropped, or near each other in size.
     """
-    if config.data.crop or config.data.canvas or not len(source):
+    if config.data.crop or config.data.canvas:
         return ""
-    sizes = source.image_sizes().astype(np.int64)
-    height, width = (int(n) for n in sizes.max(axis=0))
-    padding = 1 - sizes.prod(axis=1).mean() / (height * width)
-    if padding < _MUCH_PADDING:
-        return ""
-    ids = getattr(source, "ids", ())
-    largest = f" (the largest is {ids[sizes.prod(axis=1).argmax()]})" if ids else ""
-    return (
-        f"batches are padded to {height}x{width}, the largest image's size, and "
-        f"{padding:.0%} of them is padding; --config.data.crop=(H,W) avoids it{largest}"
-    )
+    sizes, ids = source.image_sizes(), getattr(source, "ids", ())
+    largest = str(ids[sizes.astype(int).prod(axis=1).argmax()]) if ids else ""
+    return checks.padding_text(sizes, largest)
 
 
 def train_batches(

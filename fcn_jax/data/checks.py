@@ -204,3 +204,61 @@ def check_not_binary_as_void(
             f'--config.data.mask_values="(0,255)", or store the foreground as 1 '
             f"(mask // 255) and keep 255 for pixels without a label."
         )
+
+
+def overlap_text(
+    shared: Iterable[str], num_scored: int, train: str, scored: str
+) -> str:
+    """What to say of images that are both trained on and scored.
+
+    Args:
+        shared: Their ids.
+        num_scored: Images of the split that is scored.
+        train: Name of the split that is trained on.
+        scored: Name of the other.
+
+    Returns:
+        A sentence; "" where there are none.
+    """
+    names = sorted(shared)
+    if not names:
+        return ""
+    some = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+    return (
+        f"{len(names)} of the {num_scored} images of {scored} are in {train} too "
+        f"({some}): scores over them are of what was learned by heart"
+    )
+
+
+_MUCH_PADDING = 0.5  # Share of a batch's pixels from which on it is worth a word.
+
+
+def padding(sizes: np.ndarray) -> float:
+    """The share of batches of whole images that is padding, in [0, 1].
+
+    Args:
+        sizes: Heights and widths, integer [N, 2], one at least.
+    """
+    sizes = sizes.astype(np.int64)
+    return float(1 - sizes.prod(axis=1).mean() / sizes.max(axis=0).prod())
+
+
+def padding_text(sizes: np.ndarray, largest: str = "") -> str:
+    """What to say of batches of whole images that are padding for the most part.
+
+    Args:
+        sizes: Heights and widths, integer [N, 2].
+        largest: The id of the largest image; "": it is not known.
+
+    Returns:
+        A sentence; "" where images are near each other in size.
+    """
+    if not len(sizes) or padding(sizes) < _MUCH_PADDING:
+        return ""
+    height, width = (int(n) for n in sizes.max(axis=0))
+    named = f" (the largest is {largest})" if largest else ""
+    return (
+        f"batches are padded to {height}x{width}, the largest image's size, and "
+        f"{padding(sizes):.0%} of them is padding; --config.data.crop=(H,W) avoids "
+        f"it{named}"
+    )

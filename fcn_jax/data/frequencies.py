@@ -6,6 +6,40 @@ from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Source
 
 
+class Frequencies:
+    """Counts pixels, an image after another.
+
+    Args:
+        num_classes: Labels are 0 to this minus 1; others are void.
+
+    Attributes:
+        images: In which each class occurs, int64 [C].
+    """
+
+    def __init__(self, num_classes: int):
+        self._pixels = np.zeros(num_classes)
+        self._of_images = np.zeros(num_classes)
+        self.images = np.zeros(num_classes, np.int64)
+
+    def add(self, counts: np.ndarray) -> None:
+        """Count an image.
+
+        Args:
+            counts: How many pixels have each label, integer [256]; none is of void
+                where void is below the number of classes.
+        """
+        counts = counts[: len(self._pixels)]
+        self._pixels += counts
+        self._of_images[counts > 0] += counts.sum()
+        self.images += counts > 0
+
+    def shares(self) -> np.ndarray:
+        """What `class_frequencies` returns."""
+        occur = self._of_images > 0
+        nothing = np.zeros_like(self._pixels)
+        return np.divide(self._pixels, self._of_images, nothing, where=occur)
+
+
 def class_frequencies(source: Source) -> np.ndarray:
     """The share of each class in the pixels of the images in which it occurs.
 
@@ -19,15 +53,11 @@ def class_frequencies(source: Source) -> np.ndarray:
         Eigen and Fergus 2015, arXiv:1411.4734, sec. 6.3.2.
     """
     (head,) = contracts.heads_of(source)
-    pixels = np.zeros(head.num_classes)
-    of_images = np.zeros(head.num_classes)
+    found = Frequencies(head.num_classes)
     for index in range(len(source)):
         labels = np.asarray(source[index]["labels"])
-        counts = np.bincount(labels[labels != head.ignore_label], minlength=256)
-        counts = counts[: head.num_classes]
-        pixels += counts
-        of_images[counts > 0] += counts.sum()
-    return np.divide(pixels, of_images, np.zeros_like(pixels), where=of_images > 0)
+        found.add(np.bincount(labels[labels != head.ignore_label], minlength=256))
+    return found.shares()
 
 
 def median_frequency_weights(frequencies: np.ndarray) -> tuple[float, ...]:

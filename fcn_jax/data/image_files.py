@@ -7,7 +7,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fcn_jax.data import sample_depths
-from fcn_jax.data.label_sets import IGNORE_LABEL
+from fcn_jax.data.colours import colours_to_labels, indices_to_labels, packed
 
 PALETTE = "palette"
 GREY = "grey"
@@ -18,11 +18,6 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 # Formats that may change labels where they compress.
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
-# What is said of masks whose colours are right in another order of the channels.
-EXCHANGED = (
-    "red and blue are exchanged, as OpenCV writes an array in RGB: exchange them "
-    "(mask[..., ::-1]) and save again"
-)
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
 
@@ -107,17 +102,14 @@ def read_mask(
     """
     with open_image(path) as image:
         if image.format in _LOSSY:
-            raise ValueError(
-                f"{path}: a mask in the format {image.format}, whose compression "
-                f"changes labels; export the masks as PNG from where they were drawn."
-            )
+            raise _lossy(path, image.format)
         _check_sums(path, image.format)
         bits = sample_depths.bits_of(image, path)
         if image.mode == "P":
             indices = _array(image, path)
             if by_colour:
                 own = own_palette(image)
-                indices = _labels_of_colours(indices, own, palette, path, colours_from)
+                indices = indices_to_labels(indices, own, palette, path, colours_from)
             return indices, PALETTE
         if image.mode == "L" and bits <= 8:
             # Pillow spreads grey of 2 and 4 bits over 0 to 255.
@@ -134,8 +126,41 @@ def read_mask(
         )
 
 
+def read_values(path: str | Path, *, by_colour: bool = False) -> np.ndarray:
+    """Read what a mask holds, whatever it means.
+
+    Args:
+        path: A file such as `read_mask` reads, or grey of 16 bits.
+        by_colour: Whether it is colours that are wanted; of a palette those of its
+            indices. Else indices and values are, and colours only of what has neither.
+
+    Returns:
+        int32 [H, W]: values, or colours as 0xRRGGBB.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read whole, was compressed with loss, or has a mode
+            that is neither.
+    """
+    with open_image(path) as image:
+        if image.format in _LOSSY:
+            raise _lossy(path, image.format)
+        _check_sums(path, image.format)
+        bits = sample_depths.bits_of(image, path)
+        if bits <= 8 and (by_colour or image.mode in ("RGB", "RGBA")):
+            if image.mode != "RGBA" or _is_opaque(image, path):
+                return packed(np.array(_loaded(image, path).convert("RGB")))
+        elif image.mode in ("P", "L", "1") or image.mode.startswith("I"):
+            step = 255 // (2**bits - 1) if image.mode == "L" and bits <= 8 else 1
+            return _array(image, path).astype(np.int32) // step
+        raise ValueError(
+            f"{path}: a mask of mode {image.mode!r}; expected a palette PNG (P), grey "
+            f"(L), or RGB. Convert it, without resampling."
+        )
+
+
 def read_photo(
-    path: str | Path, *, upright: bool = False, deep: bool = False
+    path: str | Path, *, upright: bool = False, deep: bool = False, draft: bool = False
 ) -> np.ndarray:
     """Read an image as uint8 RGB [H, W, 3].
 
@@ -146,6 +171,8 @@ def read_photo(
         upright: Whether to turn it as its EXIF orientation says. By default it is not
             turned: then masks are drawn over the pixels as they are stored.
         deep: Whether 9 to 16 bits a channel are read too, of which the upper 8 count.
+        draft: Whether a JPEG may come grey and smaller, up to an eighth of its sides:
+            its file is read to the end all the same, in half of the time.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -155,6 +182,8 @@ def read_photo(
     with open_image(path) as image:
         _check_sums(path, image.format)
         bits = sample_depths.bits_of(image, path)
+        if draft:
+            image.draft("L", (1, 1))
         if bits > 8 and deep:
             values = _array(image, path)
             image = sample_depths.with_8_bits(image, values, bits, path)
@@ -224,124 +253,6 @@ def open_image(path: str | Path) -> Image.Image:
         ) from error
 
 
-def colours_to_labels(
-    colours: np.ndarray,
-    palette: np.ndarray,
-    path: str | Path,
-    colours_from: str = "",
-) -> np.ndarray:
-    """Labels whose palette colours are given, uint8 [H, W].
-
-    Args:
-        colours: uint8 RGB [H, W, 3].
-        palette: Colour of every label, uint8 [256, 3].
-        path: The file, for the message.
-        colours_from: The file of the palette, likewise; "": it is of none.
-
-    Raises:
-        ValueError: Naming the first colour that is not in the palette.
-    """
-    labels, unknown = _looked_up(colours, palette)
-    if unknown.any():
-        row, column = np.argwhere(unknown)[0]
-        colour = tuple(int(c) for c in colours[row, column])
-        exchanged = not _looked_up(colours[..., ::-1], palette)[1].any()
-        known = "the palette of the data set"
-        if exchanged:
-            reason = f"all colours are in it once {EXCHANGED}"
-        elif _are_numbers(colours):
-            reason = (
-                "colours are the numbers 0, 1, 2, ... as R + 256 G + 65536 B, as in "
-                "COCO's panoptic PNGs, where they number segments: write masks of the "
-                "segments' categories, which segments_info of their JSON gives"
-            )
-        elif colours_from:
-            known = colours_from
-            reason = (
-                "give it a line there (void is 'void R G B'), or save masks without "
-                "smoothing or loss"
-            )
-        else:
-            reason = (
-                "name a text file of the colours, 'name R G B' a line, as "
-                "--config.data.palette, or save masks without smoothing or loss, or "
-                "with class indices instead of colours"
-            )
-        raise ValueError(
-            f"{path}: colour {colour} at row {row}, column {column} is not in {known}; "
-            f"{reason}."
-        )
-    return labels
-
-
-def _are_numbers(colours: np.ndarray) -> bool:
-    """Whether colours count from 0 or 1, red being the lowest byte; to 2 at least."""
-    held = np.unique(_codes(colours[..., ::-1]))
-    held = held[held > 0]
-    return len(held) > 1 and bool((held == np.arange(1, len(held) + 1)).all())
-
-
-def exchanged_labels(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """The labels of a mask in colours, had red and blue been exchanged.
-
-    Args:
-        labels: uint8 [H, W], as its colours are.
-        palette: Colour of every label, uint8 [256, 3].
-
-    Returns:
-        int16 [H, W]; -1 where there is none.
-    """
-    found, unknown = _looked_up(palette[labels][..., ::-1], palette)
-    return np.where(unknown, np.int16(-1), found.astype(np.int16))
-
-
-def _looked_up(
-    colours: np.ndarray, palette: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The label of every colour, and where there is none."""
-    codes = _codes(colours)
-    # The lowest label wins where a palette repeats a colour.
-    known, first = np.unique(_codes(palette), return_index=True)
-    at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    return first.astype(np.uint8)[at], known[at] != codes
-
-
-def _labels_of_colours(
-    indices: np.ndarray,
-    own: np.ndarray,
-    palette: np.ndarray,
-    path: str | Path,
-    colours_from: str,
-) -> np.ndarray:
-    """The labels of a mask whose own palette has the colours of the data set's.
-
-    Void may have any colour where its index is 255.
-    """
-    used = np.unique(indices)
-    table = np.full(256, IGNORE_LABEL, np.uint8)
-    held = used[used < len(own)]
-    labels, unknown = _looked_up(own[held], palette)
-    table[held[~unknown]] = labels[~unknown]
-    wrong = held[unknown & (held != IGNORE_LABEL)]
-    if len(wrong):
-        index = int(wrong[0])
-        row, column = np.argwhere(indices == index)[0]
-        colour = tuple(int(c) for c in own[index])
-        raise ValueError(
-            f"{path}: index {index} at row {row}, column {column} has the colour "
-            f"{colour}, which is not in {colours_from or 'the palette given'}; give it "
-            f"a line there, or take the colours away from where they are if the "
-            f"indices are the labels."
-        )
-    return table[indices]
-
-
-def _codes(colours: np.ndarray) -> np.ndarray:
-    """Colours as numbers, 0xRRGGBB."""
-    red, green, blue = (colours[..., i].astype(np.int32) for i in range(3))
-    return red << 16 | green << 8 | blue
-
-
 def _is_opaque(image: Image.Image, path: str | Path) -> bool:
     """Whether it is RGB with a transparency that says nothing."""
     if image.mode != "RGBA":
@@ -372,6 +283,13 @@ def _not_whole(path: str | Path, error: Exception) -> ValueError:
     return ValueError(
         f"{path} cannot be read whole ({error}); it is truncated or corrupt. Replace "
         f"it or take its id off the list."
+    )
+
+
+def _lossy(path: str | Path, kind: str | None) -> ValueError:
+    return ValueError(
+        f"{path}: a mask in the format {kind}, whose compression changes labels; "
+        f"export the masks as PNG from where they were drawn."
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import socket
 import threading
 import zlib
@@ -178,3 +179,34 @@ def write_text(path: str | Path, text: str) -> None:
         text: Its content.
     """
     write_whole(path, lambda part: part.write_text(text, "utf-8"))
+
+
+def make_whole(path: str | Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` fill a folder beside `path`, then give it that name.
+
+    Whatever interrupts it, the folder is there with all that is in it, or not at all;
+    when `fill` fails, nothing is left behind.
+
+    Args:
+        path: The folder; nothing may be there but an empty one.
+        fill: Called with the path of the folder to fill.
+
+    Raises:
+        FileExistsError: If something is there.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(
+            f"{path} is there already; name a folder that is not, or remove it."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    part.mkdir()
+    try:
+        fill(part)
+        if path.is_dir():
+            path.rmdir()
+        os.rename(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    _to_disk(path.parent)

@@ -226,6 +226,21 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
+def draw_title(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], title: str, width: int
+) -> None:
+    """Write a title into a picture.
+
+    Args:
+        pen: Of the picture.
+        place: Left end of its base line, (x, y).
+        title: The text; shortened where it is wider than `width`.
+        width: Pixels.
+    """
+    font = _font()
+    pen.text(place, _shorten(title, font, width), "black", font, anchor="ls")
+
+
 def with_legend(
     picture: np.ndarray, classes: Sequence[str], palette: np.ndarray | None = None
 ) -> np.ndarray:

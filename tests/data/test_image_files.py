@@ -76,6 +76,8 @@ def test_grey_of_few_bits_holds_values_too(tmp_path, bits):
     labels, kind = read(tmp_path / "m.png")
     np.testing.assert_array_equal(labels, rows)
     assert (labels.dtype, kind) == (np.uint8, "grey")
+    values = image_files.read_values(tmp_path / "m.png")
+    np.testing.assert_array_equal(values, rows)
 
 
 def test_a_mask_of_one_bit_holds_0_and_1(tmp_path):
@@ -309,3 +311,31 @@ def test_by_colour_a_colour_outside_the_palette_is_named(tmp_path):
         ValueError, match=r"m.png: index 15 at row 1, column 0 has the colour \(1, 2, 3"
     ):
         by_colour(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("by_colour", (True, False))
+def test_values_whatever_they_mean(tmp_path, by_colour):
+    """Colours are numbers, 0xRRGGBB; those of palettes where they are asked for."""
+    values = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    rgb = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    Image.fromarray(rgb).save(tmp_path / "rgb.png")
+    palette = Image.fromarray(values)
+    palette.putpalette(rgb.reshape(-1).tolist())
+    palette.save(tmp_path / "palette.png")
+    codes = (rgb.astype(int) * (65536, 256, 1)).sum(-1)
+    found = image_files.read_values(tmp_path / "palette.png", by_colour=by_colour)
+    np.testing.assert_array_equal(found, codes if by_colour else values)
+    found = image_files.read_values(tmp_path / "rgb.png", by_colour=by_colour)
+    np.testing.assert_array_equal(found, codes)
+    assert found.dtype == np.int32
+
+
+def test_a_draft_is_read_to_its_end(tmp_path):
+    """An eighth of the sides, and all of the file."""
+    noise = np.random.default_rng(0).integers(0, 256, (80, 160, 3), dtype=np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise).save(path)
+    assert image_files.read_photo(path, draft=True).shape == (10, 20, 3)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match="a.jpg cannot be read whole"):
+        image_files.read_photo(path, draft=True)

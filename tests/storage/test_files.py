@@ -123,6 +123,26 @@ def test_a_name_as_long_as_a_file_may_have(tmp_path, letter):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("stop", (ValueError, KeyboardInterrupt))
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path, stop):
+    """Whatever interrupts it, Ctrl-C too, nothing is left beside it."""
+
+    def fill(place):
+        (place / "a/b").mkdir(parents=True)
+        if stop_now:
+            raise stop("now")
+
+    stop_now = True
+    with pytest.raises(stop, match="now"):
+        files.make_whole(tmp_path / "made", fill)
+    assert not list(tmp_path.iterdir())
+    stop_now = False
+    files.make_whole(tmp_path / "made", fill)
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+    with pytest.raises(FileExistsError, match="made is there already; name a folder"):
+        files.make_whole(tmp_path / "made", fill)
+
+
 def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     """Of a process that lives, or of another machine, nothing is touched."""
     ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -12,9 +12,9 @@ A leading slash, the folder and the ending of an image, and quotes are taken off
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from fcn_jax.data.sources.listing import Listing, check_link
 
 IMAGES = folder_hints.IMAGES
 LISTS = "ImageSets/Segmentation"
+_MOST_HINTS = 20  # Comparing a name with all others takes a moment each.
 _FLAGGED = re.compile(r"(.*\S)\s+(-1|\+?1|0)")
 _COMMENT = re.compile(r"#.*")
 _HEADER = re.compile(
@@ -59,8 +60,19 @@ class _Entry(NamedTuple):
     skipped: bool = False
 
 
+Tell: TypeAlias = Callable[[str, Exception], None]  # Of an entry, and its fault.
+
+
+def _stop(name: str, error: Exception) -> None:
+    del name
+    raise error
+
+
 def read_split(
-    root: Path, split: str, options: FolderOptions
+    root: Path,
+    split: str,
+    options: FolderOptions,
+    tell: Tell = _stop,
 ) -> tuple[list[Pair], list[str]]:
     """The images of a split with their masks.
 
@@ -68,6 +80,8 @@ def read_split(
         root: The folder.
         split: Name of a list, or "train" or "val" of `options.split`.
         options: How the files are to be read.
+        tell: Told of each entry that is wrong, which is left out if it returns; by
+            default it raises.
 
     Returns:
         The pairs, and notes on what was left out or divided.
@@ -87,23 +101,29 @@ def read_split(
         entries, notes, where = _divided(images, root, split, options)
     else:
         path = _list_file(root, split)
-        entries, notes = _listed(images, root, path, options.mask_dir)
+        entries, notes = _listed(images, root, path, options.mask_dir, tell)
         where = str(path)
-    _check_once(entries, where)
     pairs: list[Pair] = []
-    without = 0
-    for entry in entries:
-        image = entry.image or _find_image(images, entry.name, where)
-        mask = entry.mask or masks.find(entry.name)
-        if mask is None and options.missing_mask == "error":
-            raise FileNotFoundError(folder_hints.no_mask(masks, entry.name, where))
+    without = wrong = 0
+    for entry in _once(entries, where, tell):
+        try:
+            hint = wrong < _MOST_HINTS
+            image = entry.image or _find_image(images, entry.name, where, hint)
+            mask = entry.mask or masks.find(entry.name)
+            if mask is None and options.missing_mask == "error":
+                text = folder_hints.no_mask(masks, entry.name, where, hint)
+                raise FileNotFoundError(text)
+        except FileNotFoundError as error:
+            tell(entry.name, error)
+            wrong += 1
+            continue
         without += mask is None
         pairs.append(Pair(entry.name, image, mask))
     if without:
         notes.append(
             f"{without} images without a mask are {options.missing_mask} throughout"
         )
-    if without == len(pairs):
+    if pairs and without == len(pairs):
         raise FileNotFoundError(
             f"{masks.folder} holds the mask of no image of {split}; masks are there, "
             f"or in the folder that --config.data.mask_dir names."
@@ -162,7 +182,11 @@ def _divided(
 
 
 def _listed(
-    images: Listing, root: Path, path: Path, mask_dir: str
+    images: Listing,
+    root: Path,
+    path: Path,
+    mask_dir: str,
+    tell: Tell,
 ) -> tuple[list[_Entry], list[str]]:
     """The entries of a list."""
     lines = label_files.read_lines(path)
@@ -171,10 +195,15 @@ def _listed(
         lines = lines[1:]
     if not lines:
         raise ValueError(f"{path} lists no image; write an id a line.")
-    entries = [_entry(images, root, line, path, mask_dir) for line in lines]
+    entries: list[_Entry] = []
+    for line in lines:
+        try:
+            entries.append(_entry(images, root, line, path, mask_dir))
+        except (FileNotFoundError, ValueError) as error:
+            tell(line, error)
     kept = [entry for entry in entries if not entry.skipped]
     left_out = len(entries) - len(kept)
-    if not kept:
+    if entries and not kept:
         raise ValueError(
             f"{path} has -1 in its second column throughout, VOC's mark of images "
             f"without a class; take the column off to have them."
@@ -248,32 +277,38 @@ def _checked(name: str, path: Path) -> str:
     return PurePosixPath(name).as_posix()  # Without a slash at its end.
 
 
-def _check_once(entries: Iterable[_Entry], where: str) -> None:
+def _once(entries: Iterable[_Entry], where: str, tell: Tell) -> Iterator[_Entry]:
     seen: set[str] = set()
     for entry in entries:
         if entry.name in seen:
-            raise ValueError(
-                f"{where} lists {entry.name} more than once; list each id once."
-            )
+            text = f"{where} lists {entry.name} more than once; list each id once."
+            tell(entry.name, ValueError(text))
+        else:
+            yield entry
         seen.add(entry.name)
 
 
-def _find_image(images: Listing, name: str, where: str) -> Path:
+def _find_image(images: Listing, name: str, where: str, hint: bool) -> Path:
     path = images.find(name)
     if path is not None:
         return path
+    advice = _alike(images, name) if hint else ""
+    raise FileNotFoundError(
+        f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
+        f"{where} lists; {advice + ' ' if advice else ''}Add it or take the id off the "
+        f"list."
+    )
+
+
+def _alike(images: Listing, name: str) -> str:
+    """What may have been meant by an image that is not there; "" where nothing is."""
     beside = images.beside(name)
     for found in beside:
         check_link((images.folder / name).parent / found)
+    if beside:
+        return f"there is {', '.join(beside)}."
     known = [i for i in images.ids() if i != name]
-    hint = messages.suggestion(name, known)
     alike = [i for i in known if i.lower() == name.lower()]
     if alike:
-        hint = f"there is {alike[0]}, and upper and lower case differ."
-    if beside:
-        hint = f"there is {', '.join(beside)}."
-    raise FileNotFoundError(
-        f"{images.folder} holds no image {name} ({', '.join(PHOTO_ENDINGS)}), which "
-        f"{where} lists; {hint + ' ' if hint else ''}Add it or take the id off the "
-        f"list."
-    )
+        return f"there is {alike[0]}, and upper and lower case differ."
+    return messages.suggestion(name, known)

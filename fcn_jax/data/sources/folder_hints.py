@@ -23,39 +23,50 @@ def layout(root: Path) -> str:
         )
     if (root / "VOC2012").is_dir() or (root / "VOCdevkit").is_dir():
         return "Set --config.data.root to the year's folder in it, such as VOC2012."
+    made = "makes a folder of it"
     if (root / "gtFine").is_dir() or (root / "leftImg8bit").is_dir():
         return (
-            "This one is in the layout of Cityscapes: write lists ROOT/SPLIT.txt with "
-            "'IMAGE MASK' a line, paths from ROOT, and ROOT/classes.txt."
+            f"This one is in the layout of Cityscapes: fcn_jax import cityscapes "
+            f"{root} DST {made}."
         )
     if list(root.glob("panoptic_*.json")) or list(root.glob("*/panoptic_*.json")):
         return (
-            "This one has COCO's panoptic annotations: PNGs whose colours are numbers "
-            "of segments, R + 256 G + 65536 B, and beside them a JSON whose "
-            "segments_info gives the category of each. Write masks of the categories "
-            "first (panopticapi), labels from 0 on."
+            f"This one has COCO's panoptic annotations, PNGs whose colours are numbers "
+            f"of segments: fcn_jax import coco_panoptic {root} DST {made}."
         )
     if list(root.glob("annotations/*.json")):
         return (
-            "This one has COCO's annotations, which are outlines: draw them into masks "
-            "first (pycocotools, annToMask)."
+            f"This one has COCO's annotations, which are outlines: fcn_jax import coco "
+            f"{root} DST draws them."
         )
     if list(root.glob("*.json")):
         return (
-            "This one has annotations in JSON, such as labelme's, which are outlines: "
-            "draw them into masks first (labelme's repository has labelme2voc.py)."
+            f"This one has annotations in JSON, which are outlines: fcn_jax import "
+            f"labelme {root} DST draws labelme's."
         )
     return "Set --config.data.root to the folder that holds these."
 
 
-def no_mask(masks: Listing, name: str, where: str) -> str:
+def no_mask(masks: Listing, name: str, where: str, hint: bool = True) -> str:
     """The message for an image without a mask, with what lies nearby.
 
     Args:
         masks: The folder of masks.
         name: The id of the image.
         where: What lists it.
+        hint: Whether to look for it nearby, which takes a moment.
     """
+    hints = _nearby(masks, name) if hint else []
+    found = f"; {'; '.join(hints)}" if hints else ""
+    return (
+        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
+        f"image is there{found}; add the mask, take the id off the list, or say what "
+        f"such images are: --config.data.missing_mask=background (or void)."
+    )
+
+
+def _nearby(masks: Listing, name: str) -> list[str]:
+    """What lies where the mask of an image is missing."""
     hints: list[str] = []
     beside = [n for n in masks.beside(name) if Path(n).stem != name]
     lossy = [n for n in masks.beside(name) if Path(n).stem == Path(name).name]
@@ -74,9 +85,4 @@ def no_mask(masks: Listing, name: str, where: str) -> str:
                 f"{folder.name} has it: --config.data.mask_dir={folder.name} reads "
                 f"masks there"
             )
-    found = f"; {'; '.join(hints)}" if hints else ""
-    return (
-        f"{masks.folder / name}.png does not exist, but {where} lists {name} and its "
-        f"image is there{found}; add the mask, take the id off the list, or say what "
-        f"such images are: --config.data.missing_mask=background (or void)."
-    )
+    return hints

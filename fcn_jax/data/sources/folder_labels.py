@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.data import checks, image_files, label_files, label_sets
+from fcn_jax.data import checks, colours, image_files, label_files, label_sets
 from fcn_jax.data.label_files import LabelFile
 from fcn_jax.data.options import AS_STORED, FolderOptions
 
@@ -230,14 +230,14 @@ def _check_channels(
     """
     if image_files.read_header(mask).mode not in ("RGB", "RGBA"):
         return
-    exchanged = image_files.exchanged_labels(labels, palette)
+    exchanged = colours.exchanged_labels(labels, palette)
     void = label_sets.IGNORE_LABEL
     if np.isin(exchanged, [*range(num_classes), void]).all():
         wrong = labels[(labels >= num_classes) & (labels != void)]
         raise ValueError(
             f"{mask}: by its colours it holds label {int(wrong[0])}, and there are "
             f"{num_classes} classes; all colours are theirs once "
-            f"{image_files.EXCHANGED}."
+            f"{colours.EXCHANGED}."
         )
 
 

@@ -21,6 +21,7 @@ class Listing:
         check_link(folder)
         self.folder, self._endings = folder, endings
         self._directories: dict[Path, dict[str, Path]] = {}
+        self._ids: list[str] | None = None
 
     def find(self, name: str) -> Path | None:
         """The file of an id, whatever its ending and the case of that.
@@ -39,12 +40,15 @@ class Listing:
 
     def ids(self) -> list[str]:
         """The ids of all files, sorted."""
+        if self._ids is not None:
+            return self._ids
         found = {
             path.relative_to(self.folder).with_suffix("").as_posix()
             for path in self.folder.rglob("*")
             if path.suffix.lower() in self._endings and not path.name.startswith(".")
         }
-        return sorted(found)
+        self._ids = sorted(found)
+        return self._ids
 
     def beside(self, name: str) -> list[str]:
         """Names of files that an id may have meant: other endings, and longer names.

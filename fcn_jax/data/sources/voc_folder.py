@@ -231,19 +231,41 @@ def _read_headers(pairs: Sequence[Pair], options: FolderOptions) -> _Headers:
             continue
         mask = image_files.read_header(pair.mask)
         found.modes.add(mask.mode)
-        checks.check_sizes(
-            _size(header, options),
-            (mask.height, mask.width),
-            f"{pair.image} and {pair.mask}",
-            "" if header.is_upright else _ORIENTATION[options.apply_exif],
-        )
+        check_size(pair, header, (mask.height, mask.width), options)
     turned = sum(not header.is_upright for header in found.images)
     if turned and not options.apply_exif:
-        found.notes.append(
-            f"{turned} photos have an EXIF orientation, which is not applied: where "
-            f"masks were drawn over them upright, set --config.data.apply_exif=True"
-        )
+        found.notes.append(orientation_note(turned))
     return found
+
+
+def check_size(
+    pair: Pair, header: Header, mask: tuple[int, int], options: FolderOptions
+) -> None:
+    """Raise unless an image and its mask are of one size.
+
+    Args:
+        pair: The files, for the message.
+        header: Of the image.
+        mask: Height and width of the mask.
+        options: Whether the image is turned as its EXIF orientation says.
+
+    Raises:
+        ValueError: Naming both sizes, and what an orientation may have to do with it.
+    """
+    checks.check_sizes(
+        _size(header, options),
+        mask,
+        f"{pair.image} and {pair.mask}",
+        "" if header.is_upright else _ORIENTATION[options.apply_exif],
+    )
+
+
+def orientation_note(count: int) -> str:
+    """What to say of photos that have an orientation which is not applied."""
+    return (
+        f"{count} photos have an EXIF orientation, which is not applied: where masks "
+        f"were drawn over them upright, set --config.data.apply_exif=True"
+    )
 
 
 def _size(header: Header, options: FolderOptions) -> tuple[int, int]:

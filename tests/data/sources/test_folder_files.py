@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.sources import folder_files
 from fcn_jax.data.sources.voc_folder import VocFolder
 from tests.support import folders
 
@@ -221,17 +222,17 @@ def test_a_folder_of_one_image_cannot_be_divided(tmp_path):
     [
         (
             "gtFine/x.png",
-            "This one is in the layout of Cityscapes: write lists ROOT",
+            "layout of Cityscapes: fcn_jax import cityscapes .* DST",
         ),
         (
             "annotations/instances.json",
-            "This one has COCO's annotations, which are",
+            "COCO's annotations, which .*: fcn_jax import coco .* DST",
         ),
         (
             "annotations/panoptic_train.json",
-            r"COCO's panoptic .*: PNGs whose colours are numbers of segments, R \+ 256",
+            "COCO's panoptic .*: fcn_jax import coco_panoptic .* DST",
         ),
-        ("photo.json", "annotations in JSON, such as labelme's, .* labelme2voc.py"),
+        ("photo.json", "annotations in JSON, .*: fcn_jax import labelme .* DST draws"),
         ("VOC2012/x", "Set --config.data.root to the year's folder in it, such as VOC"),
         ("JPEGImages/x.jpg", "Without lists --config.data.split=0.8 divides all"),
         (
@@ -315,3 +316,28 @@ def test_a_mask_named_without_its_folder(tmp_path):
     folders.write_list(tmp_path, "a.jpg c.png\n")
     with pytest.raises(FileNotFoundError, match="c.png does not exist, .*paths are fr"):
         VocFolder(tmp_path, "train")
+
+
+def test_every_wrong_entry_is_told_where_somebody_listens(tmp_path, monkeypatch):
+    """Likely names are looked for while few are missing; each takes a moment."""
+    folders.write(tmp_path, ("a", "b"))
+    (tmp_path / "SegmentationClass/b.png").unlink()
+    gone = [f"gone{number}" for number in range(25)]
+    lines = ["a", "b", "a", "../x", *gone]
+    folders.write_list(tmp_path, "".join(f"{line}\n" for line in lines))
+    compared, told = [], []
+    monkeypatch.setattr(
+        folder_files.messages, "suggestion", lambda name, known: compared.append(name)
+    )
+    pairs, _ = folder_files.read_split(
+        tmp_path,
+        "train",
+        FolderOptions(),
+        lambda name, error: told.append((name, error)),
+    )
+    assert [pair.name for pair in pairs] == ["a"]
+    assert sorted(name for name, _ in told) == sorted(["b", "a", "../x", *gone])
+    kinds = {name: type(error) for name, error in told}
+    assert (kinds["a"], kinds["../x"]) == (ValueError, ValueError)
+    assert kinds["b"] is kinds["gone24"] is FileNotFoundError
+    assert compared == gone[:19]

@@ -1,0 +1,102 @@
+"""The report of an examination, as text and as what JSON holds."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from fcn_jax.data.doctor import Report
+from fcn_jax.data.doctor_findings import HINT, STOPS, Finding
+
+_SHOWN = 3  # Files that the text names.
+_TITLES = {
+    STOPS: "What stops training, or spoils what is learned:",
+    HINT: "Worth a look:",
+}
+
+
+def as_json(report: Report) -> dict[str, object]:
+    """A report as what JSON holds.
+
+    Args:
+        report: What was found.
+    """
+    return {
+        "name": report.name,
+        "stops": report.stops,
+        "notes": report.notes,
+        "images": report.images,
+        "masks": report.stored,
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "classes": [
+            {
+                "name": name,
+                "frequency": float(report.shares[label]),
+                "weight": report.weights[label],
+                "images": {s: int(found[label]) for s, found in report.occurs.items()},
+            }
+            for label, name in enumerate(report.classes)
+        ],
+        "sizes": [
+            {"height": height, "width": width, "images": count}
+            for (height, width), count in report.sizes
+        ],
+        "num_sizes": report.num_sizes,
+        "canvas": report.canvas,
+        "padding": report.padding,
+    }
+
+
+def as_text(report: Report) -> str:
+    """A report as lines.
+
+    Args:
+        report: What was found.
+    """
+    images = ", ".join(f"{count} of {s}" for s, count in report.images.items())
+    lines = [f"{report.name}: {images or 'no images'}"]
+    lines += [f"note: {note}" for note in report.notes]
+    stored = ", ".join(f"{count} {kind}" for kind, count in report.stored.items())
+    lines += [f"masks: {stored}"] if stored else []
+    lines += [*_sizes(report), *_classes(report)]
+    for level, title in _TITLES.items():
+        found = [each for each in report.findings if each.level == level]
+        if found:
+            lines += ["", title, *(_line(each) for each in found)]
+    if not report.findings:
+        lines += ["", "Nothing is wrong."]
+    return "\n".join(lines)
+
+
+def _line(finding: Finding) -> str:
+    shown = [name for name in finding.files[:_SHOWN] if name not in finding.message]
+    more = ", ..." if finding.count > len(finding.files[:_SHOWN]) else ""
+    names = f" ({', '.join(shown)}{more})" if shown else ""
+    count = f"{finding.count}x " if finding.count > 1 or names else ""
+    return f"- {finding.check}: {count}{finding.message}{names}"
+
+
+def _sizes(report: Report) -> Iterator[str]:
+    if report.canvas is None:
+        return
+    listed = ", ".join(f"{h}x{w} ({count})" for (h, w), count in report.sizes)
+    more = report.num_sizes - len(report.sizes)
+    height, width = report.canvas
+    yield f"sizes: {listed}{f', and {more} others' if more else ''}"
+    yield (
+        f"batches of whole images: {height}x{width}, {report.padding:.0%} of which is "
+        f"padding"
+    )
+
+
+def _classes(report: Report) -> Iterator[str]:
+    if not report.classes or not any(found.any() for found in report.occurs.values()):
+        return
+    splits = list(report.occurs)
+    wide = max(len("class"), *map(len, report.classes))
+    heads = "".join(f"  {split:>8}" for split in splits)
+    yield ""
+    yield f"{'class':{wide}}  frequency  weight{heads}   (images)"
+    for label, name in enumerate(report.classes):
+        counts = "".join(f"  {report.occurs[split][label]:8}" for split in splits)
+        weight = report.weights[label]
+        yield f"{name:{wide}}  {report.shares[label]:9.4f}  {weight:6.2f}{counts}"
+    yield "weights: by median frequency, as --config.loss.balance=median_frequency"

@@ -1,0 +1,50 @@
+"""Annotations of other tools, made into a folder in VOC layout.
+
+One format a module, with a function `read` (`contracts.Importer`). To add one, write
+the module and give it a line here.
+"""
+
+import importlib
+from pathlib import Path
+
+from fcn_jax import messages
+from fcn_jax.data.imports.contracts import Collection, Importer, Places
+
+FORMATS = {
+    "folders": "two folders, of images and of masks, with any names",
+    "coco": "COCO instances: one JSON, or a folder with annotations/",
+    "coco_panoptic": "COCO panoptic: likewise, with its PNGs",
+    "labelme": "labelme: a folder of JSON, or what its exporter writes",
+    "voc": "what CVAT and Datumaro export as VOC, with labelmap.txt",
+    "yolo": "YOLO polygons: a folder with data.yaml, or that file",
+    "cityscapes": "leftImg8bit/ and gtFine/: the 19 classes that are scored",
+    "ade20k": "images/ and annotations/ of the scene parsing challenge",
+    "camvid": "CamVid's folders: SegNet's, Kaggle's, Cambridge's, Datumaro's",
+}
+
+
+def read(form: str, source: str | Path, places: Places | None = None) -> Collection:
+    """What a source of a format holds.
+
+    Args:
+        form: One of FORMATS.
+        source: A folder, or a file that the format begins with.
+        places: Where its files are, where the format leaves it open.
+
+    Returns:
+        What was found, for `writing.write`.
+
+    Raises:
+        FileNotFoundError: If the source is not there, or holds nothing of the format.
+        ValueError: If the format is not known, or a file cannot be understood.
+    """
+    if form not in FORMATS:
+        raise ValueError(messages.unknown_name("format", form, FORMATS))
+    source = Path(source).expanduser()
+    if not source.exists():
+        raise FileNotFoundError(
+            f"{source} does not exist; name what is to be imported."
+        )
+    module = importlib.import_module(f"fcn_jax.data.imports.{form}")
+    importer: Importer = module.read
+    return importer(source, places or Places())

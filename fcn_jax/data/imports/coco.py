@@ -1,0 +1,221 @@
+"""COCO instances: annotations/instances_SPLIT.json and the images beside them.
+
+Each JSON is a split. Outlines and run lengths are drawn as pycocotools does
+(`coco_masks`), later annotations over earlier ones, those with `iscrowd` (by which
+Datumaro marks all masks) first. Pixels of no annotation are background. What has a box
+alone is left out.
+"""
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fcn_jax.data import checks
+from fcn_jax.data.image_files import Header
+from fcn_jax.data.imports import coco_masks, contracts, json_files
+from fcn_jax.data.imports.contracts import NOTHING, Collection, Example, Key, Places
+from fcn_jax.data.imports.json_files import field
+from fcn_jax.storage.files import JsonObject
+
+# Where a folder has its JSON, in this order.
+_PLACES = (
+    "annotations/instances_*.json",
+    "annotations/*.json",
+    "*/_annotations.coco.json",
+    "*.json",
+)
+_OTHERS = ("panoptic", "captions", "person_keypoints", "image_info", "stuff")
+_LEAST = 6  # Numbers of an outline: three points.
+
+
+def read(source: Path, places: Places) -> Collection:
+    """See `contracts.Importer`.
+
+    Args:
+        source: A JSON, or the folder that holds annotations and images.
+        places: Where the images are, if not where they are looked for.
+
+    Raises:
+        FileNotFoundError: If there is no JSON, or an image is missing.
+        ValueError: If a JSON is not COCO's, or two have other categories.
+    """
+    root, files = annotation_files(source, _PLACES)
+    collection = Collection([], [contracts.background()])
+    without = 0
+    for path in files:
+        record = json_files.read(path)
+        keys = [contracts.background(), *categories(record, path)]
+        if len(collection.keys) > 1 and keys != collection.keys:
+            raise ValueError(
+                f"{path} has other categories than {files[0]}; import one after the "
+                f"other, with a table each (--labels)."
+            )
+        collection.keys = keys
+        examples, left_out = _examples(record, path, root, places)
+        collection.examples = [*collection.examples, *examples]
+        without += left_out
+    if without:
+        collection.notes.append(
+            f"{without} annotations without an outline of three points are left out"
+        )
+    return collection
+
+
+def annotation_files(source: Path, where: Sequence[str]) -> tuple[Path, list[Path]]:
+    """The root of a data set, and its JSON.
+
+    Args:
+        source: A JSON, or the root.
+        where: Patterns in the root, the preferred first.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if source.is_file():
+        folder = source.parent
+        return (folder.parent if folder.name == "annotations" else folder), [source]
+    for pattern in where:
+        found = sorted(source.glob(pattern))
+        if "panoptic" not in pattern:
+            found = [p for p in found if not p.name.startswith(_OTHERS)]
+        if found:
+            return source, found
+    raise FileNotFoundError(
+        f"{source} holds no annotations of COCO ({', '.join(where)}); name the JSON "
+        f"itself."
+    )
+
+
+def split_of(path: Path) -> str:
+    """The split that a JSON is of: train of instances_train2017.json."""
+    if path.name == "_annotations.coco.json":
+        return path.parent.name
+    found = re.search(r"(train|val|test)\w*$", path.stem)
+    return re.sub(r"[\d_-]+$", "", found[0]) if found else ""
+
+
+def categories(record: JsonObject, path: Path) -> list[Key]:
+    """The categories of a JSON.
+
+    Args:
+        record: Its content.
+        path: The file, for messages.
+
+    Raises:
+        ValueError: If it has none, or two have one id or name.
+    """
+    found: list[Key] = []
+    for each in json_files.records(record, "categories", path):
+        number = field(each, "id", int, f"{path}, a category")
+        name = field(each, "name", str, f"{path}, category {number}")
+        found.append(Key(number, name, default=name))
+    for what in ("value", "name"):
+        values = [getattr(key, what) for key in found]
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise ValueError(
+                f"{path} has two categories {twice[0]!r}; give each an id and a name "
+                f"of its own."
+            )
+    return found
+
+
+def find_image(
+    record: JsonObject, path: Path, root: Path, places: Places
+) -> tuple[str, Path, tuple[int, int]]:
+    """An image of a JSON: its id, its file, and its height and width.
+
+    Args:
+        record: Of the image.
+        path: The JSON.
+        root: Of the data set.
+        places: Where the images are, if not where they are looked for.
+
+    Raises:
+        FileNotFoundError: If it is in none of the usual folders.
+        ValueError: If the record lacks something.
+    """
+    where = f"{path}, an image"
+    name = field(record, "file_name", str, where).replace("\\", "/")
+    size = (field(record, "height", int, where), field(record, "width", int, where))
+    # train2017 of instances_train2017.json.
+    whole = re.sub(r"^(instances|panoptic)_", "", path.stem)
+    given = [root / places.images] if places.images else []
+    folders = [
+        *given,
+        *(root / "images" / whole, root / whole, root / "images", root, path.parent),
+    ]
+    for folder in folders:
+        if (folder / name).is_file():
+            stem = name[: -len(Path(name).suffix)] if Path(name).suffix else name
+            return stem, folder / name, size
+    raise FileNotFoundError(
+        f"{root} holds no image {name}, which {path} lists; looked for in "
+        f"{', '.join(str(f) for f in folders)}. Name its folder with --images=DIR."
+    )
+
+
+def _examples(
+    record: JsonObject, path: Path, root: Path, places: Places
+) -> tuple[list[Example], int]:
+    """The images of a JSON, and how many annotations have no outline."""
+    known = {key.value for key in categories(record, path)}
+    of_image: dict[int, list[JsonObject]] = {}
+    without = 0
+    for each in json_files.records(record, "annotations", path):
+        where = f"{path}, annotation {each.get('id')}"
+        number = field(each, "category_id", int, where)
+        if number not in known:
+            raise ValueError(
+                f"{where}: category {number} is none of the categories "
+                f"{sorted(known)}; export it once more."
+            )
+        if _has_outline(each):
+            of_image.setdefault(field(each, "image_id", int, where), []).append(each)
+        else:
+            without += 1
+    examples: list[Example] = []
+    for each in json_files.records(record, "images", path):
+        name, image, size = find_image(each, path, root, places)
+        number = field(each, "id", int, f"{path}, {name}")
+        shapes = of_image.get(number, [])
+        draw = functools.partial(_draw, size, shapes, str(path))
+        examples.append(Example(name, image, split_of(path), draw))
+    return examples, without
+
+
+def _has_outline(record: JsonObject) -> bool:
+    shape = record.get("segmentation")
+    if isinstance(shape, list):
+        return any(isinstance(o, list) and len(o) >= _LEAST for o in shape)
+    return isinstance(shape, dict)
+
+
+def _draw(
+    size: tuple[int, int], shapes: Sequence[JsonObject], path: str, header: Header
+) -> np.ndarray:
+    """The categories of an image's pixels, int32 [H, W]."""
+    if size not in ((header.height, header.width), header.upright_size):
+        own = (header.height, header.width)
+        checks.check_sizes(own, size, f"an image of {path} and its annotations")
+    values = np.full(size, NOTHING, np.int32)
+    for each in sorted(shapes, key=lambda shape: not shape.get("iscrowd")):
+        outline = each["segmentation"]
+        where = f"{path}, annotation {each.get('id')}"
+        if isinstance(outline, dict):
+            values[coco_masks.decode_runs(size, outline, where)] = each["category_id"]
+            continue
+        for points in outline:
+            json_files.check_numbers(points, where)
+            if len(points) % 2:
+                raise ValueError(
+                    f"{where}: an outline of {len(points)} numbers; they are x and y "
+                    f"of each point."
+                )
+            if len(points) >= _LEAST:
+                covered = coco_masks.draw_polygon(size, points)
+                values[covered] = each["category_id"]
+    return values

@@ -1,0 +1,189 @@
+"""The table of labels: which class each value of the annotations is.
+
+A text file, one line a value:
+
+    # A comment: a mark and a space.
+    0 -> background
+    128,64,128 -> road
+    #6b8e23 -> vegetation
+    traffic light -> sign
+    255 -> void
+    * -> void
+
+On the left a value of the masks, a colour (`R,G,B` or `#RRGGBB`) or a name, as the
+format has it, and `*` for all others; on the right the class, or `void`. Labels are in
+the order in which classes appear first; several values may be one class.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from fcn_jax.data import label_files
+from fcn_jax.data.imports.contracts import VOID, Colour, Key, colour_of
+from fcn_jax.data.label_sets import MAX_CLASSES
+
+OTHERS = "*"
+_LINE = re.compile(r"(?P<left>.*\S)\s*->\s*(?P<right>\S.*)")
+_COMMENT = re.compile(r"#\s")
+_NUMBERS = re.compile(r"(\d+)(?:\s*,\s*|\s+)(\d+)(?:\s*,\s*|\s+)(\d+)")
+_HEX = re.compile(r"#([0-9a-fA-F]{6})")
+_INTEGER = re.compile(r"\d+")
+
+
+class LabelTable:
+    """Which class each value is.
+
+    Args:
+        lines: Class, or "void", by what stands on the left.
+        where: The file, for messages; "": there is none.
+
+    Attributes:
+        classes: Names, in the order of the labels.
+        where: As given.
+        by_colour: Whether colours stand on the left.
+
+    Raises:
+        ValueError: If there are no two classes, or too many.
+    """
+
+    def __init__(self, lines: dict[str, str], where: str = ""):
+        self._lines, self.where = lines, where
+        self.by_colour = any(_HEX.fullmatch(left) for left in lines)
+        named = dict.fromkeys(lines.values())
+        self.classes = tuple(name for name in named if name != VOID)
+        place = where or "the annotations"
+        if len(self.classes) < 2:
+            held = f"one class, {self.classes[0]!r}" if self.classes else "no class"
+            raise ValueError(
+                f"{place}: {held}; a network chooses between classes, so that at "
+                f"least two are needed: give a table with --labels=FILE, 'VALUE -> "
+                f"CLASS' a line."
+            )
+        if len(self.classes) > MAX_CLASSES:
+            raise ValueError(
+                f"{place}: {len(self.classes)} classes; labels are 8 bits with 255 for "
+                f"void, so at most {MAX_CLASSES} are possible. Give a table with "
+                f"--labels=FILE that makes several of them one, or void."
+            )
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """What stands on the left, and the class, in order."""
+        return list(self._lines.items())
+
+    def class_of(self, key: Key) -> str | None:
+        """The class of a value, or "void".
+
+        Args:
+            key: What is known of the value.
+
+        Returns:
+            None: no line is for it, not even `*`.
+        """
+        for written in written_of(key):
+            if written in self._lines:
+                return self._lines[written]
+        return self._lines.get(OTHERS)
+
+    def names(self, key: Key) -> bool:
+        """Whether a line of its own is for a value, not `*` alone."""
+        return any(written in self._lines for written in written_of(key))
+
+
+def written_of(key: Key) -> list[str]:
+    """How a table may write a value: its name, its number, its colour."""
+    found = [key.name] if key.name else []
+    found += [str(key.value)] if key.value >= 0 else []
+    return found + ([_hex(key.colour)] if key.colour else [])
+
+
+def plainly(key: Key, colours: bool) -> str:
+    """How a table is to write a value.
+
+    Args:
+        key: What is known of it.
+        colours: Whether values are colours.
+    """
+    if colours:
+        return _hex(key.colour or colour_of(key.value))
+    return key.name or str(key.value)
+
+
+def table_of(keys: Iterable[Key], colours: bool) -> LabelTable:
+    """The table that a format comes with.
+
+    Args:
+        keys: What it names.
+        colours: Whether its values are colours.
+
+    Raises:
+        ValueError: If there are no two classes, or too many.
+    """
+    return LabelTable({plainly(k, colours): k.default for k in keys if k.default})
+
+
+def read(path: str | Path) -> LabelTable:
+    """Read a table.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: Naming the line, if one is not understood or stands twice; if there
+            are no two classes, or too many; or if the file is no text.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; expected a table of labels, 'VALUE -> CLASS' a "
+            f"line."
+        )
+    lines: dict[str, str] = {}
+    for text in label_files.read_lines(path):
+        if _COMMENT.match(text) or text == "#":
+            continue
+        match = _LINE.fullmatch(text)
+        if not match:
+            raise ValueError(
+                f"{path}: {text!r} is not understood; expected 'VALUE -> CLASS', where "
+                f"VALUE is a number, a colour (R,G,B or #RRGGBB), a name or *, and "
+                f"CLASS a name or void."
+            )
+        left = _normal(match["left"], f"{path}: {text!r}")
+        if left in lines:
+            raise ValueError(
+                f"{path}: {match['left']!r} stands on the left more than once; give it "
+                f"one class."
+            )
+        lines[left] = match["right"]
+    return LabelTable(lines, str(path))
+
+
+def written(rows: Iterable[tuple[str, str]]) -> str:
+    """The text of a table.
+
+    Args:
+        rows: What stands on the left, and the class.
+    """
+    head = "# What the annotations hold -> its class; void pixels do not count."
+    return "\n".join([head, *(f"{left} -> {right}" for left, right in rows), ""])
+
+
+def _normal(left: str, where: str) -> str:
+    """The left of a line in the one form in which values are looked up."""
+    numbers = _NUMBERS.fullmatch(left)
+    if numbers:
+        red, green, blue = (int(n) for n in numbers.groups())
+        if max(red, green, blue) > 255:
+            raise ValueError(
+                f"{where} has no colour on its left; the numbers of one are 0 to 255."
+            )
+        return _hex((red, green, blue))
+    if _HEX.fullmatch(left):
+        return left.lower()
+    return str(int(left)) if _INTEGER.fullmatch(left) else left
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

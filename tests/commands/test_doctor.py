@@ -1,0 +1,123 @@
+"""fcn_jax doctor: what is printed and written, and how it ends."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from absl import app
+from PIL import Image
+
+from fcn_jax import __main__
+from fcn_jax.commands import command
+from tests.support import folders
+
+# ml_collections loads the file of a config in a way that is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
+
+
+@pytest.fixture
+def doctor(monkeypatch, capsys):
+    """(exit status or message, what was printed) of a command line."""
+
+    def run(*arguments):
+        argv = ["fcn_jax", "doctor", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", argv)
+        status = 0
+        try:
+            __main__.main(argv)
+        except SystemExit as end:
+            status = end.code or 0
+        return status, capsys.readouterr().out
+
+    monkeypatch.setattr(command.runtime, "prepare", lambda: None)
+    monkeypatch.setattr(
+        app, "run", lambda main, argv, flags_parser: main(flags_parser(argv))
+    )
+    return run
+
+
+@pytest.fixture
+def root(tmp_path):
+    folders.write(tmp_path / "data", ("a", "b", "c"))
+    folders.write_list(tmp_path / "data", "a\nb\n")
+    folders.write_list(tmp_path / "data", "c\n", "val")
+    return tmp_path / "data"
+
+
+def test_a_folder_without_faults(doctor, root):
+    status, out = doctor(root, "--threads=1", "--num-classes=3")
+    assert status == 0
+    assert out.splitlines()[:2] == [f"{root}: 2 of train, 1 of val", "masks: 3 grey"]
+    assert out.endswith("Nothing is wrong.\n")
+
+
+def test_hints_alone_do_not_stop(doctor, root):
+    folders.save(root / "JPEGImages/d.jpg", folders.photo(9))
+    status, out = doctor(root)
+    assert (status, "Worth a look:" in out) == (0, True)
+
+
+def test_what_stops_training_is_the_exit_status(doctor, root):
+    masks = folders.labels() + np.uint8(252)
+    folders.save(root / "SegmentationClass/a.png", np.minimum(masks, 254))
+    status, out = doctor(root)
+    assert status == 1
+    assert "label 25" in out.split("What stops training")[1]
+
+
+def test_keys_of_a_config_are_those_of_a_training(doctor, root):
+    folders.save(
+        root / "SegmentationClass/a.png",
+        np.where(folders.labels() > 1, 254, folders.labels()).astype(np.uint8),
+    )
+    status, out = doctor(root)
+    assert (status, "set --config.data.void_label=254" in out) == (1, True)
+    assert doctor(root, "--config.data.void_label=254")[0] == 0
+    assert "config has no key" in doctor(root, "--config.data.void_labl=254")[0]
+
+
+def test_what_decoders_warn_of_is_a_finding_or_nothing(doctor, root):
+    """Bytes behind an EXIF block that has none: Pillow warns, and reads the photo."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0"
+    folders.save(root / "JPEGImages/a.jpg", folders.photo(), exif=exif)
+    assert doctor(root)[0] == 0
+
+
+def test_json(doctor, root, tmp_path):
+    status, out = doctor(root, "--json=-")
+    assert (status, json.loads(out)["images"]) == (0, {"train": 2, "val": 1})
+    doctor(root, f"--json={tmp_path}/report.json")
+    assert json.loads((tmp_path / "report.json").read_text()) == json.loads(out)
+
+
+def test_the_sheet_shows_all_that_can_be_read(doctor, root, tmp_path):
+    (root / "JPEGImages/b.jpg").write_text("no image")
+    status, _ = doctor(root, f"--sheet={tmp_path}/sheet.png")
+    assert status == 1
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width == 2 * 246 + 6
+
+
+def test_a_data_set_of_a_name(doctor, monkeypatch):
+    from fcn_jax import data
+    from tests.support import made_up
+
+    monkeypatch.setitem(data.DATASETS, "made_up", made_up.OUTDOORS)
+    status, out = doctor("made_up")
+    assert (status, out.splitlines()[0]) == (0, "outdoors: 4 of train, 2 of val")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give one data set: fcn_jax doctor DATA; given were none"),
+        (("a", "b"), r"given were \['a', 'b'\]"),
+        (("shape",), "'shape' is neither a folder nor .*; did you mean 'shapes'"),
+        (("shapes", "--threads=0"), "--threads=0 is not positive"),
+        (("shapes", "--num_classes=-1"), "--num_classes=-1 is negative"),
+    ],
+)
+def test_mistakes_on_the_command_line(doctor, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        raise SystemExit(doctor(*arguments)[0])

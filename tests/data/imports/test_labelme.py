@@ -1,0 +1,178 @@
+"""labelme 7.1.0 to 7.9.1: JSON files, and the folder that labelme2voc.py writes."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_jax.data import imports, label_sets
+from fcn_jax.data.image_files import Header
+from fcn_jax.data.imports import writing
+from fcn_jax.data.imports.contracts import NOTHING
+from tests.support import folders
+
+HEADER = Header(*folders.SIZE)
+SQUARE = [[1, 1], [4, 1], [4, 4], [1, 4]]
+
+
+def shape(label, points=SQUARE, kind="polygon", **more):
+    return {
+        "label": label, "points": points, "shape_type": kind,
+        "group_id": None, "description": "", "flags": {}, "mask": None, **more,
+    }  # fmt: skip
+
+
+def write(root, *shapes, name="a", **changes):
+    folders.save(root / f"{name}.jpg", folders.photo())
+    height, width = folders.SIZE
+    record = {
+        "version": "7.9.1", "flags": {}, "shapes": list(shapes),
+        "imagePath": f"{name}.jpg", "imageData": None,
+        "imageHeight": height, "imageWidth": width, **changes,
+    }  # fmt: skip
+    (root / f"{name}.json").write_text(json.dumps(record))
+    return root
+
+
+def png(array):
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "png")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def drawn(root):
+    (example,) = imports.read("labelme", root).examples
+    return example.read(HEADER)
+
+
+def test_shapes_lie_over_each_other_in_their_order(tmp_path):
+    write(tmp_path, shape("dog"), shape("cat", [[3, 0], [9, 9]], "rectangle"))
+    expected = np.full(folders.SIZE, NOTHING)
+    expected[1:5, 1:5] = 2
+    expected[0:10, 3:10] = 1
+    np.testing.assert_array_equal(drawn(tmp_path), expected)
+    keys = [
+        (k.value, k.name, k.default) for k in imports.read("labelme", tmp_path).keys
+    ]
+    assert keys == [
+        (NOTHING, "background", "background"),
+        (1, "cat", "cat"),
+        (2, "dog", "dog"),
+    ]
+
+
+def test_names_that_labelme_reserves(tmp_path):
+    write(tmp_path, shape("__ignore__"), shape("_background_"), shape("cat"))
+    found = {key.name: key.default for key in imports.read("labelme", tmp_path).keys}
+    assert (found["__ignore__"], found["_background_"]) == ("void", "background")
+
+
+@pytest.mark.parametrize(
+    ("points", "rows", "columns"),
+    [
+        ([[2, 1], [4, 2]], slice(1, 3), slice(2, 5)),
+        ([[2.4, 1.2], [9.9, 9.9]], slice(1, 4), slice(2, 6)),  # Its own size.
+        ([[-2, -1], [1, 1]], slice(0, 2), slice(0, 2)),
+        ([[14, 10], [17, 12]], slice(10, 12), slice(14, 16)),
+        ([[40, 40], [43, 42]], slice(0, 0), slice(0, 0)),
+    ],
+)
+def test_masks_in_boxes(tmp_path, points, rows, columns):
+    patch = np.full((3, 4), 255, np.uint8)
+    write(tmp_path, shape("cat", points, "mask", mask=png(patch)))
+    expected = np.full(folders.SIZE, NOTHING)
+    expected[rows, columns] = 1
+    np.testing.assert_array_equal(drawn(tmp_path), expected)
+
+
+def test_an_image_in_the_json_alone_is_written_out(tmp_path):
+    src = write(tmp_path / "src", shape("cat"), imageData=png(folders.photo()))
+    (src / "a.jpg").rename(src / "away")
+    writing.write(imports.read("labelme", src), tmp_path / "dst")
+    assert not (tmp_path / "dst/JPEGImages/a.jpg").is_symlink()
+    with Image.open(tmp_path / "dst/JPEGImages/a.jpg") as image:
+        np.testing.assert_array_equal(np.asarray(image), folders.photo())
+
+
+def test_points_are_those_of_the_upright_photo(tmp_path):
+    write(tmp_path, shape("cat"))
+    (example,) = imports.read("labelme", tmp_path).examples
+    assert example.read(Header(12, 16, 6)).shape == (16, 12)
+
+
+def test_paths_of_windows_and_sub_folders(tmp_path):
+    write(tmp_path / "json", shape("cat"), name="a")
+    (tmp_path / "json/a.jpg").rename(tmp_path / "a b.jpg")
+    record = json.loads((tmp_path / "json/a.json").read_text())
+    record["imagePath"] = "..\\a b.jpg"
+    (tmp_path / "json/a.json").write_text(json.dumps(record))
+    (example,) = imports.read("labelme", tmp_path).examples
+    assert (example.name, example.image.is_file()) == ("json/a", True)
+
+
+def test_what_its_exporter_writes(tmp_path):
+    """labelme2voc.py --noobject: no lists, __ignore__ as 255."""
+    folders.write(
+        tmp_path / "src",
+        ("a", "b", "c"),
+        classes="",
+        masks=lambda p, x: folders.save(
+            p, np.where(x > 1, 255, x).astype("u1"), label_sets.VOC.palette
+        ),
+    )
+    (tmp_path / "src/ImageSets/Segmentation/train.txt").unlink()
+    (tmp_path / "src/class_names.txt").write_text("_background_\ncat")
+    report = writing.write(imports.read("labelme", tmp_path / "src"), tmp_path / "dst")
+    assert report.images == {"train": 2, "val": 1}
+    assert report.classes == ("_background_", "cat")
+    mask = np.asarray(Image.open(tmp_path / "dst/SegmentationClass/b.png"))
+    expected = np.array([0, 1, 255])[folders.labels(seed=1)]
+    np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "changes", "message"),
+    [
+        (
+            [shape("cat", SQUARE[:2])],
+            {},
+            r"a.json, shape 0 .cat.: a polygon with 2 point",
+        ),
+        (
+            [shape("cat", ["x"])],
+            {},
+            r"a.json, shape 0 .cat.: 'x' is no point; expected",
+        ),
+        (
+            [shape("cat", [[1, float("nan")]])],
+            {},
+            "nan is no coordinate; expected pixe",
+        ),
+        ([shape("cat", None)], {}, "'points' is missing; expected a list"),
+        ([shape(5)], {}, "a.json, a shape: 'label' is 5; expected text"),
+        ([shape("cat", kind="mask", mask="")], {}, "a mask with 4 points; it has 2"),
+        ([shape("c", SQUARE[:2], "mask", mask="?")], {}, "mask is no base64"),
+        ([shape("c", SQUARE[:2], "mask", mask="AAAA")], {}, "its mask is no image"),
+        ([], {"shapes": None}, "a.json: 'shapes' is missing; expected a list"),
+    ],
+)
+def test_what_is_not_labelme_s(tmp_path, shapes, changes, message):
+    write(tmp_path, *shapes, **changes)
+    with pytest.raises(ValueError, match=message):
+        drawn(tmp_path)
+
+
+def test_files_that_are_missing(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="holds no JSON of labelme's, nor Segmen"
+    ):
+        imports.read("labelme", tmp_path)
+    write(tmp_path, shape("cat"))
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(
+        FileNotFoundError, match="a.jpg does not exist, which .*a.json is"
+    ):
+        imports.read("labelme", tmp_path)
