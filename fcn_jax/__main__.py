@@ -10,22 +10,36 @@ from collections.abc import Generator
 
 from fcn_jax import messages
 
-# Each is a file of fcn_jax/commands with a `COMMAND`.
-COMMANDS = {
-    "doctor": "look at a data set before training: what is wrong, and what is in it",
-    "import": "make a folder of what annotation tools write: COCO, labelme, CVAT, ...",
-    "train": "train a network, or go on with a run",
-    "eval": "score a run on a split, with a table and pictures",
-    "predict": "label photographs with a trained network: no masks are needed",
-    "report": "write one HTML page about a run, or several beside each other",
-    "activations": "draw what the decoder of a trained DeconvNet sees in an image",
-    "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
-    "crf_search": "find the dense CRF's parameters that suit a run, on a split",
-    "export": "write the network of a run into one file, for JAX alone or as ONNX",
-    "fetch": "download known weights, checked; lists them without a name",
-    "status": "say whether a run goes on, how far it is, and what is damaged",
-    "proposals": "compute object proposals of a split into a directory, on all cores",
+# By purpose; each is a file of fcn_jax/commands with a `COMMAND`.
+PURPOSES = {
+    "Data": {
+        "doctor": "look at a data set before training: what is wrong, what is in it",
+        "import": "make a folder of what annotation tools write: COCO, labelme, ...",
+        "proposals": "compute object proposals of a split into a directory",
+    },
+    "Training": {
+        "train": "train a network, or go on with a run",
+        "status": "say whether a run goes on, how far it is, and what is damaged",
+    },
+    "Judging a network": {
+        "eval": "score a run on a split, with a table and pictures",
+        "report": "write one HTML page about a run, or several beside each other",
+        "crf_search": "find the dense CRF's parameters that suit a run, on a split",
+        "activations": "draw what the decoder of a DeconvNet sees in an image",
+    },
+    "Using one": {
+        "predict": "label photographs: no masks are needed",
+        "export": "write a run's network into one file, for JAX alone or as ONNX",
+        "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
+        "fetch": "download known weights, checked; lists them without a name",
+    },
 }
+COMMANDS = {
+    name: text for commands in PURPOSES.values() for name, text in commands.items()
+}
+_HELP = ("--help", "-h", "-help", "help")
+_ENDS = """Exit status: 0 where all is done, 1 with one line that says what is wrong,
+130 after Ctrl-C, 143 after SIGTERM. --debug shows where an error came from."""
 
 # What these do in a process in which nobody has said otherwise.
 _SYSTEM_S_OWN = {
@@ -41,13 +55,30 @@ def main(argv: list[str]) -> None:
         argv: The program, the command, and its flags.
     """
     name = argv[1] if len(argv) > 1 else ""
-    if name not in COMMANDS:
+    if name in _HELP:
+        print(usage())
+    elif name == "--version":
+        print(f"fcn_jax {importlib.import_module('fcn_jax').__version__}")
+    elif name in COMMANDS:
+        start(name, [f"fcn_jax {name}", *argv[2:]])
+    else:
         close = messages.suggestion(name, COMMANDS)
         wrong = f"fcn_jax: command {name!r} is not known; " if name else ""
-        hint = f"{close} " if close else ""
-        listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
-        sys.exit(f"{wrong}{hint}usage: fcn_jax COMMAND [--flag=value ...]\n{listed}")
-    start(name, [f"fcn_jax {name}", *argv[2:]])
+        sys.exit(f"{wrong}{f'{close} ' if close else ''}{usage()}")
+
+
+def usage() -> str:
+    """How commands are called, which there are, and how they end."""
+    listed = [
+        "\n".join([f"{purpose}:", *(f"  {n:12}{text}" for n, text in commands.items())])
+        for purpose, commands in PURPOSES.items()
+    ]
+    first = (
+        "usage: fcn_jax COMMAND [--flag=value ...]\n       fcn_jax COMMAND --help   "
+        "what it does, with examples; train --config=NAME --help also what\n"
+        "                               each key of the config means"
+    )
+    return "\n\n".join([first, *listed, _ENDS])
 
 
 def start(name: str, argv: list[str]) -> None:

@@ -18,6 +18,7 @@ from fcn_jax.runs.stopping import Stop, Stopping
 
 _OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|out of memory", re.IGNORECASE)
 _ANSWERS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_DEBUG, _TRACEBACK = "--debug", "FCN_JAX_TRACEBACK"
 _HELP = {"-h", "-help", "--help", "-helpfull", "--helpfull"}
 
 
@@ -71,12 +72,15 @@ def start(command: Command, argv: Sequence[str]) -> None:
     own = set(flags.FLAGS) - before
     try:
         if _HELP & set(argv[1:]):
-            print(describe(command, own))
+            try:
+                print(describe(command, own, argv))
+            except (OSError, ValueError) as error:  # Of a config that is not known.
+                sys.exit(f"{Path(argv[0]).name}: {error}")
             return
-        with _answering():
+        with _answering(), _traced(_DEBUG in argv):
             app.run(
                 lambda rest: run(command, rest[1:]),
-                argv=list(argv),
+                argv=[argument for argument in argv if argument != _DEBUG],
                 flags_parser=lambda argv: parse_flags(command, argv),
             )
     finally:
@@ -107,19 +111,40 @@ def _answering() -> Generator[None]:
             os._exit(stopping.exit_code)  # Python would wait for threads that read.
 
 
-def describe(command: Command, names: set[str]) -> str:
-    """The help of a command: what it does, and its flags.
+@contextlib.contextmanager
+def _traced(asked: bool) -> Generator[None]:
+    """Within it, errors come with their traceback where that is asked for."""
+    before = os.environ.get(_TRACEBACK)
+    if asked:
+        os.environ[_TRACEBACK] = "1"
+    try:
+        yield
+    finally:
+        if asked and before is None:
+            del os.environ[_TRACEBACK]
+
+
+def describe(command: Command, names: set[str], argv: Sequence[str] = ()) -> str:
+    """The help of a command: what it does, its flags, the keys of its config.
 
     Args:
         command: What to describe.
         names: Of its flags.
+        argv: The program, and its arguments, which may name a config.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If the config has no such mode.
     """
     width = max(map(len, names), default=0)
     listed = [
         f"  --{name:{width}}  {' '.join((flags.FLAGS[name].help or '').split())}"
         for name in sorted(names)
     ]
-    return "\n".join([(command.text or "").strip(), "", "Flags:", *listed])
+    parts = [(command.text or "").strip(), "", "Flags:", *listed]
+    if "config" in names:
+        parts += ["", command_line.keys_of_config(argv)]
+    return "\n".join(parts)
 
 
 def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
@@ -175,7 +200,7 @@ def _explained(error: Exception, argv: Sequence[str]) -> str:
 def run(command: Command, operands: Sequence[str]) -> None:
     """Do the work; an error that a user can mend is one message, not a traceback.
 
-    Set FCN_JAX_TRACEBACK=1 to see where it came from.
+    --debug, or FCN_JAX_TRACEBACK=1, shows where it came from.
 
     Args:
         command: What to run; its flags are parsed.
@@ -188,7 +213,7 @@ def run(command: Command, operands: Sequence[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        if os.environ.get("FCN_JAX_TRACEBACK"):
+        if os.environ.get(_TRACEBACK):
             raise
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -196,7 +221,7 @@ def run(command: Command, operands: Sequence[str]) -> None:
         sys.exit(128 + signal.SIGINT)
     except jax.errors.JaxRuntimeError as error:
         text = str(error)
-        if os.environ.get("FCN_JAX_TRACEBACK") or not _OUT_OF_MEMORY.search(text):
+        if os.environ.get(_TRACEBACK) or not _OUT_OF_MEMORY.search(text):
             raise
         told = [text.splitlines()[0], *getattr(error, "__notes__", [])]
         sys.exit(f"error: {' '.join(told)} To need less, {command.memory}.")

@@ -9,7 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from fcn_jax import messages
-from fcn_jax.config import named, of_run, with_options
+from fcn_jax.config import keys, named, of_run, with_options
 from fcn_jax.config.types import Config
 
 
@@ -61,6 +61,32 @@ def with_config(
     if options:
         config = with_options.argument(file, mode, options)
     return [argv[0], f"--config={config}", *_without(argv[1:], "config")]
+
+
+def keys_of_config(argv: Sequence[str]) -> str:
+    """The keys of the config that a command line names, with values and meanings.
+
+    Args:
+        argv: The program, and its arguments.
+
+    Returns:
+        Lines; how to have them where no config is named.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it has no such mode.
+    """
+    given = dict(_assignments(argv)).get("config", "")
+    if not given:
+        return (
+            "--config=NAME --help lists the keys of a config, each with its value and "
+            f"what it means. The configs are {', '.join(named.names())}."
+        )
+    name, colon, mode = given.partition(":")
+    if colon:
+        named.check_mode(name, mode)
+    config = named.load(name).get_config(*((mode,) if colon else ()))
+    return f"Keys of {given}, given as --config.KEY=VALUE:\n{keys.describe(config)}"
 
 
 def _is_run(workdir: Path, takes_weights: bool) -> bool:

@@ -23,7 +23,7 @@ def base_config(family: str = "fcn") -> Config:
 
     _add_data(config)
     config.model = FAMILIES[family]()
-    config.preprocessing = "caffe"  # Or "imagenet".
+    config.preprocessing = "caffe"  # "caffe" or "imagenet".
     config.init_from = ""  # A run, or weights of any format.
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
@@ -95,7 +95,9 @@ def _add_folder(config: Config) -> None:
     # How the files of a "folder" are to be read: fcn_jax.data.options.FolderOptions.
 
     config.data.mask_dir = "SegmentationClass"  # Folder of a "folder"'s masks.
-    config.data.missing_mask = "error"  # Images without one: or "background", "void".
+    config.data.missing_mask = (
+        "error"  # For images without: "background", "void" or "error".
+    )
     config.data.void_label = 255  # Of void in masks; 255 is void beside it.
     config.data.reduce_zero_label = False  # In masks 0 is void, 1 the first class.
     config.data.mask_values = ()  # Value of each class in masks; (): they are labels.
@@ -107,14 +109,14 @@ def _add_folder(config: Config) -> None:
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
     config.loss.name = "cross_entropy"  # A key of fcn_jax.config.build.LOSSES.
-    config.loss.reduction = "mean"  # Or "sum": over pixels, divided by the images.
+    config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
-    config.loss.balance = ""  # Or "median_frequency": weights from the training masks.
+    config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.
     config.loss.pixel_probability = 1.0  # That a pixel counts in a step.
     config.loss.pixel_stride = 0  # Side of the cells sampled together; 0: of a pixel.
 
     config.optim = ml_collections.ConfigDict()
-    config.optim.name = "sgd"  # Caffe's; or "adamw".
+    config.optim.name = "sgd"  # "sgd", which is Caffe's, or "adamw".
     config.optim.learning_rate = 1e-3  # Of weights, at its highest.
     # A name of fcn_jax.training.schedules.SCHEDULES.
     config.optim.schedule = "constant"
@@ -134,8 +136,8 @@ def _add_inference(config: Config) -> None:
     # size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
     config.inference.method = "whole"
     config.inference.side = 224  # Of the windows as the network sees them, pixels.
-    config.inference.aggregation = "max"  # Of scores of windows; or "mean", "sum".
-    config.inference.variant = "paper"  # What a window adds; or "released".
+    config.inference.aggregation = "max"  # Of windows' scores: "max", "mean" or "sum".
+    config.inference.variant = "paper"  # What a window adds: "paper" or "released".
     config.inference.num_proposals = 50  # An image.
     config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
     config.inference.overlap = 0.5  # Of tiles.
@@ -150,16 +152,16 @@ def _fcn():
     model.channels = 0  # Of the images; 0: the 3 of RGB.
     model.width = 1.0  # Factor on the channels of every layer.
     model.fc_features = 4096  # Of fc6 and fc7, times width.
-    model.padding = "caffe"  # 100 pixels around an image; or "same": none.
+    model.padding = "caffe"  # "caffe": 100 pixels around an image; "same": none.
     model.batch_norm = False  # After each convolution of the encoder.
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9  # Of the running averages.
     model.bn_epsilon = 1e-5  # Added to variances.
     model.freeze_batch_norm = False  # True: averages are kept, and used in training.
     model.dropout_rate = 0.5  # After fc6 and fc7.
-    model.upsampling = "fixed"  # Bilinear; or "learned", "learned_2x".
+    model.upsampling = "fixed"  # "fixed" (bilinear), "learned" or "learned_2x".
     model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
-    model.dtype = "float32"  # Or "bfloat16".
+    model.dtype = "float32"  # "float32" or "bfloat16".
     model.crf = ""  # Parameters at which a CRF starts that learns with the network.
     return model
 
@@ -177,7 +179,7 @@ def _deconvnet():
     model.decoder_start = "normal"  # Or "upsampling", which learns sooner from scratch.
     model.freeze_batch_norm = False
     model.dropout_rate = 0.0
-    model.dtype = "float32"  # Or "bfloat16".
+    model.dtype = "float32"  # "float32" or "bfloat16".
     model.crf = ""  # Parameters at which a CRF starts that learns with the network.
     return model
 

@@ -122,3 +122,23 @@ def test_one_process_starts_commands_one_after_the_other(monkeypatch):
     left = set(flags.FLAGS) - before
     assert not left & {"config", "workdir", "loud"}
     assert not [name for name in left if name.startswith("config.")]
+
+
+def test_the_help_of_a_config_lists_its_keys(capsys):
+    """With their values there, a mode's too, and what they mean."""
+    __main__.main(["fcn_jax", "train", "--config=shapes_fcn8s:smoke", "--help"])
+    text = capsys.readouterr().out
+    assert "Keys of shapes_fcn8s:smoke, given as --config.KEY=VALUE:" in text
+    (line,) = [x for x in text.splitlines() if x.split()[:1] == ["num_steps"]]
+    assert line.split(maxsplit=2)[1:] == ["2", "Optimiser updates."]
+    __main__.main(["fcn_jax", "train", "--help"])
+    assert "The configs are camvid_deconvnet, " in capsys.readouterr().out
+
+
+def test_the_help_of_a_config_that_is_none():
+    with pytest.raises(
+        SystemExit, match="train: config 'shapes' is neither a file nor"
+    ):
+        __main__.main(["fcn_jax", "train", "--config=shapes", "--help"])
+    with pytest.raises(SystemExit, match="train: .*mode of config shapes_fcn8s"):
+        __main__.main(["fcn_jax", "train", "--config=shapes_fcn8s:fast", "--help"])

@@ -1,4 +1,4 @@
-"""What it takes to add a command: a file of fcn_jax/commands and a line of COMMANDS."""
+"""What it takes to add a command: a file of fcn_jax/commands and a line of PURPOSES."""
 
 import dataclasses
 import re
@@ -11,6 +11,7 @@ import jax
 import pytest
 from absl import app, flags
 
+import fcn_jax
 from fcn_jax import __main__, runtime
 from fcn_jax.commands import command, command_line
 
@@ -40,6 +41,7 @@ def greet(monkeypatch):
     exec(compile(SOURCE, "greet.py", "exec"), module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(__main__.COMMANDS, "greet", "say something")
+    monkeypatch.setitem(__main__.PURPOSES["Data"], "greet", "say something")
     values = flags.FlagValues()
     for owner in (flags, module.flags, command.flags, command_line.flags):
         monkeypatch.setattr(owner, "FLAGS", values)
@@ -100,6 +102,44 @@ def test_a_flag_that_is_missing_is_one_message(greet):
 def test_it_is_listed_and_suggested(greet):
     with pytest.raises(SystemExit, match="did you mean 'greet'\\?(.|\n)*say something"):
         __main__.main(["fcn_jax", "gret"])
+
+
+@pytest.mark.parametrize("word", ("--help", "-h", "help"))
+def test_the_program_has_a_help(word, capsys):
+    """By purpose, with how commands end; asked for, it is no mistake."""
+    __main__.main(["fcn_jax", word])
+    text = capsys.readouterr().out
+    for purpose, commands in __main__.PURPOSES.items():
+        assert f"\n{purpose}:\n" in text
+        for name in commands:
+            assert f"\n  {name:12}" in text
+    assert "130 after Ctrl-C, 143 after SIGTERM" in text
+
+
+def test_the_program_has_a_version(capsys):
+    __main__.main(["fcn_jax", "--version"])
+    assert capsys.readouterr().out == f"fcn_jax {fcn_jax.__version__}\n"
+
+
+def test_without_a_command_there_is_usage_and_a_status_of_1():
+    with pytest.raises(SystemExit, match="^usage: fcn_jax COMMAND"):
+        __main__.main(["fcn_jax"])
+
+
+def test_debug_shows_where_an_error_came_from(greet, monkeypatch):
+    """For that command, and not for the next one of the process."""
+
+    def fail(values):
+        raise ValueError(f"{values.greeting} is too short.")
+
+    module = sys.modules["fcn_jax.commands.greet"]
+    failing = dataclasses.replace(module.COMMAND, run=fail)
+    monkeypatch.setattr(module, "COMMAND", failing)
+    monkeypatch.delenv("FCN_JAX_TRACEBACK", raising=False)
+    with pytest.raises(ValueError, match="a is too short"):
+        __main__.main(["fcn_jax", "greet", "--debug", "--greeting=a"])
+    with pytest.raises(SystemExit, match="error: a is too short"):
+        __main__.main(["fcn_jax", "greet", "--greeting=a"])
 
 
 def test_a_notebook_starts_it_again(greet, capsys):
