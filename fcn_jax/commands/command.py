@@ -162,7 +162,8 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
     """
     program = Path(argv[0]).name
     try:
-        argv = command_line.with_config(argv, command.takes_weights, command.config)
+        argv = command_line.with_default(argv, command.config)
+        argv = command_line.with_config(argv, command.takes_weights)
         rest = _parsed(argv)
         command_line.check_workdir(flags.FLAGS)
         for name in command.required:

@@ -26,15 +26,24 @@ def define_config_flag() -> None:
     )
 
 
-def with_config(
-    argv: Sequence[str], takes_weights: bool = False, default: str = ""
-) -> list[str]:
+def with_default(argv: Sequence[str], config: str) -> list[str]:
+    """The arguments, with a config where they give none.
+
+    Args:
+        argv: The program, and its arguments.
+        config: The file of the config; "": none.
+    """
+    if not config or "config" in dict(_assignments(argv)):
+        return list(argv)
+    return [argv[0], f"--config={config}", *argv[1:]]
+
+
+def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
     """The arguments, --config given as a file; without one it is that of the run.
 
     Args:
         argv: The program, and its arguments.
         takes_weights: Whether a directory of weights alone will do for a run.
-        default: The file that is taken without either; "": none.
     """
     if "config" not in flags.FLAGS:
         return list(argv)
@@ -48,8 +57,6 @@ def with_config(
     elif workdir and _is_run(Path(workdir), takes_weights):
         of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
-    elif default:
-        file, mode = default, None
     else:
         return list(argv)
     options = {
