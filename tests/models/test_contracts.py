@@ -10,7 +10,7 @@ from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 without_bn = [case for case in cases.CASES if not case.batch_norm]
-_LAYERS = (layers.Conv, layers.Deconv, layers.BatchNorm, layers.Upscore)
+_LAYERS = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 SHAPE = (33, 50)
 SIZES = ((33, 21), (1, 50))
 

@@ -235,7 +235,7 @@ def test_the_command_fills_a_directory_and_then_finds_it_full(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), r"^usage: fcn_jax COMMAND .*\n(  .*\n)*  proposals +compute ob"),
+        ((), r"^usage: fcn_jax COMMAND (.*\n)*  proposals +compute object proposals"),
         (("propsals",), "'propsals' is not known; did you mean 'proposals'. usage"),
         (
             ("proposals", "--config=configs/shapes_fcn8s.py"),

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import struct
@@ -131,15 +132,16 @@ def test_what_led_to_a_checkpoint_is_on_disk_when_it_is_saved(tmp_path, monkeypa
         best=None,
         state=None,
         config=None,
-        fingerprint={},
+        data=types.SimpleNamespace(metadata={}),
+        stopping=types.SimpleNamespace(saving=contextlib.nullcontext),
         losses=types.SimpleNamespace(collect=lambda store: None, losses=[]),
         parts=types.SimpleNamespace(train_source=None),
-        store=types.SimpleNamespace(save=save),
+        store=types.SimpleNamespace(save=save, steps=lambda: [20]),
     )
-    for step in range(1, 21):
-        log.write("train", step, {"loss": 1.0})
-    trainer.Trainer.save(run)
-    log.close()
+    with contextlib.closing(log):
+        for step in range(1, 21):
+            log.write("train", step, {"loss": 1.0})
+        trainer.Trainer.save(run)
     assert seen == [20]
 
 

@@ -383,7 +383,7 @@ def test_a_last_step_that_is_not_read_back(run, tmp_path, steps, there):
     store = checkpoints.CheckpointStore(directory)
     message = rf"step 2 was saved and cannot be read back; {there}. Run the same comma"
     with pytest.raises(OSError, match=message):
-        results.write(tmp_path, 2, None, store)
+        results.write(tmp_path, 2, "", None, store)
     assert not (tmp_path / "result.json").exists()
 
 
