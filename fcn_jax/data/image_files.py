@@ -20,6 +20,17 @@ MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
+# Pillow turns a TIFF by its orientation when it is loaded, and no other format; these
+# turn it back.
+_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +75,13 @@ def read_header(path: str | Path) -> Header:
         # Of a PNG Pillow reads all pixels to find it behind them, where nobody has it.
         if image.format != "PNG" or "exif" in image.info:
             orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
-        valid = orientation in range(1, 9)
+        orientation = orientation if orientation in range(1, 9) else _UPRIGHT
+        stored = image.height, image.width
+        if image.format == "TIFF" and orientation in _LYING:
+            stored = stored[::-1]  # Pillow says that of the image when it is turned.
         return Header(
-            image.height,
-            image.width,
-            orientation if valid else _UPRIGHT,
+            *stored,
+            orientation,
             image.mode,
             sample_depths.bits_of(image, path),
         )
@@ -189,9 +202,12 @@ def read_photo(
             image = sample_depths.with_8_bits(image, values, bits, path)
         else:
             sample_depths.check_8_bits(bits, image.mode, path)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         photo = _loaded(image, path)
         if upright:
             ImageOps.exif_transpose(photo, in_place=True)
+        elif image.format == "TIFF" and orientation in _BACK:
+            photo = photo.transpose(_BACK[orientation])
         if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
             photo = photo.convert("RGBA")
         return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))

@@ -197,6 +197,25 @@ def test_a_photo_is_not_turned_by_its_exif(tmp_path):
     assert image_files.image_size(tmp_path / "a.jpg") == (40, 50)
 
 
+@pytest.mark.parametrize("name", ("a.png", "a.tif"))
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_pixels_are_as_they_are_stored_in_every_format(tmp_path, name, orientation):
+    """Pillow turns a TIFF while it loads it, and gives the size of what it turned."""
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+    header = image_files.read_header(tmp_path / name)
+    assert (header.height, header.width) == (4, 6)
+    assert header.orientation == orientation
+    np.testing.assert_array_equal(image_files.read_photo(tmp_path / name), pixels)
+    upright = image_files.read_photo(tmp_path / name, upright=True)
+    assert upright.shape[:2] == header.upright_size
+    Image.fromarray(pixels).save(tmp_path / "b.png", exif=exif)
+    expected = image_files.read_photo(tmp_path / "b.png", upright=True)
+    np.testing.assert_array_equal(upright, expected)
+
+
 @pytest.mark.parametrize("orientation", (3, 6))
 def test_a_photo_is_turned_where_it_is_asked_for(tmp_path, orientation):
     pixels = np.zeros((4, 6, 3), np.uint8)
