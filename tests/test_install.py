@@ -81,8 +81,6 @@ def test_its_commands_work_in_an_empty_folder(wheel, tmp_path):
         *script, "eval", "--workdir=X", "--config.eval_batch_size=8"
     )
     module = (sys.executable, "-m", "fcn_jax")
-    printed = run(*module, "eval", "--workdir=X", "--nooverlays", "--nolabels")
-    assert "mean IU" in printed
     assert (empty / "X" / "eval" / "val" / "metrics.json").exists()
     assert "report.html" in run(*module, "report", "X", "--images=1")
     assert (empty / "X" / "eval" / "val" / "report.html").exists()

@@ -17,6 +17,17 @@ CONFIGS = sorted(
     path.stem for path in (ROOT / "configs").glob("*.py") if path.stem != "base"
 )
 
+# Of each kind one; the others are `slow`.
+QUICK = ("shapes_fcn8s", "voc_fcn8s", "voc2012_deconvnet_stage2", "camvid_fcn8s")
+
+
+def smoked(names):
+    """Configs as parameters of a test that trains two steps of each."""
+    return [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in names
+    ]
+
 
 @pytest.fixture(autouse=True)
 def _promotion_as_in_optax():
@@ -92,7 +103,9 @@ def test_the_stages_of_deconvnet_are_those_of_the_release():
     assert second.init_from == "runs/stage1"
 
 
-@pytest.mark.parametrize("name", [c for c in CONFIGS if not c.startswith("camvid")])
+@pytest.mark.parametrize(
+    "name", smoked([c for c in CONFIGS if not c.startswith("camvid")])
+)
 def test_smoke(name, tmp_path, monkeypatch):
     monkeypatch.setattr(shapes, "SIZES", {"train": 4, "val": 2})
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
@@ -104,7 +117,7 @@ def test_smoke(name, tmp_path, monkeypatch):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
-@pytest.mark.parametrize("name", [c for c in CONFIGS if c.startswith("camvid")])
+@pytest.mark.parametrize("name", smoked([c for c in CONFIGS if c.startswith("camvid")]))
 def test_smoke_of_camvid(name, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     names = [f"class{number}" for number in range(11)]

@@ -9,6 +9,16 @@ from fcn_jax.models import layers
 from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
+# What holds of one net of a kind will hold of the others, which are `slow`.
+FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
+few_cases = pytest.mark.parametrize(
+    "case",
+    [
+        case if str(case) in FEW else pytest.param(case, marks=pytest.mark.slow)
+        for case in cases.CASES
+    ],
+    ids=str,
+)
 without_bn = [case for case in cases.CASES if not case.batch_norm]
 _LAYERS = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 SHAPE = (33, 50)
@@ -53,12 +63,12 @@ def test_padding_changes_nothing_in_float64(case):
         check_sizes_contract(case, "float64", 1e-12, len(SIZES))
 
 
-@every_case
+@few_cases
 def test_padding_changes_nothing_in_float32(case):
     check_sizes_contract(case, "float32", 1e-5, 1)
 
 
-@every_case
+@few_cases
 def test_jit_is_eager_and_full_sizes_are_none(case):
     model = case.create()
     variables = cases.random_variables(model)

@@ -47,7 +47,15 @@ def open_run(trained, devices=1, with_run=None, combine="mean_prob", **changes):
     )
 
 
-@pytest.mark.parametrize("method", predictors.METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [
+        method
+        if method in ("whole", "proposals")
+        else pytest.param(method, marks=pytest.mark.slow)
+        for method in predictors.METHODS
+    ],
+)
 def test_every_way_of_looking_scores_every_pixel_once(trained, method):
     scores = open_run(trained, **{"inference.method": method}).score()
     assert scores["num_pixels"] == 2 * (24 - 1) * 32  # A void row each.

@@ -60,6 +60,7 @@ def evaluated(workdir, folder, out, **changes):
     return reports.evaluate(run, out)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_data_may_be_moved(whole, tmp_path):
     shutil.copytree(whole / "half", tmp_path / "another" / "run")
     data = shutil.copytree(whole / "data", tmp_path / "elsewhere")
@@ -95,6 +96,7 @@ def test_the_preprocessing_of_a_run_stays_its_own(whole, tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_config_as_an_object(whole, tmp_path):
     """From Python: trained, gone on with and loaded; the object stays as it was."""
     config = named.load(str(ROOT / "configs/shapes_fcn8s.py")).get_config("smoke")
