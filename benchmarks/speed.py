@@ -156,7 +156,7 @@ def measure(name, arguments, left):
             found[side] = _printed_by(module, command, arguments, seconds)
         return joined(found) | {"arguments": options}
     if what.limit:
-        options += [what.limit, str(min(round(own), 10**6))]
+        options += [what.limit, str(round(min(own, 10**6)))]
     return _printed_by(module, options, arguments, own) | {"arguments": options}
 
 
@@ -183,8 +183,8 @@ def _printed_by(module, options, arguments, seconds):
         return {"unmeasured": "no time was left for it"}
     platform = {"cpu": "cpu", "gpu": "cuda"}[arguments.device]
     environment = os.environ | {
-        # A smoke of what a GPU is given may run where none is.
-        "JAX_PLATFORMS": f"{platform},cpu" if arguments.smoke else platform,
+        # Parity asks for the CPU too.
+        "JAX_PLATFORMS": platform if platform == "cpu" else f"{platform},cpu",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTHONPATH": str(HERE.parent),
     }

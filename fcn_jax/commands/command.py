@@ -73,9 +73,11 @@ def start(command: Command, argv: Sequence[str]) -> None:
     try:
         if _HELP & set(argv[1:]):
             try:
-                print(describe(command, own, argv))
+                text = describe(command, own, argv)
             except (OSError, ValueError) as error:  # Of a config that is not known.
                 sys.exit(f"{Path(argv[0]).name}: {error}")
+            with _until_nobody_reads():
+                print(text, flush=True)
             return
         with _answering(), _traced(_DEBUG in argv):
             app.run(
@@ -109,6 +111,16 @@ def _answering() -> Generator[None]:
             with contextlib.suppress(OSError):  # Of a pipe that nobody reads.
                 sys.stdout.flush()
             os._exit(stopping.exit_code)  # Python would wait for threads that read.
+
+
+@contextlib.contextmanager
+def _until_nobody_reads() -> Generator[None]:
+    """Who reads what is printed may go away, as "| head" does."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager
@@ -209,10 +221,8 @@ def run(command: Command, operands: Sequence[str]) -> None:
     """
     runtime.prepare()
     try:
-        command.run(flags.FLAGS, *operands)
-    except BrokenPipeError:  # Who read what is printed has gone, as "| head" does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        with _until_nobody_reads():
+            command.run(flags.FLAGS, *operands)
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get(_TRACEBACK):
             raise

@@ -76,11 +76,12 @@ def read_header(path: str | Path) -> Header:
         if image.format != "PNG" or "exif" in image.info:
             orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         orientation = orientation if orientation in range(1, 9) else _UPRIGHT
-        stored = image.height, image.width
+        height, width = image.height, image.width
         if image.format == "TIFF" and orientation in _LYING:
-            stored = stored[::-1]  # Pillow says that of the image when it is turned.
+            height, width = width, height  # Pillow has turned it, as it says.
         return Header(
-            *stored,
+            height,
+            width,
             orientation,
             image.mode,
             sample_depths.bits_of(image, path),

@@ -1,7 +1,10 @@
 """Who makes batches ahead of the steps: threads, and other processes."""
 
 import contextlib
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -72,6 +75,17 @@ def read_ahead(
 
 
 def _leave_signals(worker: int, count: int) -> None:
-    """Ctrl-C goes to all processes of a terminal; the one that trains answers it."""
+    """Ctrl-C goes to all processes of a terminal; the one that trains answers it.
+
+    Where that is gone, however it ended, nobody wants their batches.
+    """
     del worker, count
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

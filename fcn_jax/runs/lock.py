@@ -43,10 +43,12 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
         files.write_json(workdir / HOLDER, _ourselves())
         yield
     finally:
-        (workdir / HOLDER).unlink(missing_ok=True)
-        if [path.name for path in workdir.iterdir()] == [LOCK]:
-            (workdir / LOCK).unlink()
-            workdir.rmdir()
+        # What cannot be tidied up (".", a link, a mount) hides no error of the run.
+        with contextlib.suppress(OSError):
+            (workdir / HOLDER).unlink(missing_ok=True)
+            if [path.name for path in workdir.iterdir()] == [LOCK]:
+                (workdir / LOCK).unlink()
+                workdir.rmdir()
         lock.release()
 
 

@@ -43,6 +43,9 @@ def write(
     plots.plot_curves(entries, workdir / "curves.png")
     losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
     scores = [e for e in entries if e.get("kind") == "eval"]
+    last = newest.metadata.get("losses")
+    if step not in losses and losses and last:
+        losses[step] = last[-1]  # It was saved, and its line is not due yet.
     if step not in losses or not scores:
         raise FileNotFoundError(
             f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "

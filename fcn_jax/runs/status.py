@@ -1,6 +1,8 @@
 """What a run's directory tells: whether it runs, how far it is, what is whole."""
 
 import contextlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from fcn_jax.config import workdir as workdirs
@@ -55,7 +57,7 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
             f"{name} is damaged ({why}); the run's own command, started again, writes "
             f"it anew",
         )
-    ended = (workdir / "result.json").exists()
+    ended = _ended(workdir, reader.steps())
     holder = lock.holder(workdir)
     whole = [each for each in checkpoints if each["whole"] is not False]
     lost = bool(checkpoints) and not whole
@@ -144,7 +146,10 @@ def _trained(workdir: Path, reader: CheckpointReader, said: _Said) -> list[JsonO
     losses = metadata.get("losses")
     entries = [entry for entry in logs.read(path) if entry["kind"] == "train"]
     torn = logs.damage(path)
-    if steps and not entries and isinstance(metadata.get("config"), dict):
+    to_log = isinstance(metadata.get("config"), dict)
+    if steps and isinstance(losses, list):
+        to_log = steps[-1] > len(losses)  # Those since a line are in the checkpoint.
+    if steps and not entries and to_log:
         said.damage(
             "log.jsonl", "log.jsonl is missing or holds no losses; curves lack them"
         )
@@ -158,6 +163,16 @@ def _trained(workdir: Path, reader: CheckpointReader, said: _Said) -> list[JsonO
         if lost:
             said.damage("log.jsonl", lost)
     return entries
+
+
+def _ended(workdir: Path, steps: Sequence[int]) -> bool:
+    """Whether a run wrote its result, and has not gone on since."""
+    path = workdir / "result.json"
+    try:
+        step = json.loads(path.read_text("utf-8")).get("step", 0)
+    except (OSError, ValueError, AttributeError):
+        return path.exists()
+    return not steps or step >= steps[-1]
 
 
 def _scores(reader: CheckpointReader, said: _Said) -> dict[int, float | None]:

@@ -311,6 +311,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
         if trainer is not None and trainer.step > trainer.saved:
             trainer.save()
         if trainer is not None:
+            trainer.batches.close()
             trainer.store.close()
             trainer.log.note_saves(trainer.store.steps())
             trainer.progress.close()

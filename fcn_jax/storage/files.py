@@ -206,7 +206,6 @@ def make_whole(path: str | Path, fill: Callable[[Path], object]) -> None:
         fill(part)
         if path.is_dir():
             path.rmdir()
-        os.rename(part, path)
+        give_name(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    _to_disk(path.parent)

@@ -10,15 +10,18 @@ import pytest
 from tests.support.paths import ROOT
 
 TINY = (
+    "candidates",
     "convolutions",
     "crf",
     "deconvnet",
+    "determinism",
     "device_parity",
     "eval_memory",
     "fuzz_weights",
     "input_pipeline",
     "mixed_sizes",
     "networks",
+    "operations",
     "onnx_files",
     "overfit",
     "pooling",

@@ -2,17 +2,20 @@
 
 import itertools
 import multiprocessing
+import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fcn_jax.data import checks, label_sets, loader, transforms
 from fcn_jax.data.loader import Augmentation, Readers
+from tests.support.paths import ROOT
 
 ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
 
@@ -427,3 +430,42 @@ def test_a_program_that_fails_between_batches_ends_at_once(stream):
     )
     assert done.returncode == 3, done.stderr
     assert time.time() - float(done.stdout) < 5
+
+
+def test_processes_end_with_the_one_that_trains(tmp_path):
+    """However that ends: a signal's answer leaves no time to close anything."""
+    program = textwrap.dedent(
+        """
+        import multiprocessing, os, sys
+        from fcn_jax.data import loader
+        from tests.data.test_loader import Source
+
+        if __name__ == "__main__":
+            source = Source([(6, 10), (7, 9)])
+            made = loader.train_batches(
+                source, batch_size=2, seed=3, num_classes=3,
+                readers=loader.Readers(1, 1),
+            )
+            next(made)
+            (worker,) = multiprocessing.active_children()
+            print(worker.pid, flush=True)
+            os._exit(143)
+        """
+    )
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, tmp_path / "program.py"]
+    # What its workers inherit of its output ends when they do.
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 143
+    worker = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()

@@ -102,3 +102,12 @@ def test_a_directory_that_may_not_be_written_to_is_named(tmp_path, monkeypatch, 
     message = r"run could not be written .Read-only file .*for writing or .* --workdir"
     with pytest.raises(OSError, match=message), lock.held(tmp_path / "run"):
         pass
+
+
+def test_a_directory_that_cannot_be_removed_hides_no_error(tmp_path, monkeypatch):
+    """Such as ".": what went wrong in it is told."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no data"), lock.held("."):
+        raise ValueError("no data")
+    with lock.held("."):
+        pass  # It was let go of.

@@ -184,3 +184,14 @@ def test_a_checkpoint_of_an_older_version_is_not_called_whole(saved):
     one, two = status.format_status(status.status(saved)).splitlines()[-2:]
     assert one.endswith("MiB  arrays whole, the rest not checked (an older version)")
     assert two.endswith("MiB  whole")
+
+
+def test_a_young_run_has_no_line_of_the_log_yet(saved):
+    """What its checkpoint remembers of losses is not due before `log_every`."""
+    assert status.status(saved)["damaged"] == []
+    result = saved / "result.json"
+    kept = result.read_text()
+    result.write_text(kept.replace('"step": 2', '"step": 1', 1))
+    assert status.status(saved)["state"] == "stopped"  # It has gone on since.
+    result.write_text(kept)
+    assert status.status(saved)["state"] == "ended"
