@@ -10,6 +10,7 @@ from fcn_jax.data.imports.contracts import Places
 from tests.support import folders
 
 HEADER = Header(*folders.SIZE)
+PLACES = ("images", "masks")
 
 
 def write(root, images, masks, mask=folders.labels):
@@ -131,6 +132,40 @@ def test_folders_that_are_named(tmp_path):
         FileNotFoundError, match="w does not exist; it is named by --im"
     ):
         read(tmp_path, images="w", masks="z")
+
+
+def test_one_folder_is_named_and_the_other_is_found(tmp_path):
+    write(tmp_path, ["photos/a"], ["labels/coarse/a", "labels/fine/a"])
+    folders.save(tmp_path / "labels/coarse/a.png", folders.labels(seed=5))
+    found = held(read(tmp_path, masks="labels/coarse"))
+    np.testing.assert_array_equal(found["a"], folders.labels(seed=5))
+    write(tmp_path, ["x/b"], [])
+    with pytest.raises(
+        ValueError,
+        match=r"labels/coarse it .* holds images .others .*: photos, x.; name it",
+    ):
+        read(tmp_path, masks="labels/coarse")
+
+
+def test_images_are_named_and_masks_are_found(tmp_path):
+    write(tmp_path, ["other/a", "photos/a"], ["drawn_masks/a"])
+    (example,) = read(tmp_path, images="photos").examples
+    assert example.image == tmp_path / "photos/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        *((form, p) for form in ("yolo", "labelme", "camvid") for p in PLACES),
+        ("voc", "images"),
+        ("coco", "masks"),
+    ],
+)
+def test_a_place_that_a_format_has_no_use_for(tmp_path, form, place):
+    with pytest.raises(
+        ValueError, match=f"--{place}=x is not used by the format '{form}', which has"
+    ):
+        imports.read(form, tmp_path, Places(**{place: "x"}))
 
 
 def test_nothing_belongs_together(tmp_path):
