@@ -40,7 +40,8 @@ def pairs(images_at: Path, masks_at: Path) -> tuple[list[Pair], list[str]]:
 
     Raises:
         FileNotFoundError: If no mask belongs to an image.
-        ValueError: If two files differ in their endings alone.
+        ValueError: If two files differ in their endings alone, or several masks belong
+            to an image.
     """
     images = finding.stems(finding.files_below(images_at), images_at)
     masks = finding.stems(finding.files_below(masks_at, MASK_ENDINGS), masks_at)

@@ -57,6 +57,42 @@ def test_numbers_are_not_taken_apart():
     assert found == {"a11": "b11", "a12": "b12"}
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "several"),
+    [
+        (["a1"], ["a1_car", "a1_road"], "a1_car, a1_road"),
+        (["a1", "a2"], ["a1_car", "a2_car", "a2_road"], "a2_car, a2_road"),
+        (["x/a1", "y/a1"], ["x/a1_car", "y/a1_car", "y/a1_b"], "y/a1_car, y/a1_b"),
+        (["a1"], [f"a1/{n}" for n in "wxyz"], "a1/w, a1/x, a1/y, ..."),
+    ],
+)
+def test_several_masks_to_an_image(images, masks, several):
+    with pytest.raises(
+        ValueError,
+        match=rf"image {images[-1]} has \d masks \({several}\); expected one mask an",
+    ):
+        finding.matched(images, masks)
+
+
+def test_a_mask_is_that_of_the_longest_name_it_holds():
+    found = finding.matched(["7", "7_2"], ["7_car", "x7_2", "7_2_tree"])
+    assert found == {"7": "7_car", "7_2": "7_2_tree"}
+    assert not finding.matched(["7", "8"], ["7_8", "x"])
+
+
+def test_names_are_looked_up_and_not_each_compared_with_each(monkeypatch):
+    """20,000 images and masks that do not belong together took hours."""
+    taken = []
+    monkeypatch.setattr(
+        finding,
+        "_parts",
+        lambda name, real=finding._parts: taken.append(0) or real(name),
+    )
+    images = [f"{n}_i{n}" for n in range(2000)]
+    assert not finding.matched(images, [f"{n}_m{n}" for n in range(2000)])
+    assert len(taken) == 2000
+
+
 def test_splits_are_the_first_folders(tmp_path):
     write(
         tmp_path,
