@@ -212,6 +212,17 @@ def test_nothing_belongs_together(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("ending", ("jpg", "JPEG", "webp"))
+def test_masks_are_no_photos(tmp_path, ending):
+    write(tmp_path, ["photos/0", "photos/1"], [])
+    folders.save(tmp_path / f"masks/0.{ending}", folders.photo())
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"masks holds 0.{ending} and no mask; masks are .png, .*keep labels as",
+    ):
+        read(tmp_path)
+
+
 def test_two_endings_of_one_name(tmp_path):
     write(tmp_path, ["photos/a", "photos/b"], ["masks/a", "masks/b"])
     folders.save(tmp_path / "photos/a.png", folders.photo())
