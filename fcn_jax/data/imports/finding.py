@@ -64,7 +64,9 @@ def matched(images: Sequence[str], masks: Sequence[str]) -> dict[str, str]:
     """Which mask belongs to which image, by their names.
 
     Names are compared as they are; where none is alike, without what all images, and
-    all masks, begin and end with: photo_7 and mask_7, 7 and 7_L.
+    all masks, begin and end with: photo_7 and mask_7, 7 and 7_L. That is looked for in
+    the names of the files, which then belong together in folders of one name; in those
+    of each folder; and last in whole names.
 
     Args:
         images: Names, with folders, without endings.
@@ -79,12 +81,17 @@ def matched(images: Sequence[str], masks: Sequence[str]) -> dict[str, str]:
     if set(images) & set(masks):
         known = set(masks)
         return {name: name for name in images if name in known}
-    by_core = {core: name for name, core in _cores(masks).items()}
-    found = {
-        name: by_core[core] for name, core in _cores(images).items() if core in by_core
-    }
+    for cores in (_cores_of_files, _cores_of_folders, _cores):
+        by_core = {core: name for name, core in cores(masks).items()}
+        found = {
+            name: by_core[core]
+            for name, core in cores(images).items()
+            if core in by_core
+        }
+        if found:
+            return found
     # A single one has no common beginning; then one may hold the other.
-    return found or _held(images, masks)
+    return _held(images, masks)
 
 
 def _held(images: Sequence[str], masks: Sequence[str]) -> dict[str, str]:
@@ -127,6 +134,27 @@ def _parts(name: str) -> set[str]:
     firsts = [0, *(i + 1 for i in signs)]
     lasts = [*signs, len(name)]
     return {name[i:j] for i in firsts for j in lasts if i < j}
+
+
+def _cores_of_files(names: Sequence[str]) -> dict[str, str]:
+    """Names with folders, those of files without what all files begin and end with."""
+    short = _cores([*{PurePosixPath(name).name for name in names}])
+    return {
+        name: (_folder(name) / f"_{short[PurePosixPath(name).name]}").as_posix()
+        for name in names
+    }
+
+
+def _cores_of_folders(names: Sequence[str]) -> dict[str, str]:
+    """Likewise, but what those of a folder begin and end with."""
+    by_folder: dict[PurePosixPath, list[str]] = {}
+    for name in names:
+        by_folder.setdefault(_folder(name), []).append(name)
+    return {
+        name: core
+        for members in by_folder.values()
+        for name, core in _cores_of_files(members).items()
+    }
 
 
 def _cores(names: Sequence[str]) -> dict[str, str]:

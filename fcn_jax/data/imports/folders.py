@@ -1,6 +1,7 @@
 """Two folders, one of images and one of masks, with names of any kind.
 
     SOURCE/IMAGES/..., SOURCE/MASKS/...
+    SOURCE/SPLIT/IMAGES/..., SOURCE/SPLIT/MASKS/...
 
 The folders are named (`--images`, `--masks`), or are the only two of the source that
 hold images, of which the one of the masks is told by its name; where one is named, the
@@ -35,20 +36,45 @@ def read(source: Path, places: Places) -> Collection:
         FileNotFoundError: If a folder is missing, or no mask belongs to an image.
         ValueError: If it cannot be told which folders are meant.
     """
-    images_at, masks_at = _both(source, places)
+    finding.need_folder(source, "name the folder that holds images and masks")
+    homes, notes = _homes(source, places)
     named = label_files.find(source)
-    pairs, notes = masking.pairs(images_at, masks_at)
+    found: list[tuple[str, masking.Pair]] = []
+    for home in homes:
+        pairs, of_home = masking.pairs(*_both(home, places))
+        split = "" if home == source else home.name.lower()
+        found += [(split or _split_of(each.name), each) for each in pairs]
+        notes += of_home
     colours = places.by_colour or (
-        masking.holds_colours(pairs[0].mask)
+        masking.holds_colours(found[0][1].mask)
         or (named is not None and named.palette is not None)
     )
-    examples = [masking.example(each, _split_of(each.name), colours) for each in pairs]
+    examples = [masking.example(each, split, colours) for split, each in found]
     return Collection(examples, masking.keys_of(named, colours), colours, notes)
+
+
+def _homes(source: Path, places: Places) -> tuple[list[Path], list[str]]:
+    """The folders that hold images and masks: the source, or its splits; and notes."""
+    folders = _with_images(source)
+    splits = [p for p in folders if p.name.lower() in _SPLITS]
+    whole = [p for p in splits if len(_with_images(p)) > 1]
+    given = [place for place in (places.images, places.masks) if place]
+    of_source = any((source / place).is_dir() for place in given)
+    of_splits = all(any((p / place).is_dir() for p in whole) for place in given)
+    two = len(folders) == 2 and any(map(_is_masks, folders))
+    if not whole or of_source or not of_splits or (two and not given):
+        return [source], []
+    homes = [p for p in splits if p in whole or not p.name.lower().startswith("test")]
+    notes = [
+        f"{p} is left out: {'it has no masks' if p in splits else 'it is no split'}"
+        for p in folders
+        if p not in homes
+    ]
+    return homes, notes
 
 
 def _both(source: Path, places: Places) -> tuple[Path, Path]:
     """The folder of images, and that of masks."""
-    finding.need_folder(source, "name the folder that holds images and masks")
     what = "it is named by --images or --masks, from the source"
     named = {
         flag: finding.need_folder(source / given, what)

@@ -103,6 +103,45 @@ def test_splits_are_the_first_folders(tmp_path):
     assert splits == {"train/a": "train", "val/b": "val"}
 
 
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        (("train/img_0", "train/img_1"), ("train/mask_0", "train/mask_1")),
+        (("train/img_0", "val/img_2"), ("train/mask_0", "val/mask_2")),
+        (("x/a_0", "x/a_1", "y/b_0", "y/b_1"), ("x/0_c", "x/1_c", "y/0_d", "y/1_d")),
+        (("x/photo_0", "y/photo_0"), ("x/m_0", "y/m_0")),
+    ],
+)
+def test_names_are_compared_within_a_folder(images, masks):
+    assert finding.matched(images, masks) == dict(zip(images, masks, strict=True))
+
+
+def test_splits_that_hold_images_and_masks(tmp_path):
+    write(
+        tmp_path,
+        ["train/images/a", "Val/images/img_7", "Val/images/img_8", "test/images/c"],
+        ["train/masks/a", "Val/masks/gt_7", "Val/masks/gt_8"],
+    )
+    folders.save(tmp_path / "docs/screen.png", folders.photo())
+    for places in ({}, {"images": "images"}, {"images": "images", "masks": "masks"}):
+        found = read(tmp_path, **places)
+        splits = {each.name: each.split for each in found.examples}
+        assert splits == {"a": "train", "img_7": "val", "img_8": "val"}
+        assert found.notes == [
+            f"{tmp_path}/docs is left out: it is no split",
+            f"{tmp_path}/test is left out: it has no masks",
+        ]
+    np.testing.assert_array_equal(held(found)["img_8"], folders.labels(seed=2))
+    places = {"images": "train/images", "masks": "train/masks"}
+    assert held(read(tmp_path, **places)).keys() == {"a"}
+
+
+def test_a_split_without_masks_stops_the_import(tmp_path):
+    write(tmp_path, ["train/images/a", "val/images/b"], ["train/masks/a"])
+    with pytest.raises(ValueError, match="val: it cannot be told which folder holds"):
+        read(tmp_path)
+
+
 def test_what_has_no_counterpart_is_told(tmp_path):
     write(tmp_path, ["photos/a", "photos/b"], ["masks/b", "masks/c"])
     found = read(tmp_path)
