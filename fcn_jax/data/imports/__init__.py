@@ -21,6 +21,15 @@ FORMATS = {
     "ade20k": "images/ and annotations/ of the scene parsing challenge",
     "camvid": "CamVid's folders: SegNet's, Kaggle's, Cambridge's, Datumaro's",
 }
+# The flags of places that a format uses.
+_PLACES = {
+    "folders": ("images", "masks"),
+    "coco": ("images",),
+    "coco_panoptic": ("images", "masks"),
+    "voc": ("masks",),
+    "cityscapes": ("images", "masks"),
+    "ade20k": ("images", "masks"),
+}
 
 
 def read(form: str, source: str | Path, places: Places | None = None) -> Collection:
@@ -36,10 +45,20 @@ def read(form: str, source: str | Path, places: Places | None = None) -> Collect
 
     Raises:
         FileNotFoundError: If the source is not there, or holds nothing of the format.
-        ValueError: If the format is not known, or a file cannot be understood.
+        ValueError: If the format is not known or has no use for a place, or a file
+            cannot be understood.
     """
     if form not in FORMATS:
         raise ValueError(messages.unknown_name("format", form, FORMATS))
+    places = places or Places()
+    used = _PLACES.get(form, ())
+    for name, given in (("images", places.images), ("masks", places.masks)):
+        if given and name not in used:
+            has = " and ".join(f"--{each}" for each in used) or "neither"
+            raise ValueError(
+                f"--{name}={given} is not used by the format {form!r}, which has "
+                f"{has}; leave it out, or use 'folders'."
+            )
     source = Path(source).expanduser()
     if not source.exists():
         raise FileNotFoundError(
@@ -47,4 +66,4 @@ def read(form: str, source: str | Path, places: Places | None = None) -> Collect
         )
     module = importlib.import_module(f"fcn_jax.data.imports.{form}")
     importer: Importer = module.read
-    return importer(source, places or Places())
+    return importer(source, places)

@@ -28,6 +28,11 @@ _PLACES = (
     "*.json",
 )
 _OTHERS = ("panoptic", "captions", "person_keypoints", "image_info", "stuff")
+# At the end of a name, and no part of a word: that of latest.json is none.
+_SPLIT = re.compile(
+    r"(?:^|[^a-z])(?:mini)?(trainval|train|val|test)(?:ing|id|idation)?[\d_-]*"
+    r"(?:[._-](?:annotations?|instances|coco))*$"
+)
 _LEAST = 6  # Numbers of an outline: three points.
 
 
@@ -90,11 +95,11 @@ def annotation_files(source: Path, where: Sequence[str]) -> tuple[Path, list[Pat
 
 
 def split_of(path: Path) -> str:
-    """The split that a JSON is of: train of instances_train2017.json."""
+    """The split that a JSON is of: train of instances_train2017.json; "": of none."""
     if path.name == "_annotations.coco.json":
         return path.parent.name
-    found = re.search(r"(train|val|test)\w*$", path.stem)
-    return re.sub(r"[\d_-]+$", "", found[0]) if found else ""
+    found = _SPLIT.search(path.stem.lower())
+    return found[1] if found else ""
 
 
 def categories(record: JsonObject, path: Path) -> list[Key]:

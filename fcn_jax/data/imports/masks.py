@@ -39,11 +39,19 @@ def pairs(images_at: Path, masks_at: Path) -> tuple[list[Pair], list[str]]:
         The pairs, and notes on what has no counterpart.
 
     Raises:
-        FileNotFoundError: If no mask belongs to an image.
-        ValueError: If two files differ in their endings alone.
+        FileNotFoundError: If there are no masks, or none belongs to an image.
+        ValueError: If two files differ in their endings alone, or several masks belong
+            to an image.
     """
     images = finding.stems(finding.files_below(images_at), images_at)
     masks = finding.stems(finding.files_below(masks_at, MASK_ENDINGS), masks_at)
+    others = [] if masks else finding.files_below(masks_at)
+    if others:
+        raise FileNotFoundError(
+            f"{masks_at} holds {others[0].name} and no mask; masks are "
+            f"{', '.join(MASK_ENDINGS)}, which keep labels as they are: export them as "
+            f"PNG once more."
+        )
     found = finding.matched(list(images), list(masks))
     if not found:
         raise FileNotFoundError(

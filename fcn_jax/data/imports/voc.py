@@ -68,7 +68,7 @@ def _pairs(source: Path, options: FolderOptions) -> dict[str, list[Pair]]:
     names = sorted(path.stem for path in lists.glob("*.txt"))
     if names:
         seen: set[str] = set()
-        for split in sorted(names, key=lambda n: (n == "trainval", n)):
+        for split in sorted(names, key=lambda n: (n.lower() == "trainval", n)):
             pairs, _ = folder_files.read_split(source, split, options)
             found[split] = [pair for pair in pairs if pair.name not in seen]
             seen |= {pair.name for pair in pairs}

@@ -22,7 +22,10 @@ from fcn_jax.storage import files
 
 MASKS = "SegmentationClass"
 TABLE, REPORT = "labels.txt", "import.json"
-_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_NAMES = {
+    **{name: name for name in ("train", "val", "test", "trainval")},
+    **{"training": "train", "validation": "val", "valid": "val", "testing": "test"},
+}
 _LISTED = 12  # Lines of a table that a note names.
 _NO_SPLITS = ("", "all", "default")
 
@@ -213,18 +216,23 @@ def _told_apart(examples: Sequence[Example]) -> list[Example]:
     return found
 
 
+def _split_of(name: str) -> str:
+    """The name of a split here, by that of a format, in any letters; "": none."""
+    small = name.lower()
+    return "" if small in _NO_SPLITS else _NAMES.get(small, name)
+
+
 def _divided(
     examples: Sequence[Example], options: Options
 ) -> tuple[list[Example], list[str]]:
     """Examples with a split each, and a note where chance has made them."""
-    splits = {example.split for example in examples}
-    if splits - set(_NO_SPLITS):
+    splits = [_split_of(example.split) for example in examples]
+    if any(splits):
+        none = splits.count("")
         return [
-            dataclasses.replace(
-                each, split=_NAMES.get(each.split, each.split) or "train"
-            )
-            for each in examples
-        ], []
+            dataclasses.replace(each, split=split or "train")
+            for each, split in zip(examples, splits, strict=True)
+        ], [f"{none} images of no split are in train"] * (none > 0)
     if len(examples) < 2:
         return [dataclasses.replace(each, split="train") for each in examples], [
             "one image alone cannot be divided; it is in train"

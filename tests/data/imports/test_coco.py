@@ -5,13 +5,14 @@ decode).
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fcn_jax.data import imports
 from fcn_jax.data.image_files import Header
-from fcn_jax.data.imports import coco_masks
+from fcn_jax.data.imports import coco, coco_masks
 from fcn_jax.data.imports.contracts import NOTHING, Places
 from tests.support import folders
 
@@ -140,6 +141,27 @@ def test_where_images_lie_and_what_their_split_is(tmp_path, place, image, split)
     for source in (tmp_path, file):
         (example,) = imports.read("coco", source).examples
         assert (example.name, example.image, example.split) == ("a", path, split)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("instances_Train", "train"),
+        ("instances_Validation", "val"),
+        ("train_annotations", "train"),
+        ("VAL", "val"),
+        ("valid_2020-01", "val"),
+        ("data.test.coco", "test"),
+        ("instances_minival2014", "val"),
+        ("instances_trainval2017", "trainval"),
+        ("latest", ""),
+        ("instances_interval", ""),
+        ("restrain", ""),
+        ("train_cats", ""),
+    ],
+)
+def test_the_split_that_the_name_of_a_json_says(name, split):
+    assert coco.split_of(Path(f"{name}.json")) == split
 
 
 def test_images_in_a_folder_that_is_named(tmp_path):

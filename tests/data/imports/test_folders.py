@@ -10,6 +10,7 @@ from fcn_jax.data.imports.contracts import Places
 from tests.support import folders
 
 HEADER = Header(*folders.SIZE)
+PLACES = ("images", "masks")
 
 
 def write(root, images, masks, mask=folders.labels):
@@ -56,6 +57,42 @@ def test_numbers_are_not_taken_apart():
     assert found == {"a11": "b11", "a12": "b12"}
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "several"),
+    [
+        (["a1"], ["a1_car", "a1_road"], "a1_car, a1_road"),
+        (["a1", "a2"], ["a1_car", "a2_car", "a2_road"], "a2_car, a2_road"),
+        (["x/a1", "y/a1"], ["x/a1_car", "y/a1_car", "y/a1_b"], "y/a1_car, y/a1_b"),
+        (["a1"], [f"a1/{n}" for n in "wxyz"], "a1/w, a1/x, a1/y, ..."),
+    ],
+)
+def test_several_masks_to_an_image(images, masks, several):
+    with pytest.raises(
+        ValueError,
+        match=rf"image {images[-1]} has \d masks \({several}\); expected one mask an",
+    ):
+        finding.matched(images, masks)
+
+
+def test_a_mask_is_that_of_the_longest_name_it_holds():
+    found = finding.matched(["7", "7_2"], ["7_car", "x7_2", "7_2_tree"])
+    assert found == {"7": "7_car", "7_2": "7_2_tree"}
+    assert not finding.matched(["7", "8"], ["7_8", "x"])
+
+
+def test_names_are_looked_up_and_not_each_compared_with_each(monkeypatch):
+    """20,000 images and masks that do not belong together took hours."""
+    taken = []
+    monkeypatch.setattr(
+        finding,
+        "_parts",
+        lambda name, real=finding._parts: taken.append(0) or real(name),
+    )
+    images = [f"{n}_i{n}" for n in range(2000)]
+    assert not finding.matched(images, [f"{n}_m{n}" for n in range(2000)])
+    assert len(taken) == 2000
+
+
 def test_splits_are_the_first_folders(tmp_path):
     write(
         tmp_path,
@@ -64,6 +101,45 @@ def test_splits_are_the_first_folders(tmp_path):
     )
     splits = {each.name: each.split for each in read(tmp_path).examples}
     assert splits == {"train/a": "train", "val/b": "val"}
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        (("train/img_0", "train/img_1"), ("train/mask_0", "train/mask_1")),
+        (("train/img_0", "val/img_2"), ("train/mask_0", "val/mask_2")),
+        (("x/a_0", "x/a_1", "y/b_0", "y/b_1"), ("x/0_c", "x/1_c", "y/0_d", "y/1_d")),
+        (("x/photo_0", "y/photo_0"), ("x/m_0", "y/m_0")),
+    ],
+)
+def test_names_are_compared_within_a_folder(images, masks):
+    assert finding.matched(images, masks) == dict(zip(images, masks, strict=True))
+
+
+def test_splits_that_hold_images_and_masks(tmp_path):
+    write(
+        tmp_path,
+        ["train/images/a", "Val/images/img_7", "Val/images/img_8", "test/images/c"],
+        ["train/masks/a", "Val/masks/gt_7", "Val/masks/gt_8"],
+    )
+    folders.save(tmp_path / "docs/screen.png", folders.photo())
+    for places in ({}, {"images": "images"}, {"images": "images", "masks": "masks"}):
+        found = read(tmp_path, **places)
+        splits = {each.name: each.split for each in found.examples}
+        assert splits == {"a": "train", "img_7": "val", "img_8": "val"}
+        assert found.notes == [
+            f"{tmp_path}/docs is left out: it is no split",
+            f"{tmp_path}/test is left out: it has no masks",
+        ]
+    np.testing.assert_array_equal(held(found)["img_8"], folders.labels(seed=2))
+    places = {"images": "train/images", "masks": "train/masks"}
+    assert held(read(tmp_path, **places)).keys() == {"a"}
+
+
+def test_a_split_without_masks_stops_the_import(tmp_path):
+    write(tmp_path, ["train/images/a", "val/images/b"], ["train/masks/a"])
+    with pytest.raises(ValueError, match="val: it cannot be told which folder holds"):
+        read(tmp_path)
 
 
 def test_what_has_no_counterpart_is_told(tmp_path):
@@ -133,10 +209,55 @@ def test_folders_that_are_named(tmp_path):
         read(tmp_path, images="w", masks="z")
 
 
+def test_one_folder_is_named_and_the_other_is_found(tmp_path):
+    write(tmp_path, ["photos/a"], ["labels/coarse/a", "labels/fine/a"])
+    folders.save(tmp_path / "labels/coarse/a.png", folders.labels(seed=5))
+    found = held(read(tmp_path, masks="labels/coarse"))
+    np.testing.assert_array_equal(found["a"], folders.labels(seed=5))
+    write(tmp_path, ["x/b"], [])
+    with pytest.raises(
+        ValueError,
+        match=r"labels/coarse it .* holds images .others .*: photos, x.; name it",
+    ):
+        read(tmp_path, masks="labels/coarse")
+
+
+def test_images_are_named_and_masks_are_found(tmp_path):
+    write(tmp_path, ["other/a", "photos/a"], ["drawn_masks/a"])
+    (example,) = read(tmp_path, images="photos").examples
+    assert example.image == tmp_path / "photos/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        *((form, p) for form in ("yolo", "labelme", "camvid") for p in PLACES),
+        ("voc", "images"),
+        ("coco", "masks"),
+    ],
+)
+def test_a_place_that_a_format_has_no_use_for(tmp_path, form, place):
+    with pytest.raises(
+        ValueError, match=f"--{place}=x is not used by the format '{form}', which has"
+    ):
+        imports.read(form, tmp_path, Places(**{place: "x"}))
+
+
 def test_nothing_belongs_together(tmp_path):
     write(tmp_path, ["photos/cat", "photos/dog"], ["masks/1", "masks/2"])
     with pytest.raises(
         FileNotFoundError, match="no mask of .*masks .2 files. belongs to an image"
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ("jpg", "JPEG", "webp"))
+def test_masks_are_no_photos(tmp_path, ending):
+    write(tmp_path, ["photos/0", "photos/1"], [])
+    folders.save(tmp_path / f"masks/0.{ending}", folders.photo())
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"masks holds 0.{ending} and no mask; masks are .png, .*keep labels as",
     ):
         read(tmp_path)
 

@@ -59,6 +59,19 @@ def test_the_default_subset_is_divided(tmp_path):
     assert report.images == {"train": 1, "val": 1}
 
 
+def test_lists_in_capitals(tmp_path):
+    src = write(tmp_path / "src")
+    lists = src / "ImageSets/Segmentation"
+    for old, new in (
+        ("train", "Train"),
+        ("val", "Validation"),
+        ("trainval", "TrainVal"),
+    ):
+        (lists / f"{old}.txt").rename(lists / f"{new}.txt")
+    report = writing.write(imports.read("voc", src), tmp_path / "dst")
+    assert report.images == {"train": 2, "val": 1}
+
+
 def test_a_colour_that_the_labelmap_lacks(tmp_path):
     src = write(tmp_path / "src")
     (src / "labelmap.txt").write_text(LABELMAP.rsplit("dog")[0])

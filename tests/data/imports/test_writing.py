@@ -104,8 +104,27 @@ def test_a_division_is_one_of_seed_and_share(tmp_path, dst):
 
 def test_splits_of_a_format_stay_under_one_name(tmp_path, dst):
     splits = ("training", "validation", "test", "")
+    report = writing.write(Collection(examples(tmp_path, splits), KEYS), dst)
+    assert report.notes == ["1 images of no split are in train"]
+    assert lists(dst) == {"train": ["a", "d"], "val": ["b"], "test": ["c"]}
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [("Training", "Validation", "TEST", "train"), ("train", "Valid", "testing", "all")],
+)
+def test_splits_are_named_in_any_letters(tmp_path, dst, splits):
     writing.write(Collection(examples(tmp_path, splits), KEYS), dst)
     assert lists(dst) == {"train": ["a", "d"], "val": ["b"], "test": ["c"]}
+
+
+def test_what_is_no_split_is_none_in_any_letters(tmp_path, dst):
+    found = examples(tmp_path, ("Default", "ALL", "default", ""))
+    writing.write(Collection(found, KEYS), dst)
+    assert {split: len(ids) for split, ids in lists(dst).items()} == {
+        "train": 3,
+        "val": 1,
+    }
 
 
 def test_one_image_alone(tmp_path, dst):
