@@ -31,7 +31,8 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If a folder is missing, or no mask belongs to an image.
-        ValueError: If it cannot be told which folders are meant.
+        ValueError: If it cannot be told which folders are meant, or indices mean
+            another colour from mask to mask.
     """
     images_at, masks_at = _both(source, places)
     named = label_files.find(source)
@@ -40,6 +41,8 @@ def read(source: Path, places: Places) -> Collection:
         masking.holds_colours(pairs[0].mask)
         or (named is not None and named.palette is not None)
     )
+    if not colours:
+        masking.check_indices([each.mask for each in pairs])
     examples = [masking.example(each, _split_of(each.name), colours) for each in pairs]
     return Collection(examples, masking.keys_of(named, colours), colours, notes)
 
