@@ -139,7 +139,7 @@ def categories(record: JsonObject, path: Path) -> list[Key]:
     found: list[Key] = []
     for each in json_files.records(record, "categories", path):
         number = field(each, "id", int, f"{path}, a category")
-        name = field(each, "name", str, f"{path}, category {number}")
+        name = field(each, "name", str, f"{path}, category {number}").strip()
         found.append(Key(number, name, default=name))
     for what in ("value", "name"):
         values = [getattr(key, what) for key in found]

@@ -31,12 +31,14 @@ class Key:
         colour: By the format; None: it gives none.
         default: The class that it is without a table of labels, or `VOID`; "": that is
             not known.
+        internal: Whether the importer has numbered it: in a table it is its name alone.
     """
 
     value: int
     name: str = ""
     colour: Colour | None = None
     default: str = ""
+    internal: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

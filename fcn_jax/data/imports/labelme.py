@@ -58,10 +58,12 @@ def read(source: Path, places: Places) -> Collection:
     for path, record in records.items():
         for shape in json_files.records(record, "shapes", path):
             name = field(shape, "label", str, f"{path}, a shape")
-            names.setdefault(name, 0)
+            names.setdefault(name.strip(), 0)
     for value, name in enumerate(sorted(names), start=1):
         names[name] = value
-    keys = [Key(v, n, default=_SPECIAL.get(n, n)) for n, v in names.items()]
+    keys = [
+        Key(v, n, default=_SPECIAL.get(n, n), internal=True) for n, v in names.items()
+    ]
     keys.sort(key=lambda key: key.value)
     examples = [_example(p, r, source, names) for p, r in records.items()]
     return Collection(examples, [contracts.background(), *keys])
@@ -100,7 +102,7 @@ def _draw(
             covered = _mask_of(size, shape, points, where)
         else:
             covered = drawing.draw(size, kind, points, where)
-        values[covered] = names[shape["label"]]
+        values[covered] = names[shape["label"].strip()]
     return values
 
 

@@ -104,7 +104,7 @@ def _names(record: JsonObject, path: Path) -> dict[int, str]:
             f"{path}: 'names' is {names!s:.40}; expected a list of names, or names "
             f"by the numbers from 0 on."
         )
-    return {number: str(names[number]) for number in sorted(names)}
+    return {number: str(names[number]).strip() for number in sorted(names)}
 
 
 def _images(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcn_jax.data import imports, label_sets
 from fcn_jax.data.image_files import Header
-from fcn_jax.data.imports import writing
+from fcn_jax.data.imports import label_table, writing
 from fcn_jax.data.imports.contracts import NOTHING
 from tests.support import folders
 
@@ -62,6 +62,49 @@ def test_shapes_lie_over_each_other_in_their_order(tmp_path):
         (1, "cat", "cat"),
         (2, "dog", "dog"),
     ]
+
+
+NUMBERED = ("00", "01", "02", "car ", "car", "#0a0b0c")
+
+
+def test_names_that_look_like_numbers(tmp_path):
+    """Their values are counted here, from 1, and are in no table."""
+    src = tmp_path / "src"
+    for i, name in enumerate(NUMBERED):
+        write(
+            src, shape(name), shape("car", [[9, 9], [11, 11]], "rectangle"), name=f"{i}"
+        )
+    text = "00 -> zero\n01 -> one\n02 -> two\n* -> void\n"
+    (tmp_path / "labels.txt").write_text(text)
+    table = label_table.read(tmp_path / "labels.txt")
+    report = writing.write(imports.read("labelme", src), tmp_path / "dst", table)
+    of_rows = {row.value: (row.name, row.images) for row in report.rows}
+    assert of_rows == {
+        "00": ("zero", 1), "01": ("one", 1), "02": ("two", 1), "car": ("void", 6),
+        "#0a0b0c": ("void", 1), "background": ("void", 6),
+    }  # fmt: skip
+    assert not [note for note in report.notes if "in nothing" in note]
+
+
+def test_the_table_that_was_used_makes_the_same_masks(tmp_path):
+    src = tmp_path / "src"
+    for i, name in enumerate(NUMBERED):
+        write(
+            src, shape(name), shape("car", [[9, 9], [11, 11]], "rectangle"), name=f"{i}"
+        )
+    collection = imports.read("labelme", src)
+    writing.write(collection, tmp_path / "first")
+    table = label_table.read(tmp_path / "first/labels.txt")
+    report = writing.write(collection, tmp_path / "second", table)
+    assert report.classes == ("background", "#0a0b0c", "00", "01", "02", "car")
+    assert not [note for note in report.notes if "in nothing" in note]
+    first, second = (
+        [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob(f"{name}/Seg*/*.png"))]
+        for name in ("first", "second")
+    )
+    assert len(first) == len(NUMBERED)
+    assert [mask[2, 2] for mask in first] == [2, 3, 4, 5, 5, 1]
+    np.testing.assert_array_equal(first, second)
 
 
 def test_names_that_labelme_reserves(tmp_path):
