@@ -71,12 +71,15 @@ class Collection:
         keys: The values that the format names, in its order.
         colours: Whether values are colours.
         notes: What was left out, a sentence each.
+        upright: Whether photos are annotated as they are seen, by EXIF; else their
+            sizes have to tell.
     """
 
     examples: Sequence[Example]
     keys: Sequence[Key] = ()
     colours: bool = False
     notes: list[str] = dataclasses.field(default_factory=lambda: [])
+    upright: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,7 +64,8 @@ def read(source: Path, places: Places) -> Collection:
             f"{'; '.join(['', *notes])}. Export polygons, in labels/ beside images/."
         )
     keys = [Key(label, name, default=name) for label, name in names.items()]
-    return Collection(examples, [contracts.background(), *keys], notes=notes)
+    keys = [contracts.background(), *keys]
+    return Collection(examples, keys, notes=notes, upright=True)
 
 
 def _yaml_of(source: Path) -> Path:

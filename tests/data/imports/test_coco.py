@@ -139,6 +139,13 @@ def test_a_data_set_that_is_all_background(root, annotations, told):
         imports.read("coco", root)
 
 
+def test_names_with_blanks_around(root):
+    names = [{"id": 3, "name": "cat "}, {"id": 90, "name": "\tdog"}]
+    write(root, [annotation([SQUARE])], categories=names)
+    keys = imports.read("coco", root).keys
+    assert [(key.name, key.default) for key in keys[1:]] == [("cat",) * 2, ("dog",) * 2]
+
+
 def test_boxes_alone_are_left_out(root):
     write(root, [annotation([]), annotation([[1, 1, 2, 2]]), annotation([SQUARE])])
     found = imports.read("coco", root)

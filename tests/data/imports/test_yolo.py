@@ -44,7 +44,9 @@ def test_smaller_outlines_lie_over_larger_ones(tmp_path):
 
 
 def test_shares_are_those_of_the_photo_as_it_is_seen(tmp_path):
-    assert drawn(write(tmp_path, f"1 {SQUARE}\n"), Header(12, 16, 6)).shape == (16, 12)
+    found = imports.read("yolo", write(tmp_path, f"1 {SQUARE}\n"))
+    assert found.upright
+    assert found.examples[0].read(Header(12, 16, 6)).shape == (16, 12)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_shares_are_those_of_the_photo_as_it_is_seen(tmp_path):
         "train: ../images/train\nval: ../images/val\nnames: [cat, dog]\n",
         "train: [images/train]\nvalid: images/val\nnames: [cat, dog]\n",
         "train: images/train\nval: images/val\ntest: images/test\nnames: [cat, dog]\n",
+        "train: images/train\nval: images/val\nnames: ['cat ', ' dog']\n",
     ],
 )
 def test_forms_of_the_yaml(tmp_path, yaml):
