@@ -142,8 +142,9 @@ def test_an_image_in_the_json_alone_is_written_out(tmp_path):
 
 def test_points_are_those_of_the_upright_photo(tmp_path):
     write(tmp_path, shape("cat"))
-    (example,) = imports.read("labelme", tmp_path).examples
-    assert example.read(Header(12, 16, 6)).shape == (16, 12)
+    found = imports.read("labelme", tmp_path)
+    assert found.upright
+    assert found.examples[0].read(Header(12, 16, 6)).shape == (16, 12)
 
 
 def test_paths_of_windows_and_sub_folders(tmp_path):
@@ -206,6 +207,26 @@ def test_what_is_not_labelme_s(tmp_path, shapes, changes, message):
     write(tmp_path, *shapes, **changes)
     with pytest.raises(ValueError, match=message):
         drawn(tmp_path)
+
+
+def test_json_that_is_not_labelme_s_is_told(tmp_path):
+    """Our own import.json, a COCO JSON, a list."""
+    write(tmp_path, shape("cat"))
+    (tmp_path / "made").mkdir()
+    others = {"coco": {"images": []}, "list": [1], "made/import": {"rows": []}}
+    for name, record in others.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    found = imports.read("labelme", tmp_path)
+    assert [each.name for each in found.examples] == ["a"]
+    assert found.notes == [
+        "3 JSON files with neither shapes nor an imagePath are left out, as not "
+        "labelme's: coco.json, list.json, made/import.json"
+    ]
+    (tmp_path / "a.json").unlink()
+    with pytest.raises(
+        FileNotFoundError, match="no JSON of labelme's .coco.json, .* have neither shap"
+    ):
+        imports.read("labelme", tmp_path)
 
 
 def test_files_that_are_missing(tmp_path):
