@@ -44,7 +44,8 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If it holds nothing of labelme's, or an image is missing.
-        ValueError: If a JSON cannot be read, or one of labelme's not be understood.
+        ValueError: If a JSON cannot be read, one of labelme's not be understood, or no
+            image has a shape.
     """
     if (source / "SegmentationClass").is_dir():
         return voc.read(source, places)
@@ -54,6 +55,11 @@ def read(source: Path, places: Places) -> Collection:
         for shape in json_files.records(record, "shapes", path):
             name = field(shape, "label", str, f"{path}, a shape")
             names.setdefault(name.strip(), 0)
+    if not names:
+        raise ValueError(
+            f"{source}: no image has a shape, so that all would be background; draw "
+            f"some, or name the folder of JSON that has them."
+        )
     for value, name in enumerate(sorted(names), start=1):
         names[name] = value
     keys = [

@@ -200,6 +200,7 @@ def test_what_its_exporter_writes(tmp_path):
         ([shape("cat", kind="mask", mask="")], {}, "a mask with 4 points; it has 2"),
         ([shape("c", SQUARE[:2], "mask", mask="?")], {}, "mask is no base64"),
         ([shape("c", SQUARE[:2], "mask", mask="AAAA")], {}, "its mask is no image"),
+        ([], {}, "no image has a shape, so that all would be background; draw"),
         ([], {"shapes": None}, "a.json: 'shapes' is missing; expected a list"),
     ],
 )
