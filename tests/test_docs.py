@@ -33,5 +33,6 @@ def test_measurements_and_configs_are_there(page):
         assert importlib.util.find_spec(module), module
     for name in re.findall(r"--config=([a-z]\w+)", text):
         assert name in named.names(), name
-    for path in re.findall(r"`((?:configs|tests|benchmarks|docs)/[\w/]+\.\w+)`", text):
+    rooms = "configs|tests|benchmarks|docs|fcn_jax"
+    for path in re.findall(rf"`((?:{rooms})/[\w/]+\.\w+)`", text):
         assert (ROOT / path).exists(), path

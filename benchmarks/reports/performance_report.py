@@ -77,8 +77,8 @@ the kernel has a product of its own (`fcn_jax/ops/bilinear.py`).
 
 Most of the 100 pixels that Caffe's FCNs put around an image look alike, and so do the
 maps of them. They are computed once and put in after pool1, pool2 and pool3
-(`fcn_jax/ops/margins.py`): the same logits and gradients, with 0.42 of the pixels in
-conv1, 0.48 in conv2 and 0.66 in conv3 for a 320x320 image. PyTorch computes all of
+(`fcn_jax/ops/wide_padding.py`): the same logits and gradients, with 0.42 of the pixels
+in conv1, 0.48 in conv2 and 0.66 in conv3 for a 320x320 image. PyTorch computes all of
 them, and the floors below count all of them. `full_padding=True` does so here.
 
 ## Memory between steps

@@ -5,7 +5,9 @@ through an encoder and the net on it, `checking` compares the file with the net,
 `writing` writes it. All but this module import onnx, which is an extra.
 """
 
-OUTPUTS = ("logits", "probabilities", "labels")
+from fcn_jax import exported
+
+OUTPUTS = exported.OUTPUTS
 PRECISIONS = ("float32", "float16")
 LEAST_OPSET = (
     13  # The first in which every operator that is used has its form of today.

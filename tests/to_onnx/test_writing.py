@@ -10,7 +10,7 @@ import pytest
 from flax.core import FrozenDict
 
 import fcn_jax
-from fcn_jax import crf, to_onnx
+from fcn_jax import crf, exported, to_onnx
 from fcn_jax.data import label_sets
 from fcn_jax.models import fcn
 from fcn_jax.models.network import Network
@@ -149,6 +149,10 @@ def test_several_heads_and_other_channels(tmp_path):
         np.testing.assert_allclose(found, theirs[head], rtol=0, atol=1e-5 * scale)
     props = {x.key: x.value for x in onnx.load(path).metadata_props}
     assert json.loads(props["classes"]) == names
+
+
+def test_kinds_of_output_are_those_of_export():
+    assert to_onnx.OUTPUTS is exported.OUTPUTS
 
 
 def test_kinds_of_output(tmp_path, small):

@@ -44,7 +44,8 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If there are no such folders, or no pairs in one.
-        ValueError: If the file of names is wrong.
+        ValueError: If the file of names is wrong, or indices mean another colour from
+            mask to mask.
     """
     found = [
         (split, source / split, source / f"{split}{end}")
@@ -63,12 +64,16 @@ def read(source: Path, places: Places) -> Collection:
     named = label_files.find(source)
     examples: list[Example] = []
     notes: list[str] = []
+    all_masks: list[Path] = []
     colours = places.by_colour
     for split, images_at, masks_at in found:
         pairs, of_split = masks.pairs(images_at, masks_at)
         colours = colours or masks.holds_colours(pairs[0].mask)
         examples += [masks.example(pair, split, colours) for pair in pairs]
+        all_masks += [pair.mask for pair in pairs]
         notes += of_split
+    if not colours:
+        masks.check_indices(all_masks)
     keys = masks.keys_of(named, colours)
     if named is not None and colours and not any(key.value == 0 for key in keys):
         keys = [

@@ -3,9 +3,10 @@
 Each JSON is a split. Outlines and run lengths are drawn as pycocotools does
 (`coco_masks`), later annotations over earlier ones, those with `iscrowd` (by which
 Datumaro marks all masks) first. Pixels of no annotation are background. What has a box
-alone is left out.
+alone, or is of no image, is left out.
 """
 
+import dataclasses
 import functools
 import re
 from collections.abc import Sequence
@@ -45,11 +46,12 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If there is no JSON, or an image is missing.
-        ValueError: If a JSON is not COCO's, or two have other categories.
+        ValueError: If a JSON is not COCO's, two have other categories, or no image has
+            an outline.
     """
     root, files = annotation_files(source, _PLACES)
     collection = Collection([], [contracts.background()])
-    without = 0
+    left_out = _LeftOut()
     for path in files:
         record = json_files.read(path)
         keys = [contracts.background(), *categories(record, path)]
@@ -59,14 +61,41 @@ def read(source: Path, places: Places) -> Collection:
                 f"other, with a table each (--labels)."
             )
         collection.keys = keys
-        examples, left_out = _examples(record, path, root, places)
+        examples = _examples(record, path, root, places, left_out)
         collection.examples = [*collection.examples, *examples]
-        without += left_out
-    if without:
+    if left_out.without:
         collection.notes.append(
-            f"{without} annotations without an outline of three points are left out"
+            f"{left_out.without} annotations without an outline of three points are "
+            f"left out"
+        )
+    if left_out.strange:
+        collection.notes.append(
+            f"{left_out.strange} annotations whose image_id is that of no image are "
+            f"left out"
+        )
+    if not left_out.drawn:
+        told = "; ".join(["", *collection.notes])
+        raise ValueError(
+            f"{source}: no image has an annotation with an outline, so that all would "
+            f"be background{told}. Export outlines or masks, with the ids of the "
+            f"images."
         )
     return collection
+
+
+@dataclasses.dataclass
+class _LeftOut:
+    """How many annotations there are.
+
+    Attributes:
+        without: An outline.
+        strange: Of an image that is not listed.
+        drawn: Of an image, with an outline.
+    """
+
+    without: int = 0
+    strange: int = 0
+    drawn: int = 0
 
 
 def annotation_files(source: Path, where: Sequence[str]) -> tuple[Path, list[Path]]:
@@ -115,7 +144,7 @@ def categories(record: JsonObject, path: Path) -> list[Key]:
     found: list[Key] = []
     for each in json_files.records(record, "categories", path):
         number = field(each, "id", int, f"{path}, a category")
-        name = field(each, "name", str, f"{path}, category {number}")
+        name = field(each, "name", str, f"{path}, category {number}").strip()
         found.append(Key(number, name, default=name))
     for what in ("value", "name"):
         values = [getattr(key, what) for key in found]
@@ -164,12 +193,11 @@ def find_image(
 
 
 def _examples(
-    record: JsonObject, path: Path, root: Path, places: Places
-) -> tuple[list[Example], int]:
-    """The images of a JSON, and how many annotations have no outline."""
+    record: JsonObject, path: Path, root: Path, places: Places, left_out: _LeftOut
+) -> list[Example]:
+    """The images of a JSON; annotations are counted."""
     known = {key.value for key in categories(record, path)}
     of_image: dict[int, list[JsonObject]] = {}
-    without = 0
     for each in json_files.records(record, "annotations", path):
         where = f"{path}, annotation {each.get('id')}"
         number = field(each, "category_id", int, where)
@@ -181,15 +209,22 @@ def _examples(
         if _has_outline(each):
             of_image.setdefault(field(each, "image_id", int, where), []).append(each)
         else:
-            without += 1
+            left_out.without += 1
     examples: list[Example] = []
+    numbers: set[int] = set()
     for each in json_files.records(record, "images", path):
         name, image, size = find_image(each, path, root, places)
         number = field(each, "id", int, f"{path}, {name}")
         shapes = of_image.get(number, [])
+        numbers.add(number)
         draw = functools.partial(_draw, size, shapes, str(path))
         examples.append(Example(name, image, split_of(path), draw))
-    return examples, without
+    for number, shapes in of_image.items():
+        if number in numbers:
+            left_out.drawn += len(shapes)
+        else:
+            left_out.strange += len(shapes)
+    return examples
 
 
 def _has_outline(record: JsonObject) -> bool:

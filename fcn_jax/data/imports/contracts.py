@@ -31,12 +31,14 @@ class Key:
         colour: By the format; None: it gives none.
         default: The class that it is without a table of labels, or `VOID`; "": that is
             not known.
+        internal: Whether the importer has numbered it: in a table it is its name alone.
     """
 
     value: int
     name: str = ""
     colour: Colour | None = None
     default: str = ""
+    internal: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +71,15 @@ class Collection:
         keys: The values that the format names, in its order.
         colours: Whether values are colours.
         notes: What was left out, a sentence each.
+        upright: Whether photos are annotated as they are seen, by EXIF; else their
+            sizes have to tell.
     """
 
     examples: Sequence[Example]
     keys: Sequence[Key] = ()
     colours: bool = False
     notes: list[str] = dataclasses.field(default_factory=lambda: [])
+    upright: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

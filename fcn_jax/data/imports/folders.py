@@ -34,7 +34,8 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If a folder is missing, or no mask belongs to an image.
-        ValueError: If it cannot be told which folders are meant.
+        ValueError: If it cannot be told which folders are meant, or indices mean
+            another colour from mask to mask.
     """
     finding.need_folder(source, "name the folder that holds images and masks")
     homes, notes = _homes(source, places)
@@ -49,6 +50,8 @@ def read(source: Path, places: Places) -> Collection:
         masking.holds_colours(found[0][1].mask)
         or (named is not None and named.palette is not None)
     )
+    if not colours:
+        masking.check_indices([each.mask for _, each in found])
     examples = [masking.example(each, split, colours) for split, each in found]
     return Collection(examples, masking.keys_of(named, colours), colours, notes)
 

@@ -25,19 +25,32 @@ def read(path: Path) -> JsonObject:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds something else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist.")
-    try:
-        found = json.loads(path.read_text("utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is no readable JSON ({error}); export it once more."
-        ) from error
+    found = parse(path)
     if not isinstance(found, dict):
         raise ValueError(
             f"{path} holds a {type(found).__name__}; expected an object of JSON."
         )
     return found
+
+
+def parse(path: Path) -> object:
+    """What a file holds, be it an object or not.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist.")
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is no readable JSON ({error}); export it once more."
+        ) from error
 
 
 def field(record: object, key: str, kind: type[T], where: object) -> T:

@@ -11,8 +11,9 @@ A text file, one line a value:
     * -> void
 
 On the left a value of the masks, a colour (`R,G,B` or `#RRGGBB`) or a name, as the
-format has it, and `*` for all others; on the right the class, or `void`. Labels are in
-the order in which classes appear first; several values may be one class.
+format has it, and `*` for all others; on the right the class, or `void`. What the
+format has as a name is that name, and no number or colour. Labels are in the order in
+which classes appear first; several values may be one class.
 """
 
 import re
@@ -37,6 +38,7 @@ class LabelTable:
     Args:
         lines: Class, or "void", by what stands on the left.
         where: The file, for messages; "": there is none.
+        names: Of the format, which are no numbers or colours.
 
     Attributes:
         classes: Names, in the order of the labels.
@@ -47,9 +49,18 @@ class LabelTable:
         ValueError: If there are no two classes, or too many.
     """
 
-    def __init__(self, lines: dict[str, str], where: str = ""):
+    def __init__(
+        self, lines: dict[str, str], where: str = "", names: Iterable[str] = ()
+    ):
         self._lines, self.where = lines, where
-        self.by_colour = any(_HEX.fullmatch(left) for left in lines)
+        names = set(names)
+        # What stands on the left, by the number or colour that it is.
+        self._values = {
+            _normal(left, f"{where}: {left!r}"): left
+            for left in lines
+            if left not in names
+        }
+        self.by_colour = any(_HEX.fullmatch(value) for value in self._values)
         named = dict.fromkeys(lines.values())
         self.classes = tuple(name for name in named if name != VOID)
         place = where or "the annotations"
@@ -81,21 +92,26 @@ class LabelTable:
         Returns:
             None: no line is for it, not even `*`.
         """
-        for written in written_of(key):
-            if written in self._lines:
-                return self._lines[written]
-        return self._lines.get(OTHERS)
+        return self._lines.get(next(iter(self.lefts_of(key)), OTHERS))
 
-    def names(self, key: Key) -> bool:
-        """Whether a line of its own is for a value, not `*` alone."""
-        return any(written in self._lines for written in written_of(key))
+    def lefts_of(self, key: Key) -> list[str]:
+        """What stands on the left for a value, but for `*`: name, number, colour.
 
+        Args:
+            key: What is known of the value.
+        """
+        found = [key.name] if key.name in self._lines else []
+        values = [] if key.internal or key.value < 0 else [str(key.value)]
+        values += [_hex(key.colour)] if key.colour else []
+        return found + [self._values[v] for v in values if v in self._values]
 
-def written_of(key: Key) -> list[str]:
-    """How a table may write a value: its name, its number, its colour."""
-    found = [key.name] if key.name else []
-    found += [str(key.value)] if key.value >= 0 else []
-    return found + ([_hex(key.colour)] if key.colour else [])
+    def for_names(self, names: Iterable[str]) -> "LabelTable":
+        """The same table for a format with names, which are no numbers or colours.
+
+        Args:
+            names: Of the format.
+        """
+        return LabelTable(self._lines, self.where, names)
 
 
 def plainly(key: Key, colours: bool) -> str:
@@ -120,7 +136,9 @@ def table_of(keys: Iterable[Key], colours: bool) -> LabelTable:
     Raises:
         ValueError: If there are no two classes, or too many.
     """
-    return LabelTable({plainly(k, colours): k.default for k in keys if k.default})
+    named = [key for key in keys if key.default]
+    lines = {plainly(key, colours): key.default for key in named}
+    return LabelTable(lines, names=[key.name for key in named])
 
 
 def read(path: str | Path) -> LabelTable:
@@ -140,6 +158,7 @@ def read(path: str | Path) -> LabelTable:
             f"line."
         )
     lines: dict[str, str] = {}
+    known: set[str] = set()
     for text in label_files.read_lines(path):
         if _COMMENT.match(text) or text == "#":
             continue
@@ -151,12 +170,13 @@ def read(path: str | Path) -> LabelTable:
                 f"CLASS a name or void."
             )
         left = _normal(match["left"], f"{path}: {text!r}")
-        if left in lines:
+        if left in known:
             raise ValueError(
                 f"{path}: {match['left']!r} stands on the left more than once; give it "
                 f"one class."
             )
-        lines[left] = match["right"]
+        known.add(left)
+        lines[match["left"]] = match["right"]
     return LabelTable(lines, str(path))
 
 

@@ -44,7 +44,8 @@ class Labels:
     """
 
     def __init__(self, collection: Collection, table: LabelTable):
-        self._table, self._colours = table, collection.colours
+        self._table = table.for_names(key.name for key in collection.keys)
+        self._colours = collection.colours
         self._known = {key.value: key for key in collection.keys}
         self._rows: dict[int, Row] = {}
         self.rows: list[Row] = []
@@ -90,7 +91,7 @@ class Labels:
             (row for _, row in found), key=lambda row: order.index(row.name)
         )
         keys = [self._known.get(value) or self._unknown(value) for value in self._rows]
-        held = {text for key in keys for text in label_table.written_of(key)}
+        held = {left for key in keys for left in self._table.lefts_of(key)}
         lines = (left for left, _ in self._table.rows)
         return [n for n in lines if n not in held and n != label_table.OTHERS]
 
@@ -113,7 +114,7 @@ class Labels:
         return Key(value, colour=colour_of(value) if self._colours else None)
 
     def _new_row(self, key: Key, name: str) -> Row:
-        matched = self._table.names(key)
+        matched = bool(self._table.lefts_of(key))
         return Row(label_table.plainly(key, self._colours), name, matched=matched)
 
 

@@ -31,6 +31,7 @@ from fcn_jax.data.imports.contracts import (
 from fcn_jax.data.imports.json_files import field
 from fcn_jax.storage.files import JsonObject
 
+_LISTED = 3  # Files that a note names.
 _SPECIAL = {"_background_": BACKGROUND, "__ignore__": VOID}
 
 
@@ -43,28 +44,56 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If it holds nothing of labelme's, or an image is missing.
-        ValueError: If a JSON is not labelme's.
+        ValueError: If a JSON cannot be read, one of labelme's not be understood, or no
+            image has a shape.
     """
     if (source / "SegmentationClass").is_dir():
         return voc.read(source, places)
-    files = finding.files_below(source, (".json",))
-    if not files:
-        raise FileNotFoundError(
-            f"{source} holds no JSON of labelme's, nor SegmentationClass/ as its "
-            f"exporter writes it; name the folder that does."
-        )
-    records = {path: json_files.read(path) for path in files}
+    records, notes = _records(source)
     names: dict[str, int] = {}
     for path, record in records.items():
         for shape in json_files.records(record, "shapes", path):
             name = field(shape, "label", str, f"{path}, a shape")
-            names.setdefault(name, 0)
+            names.setdefault(name.strip(), 0)
+    if not names:
+        raise ValueError(
+            f"{source}: no image has a shape, so that all would be background; draw "
+            f"some, or name the folder of JSON that has them."
+        )
     for value, name in enumerate(sorted(names), start=1):
         names[name] = value
-    keys = [Key(v, n, default=_SPECIAL.get(n, n)) for n, v in names.items()]
+    keys = [
+        Key(v, n, default=_SPECIAL.get(n, n), internal=True) for n, v in names.items()
+    ]
     keys.sort(key=lambda key: key.value)
     examples = [_example(p, r, source, names) for p, r in records.items()]
-    return Collection(examples, [contracts.background(), *keys])
+    keys = [contracts.background(), *keys]
+    return Collection(examples, keys, notes=notes, upright=True)
+
+
+def _records(source: Path) -> tuple[dict[Path, JsonObject], list[str]]:
+    """The JSON files of labelme's below a folder, and a note on the others."""
+    records: dict[Path, JsonObject] = {}
+    others: list[str] = []
+    for path in finding.files_below(source, (".json",)):
+        found = json_files.parse(path)
+        if isinstance(found, dict) and ("shapes" in found or "imagePath" in found):
+            records[path] = found
+        else:
+            others.append(path.relative_to(source).as_posix())
+    listed = f"{', '.join(others[:_LISTED])}{', ...' * (len(others) > _LISTED)}"
+    if not records:
+        held = f" ({listed} have neither shapes nor an imagePath)" if others else ""
+        raise FileNotFoundError(
+            f"{source} holds no JSON of labelme's{held}, nor SegmentationClass/ as its "
+            f"exporter writes it; name the folder that does."
+        )
+    if not others:
+        return records, []
+    return records, [
+        f"{len(others)} JSON files with neither shapes nor an imagePath are left out, "
+        f"as not labelme's: {listed}"
+    ]
 
 
 def _example(
@@ -100,7 +129,7 @@ def _draw(
             covered = _mask_of(size, shape, points, where)
         else:
             covered = drawing.draw(size, kind, points, where)
-        values[covered] = names[shape["label"]]
+        values[covered] = names[shape["label"].strip()]
     return values
 
 

@@ -1,6 +1,7 @@
 """Masks of values or colours, as importers read them."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from fcn_jax.data.imports import finding
 from fcn_jax.data.imports.contracts import BACKGROUND, VOID, Example, Key, code_of
 from fcn_jax.data.label_files import LabelFile
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
+from fcn_jax.data.sources import folder_labels
 
 
 class Pair(NamedTuple):
@@ -102,6 +104,22 @@ def holds_colours(path: Path) -> bool:
     """
     with image_files.open_image(path) as image:
         return image.mode in ("RGB", "RGBA")
+
+
+def check_indices(masks: Sequence[Path]) -> None:
+    """Refuse palette masks whose indices mean another colour from file to file.
+
+    Args:
+        masks: The files, of which indices are to be the values.
+
+    Raises:
+        ValueError: Naming the first index that has two colours.
+    """
+    folder_labels.check_same_palettes(
+        masks,
+        "Let the colours count: give a table with --labels=FILE, 'R,G,B -> CLASS' a "
+        "line (or void).",
+    )
 
 
 def keys_of(named: LabelFile | None, colours: bool) -> list[Key]:

@@ -18,7 +18,7 @@ from fcn_jax.data.imports import finding
 from fcn_jax.data.imports.contracts import VOID, Collection, Example, Key, Places
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
 from fcn_jax.data.options import FolderOptions
-from fcn_jax.data.sources import folder_files
+from fcn_jax.data.sources import folder_files, folder_labels
 from fcn_jax.data.sources.folder_files import Pair
 from fcn_jax.data.sources.listing import Listing
 
@@ -34,7 +34,8 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If it has no masks, or an image is missing.
-        ValueError: If a list or the file of names is wrong.
+        ValueError: If a list or the file of names is wrong, or it has no colours and
+            indices mean another colour from mask to mask.
     """
     masks_at = places.masks or "SegmentationClass"
     what = "CVAT and Datumaro write it where there are masks, not outlines alone"
@@ -51,7 +52,13 @@ def read(source: Path, places: Places) -> Collection:
     examples: list[Example] = []
     without = 0
     options = FolderOptions(mask_dir=masks_at, missing_mask="background")
-    for split, pairs in _pairs(source, options).items():
+    divided = _pairs(source, options)
+    if not by_colour:
+        folder_labels.check_same_palettes(
+            [pair.mask for pairs in divided.values() for pair in pairs if pair.mask],
+            "Name the colours: a labelmap.txt with 'name:R,G,B::' a line.",
+        )
+    for split, pairs in divided.items():
         for pair in pairs:
             without += pair.mask is None
             draw = functools.partial(read_mask, pair.mask)

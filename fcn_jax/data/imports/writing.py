@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from fcn_jax.data import checks, image_files, label_sets
-from fcn_jax.data.image_files import PHOTO_ENDINGS
+from fcn_jax.data.image_files import PHOTO_ENDINGS, Header
 from fcn_jax.data.imports import label_table, labelling
 from fcn_jax.data.imports.contracts import Collection, Example
 from fcn_jax.data.imports.label_table import LabelTable
 from fcn_jax.data.imports.labelling import Labels, Row
-from fcn_jax.data.sources import folder_files
+from fcn_jax.data.sources import folder_files, voc_folder
 from fcn_jax.storage import files
 
 MASKS = "SegmentationClass"
@@ -115,16 +115,20 @@ def write(
     )
 
     def fill(place: Path) -> None:
-        turned = 0
+        turned: collections.Counter[bool | None] = collections.Counter()
         for example in track(examples, len(examples)):
-            turned += _write_pair(place, example, labels, options.copy)
+            size, header = _write_pair(place, example, labels, options.copy)
+            turned[_drawn_upright(size, header, collection.upright)] += 1
             report.images.setdefault(example.split, 0)
             report.images[example.split] += 1
-        if turned:
+        if turned[True]:
             report.notes.append(
-                f"{turned} photos are turned by their EXIF orientation, over which "
-                f"annotations were drawn upright: set --config.data.apply_exif=True"
+                f"{turned[True]} photos are turned by their EXIF orientation, over "
+                f"which annotations were drawn upright: set "
+                f"--config.data.apply_exif=True"
             )
+        if turned[None]:
+            report.notes.append(voc_folder.orientation_note(turned[None]))
         unused = labels.finish()
         if unused:
             report.notes.append(
@@ -137,8 +141,10 @@ def write(
     return report
 
 
-def _write_pair(place: Path, example: Example, labels: Labels, copy: bool) -> bool:
-    """Write an image and its mask; whether the mask is of the image turned upright."""
+def _write_pair(
+    place: Path, example: Example, labels: Labels, copy: bool
+) -> tuple[tuple[int, int], Header]:
+    """Write an image and its mask: the size of the mask, and what the image is."""
     ending = example.image.suffix.lower()
     if ending not in PHOTO_ENDINGS:
         raise ValueError(
@@ -153,8 +159,8 @@ def _write_pair(place: Path, example: Example, labels: Labels, copy: bool) -> bo
     if not example.content:
         _link(example.image, image, copy)
     values = example.read(header)
-    upright = values.shape == header.upright_size and not header.is_upright
-    if not upright:
+    height, width = values.shape
+    if (height, width) != header.upright_size:
         size = (header.height, header.width)
         checks.check_sizes(size, values.shape, f"{example.image} and its annotation")
     mask = Image.fromarray(labels.of(values, f"{example.image}, its annotation"))
@@ -162,7 +168,16 @@ def _write_pair(place: Path, example: Example, labels: Labels, copy: bool) -> bo
     path = place / MASKS / f"{example.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     mask.save(path, "png")
-    return upright
+    return (height, width), header
+
+
+def _drawn_upright(
+    size: tuple[int, int], header: Header, by_format: bool
+) -> bool | None:
+    """Whether a mask is of the photo as EXIF turns it; None: its size does not tell."""
+    if header.is_upright or size != header.upright_size:
+        return False
+    return True if by_format or size != (header.height, header.width) else None
 
 
 def _link(image: Path, place: Path, copy: bool) -> None:

@@ -1,5 +1,6 @@
 """YOLO polygons, as ultralytics takes them: data.yaml, images/SPLIT, labels/SPLIT.
 
+In the place of a folder of images may be a .txt that lists some, from the root on.
 A line of labels/SPLIT/ID.txt is `CLASS x y x y ...`, shares of width and height.
 Outlines are drawn at whole pixels, rounded down, their borders with them, larger ones
 first, as ultralytics does (of slanted borders OpenCV has some other pixels). Photos
@@ -9,6 +10,7 @@ numbers, which are boxes, are left out.
 
 import functools
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def read(source: Path, places: Places) -> Collection:
 
     Raises:
         FileNotFoundError: If there is no YAML, or no image.
-        ValueError: If the YAML or a line is not understood.
+        ValueError: If the YAML or a line is not understood, or no image has an outline.
     """
     del places
     path = _yaml_of(source)
@@ -44,21 +46,26 @@ def read(source: Path, places: Places) -> Collection:
     root = path.parent / str(record.get("path") or "")
     root = root if root.is_dir() else path.parent  # Often another machine's.
     examples: list[Example] = []
-    boxes = without = 0
+    boxes = without = outlines = 0
     for split in _SPLITS:
-        for folder in _folders(record, split, root, path):
-            for image in finding.files_below(folder):
-                name = image.relative_to(folder).with_suffix("").as_posix()
-                labels = _labels_of(image)
-                shapes, left_out = _shapes(labels, len(names))
-                boxes, without = boxes + left_out, without + (not labels.is_file())
-                draw = functools.partial(_draw, shapes)
-                examples.append(Example(name, image, split, draw))
+        for name, image in _images(record, split, root, path):
+            labels = _labels_of(image)
+            shapes, left_out = _shapes(labels, len(names))
+            boxes, without = boxes + left_out, without + (not labels.is_file())
+            outlines += len(shapes)
+            draw = functools.partial(_draw, shapes)
+            examples.append(Example(name, image, split, draw))
     notes = [f"{boxes} boxes without an outline are left out"] if boxes else []
     if without:
         notes.append(f"{without} images without a file of labels are background")
+    if examples and not outlines:
+        raise ValueError(
+            f"{path}: no image has an outline, so that all would be background"
+            f"{'; '.join(['', *notes])}. Export polygons, in labels/ beside images/."
+        )
     keys = [Key(label, name, default=name) for label, name in names.items()]
-    return Collection(examples, [contracts.background(), *keys], notes=notes)
+    keys = [contracts.background(), *keys]
+    return Collection(examples, keys, notes=notes, upright=True)
 
 
 def _yaml_of(source: Path) -> Path:
@@ -98,24 +105,57 @@ def _names(record: JsonObject, path: Path) -> dict[int, str]:
             f"{path}: 'names' is {names!s:.40}; expected a list of names, or names "
             f"by the numbers from 0 on."
         )
-    return {number: str(names[number]) for number in sorted(names)}
+    return {number: str(names[number]).strip() for number in sorted(names)}
 
 
-def _folders(record: JsonObject, split: str, root: Path, path: Path) -> Iterator[Path]:
-    """The folders of images of a split."""
+def _images(
+    record: JsonObject, split: str, root: Path, path: Path
+) -> Iterator[tuple[str, Path]]:
+    """The ids and the images of a split."""
+    for place in _places(record, split, root, path):
+        if place.is_dir():
+            images, folder = finding.files_below(place), place
+        else:
+            images = _listed(place, root)
+            parents = [image.parent for image in images] or [root]
+            folder = Path(os.path.commonpath(parents))  # That all of them are in.
+        for image in images:
+            yield image.relative_to(folder).with_suffix("").as_posix(), image
+
+
+def _listed(path: Path, root: Path) -> list[Path]:
+    """The images that a file lists, one a line."""
+    lines = label_files.read_lines(path)
+    images = [Path(os.path.abspath(root / line)) for line in lines]
+    missing = [image for image in images if not image.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{missing[0]} does not exist, which {path} lists; write paths of images "
+            f"from {root} on, one a line."
+        )
+    return images
+
+
+def _places(record: JsonObject, split: str, root: Path, path: Path) -> Iterator[Path]:
+    """The folders of images of a split, and the files that list some."""
     given = record.get(split)
     if given is None and split == "val":
         given = record.get("valid")
     for each in given if isinstance(given, list) else [given] * (given is not None):
         # Exports say ../train/images from a folder that is not there.
         places = [root / str(each), root / str(each).removeprefix("../")]
-        found = [place for place in places if place.is_dir()]
+        found = [place for place in places if place.is_dir() or _is_list(place)]
         if not found and split != "test":
             raise FileNotFoundError(
                 f"{places[0]} does not exist, where {path} has the images of {split}; "
-                f"correct it there (a folder, from that of the file)."
+                f"correct it there (a folder or a .txt that lists images, from that of "
+                f"the file)."
             )
         yield from found[:1]
+
+
+def _is_list(place: Path) -> bool:
+    return place.suffix == ".txt" and place.is_file()
 
 
 def _labels_of(image: Path) -> Path:
@@ -165,12 +205,16 @@ def _draw(shapes: list[Shape], header: Header) -> np.ndarray:
     """The classes of an image's pixels, int32 [H, W]."""
     height, width = header.upright_size
     values = np.full((height, width), NOTHING, np.int32)
-    drawn: list[tuple[int, np.ndarray]] = []
-    for label, numbers in shapes:
-        points = np.asarray(numbers).reshape(-1, 2) * (width, height)
-        corners = [(float(int(x)), float(int(y))) for x, y in points]
-        covered = drawing.draw((height, width), "polygon", corners, "")
-        drawn.append((label, covered))
-    for label, covered in sorted(drawn, key=lambda each: -int(each[1].sum())):
-        values[covered] = label
+    # Drawn twice, so that one at a time is held: an image may have thousands.
+    sizes = [int(_covered(numbers, height, width).sum()) for _, numbers in shapes]
+    for place in sorted(range(len(shapes)), key=lambda place: -sizes[place]):
+        label, numbers = shapes[place]
+        values[_covered(numbers, height, width)] = label
     return values
+
+
+def _covered(numbers: list[float], height: int, width: int) -> np.ndarray:
+    """The pixels of an outline, bool [H, W]."""
+    points = np.asarray(numbers).reshape(-1, 2) * (width, height)
+    corners = [(float(int(x)), float(int(y))) for x, y in points]
+    return drawing.draw((height, width), "polygon", corners, "")

@@ -123,7 +123,7 @@ class FolderLabels:
         )
         self.check_labels(labels, masks[0])
         if not self._by_colour:
-            _check_same_palettes(masks)
+            check_same_palettes(masks, _NAME_COLOURS)
         valued = kind == image_files.GREY or (
             not self._by_colour and kind == image_files.PALETTE
         )
@@ -257,10 +257,22 @@ def _check_several(classes: Sequence[str], root: Path) -> None:
         )
 
 
-def _check_same_palettes(masks: Sequence[Path]) -> None:
+_NAME_COLOURS = (
+    "Name the colours: a text file with 'name R G B' a line, as --config.data.palette."
+)
+
+
+def check_same_palettes(masks: Sequence[Path], remedy: str) -> None:
     """Refuse palette masks whose indices mean another colour from file to file.
 
     Programs that reduce colours number them anew in every file.
+
+    Args:
+        masks: The files; those without a palette are passed over.
+        remedy: What to do, a sentence for the message.
+
+    Raises:
+        ValueError: Naming the first index that has two colours.
     """
     meaning: dict[int, tuple[tuple[int, ...], Path]] = {}
     first: bytes | None = None
@@ -283,8 +295,7 @@ def _check_same_palettes(masks: Sequence[Path]) -> None:
                 raise ValueError(
                     f"{mask}: index {index} has the colour {colour}, but {known} in "
                     f"{path}; the program that saved them numbered the colours anew in "
-                    f"each file, so that indices are no labels. Name the colours: a "
-                    f"text file with 'name R G B' a line, as --config.data.palette."
+                    f"each file, so that indices are no labels. {remedy}"
                 )
 
 

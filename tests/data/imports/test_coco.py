@@ -104,8 +104,47 @@ def test_run_lengths_go_down_the_columns(root, counts):
     assert (below[2, 1], below[2, 2]) == (90, 3)
 
 
+def listed(number, name):
+    return {"id": number, "file_name": name, "height": 6, "width": 8}
+
+
 def test_an_image_without_annotations_is_background(root):
-    assert (drawn(root) == NOTHING).all()
+    folders.save(root / "images/train/b.jpg", folders.photo(size=SIZE))
+    images = [listed(1, "a.jpg"), listed(2, "b.jpg")]
+    write(root, [annotation([SQUARE])], images=images)
+    of_a, of_b = (e.read(HEADER) for e in imports.read("coco", root).examples)
+    assert (of_a == 3).any()
+    assert (of_b == NOTHING).all()
+
+
+def test_annotations_of_no_image_are_told(root):
+    write(root, [annotation([SQUARE]), *[annotation([SQUARE], image=4)] * 2])
+    assert imports.read("coco", root).notes == [
+        "2 annotations whose image_id is that of no image are left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "told"),
+    [
+        ([annotation([])], "background; 1 annotations without an outline of three"),
+        ([annotation([SQUARE], image=4)], "background; 1 annotations whose image_id"),
+        ([], "background. Export outlines or masks, with the ids"),
+    ],
+)
+def test_a_data_set_that_is_all_background(root, annotations, told):
+    write(root, annotations)
+    with pytest.raises(
+        ValueError, match=f"no image has an annotation with an outline, .* be {told}"
+    ):
+        imports.read("coco", root)
+
+
+def test_names_with_blanks_around(root):
+    names = [{"id": 3, "name": "cat "}, {"id": 90, "name": "\tdog"}]
+    write(root, [annotation([SQUARE])], categories=names)
+    keys = imports.read("coco", root).keys
+    assert [(key.name, key.default) for key in keys[1:]] == [("cat",) * 2, ("dog",) * 2]
 
 
 def test_boxes_alone_are_left_out(root):
@@ -137,7 +176,7 @@ def test_where_images_lie_and_what_their_split_is(tmp_path, place, image, split)
     (tmp_path / "annotations/captions_val.json").write_text("{}")
     if place == "result.json":
         (tmp_path / "annotations/captions_val.json").unlink()
-    file = write(tmp_path, [], place)
+    file = write(tmp_path, [annotation([SQUARE])], place)
     for source in (tmp_path, file):
         (example,) = imports.read("coco", source).examples
         assert (example.name, example.image, example.split) == ("a", path, split)
@@ -166,7 +205,7 @@ def test_the_split_that_the_name_of_a_json_says(name, split):
 
 def test_images_in_a_folder_that_is_named(tmp_path):
     folders.save(tmp_path / "photos/a.jpg", folders.photo(size=SIZE))
-    write(tmp_path, [])
+    write(tmp_path, [annotation([SQUARE])])
     with pytest.raises(
         FileNotFoundError, match="holds no image a.jpg, which .*--images"
     ):

@@ -188,6 +188,26 @@ def test_indices_or_the_colours_of_a_palette(tmp_path, by_colour):
     np.testing.assert_array_equal(values, codes[folders.labels()])
 
 
+@pytest.mark.parametrize(
+    ("form", "images", "masks"),
+    [("folders", "photos", "masks"), ("camvid", "train", "trainannot")],
+)
+def test_indices_that_mean_another_colour_in_each_mask(tmp_path, form, images, masks):
+    write(tmp_path, [f"{images}/a", f"{images}/b"], [])
+    palette = np.array([(0, 0, 0), (255, 0, 16), (1, 2, 3)], np.uint8)
+    for seed, order in enumerate(([0, 1, 2], [2, 0, 1])):
+        place = np.argsort(order).astype(np.uint8)
+        path = tmp_path / masks / f"{'ab'[seed]}.png"
+        folders.save(path, place[folders.labels(seed=seed)], palette[order])
+    with pytest.raises(
+        ValueError, match="b.png: index . has the colour .* --labels=FILE, 'R,G,B -> C"
+    ):
+        imports.read(form, tmp_path)
+    found = held(imports.read(form, tmp_path, Places(by_colour=True)))["b"]
+    codes = np.array([0, 0xFF0010, 0x010203])
+    np.testing.assert_array_equal(found, codes[folders.labels(seed=1)])
+
+
 def test_values_of_16_bits(tmp_path):
     def wide(seed):
         return folders.labels(seed=seed).astype(np.uint16) * 1000

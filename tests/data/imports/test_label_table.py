@@ -33,8 +33,27 @@ def test_values_colours_and_names(path):
     assert table.class_of(Key(3, colour=(107, 142, 35))) == "green"
     assert table.class_of(Key(12, "traffic light")) == "road"
     assert table.class_of(Key(7)) == "void"
-    assert (table.class_of(Key(8)), table.names(Key(8))) == ("void", False)
-    assert (table.names(Key(7)), table.names(Key(12, "traffic light"))) == (True, True)
+    assert (table.class_of(Key(8)), table.lefts_of(Key(8))) == ("void", [])
+    assert table.lefts_of(Key(7)) == ["7"]
+    assert table.lefts_of(Key(12, "traffic light")) == ["traffic light"]
+
+
+def test_names_that_look_like_numbers_and_colours(path):
+    """They are names where the format has them, and numbers elsewhere."""
+    table = read(path, "00 -> zero\n01 -> one\n02 -> two\n1,2,3 -> red\n* -> void\n")
+    assert [table.class_of(Key(value)) for value in range(4)] == [
+        *("zero", "one", "two", "void")
+    ]
+    of_format = table.for_names(("00", "01", "02", "03", "1,2,3"))
+    for shift in (0, 1):
+        found = [of_format.class_of(Key(i + shift, f"0{i}")) for i in range(4)]
+        assert found == ["zero", "one", "two", "void"]
+    assert of_format.class_of(Key(9, "1,2,3")) == "red"
+    assert not of_format.by_colour
+    keys = [Key(0, "300,0,0", default="a"), Key(1, "b", default="b")]
+    assert label_table.table_of(keys, False).class_of(keys[0]) == "a"
+    own = [Key(i + 1, f"{i}", internal=True) for i in range(3)]
+    assert [table.class_of(key) for key in own] == ["void"] * 3
 
 
 def test_without_others_a_value_is_of_no_class(path):

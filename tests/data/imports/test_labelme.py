@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcn_jax.data import imports, label_sets
 from fcn_jax.data.image_files import Header
-from fcn_jax.data.imports import writing
+from fcn_jax.data.imports import label_table, writing
 from fcn_jax.data.imports.contracts import NOTHING
 from tests.support import folders
 
@@ -64,6 +64,49 @@ def test_shapes_lie_over_each_other_in_their_order(tmp_path):
     ]
 
 
+NUMBERED = ("00", "01", "02", "car ", "car", "#0a0b0c")
+
+
+def test_names_that_look_like_numbers(tmp_path):
+    """Their values are counted here, from 1, and are in no table."""
+    src = tmp_path / "src"
+    for i, name in enumerate(NUMBERED):
+        write(
+            src, shape(name), shape("car", [[9, 9], [11, 11]], "rectangle"), name=f"{i}"
+        )
+    text = "00 -> zero\n01 -> one\n02 -> two\n* -> void\n"
+    (tmp_path / "labels.txt").write_text(text)
+    table = label_table.read(tmp_path / "labels.txt")
+    report = writing.write(imports.read("labelme", src), tmp_path / "dst", table)
+    of_rows = {row.value: (row.name, row.images) for row in report.rows}
+    assert of_rows == {
+        "00": ("zero", 1), "01": ("one", 1), "02": ("two", 1), "car": ("void", 6),
+        "#0a0b0c": ("void", 1), "background": ("void", 6),
+    }  # fmt: skip
+    assert not [note for note in report.notes if "in nothing" in note]
+
+
+def test_the_table_that_was_used_makes_the_same_masks(tmp_path):
+    src = tmp_path / "src"
+    for i, name in enumerate(NUMBERED):
+        write(
+            src, shape(name), shape("car", [[9, 9], [11, 11]], "rectangle"), name=f"{i}"
+        )
+    collection = imports.read("labelme", src)
+    writing.write(collection, tmp_path / "first")
+    table = label_table.read(tmp_path / "first/labels.txt")
+    report = writing.write(collection, tmp_path / "second", table)
+    assert report.classes == ("background", "#0a0b0c", "00", "01", "02", "car")
+    assert not [note for note in report.notes if "in nothing" in note]
+    first, second = (
+        [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob(f"{name}/Seg*/*.png"))]
+        for name in ("first", "second")
+    )
+    assert len(first) == len(NUMBERED)
+    assert [mask[2, 2] for mask in first] == [2, 3, 4, 5, 5, 1]
+    np.testing.assert_array_equal(first, second)
+
+
 def test_names_that_labelme_reserves(tmp_path):
     write(tmp_path, shape("__ignore__"), shape("_background_"), shape("cat"))
     found = {key.name: key.default for key in imports.read("labelme", tmp_path).keys}
@@ -99,8 +142,9 @@ def test_an_image_in_the_json_alone_is_written_out(tmp_path):
 
 def test_points_are_those_of_the_upright_photo(tmp_path):
     write(tmp_path, shape("cat"))
-    (example,) = imports.read("labelme", tmp_path).examples
-    assert example.read(Header(12, 16, 6)).shape == (16, 12)
+    found = imports.read("labelme", tmp_path)
+    assert found.upright
+    assert found.examples[0].read(Header(12, 16, 6)).shape == (16, 12)
 
 
 def test_paths_of_windows_and_sub_folders(tmp_path):
@@ -156,6 +200,7 @@ def test_what_its_exporter_writes(tmp_path):
         ([shape("cat", kind="mask", mask="")], {}, "a mask with 4 points; it has 2"),
         ([shape("c", SQUARE[:2], "mask", mask="?")], {}, "mask is no base64"),
         ([shape("c", SQUARE[:2], "mask", mask="AAAA")], {}, "its mask is no image"),
+        ([], {}, "no image has a shape, so that all would be background; draw"),
         ([], {"shapes": None}, "a.json: 'shapes' is missing; expected a list"),
     ],
 )
@@ -163,6 +208,26 @@ def test_what_is_not_labelme_s(tmp_path, shapes, changes, message):
     write(tmp_path, *shapes, **changes)
     with pytest.raises(ValueError, match=message):
         drawn(tmp_path)
+
+
+def test_json_that_is_not_labelme_s_is_told(tmp_path):
+    """Our own import.json, a COCO JSON, a list."""
+    write(tmp_path, shape("cat"))
+    (tmp_path / "made").mkdir()
+    others = {"coco": {"images": []}, "list": [1], "made/import": {"rows": []}}
+    for name, record in others.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    found = imports.read("labelme", tmp_path)
+    assert [each.name for each in found.examples] == ["a"]
+    assert found.notes == [
+        "3 JSON files with neither shapes nor an imagePath are left out, as not "
+        "labelme's: coco.json, list.json, made/import.json"
+    ]
+    (tmp_path / "a.json").unlink()
+    with pytest.raises(
+        FileNotFoundError, match="no JSON of labelme's .coco.json, .* have neither shap"
+    ):
+        imports.read("labelme", tmp_path)
 
 
 def test_files_that_are_missing(tmp_path):

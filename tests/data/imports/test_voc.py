@@ -5,10 +5,12 @@ import pytest
 from PIL import Image
 
 from fcn_jax.data import imports, label_sets
+from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import writing
 from fcn_jax.data.sources.voc_folder import VocFolder
 from tests.support import folders
 
+HEADER = Header(*folders.SIZE)
 OWN = np.array([(0, 0, 0), (250, 50, 83), (51, 221, 255)], np.uint8)
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n"
 LABELMAP += "dog:51,221,255::\n"
@@ -103,3 +105,19 @@ def test_a_mask_without_its_image(tmp_path):
         FileNotFoundError, match="holds no image a, of which .* has a ma"
     ):
         imports.read("voc", src)
+
+
+def test_indices_that_mean_another_colour_in_each_mask(tmp_path):
+    root = write(tmp_path, labelmap="")
+    (root / "classes.txt").write_text("background\ncat\ndog\n")
+    for name, order in (("a", [0, 1, 2]), ("sub/c d", [2, 0, 1])):
+        path = root / f"SegmentationClass/{name}.png"
+        folders.save(path, np.argsort(order).astype("u1")[folders.labels()], OWN[order])
+    with pytest.raises(
+        ValueError, match="c d.png: index . has the colour .* a labelmap.txt with 'name"
+    ):
+        imports.read("voc", root)
+    (root / "classes.txt").unlink()
+    (root / "labelmap.txt").write_text(LABELMAP)
+    for example in imports.read("voc", root).examples[::2]:
+        np.testing.assert_array_equal(example.read(HEADER), folders.labels())

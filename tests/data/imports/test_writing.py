@@ -163,10 +163,10 @@ def test_the_report_and_the_table(tmp_path, dst):
     ]
 
 
-def lying(tmp_path, values):
+def lying(tmp_path, values, orientation=6, size=folders.SIZE):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    path = folders.save(tmp_path / "src/a.jpg", folders.photo(), exif=exif)
+    exif[0x0112] = orientation
+    path = folders.save(tmp_path / "src/a.jpg", folders.photo(size=size), exif=exif)
     return Example("a", path, "", lambda header: values)
 
 
@@ -176,6 +176,28 @@ def test_annotations_over_a_turned_photo(tmp_path, dst):
     assert "set --config.data.apply_exif=True" in report.notes[-1]
     source = VocFolder(dst, "train", options=FolderOptions(apply_exif=True))
     assert source[0]["labels"].shape == upright.shape
+
+
+@pytest.mark.parametrize("by_format", (True, False))
+@pytest.mark.parametrize(
+    ("orientation", "size"), [(2, (12, 16)), (3, (12, 16)), (6, (12, 12))]
+)
+def test_a_turned_photo_whose_size_does_not_tell(
+    tmp_path, dst, orientation, size, by_format
+):
+    example = lying(tmp_path, np.zeros(size, np.int32), orientation, size)
+    report = writing.write(Collection([example], KEYS, upright=by_format), dst)
+    told = "over which annotations were drawn upright: set"
+    if not by_format:
+        told = "which is not applied: where masks were drawn over them upright, set"
+    (note,) = [note for note in report.notes if "apply_exif=True" in note]
+    assert told in note
+
+
+def test_a_turned_photo_annotated_as_it_is_stored(tmp_path, dst):
+    example = lying(tmp_path, np.zeros(folders.SIZE, np.int32))
+    report = writing.write(Collection([example], KEYS), dst)
+    assert not [note for note in report.notes if "apply_exif" in note]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """YOLO polygons as ultralytics 8 takes them, and the forms of their data.yaml."""
 
+import weakref
+
 import numpy as np
 import pytest
 
 from fcn_jax.data import imports
 from fcn_jax.data.image_files import Header
+from fcn_jax.data.imports import drawing
 from fcn_jax.data.imports.contracts import NOTHING
 from tests.support import folders
 
+DRAW = drawing.draw
 HEADER = Header(*folders.SIZE)  # 12 x 16.
 SQUARE = "0.0625 0.09 0.26 0.09 0.26 0.34 0.0625 0.34"  # Pixels 1 to 4 of both.
 YAML = "path: /elsewhere\ntrain: images/train\nval: images/val\n"
@@ -40,7 +44,9 @@ def test_smaller_outlines_lie_over_larger_ones(tmp_path):
 
 
 def test_shares_are_those_of_the_photo_as_it_is_seen(tmp_path):
-    assert drawn(write(tmp_path, f"1 {SQUARE}\n"), Header(12, 16, 6)).shape == (16, 12)
+    found = imports.read("yolo", write(tmp_path, f"1 {SQUARE}\n"))
+    assert found.upright
+    assert found.examples[0].read(Header(12, 16, 6)).shape == (16, 12)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +56,11 @@ def test_shares_are_those_of_the_photo_as_it_is_seen(tmp_path):
         "train: ../images/train\nval: ../images/val\nnames: [cat, dog]\n",
         "train: [images/train]\nvalid: images/val\nnames: [cat, dog]\n",
         "train: images/train\nval: images/val\ntest: images/test\nnames: [cat, dog]\n",
+        "train: images/train\nval: images/val\nnames: ['cat ', ' dog']\n",
     ],
 )
 def test_forms_of_the_yaml(tmp_path, yaml):
-    root = write(tmp_path, "", yaml)
+    root = write(tmp_path, f"1 {SQUARE}\n", yaml)
     for source in (root, root / "data.yaml"):
         found = imports.read("yolo", source)
         assert [(each.name, each.split) for each in found.examples] == [("a", "train")]
@@ -73,6 +80,50 @@ def test_boxes_and_images_without_labels_are_told(tmp_path):
         "1 images without a file of labels are background",
     ]
     assert (found.examples[1].read(HEADER) == NOTHING).all()
+
+
+def test_boxes_alone_are_all_background(tmp_path):
+    root = write(tmp_path, "0 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(
+        ValueError, match="no image has an outline, .* background; 1 boxes without"
+    ):
+        imports.read("yolo", root)
+
+
+LISTS = "train: train.txt\nval: [val.txt]\nnames: [cat, dog]\n"
+
+
+def test_lists_of_images(tmp_path, monkeypatch):
+    """From the root on; what is not listed is left out."""
+    root = write(tmp_path, f"1 {SQUARE}\n", LISTS)
+    for name in ("train/b", "train/c", "val/d/e", "val/f"):
+        folders.save(root / f"images/{name}.jpg", folders.photo())
+    (root / "train.txt").write_text("images/train/a.jpg\n./images/train/b.jpg\n")
+    (root / "val.txt").write_text(f"images/val/d/e.jpg\n{root}/images/val/f.jpg\n")
+    monkeypatch.chdir(root)
+    found = imports.read("yolo", "data.yaml")
+    assert [(each.name, each.split) for each in found.examples] == [
+        ("a", "train"), ("b", "train"), ("d/e", "val"), ("f", "val")
+    ]  # fmt: skip
+    assert (found.examples[0].read(HEADER) == 1).sum() == 16
+    (root / "val.txt").write_text("images/val/g.jpg\n")
+    with pytest.raises(FileNotFoundError, match="g.jpg does not exist, which .*val.tx"):
+        imports.read("yolo", root)
+
+
+def test_one_outline_at_a_time_is_held(tmp_path, monkeypatch):
+    held, most = [], []
+
+    def draw(*given):
+        most.append(sum(each() is not None for each in held))
+        covered = DRAW(*given)
+        held.append(weakref.ref(covered))
+        return covered
+
+    monkeypatch.setattr(drawing, "draw", draw)
+    drawn(write(tmp_path, f"1 {SQUARE}\n" * 9))
+    assert len(most) >= 9
+    assert max(most) <= 1
 
 
 @pytest.mark.parametrize(
