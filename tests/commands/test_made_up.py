@@ -244,3 +244,15 @@ def test_a_signal_ends_any_command_with_one_line(number, answer, where):
     )
     assert (done.returncode, done.stderr) == (128 + number, answer)
     assert done.stdout == "working\n" + "put away\n" * (where == "python")
+
+
+def test_who_reads_the_help_may_go_away(greet, monkeypatch, tmp_path):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr("builtins.print", gone)
+        with pytest.raises(SystemExit) as ended:
+            __main__.main(["fcn_jax", "greet", "--help"])
+    assert ended.value.code == 128 + signal.SIGPIPE

@@ -186,12 +186,18 @@ def test_a_checkpoint_of_an_older_version_is_not_called_whole(saved):
     assert two.endswith("MiB  whole")
 
 
-def test_a_young_run_has_no_line_of_the_log_yet(saved):
+def test_a_young_run_has_no_line_of_the_log_yet(workdir):
     """What its checkpoint remembers of losses is not due before `log_every`."""
-    assert status.status(saved)["damaged"] == []
-    result = saved / "result.json"
-    kept = result.read_text()
-    result.write_text(kept.replace('"step": 2', '"step": 1', 1))
-    assert status.status(saved)["state"] == "stopped"  # It has gone on since.
-    result.write_text(kept)
+    store = checkpoints.CheckpointStore(workdir / "checkpoints")
+    metadata = {"config": {}, "losses": [0.5, 0.4]}
+    store.save(trees.to_arrays(train_state(2)), metadata=metadata)
+    store.close()
+    (workdir / "log.jsonl").write_text('{"kind": "saved", "step": 2}\n')
+    assert status.status(workdir)["damaged"] == []
+
+
+def test_a_run_that_went_on_beyond_its_result_is_not_ended(saved):
     assert status.status(saved)["state"] == "ended"
+    result = saved / "result.json"
+    result.write_text(result.read_text().replace('"step": 2', '"step": 1', 1))
+    assert status.status(saved)["state"] == "stopped"
