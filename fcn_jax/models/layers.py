@@ -313,9 +313,11 @@ class Score(nn.Module):
             "bias", nn.initializers.zeros_init(), (self.features,), self.param_dtype
         )
         dtype = at_least_float32(x.dtype)
-        if scale != 1.0:
-            x = x.astype(dtype) * scale
+        if x.dtype == dtype and scale != 1.0:
+            x, scale = x * scale, 1.0
         scores = scoring.score(x, kernel[0, 0].astype(dtype))
+        if scale != 1.0:  # Narrow features stay so: their scores are scaled.
+            scores = scores * scale
         return scores + bias.astype(dtype)[None, None, None]
 
 
