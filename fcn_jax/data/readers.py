@@ -1,10 +1,6 @@
 """Who makes batches ahead of the steps: threads, and other processes."""
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -12,6 +8,7 @@ import grain
 from absl import flags
 
 from fcn_jax.data.batch import Batch
+from fcn_jax.storage import worker
 
 _PREFETCHED_IMAGES = 16  # Made ahead, at least; whole batches, two for each thread.
 _MOST_PREFETCHED = 512  # Images; of larger batches one is made ahead.
@@ -59,7 +56,7 @@ def read_ahead(
         if not flags.FLAGS.is_parsed():  # Grain asks for its own; a library has none.
             flags.FLAGS.mark_as_parsed()
         made = made.mp_prefetch(
-            grain.MultiprocessingOptions(processes), worker_init_fn=_leave_signals
+            grain.MultiprocessingOptions(processes), worker_init_fn=_serve
         )
     with contextlib.closing(iter(made)) as batches_made:
         try:
@@ -74,18 +71,7 @@ def read_ahead(
             ) from error
 
 
-def _leave_signals(worker: int, count: int) -> None:
-    """Ctrl-C goes to all processes of a terminal; the one that trains answers it.
-
-    Where that is gone, however it ended, nobody wants their batches.
-    """
-    del worker, count
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _serve(index: int, count: int) -> None:
+    """Of each process, before it reads."""
+    del index, count
+    worker.serve_parent()

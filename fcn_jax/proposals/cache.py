@@ -4,8 +4,6 @@ import concurrent.futures
 import multiprocessing
 import os
 import re
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 
 from fcn_jax import proposals
 from fcn_jax.proposals import opencv
-from fcn_jax.storage import array_cache
+from fcn_jax.storage import array_cache, worker
 
 Item: TypeAlias = Mapping[str, Any]  # `image` and `id`, as sources give them.
 
@@ -151,19 +149,10 @@ _worker: tuple[Images, ProposalCache]  # In a worker process: what it works on.
 
 def _start_worker(source: Images, cache: ProposalCache) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is its parent's to answer.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    worker.serve_parent()
     _worker = source, cache
     if cache.method != "sliding_windows":
         opencv.load().setNumThreads(1)  # There is a process a core already.
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed tells nobody; its workers would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _fill_of_worker(index: int) -> int:
