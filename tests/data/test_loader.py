@@ -1,49 +1,20 @@
 """Order, shards, padding, threads and errors of the pipeline."""
 
 import itertools
-import multiprocessing
-import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fcn_jax.data import checks, label_sets, loader, transforms
+from fcn_jax.data import checks, loader, transforms
 from fcn_jax.data.loader import Augmentation, Readers
-from tests.support.paths import ROOT
+from tests.support.noise import Source
 
 ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
-
-
-class Source:
-    """Images of noise; all pixels of image i are labelled i % 3."""
-
-    name, split, classes, ignore_label = "noise", "train", ("a", "b", "c"), 255
-    palette = label_sets.VOC.palette
-
-    def __init__(self, sizes):
-        self.sizes = sizes
-        rng = np.random.default_rng(0)
-        self.images = [rng.integers(1, 256, (*s, 3), dtype=np.uint8) for s in sizes]
-        self.labels = [np.full(s, i % 3, np.uint8) for i, s in enumerate(sizes)]
-
-    def __len__(self):
-        return len(self.sizes)
-
-    def __getitem__(self, index):
-        return {
-            "image": self.images[index],
-            "labels": self.labels[index],
-            "id": f"n{index}",
-        }
-
-    def image_sizes(self):
-        return np.array(self.sizes, np.int32)
 
 
 @pytest.fixture
@@ -150,33 +121,6 @@ def test_a_wrong_label_is_named_from_within_threads(mixed, num_threads):
         ValueError, match="noise train: n4: label 77 at row 2, column 1 .1 such pixels"
     ):
         train(mixed, 7, readers=Readers(num_threads))
-
-
-def test_processes_make_no_difference(mixed):
-    options = {"augmentation": ALL, "start_step": 3}
-    assert_same(
-        train(mixed, 5, readers=Readers(2, 1), **options), train(mixed, 5, **options)
-    )
-    assert not multiprocessing.active_children()
-
-
-def test_a_wrong_label_is_named_from_within_processes(mixed):
-    mixed.labels[4][2, 1] = 77
-    with pytest.raises(ValueError, match="noise train: n4: label 77 at row 2, column"):
-        train(mixed, 7, readers=Readers(2, 1))
-
-
-def test_a_process_that_is_killed_is_told(mixed):
-    made = loader.train_batches(
-        mixed, batch_size=2, seed=3, num_classes=3, readers=Readers(2, 1)
-    )
-    next(made)
-    (worker,) = multiprocessing.active_children()
-    worker.kill()
-    with pytest.raises(
-        ChildProcessError, match="makes batches is gone .*exit code -9.*fewer --conf"
-    ):
-        list(itertools.islice(made, 50))
 
 
 @pytest.mark.parametrize(("count", "batch_size"), ((1, 1), (1, 3), (2, 5)))
@@ -430,42 +374,3 @@ def test_a_program_that_fails_between_batches_ends_at_once(stream):
     )
     assert done.returncode == 3, done.stderr
     assert time.time() - float(done.stdout) < 5
-
-
-def test_processes_end_with_the_one_that_trains(tmp_path):
-    """However that ends: a signal's answer leaves no time to close anything."""
-    program = textwrap.dedent(
-        """
-        import multiprocessing, os, sys
-        from fcn_jax.data import loader
-        from tests.data.test_loader import Source
-
-        if __name__ == "__main__":
-            source = Source([(6, 10), (7, 9)])
-            made = loader.train_batches(
-                source, batch_size=2, seed=3, num_classes=3,
-                readers=loader.Readers(1, 1),
-            )
-            next(made)
-            (worker,) = multiprocessing.active_children()
-            print(worker.pid, flush=True)
-            os._exit(143)
-        """
-    )
-    (tmp_path / "program.py").write_text(program)
-    command = [sys.executable, tmp_path / "program.py"]
-    # What its workers inherit of its output ends when they do.
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 143
-    worker = int(done.stdout)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
-        time.sleep(0.05)
-    assert not Path(f"/proc/{worker}").exists()
