@@ -71,7 +71,7 @@ TRAINED = (
     ("deconvnet", {"padding": "same"}, 8, (64, 96)),
     ("deconvnet", {"padding": "valid"}, 8, (224, 224)),
 )
-COMPARED = (layers.Conv, layers.Deconv, layers.BatchNorm, layers.Upscore)
+COMPARED = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 
 
 def load(net, model):
