@@ -50,6 +50,7 @@ _OPTIONS = (
 _OWN_MOUNTS = "CHAOS_OWN_MOUNTS"  # In the environment: the process that has them.
 _DISK = 64 << 20  # Bytes of the disk that may be filled.
 _ANSWERED = 20.0  # Seconds for a signal: five, and a busy machine.
+_BEGUN = 300.0  # Seconds in which a process has begun to train, or ended.
 _CLOCK = """
 import os, time
 _jump, _real = float(os.environ["CHAOS_CLOCK"]), time.time
@@ -143,6 +144,11 @@ class Run:
         places = (self.workdir / "checkpoints").glob("[0-9]*")
         return [int(path.name) for path in places if path.name.isdigit()]
 
+    def written(self) -> int:
+        """Bytes of the log."""
+        path = self.workdir / "log.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
     def steps(self) -> list[int]:
         """The training steps in the log."""
         path = self.workdir / "log.jsonl"
@@ -178,9 +184,21 @@ def wait(process: subprocess.Popen[str], seconds: float | None = None) -> Ended:
     return Ended(process.returncode, output)
 
 
+def train(run: Run, process: subprocess.Popen[str], rng: random.Random) -> Ended:
+    """Let a process come to training or to an end, and kill it some seconds later."""
+    before, start = run.written(), time.monotonic()
+    while process.poll() is None and run.written() == before:
+        if time.monotonic() - start > _BEGUN:
+            return Ended(99, f"nothing is logged yet: {wait(process, 0)}")
+        time.sleep(0.05)
+    return wait(process, rng.uniform(0, 9))
+
+
 def kill(run: Run, rng: random.Random) -> Ended:
-    """SIGKILL at a random moment."""
-    return wait(run.start(), rng.uniform(2, 15))
+    """SIGKILL at a random moment, of the start or later."""
+    if rng.random() < 0.5:
+        return wait(run.start(), rng.uniform(2, 15))
+    return train(run, run.start(), rng)
 
 
 def storm(run: Run, rng: random.Random) -> Ended:
@@ -224,7 +242,7 @@ def tear(run: Run, rng: random.Random) -> Ended:
     newest = run.workdir / "checkpoints" / str(max(steps))
     files = sorted(path for path in newest.rglob("*") if path.is_file())
     harm(rng.choice(files), rng)
-    return wait(run.start(), rng.uniform(6, 15))
+    return train(run, run.start(), rng)
 
 
 def lose(run: Run, rng: random.Random) -> Ended:
@@ -242,7 +260,7 @@ def lose(run: Run, rng: random.Random) -> Ended:
         return Ended(99, f"result.json was not written anew: {ended}")
     if there:
         harm(rng.choice(there), rng)
-    return wait(run.start(), rng.uniform(6, 15))
+    return train(run, run.start(), rng)
 
 
 def harm(path: Path, rng: random.Random) -> None:
@@ -281,19 +299,19 @@ def other_data(run: Run, rng: random.Random) -> Ended:
     row, column = rng.randrange(24), rng.randrange(32)
     labels[row, column] = (labels[row, column] + 1) % 3
     Image.fromarray(labels).save(path)
-    return wait(run.start(), rng.uniform(6, 15))
+    return train(run, run.start(), rng)
 
 
 def other_rate(run: Run, rng: random.Random) -> Ended:
     """The same command with another learning rate, once the run has begun."""
     if not run.checkpoints():
         return kill(run, rng)
-    return wait(run.start("--config.optim.learning_rate=0.5"), rng.uniform(6, 15))
+    return train(run, run.start("--config.optim.learning_rate=0.5"), rng)
 
 
 def jump(run: Run, rng: random.Random) -> Ended:
     """A clock that is off by up to ten years."""
-    return wait(run.start(clock=rng.uniform(-3e8, 3e8)), rng.uniform(6, 15))
+    return train(run, run.start(clock=rng.uniform(-3e8, 3e8)), rng)
 
 
 def fill(run: Run, rng: random.Random) -> Ended:

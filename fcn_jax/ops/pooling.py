@@ -20,6 +20,9 @@ from fcn_jax.ops import cropping
 
 Array = jax.Array
 
+# One program where it is called alone; within another it leaves no trace.
+_compiled = functools.partial(jax.jit, inline=True)
+
 
 def max_pool(x: Array, window: int = 2) -> Array:
     """The maximum of every window; its gradient goes to the first maximum.
@@ -164,6 +167,7 @@ def indices_to_switches(
     return (row * window + column).astype(jnp.uint8)
 
 
+@functools.partial(_compiled, static_argnums=1)
 def _pool(x: Array, window: int) -> tuple[Array, Array]:
     _check_window(window)
     if x.ndim != 4:
@@ -207,15 +211,21 @@ def _max_pool_with_switches(x: Array, window: int) -> tuple[Array, Array]:
 def _unpool(
     x: Array, switches: Array, window: int, output_size: tuple[int, int]
 ) -> Array:
+    return _spread(x, switches, window, output_size)
+
+
+@functools.partial(_compiled, static_argnums=(2, 3))
+def _spread(x: Array, switches: Array, window: int, size: tuple[int, int]) -> Array:
     n, h, w, channels = x.shape
     position = np.arange(window * window, dtype=np.uint8)
     position = jnp.asarray(position.reshape(1, 1, window, 1, window, 1))
     here = switches[:, :, None, :, None] == position
     spread = jnp.where(here, x[:, :, None, :, None], jnp.zeros((), x.dtype))
     spread = spread.reshape(n, h * window, w * window, channels)
-    return cropping.crop(spread, 0, output_size)
+    return cropping.crop(spread, 0, size)
 
 
+@functools.partial(_compiled, static_argnums=2)
 def _select(g: Array, switches: Array, window: int) -> Array:
     """The values of `g` at the switches: the transpose of `_unpool`."""
     values = _in_windows(g, window, 0)
