@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 
 @contextlib.contextmanager
@@ -19,20 +19,30 @@ def saves() -> Generator[None]:
         yield
         return
     log, before = logging.getLogger("absl"), sys.unraisablehook
-
-    def hook(failed: "sys.UnraisableHookArgs") -> None:
-        error = failed.exc_value
-        if type(error) is not RuntimeError or str(error) != "Event loop is closed":
-            before(failed)
-
+    hook = before if isinstance(before, _Hook) else _Hook(before)
     log.addFilter(_is_to_be_seen)
     sys.unraisablehook = hook
+    failed = True
     try:
         yield
+        failed = False
     finally:
         log.removeFilter(_is_to_be_seen)
-        if sys.unraisablehook is hook:
+        # The threads of a save that failed may come to their loop after the error.
+        if sys.unraisablehook is hook and not failed:
             sys.unraisablehook = before
+
+
+class _Hook:
+    """`sys.unraisablehook` that passes over event loops which are closed."""
+
+    def __init__(self, before: "Callable[[sys.UnraisableHookArgs], None]"):
+        self.before = before
+
+    def __call__(self, failed: "sys.UnraisableHookArgs") -> None:
+        error = failed.exc_value
+        if type(error) is not RuntimeError or str(error) != "Event loop is closed":
+            self.before(failed)
 
 
 def _is_to_be_seen(record: logging.LogRecord) -> bool:

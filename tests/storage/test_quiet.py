@@ -4,6 +4,8 @@ import logging
 import sys
 import types
 
+import pytest
+
 from fcn_jax.storage import quiet
 
 
@@ -51,3 +53,17 @@ def test_whoever_wants_tracebacks_has_them(monkeypatch):
     with quiet.saves():
         unraisable(error)
     assert seen == [error]
+
+
+def test_after_a_save_that_failed_its_threads_are_still_kept_back(monkeypatch):
+    seen, other = watched(monkeypatch), KeyError("a")
+    for _ in range(2):
+        with pytest.raises(OSError, match="disk"), quiet.saves():
+            raise OSError("disk")
+        kept = sys.unraisablehook
+    unraisable(RuntimeError("Event loop is closed"))
+    unraisable(other)
+    assert seen == [other]
+    with quiet.saves():
+        assert sys.unraisablehook is kept  # One is enough.
+    assert sys.unraisablehook is kept
