@@ -108,7 +108,16 @@ def _add_folder(config: Config) -> None:
 
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
-    config.loss.name = "cross_entropy"  # A key of fcn_jax.config.build.LOSSES.
+    # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
+    # "cross_entropy+0.5*dice".
+    config.loss.name = "cross_entropy"
+    config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
+    config.loss.tversky = (
+        0.3,
+        0.7,
+    )  # What a false positive and a false negative count.
+    # dice, tversky, lovasz: True: mean of the images; False: of all the batch's pixels.
+    config.loss.per_image = False
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
     config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.
