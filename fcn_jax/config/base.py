@@ -75,6 +75,14 @@ def _add_data(config: Config) -> None:
     config.data.crop = ()  # (H, W) that is cut out at random, pixels.
     config.data.jitter = 0  # Images are moved by as much at most, pixels.
     config.data.brightness = 0.0  # Changed by as much at most, as a fraction.
+    config.data.contrast = 0.0  # About the mean, by as much at most, as a fraction.
+    config.data.saturation = 0.0  # By as much at most, as a fraction; 1: to grey.
+    config.data.hue = 0.0  # Turned by as much at most, degrees; 120: red to green.
+    config.data.blur = 0.0  # Standard deviation at most, pixels.
+    config.data.rotation = 0.0  # By as much at most, degrees; the corners are void.
+    config.data.cutout = ()  # (H, W) of a box that is void, anywhere, pixels; (): none.
+    # Share of training images over which half of another's classes are laid.
+    config.data.class_mix = 0.0
 
     config.data.objects = ml_collections.ConfigDict()
     # DeconvNet's examples instead of whole images: "objects", then "proposals"

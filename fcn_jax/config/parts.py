@@ -31,6 +31,8 @@ class RunParts:
         preprocessing: What turns images into its input.
         predictor: How it is asked about images of `eval_source`.
         loss: What is minimised.
+        class_weights: Of its pixels, as `config.loss.balance` has them computed; ():
+            it does not ask.
     """
 
     config: Config
@@ -40,6 +42,7 @@ class RunParts:
     preprocessing: Preprocessing
     predictor: Predictor
     loss: Loss
+    class_weights: tuple[float, ...] = ()
 
     def learning_rate(self, done: int) -> float:
         """The learning rate of the update after `done` of them."""
@@ -84,5 +87,12 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     void = contracts.ignore_labels(train_source)
     loss = losses.make_loss(config, void, weights, axis_name=parallel.AXIS)
     return RunParts(
-        config, train_source, eval_source, model, preprocessing, predictor, loss
+        config,
+        train_source,
+        eval_source,
+        model,
+        preprocessing,
+        predictor,
+        loss,
+        weights,
     )
