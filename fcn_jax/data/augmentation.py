@@ -194,14 +194,16 @@ def mix_classes(
     void = ignore_label
     if isinstance(void, Mapping):
         void = void[next(iter(other_labels))]
-    classes = np.setdiff1d(held, void)
-    taken = rng.choice(classes, len(classes) // 2, replace=False)
+    classes = np.flatnonzero(np.bincount(held.ravel(), minlength=256))
+    classes = classes[classes != void]
+    taken = np.zeros(256, bool)
+    taken[rng.choice(classes, len(classes) // 2, replace=False)] = True
     rows, columns = np.minimum(image.shape[:2], held.shape).tolist()
-    over = np.isin(held[:rows, :columns], taken)
+    over = taken[held[:rows, :columns]]
 
     def lay(below: np.ndarray, above: np.ndarray):
-        found = below.copy()
-        found[:rows, :columns][over] = above[:rows, :columns][over]
+        found, where = below.copy(), over[..., None] if below.ndim == 3 else over
+        np.copyto(found[:rows, :columns], above[:rows, :columns], where=where)
         return found
 
     return lay(image, other_image), map_labels(lay, labels, other_labels)
