@@ -52,7 +52,7 @@ $(VENV)/.test: $(VENV)/.core
 
 # The CPU build where pip finds one; the version the comparisons were made with.
 $(VENV)/.parity: $(VENV)/.test
-	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet torch==2.13.0 segmentation-models-pytorch==0.6.0
 	touch $@
 
 # The compilers for GPUs and TPUs of the same JAX; neither needs a device.

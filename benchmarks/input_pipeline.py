@@ -27,7 +27,15 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.common import machine
-from fcn_jax.data import checks, image_files, label_sets, loader, transforms
+from fcn_jax.data import (
+    appearance,
+    augmentation,
+    checks,
+    image_files,
+    label_sets,
+    loader,
+    transforms,
+)
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.loader import Augmentation
 from fcn_jax.data.sources.voc_folder import VocFolder
@@ -142,7 +150,16 @@ def stages(source, root, arguments):
         "scale_and_crop": scaled_crop,
         "flip": lambda: np.ascontiguousarray(crop_image[:, ::-1]),
         "jitter": lambda: transforms.translate(crop_image, crop_labels, (9, -9)),
-        "brightness": lambda: transforms.brighten(crop_image, 1.1),
+        "brightness": lambda: appearance.brighten(crop_image, 1.1),
+        "contrast": lambda: appearance.change_contrast(crop_image, 1.1),
+        "saturation": lambda: appearance.change_saturation(crop_image, 1.1),
+        "hue": lambda: appearance.turn_hue(crop_image, 10.0),
+        "blur": lambda: appearance.blur(crop_image, 1.0),
+        "rotation": lambda: transforms.rotate(crop_image, crop_labels, 7.0),
+        "cutout": lambda: transforms.cover(crop_image, crop_labels, (9, 9, 99, 99)),
+        "class_mix": lambda: augmentation.mix_classes(
+            crop_image, crop_labels, (crop_image, crop_labels), rng
+        ),
         "batch": functools.partial(np.stack, [crop_image] * arguments.batch),
     }
     times = {}

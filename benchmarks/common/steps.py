@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from fcn_jax import parallel, training
-from fcn_jax.config import build, named, predictor
+from fcn_jax.config import build, losses, named, predictor
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.evaluation import evaluate, metrics
@@ -146,7 +146,7 @@ def build_step(
         devices,
         model=model,
         optimizer=optimizer,
-        loss=build.make_loss(config),
+        loss=losses.make_loss(config),
         preprocessing=preprocessing,
     )
     return Step(function, (state, batch), model, optimizer)

@@ -75,6 +75,14 @@ def _add_data(config: Config) -> None:
     config.data.crop = ()  # (H, W) that is cut out at random, pixels.
     config.data.jitter = 0  # Images are moved by as much at most, pixels.
     config.data.brightness = 0.0  # Changed by as much at most, as a fraction.
+    config.data.contrast = 0.0  # About the mean, by as much at most, as a fraction.
+    config.data.saturation = 0.0  # By as much at most, as a fraction; 1: to grey.
+    config.data.hue = 0.0  # Turned by as much at most, degrees; 120: red to green.
+    config.data.blur = 0.0  # Standard deviation at most, pixels.
+    config.data.rotation = 0.0  # By as much at most, degrees; the corners are void.
+    config.data.cutout = ()  # (H, W) of a box that is void, anywhere, pixels; (): none.
+    # Share of training images over which half of another's classes are laid.
+    config.data.class_mix = 0.0
 
     config.data.objects = ml_collections.ConfigDict()
     # DeconvNet's examples instead of whole images: "objects", then "proposals"
@@ -108,7 +116,16 @@ def _add_folder(config: Config) -> None:
 
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
-    config.loss.name = "cross_entropy"  # A key of fcn_jax.config.build.LOSSES.
+    # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
+    # "cross_entropy+0.5*dice".
+    config.loss.name = "cross_entropy"
+    config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
+    config.loss.tversky = (
+        0.3,
+        0.7,
+    )  # What a false positive and a false negative count.
+    # dice, tversky, lovasz: True: mean of the images; False: of all the batch's pixels.
+    config.loss.per_image = False
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
     config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.

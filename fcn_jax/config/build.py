@@ -1,6 +1,6 @@
-"""From a config to the network, preprocessing, optimiser and loss of a run."""
+"""From a config to the network, preprocessing and optimiser of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import ml_collections
@@ -9,14 +9,9 @@ import optax
 from fcn_jax import crf, models
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
-from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.storage.trees import Tree
 from fcn_jax.training import optim, schedules
-from fcn_jax.training.losses import CrossEntropy, Loss, LossOptions
-
-# Each makes a loss of its options.
-LOSSES: dict[str, Callable[[LossOptions], Loss]] = {"cross_entropy": CrossEntropy}
 
 
 def make_model(config: Config, axis_name: str | None = None) -> Model:
@@ -125,44 +120,4 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
         bn_decay=settings.bn_decay,
         frozen=tuple(settings.frozen),
         clip_norm=settings.clip_norm or None,
-    )
-
-
-def make_loss(
-    config: Config,
-    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
-    class_weights: tuple[float, ...] = (),
-) -> Loss:
-    """The loss that `config.loss` describes.
-
-    Args:
-        config: See `fcn_jax.config.base`.
-        ignore_label: The void label of the source; by head where there are several.
-        class_weights: Of the source, where `config.loss.balance` asks for them.
-
-    Raises:
-        ValueError: If the loss is unknown, or there is not a weight for each class.
-    """
-    settings = config.loss
-    name = settings.get("name", "cross_entropy")  # Older runs lack it.
-    if name not in LOSSES:
-        raise ValueError(
-            f"config.loss.name={name!r} is not known; choose one of "
-            f"{', '.join(LOSSES)}."
-        )
-    if settings.class_weights and len(settings.class_weights) != (
-        config.model.num_classes
-    ):
-        raise ValueError(
-            f"config.loss.class_weights has {len(settings.class_weights)} entries for "
-            f"{config.model.num_classes} classes; give one a class, or () for none."
-        )
-    return LOSSES[name](
-        LossOptions(
-            reduction=settings.reduction,
-            class_weights=class_weights or tuple(settings.class_weights) or None,
-            pixel_probability=settings.pixel_probability,
-            stride=settings.get("pixel_stride", 0) or 1,  # Older runs lack it.
-            ignore_label=ignore_label,
-        )
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeGuard
 
 from fcn_jax.config.types import Config
+from fcn_jax.data.augmentation import HALF_A_TURN
 
 _COUNTS = (
     "num_steps",
@@ -39,10 +40,17 @@ def check_numbers(config: Config) -> None:
             f"images; set one of them to 0."
         )
     size = "is no size; give (HEIGHT,WIDTH) in pixels, or () for none"
-    for key in ("data.crop", "data.canvas"):
+    for key in ("data.crop", "data.canvas", "data.cutout"):
         _check(config, key, _is_size, size)
     scales = "is no range; give (LOWEST,HIGHEST), such as (0.5,2), or () for none"
     _check(config, "data.scale", _is_range, scales)
+    angle = "is no angle; give degrees from 0 to 180, 0 for none"
+    for key in ("data.rotation", "data.hue"):
+        _check(config, key, _is_angle, angle)
+    share = "is no fraction; give one from 0 to 1, 0 for none"
+    for key in ("data.contrast", "data.saturation", "data.class_mix"):
+        _check(config, key, _is_fraction, share)
+    _check(config, "data.blur", _is_amount, "is no number of pixels; 0 is for none")
 
 
 def _check(
@@ -71,6 +79,14 @@ def _is_positive(value: object) -> TypeGuard[float]:
 
 def _is_amount(value: object) -> bool:
     return value == 0 or _is_positive(value)
+
+
+def _is_angle(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= HALF_A_TURN
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
 
 
 def _is_size(value: object) -> bool:

@@ -10,6 +10,7 @@ from fcn_jax import data
 from fcn_jax.config import build
 from fcn_jax.config.types import Config
 from fcn_jax.data import checks, contracts, crops, frequencies, loader
+from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
@@ -159,7 +160,8 @@ def class_weights(config: Config, source: Source) -> tuple[float, ...]:
         One a class; () where it asks for none.
 
     Raises:
-        ValueError: If it is not known, there are weights beside it, or several heads.
+        ValueError: If it is not known, there are weights beside it, or several heads,
+            or no pixel has a class.
     """
     balance = config.loss.get("balance", "")  # Older runs do not have it.
     if balance not in BALANCES:
@@ -175,7 +177,14 @@ def class_weights(config: Config, source: Source) -> tuple[float, ...]:
             f"{tuple(config.loss.class_weights)} both weigh the classes; give one."
         )
     build.check_one_head(config, f"config.loss.balance={balance!r}")
-    return frequencies.median_frequency_weights(frequencies.class_frequencies(source))
+    shares = frequencies.class_frequencies(source)
+    if not shares.any():
+        raise ValueError(
+            f"config.loss.balance={balance!r} weighs classes by how often they occur, "
+            f"and all pixels of {source.name} {source.split} are void; see fcn_jax "
+            f"doctor."
+        )
+    return frequencies.median_frequency_weights(shares)
 
 
 def overlap_note(train: Source, scored: Source) -> str:
@@ -227,6 +236,22 @@ def padding_note(config: Config, source: Source) -> str:
     return checks.padding_text(sizes, largest)
 
 
+_SIZES = {"scale", "crop", "cutout"}  # () in a config, None in the library.
+
+
+def augmentation_of(config: Config) -> Augmentation:
+    """What may happen to a training image; of older runs what they had.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+    """
+    names = [field.name for field in dataclasses.fields(Augmentation)]
+    given = {name: config.data[name] for name in names if name in config.data}
+    for name in given.keys() & _SIZES:
+        given[name] = tuple(given[name]) or None
+    return Augmentation(**given)
+
+
 def train_batches(
     config: Config, source: Source, start_step: int
 ) -> Generator[Batch, None, None]:
@@ -243,13 +268,7 @@ def train_batches(
         batch_size=config.batch_size,
         seed=config.seed,
         num_classes=num_classes_of(config),
-        augmentation=loader.Augmentation(
-            flip=settings.flip,
-            scale=tuple(settings.scale) or None,
-            crop=tuple(settings.crop) or None,
-            jitter=settings.jitter,
-            brightness=settings.brightness,
-        ),
+        augmentation=augmentation_of(config),
         canvas=tuple(settings.canvas) or None,
         with_replacement=settings.with_replacement,
         start_step=start_step,

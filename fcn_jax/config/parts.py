@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcn_jax import parallel
-from fcn_jax.config import build, checks, datasets
+from fcn_jax.config import build, checks, datasets, losses
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
@@ -31,6 +31,8 @@ class RunParts:
         preprocessing: What turns images into its input.
         predictor: How it is asked about images of `eval_source`.
         loss: What is minimised.
+        class_weights: Of its pixels, as `config.loss.balance` has them computed; ():
+            it does not ask.
     """
 
     config: Config
@@ -40,6 +42,7 @@ class RunParts:
     preprocessing: Preprocessing
     predictor: Predictor
     loss: Loss
+    class_weights: tuple[float, ...] = ()
 
     def learning_rate(self, done: int) -> float:
         """The learning rate of the update after `done` of them."""
@@ -67,6 +70,7 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
         FileNotFoundError: If a data set is not where the config says.
     """
     checks.check_numbers(config)
+    losses.check_loss(config)
     parallel.check_batch_size(config.batch_size, len(devices), config.accumulate)
     parallel.check_batch_size(config.eval_batch_size, len(devices))
     train_source = datasets.open_source(config, "train")
@@ -80,7 +84,15 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     if weights:
         shown = ", ".join(f"{weight:.3g}" for weight in weights)
         print(f"class weights by {config.loss.balance}: {shown}", flush=True)
-    loss = build.make_loss(config, contracts.ignore_labels(train_source), weights)
+    void = contracts.ignore_labels(train_source)
+    loss = losses.make_loss(config, void, weights, axis_name=parallel.AXIS)
     return RunParts(
-        config, train_source, eval_source, model, preprocessing, predictor, loss
+        config,
+        train_source,
+        eval_source,
+        model,
+        preprocessing,
+        predictor,
+        loss,
+        weights,
     )

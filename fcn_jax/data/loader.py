@@ -10,12 +10,13 @@ from typing import Protocol
 import grain
 import numpy as np
 
+from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, transforms
+from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
-from fcn_jax.data.transforms import Augmentation
 
 __all__ = ["Augmentation", "Readers", "eval_batches", "train_batches"]
 
@@ -87,13 +88,22 @@ def train_batches(
         canvas = _training_canvas(source, augmentation, canvas)
     ignore_label = contracts.ignore_labels(source)
 
-    def load(index: int, rng: np.random.Generator) -> Batch:
+    def changed(index: int, rng: np.random.Generator):
         item = source[index]
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
-        image, labels = transforms.augment(
+        image, labels = augmentations.augment(
             item["image"], item["labels"], augmentation, rng, ignore_label
         )
+        return image, labels, where
+
+    def load(index: int, rng: np.random.Generator) -> Batch:
+        image, labels, where = changed(index, rng)
+        if augmentation.class_mix and rng.random() < augmentation.class_mix:
+            above, its_labels, _ = changed(int(rng.integers(len(source))), rng)
+            image, labels = augmentations.mix_classes(
+                image, labels, (above, its_labels), rng, ignore_label
+            )
         size = np.array(image.shape[:2], np.int32)
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.

@@ -1,10 +1,5 @@
-"""Augmentation: an image and its labels changed together, by a given generator.
+"""An image and its labels moved together: cut, resized, shifted, turned, covered."""
 
-All are off by default: the FCN nets were trained on whole images as they are (Long et
-al. 2015, sec. 4.3, found mirroring and jitter not to help).
-"""
-
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,83 +11,6 @@ from fcn_jax.data.label_sets import IGNORE_LABEL
 # The mean colour of ImageNet, rounded: what lies outside an image.
 MEAN_COLOUR = (123, 117, 104)
 MEAN_GREY = 117  # Its luminance, for images without colours.
-
-
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """What may happen to a training image, in this order.
-
-    Scale and crop (in one go), jitter, flip, brightness.
-
-    Attributes:
-        flip: Whether half of the images are mirrored left to right.
-        scale: Range of the resize factor, drawn log-uniformly; None: 1.
-        crop: Height and width of the result, pixels: a random window of the scaled
-            image, filled up with void where it is larger; None: whole images.
-        jitter: Largest shift in each direction, pixels; what it uncovers is void.
-        brightness: Largest relative change of all channels together.
-    """
-
-    flip: bool = False
-    scale: tuple[float, float] | None = None
-    crop: tuple[int, int] | None = None
-    jitter: int = 0
-    brightness: float = 0.0
-
-    def __post_init__(self):
-        if self.scale is not None and not 0 < self.scale[0] <= self.scale[1]:
-            raise ValueError(
-                f"scale={self.scale} is no range of factors; give (low, high) with "
-                f"0 < low <= high."
-            )
-        if self.crop is not None and min(self.crop) < 1:
-            raise ValueError(
-                f"crop={self.crop} is no size; give (height, width) in pixels."
-            )
-        if self.jitter < 0 or not 0 <= self.brightness < 1:
-            raise ValueError(
-                f"jitter={self.jitter}, brightness={self.brightness}: jitter is a "
-                f"number of pixels >= 0, brightness a fraction in [0, 1)."
-            )
-
-
-def augment(
-    image: np.ndarray,
-    labels: Labels,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
-) -> tuple[np.ndarray, Labels]:
-    """Change an image and its labels as `augmentation` allows.
-
-    Args:
-        image: uint8 or float32 [H, W, channels].
-        labels: uint8 [H, W]; by head where there are several, all changed alike.
-        augmentation: What may happen.
-        rng: Draws all that is random.
-        ignore_label: Label of what lies outside the image; by head likewise.
-
-    Returns:
-        Image and labels, of the crop's size if there is one.
-    """
-    factor = 1.0
-    if augmentation.scale is not None:
-        factor = float(np.exp(rng.uniform(*np.log(augmentation.scale))))
-    if augmentation.crop is not None:
-        image, labels = random_crop(
-            image, labels, factor, augmentation.crop, rng, ignore_label
-        )
-    elif factor != 1:
-        image, labels = rescale(image, labels, factor)
-    if augmentation.jitter:
-        shift = rng.integers(-augmentation.jitter, augmentation.jitter + 1, size=2)
-        image, labels = translate(image, labels, tuple(shift), ignore_label)
-    if augmentation.flip and rng.random() < 0.5:
-        image, labels = image[:, ::-1], map_labels(lambda x: x[:, ::-1], labels)
-    if augmentation.brightness:
-        change = rng.uniform(-augmentation.brightness, augmentation.brightness)
-        image = brighten(image, 1 + change)
-    return np.ascontiguousarray(image), map_labels(np.ascontiguousarray, labels)
 
 
 def random_crop(
@@ -250,23 +168,71 @@ def translate(
     return moved, map_labels(move, labels, ignore_label)
 
 
-def brighten(image: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the colours, rounded down and clipped to uint8.
+def rotate(
+    image: np.ndarray,
+    labels: Labels,
+    degrees: float,
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
+    """Turn both about their centre, counter-clockwise; the corners are void.
 
     Args:
-        image: uint8 [H, W, channels], of which those beyond the third are no colours
-            and stay; or float32, which stays as it is.
-        factor: Not negative.
+        image: uint8 or float32 [H, W, channels]; bilinearly, the mean colour where
+            nothing is known.
+        labels: uint8 [H, W], by head where there are several; to nearest.
+        degrees: By which they are turned.
+        ignore_label: Label of void.
 
     Returns:
-        The image.
+        Image and labels, of their size.
     """
-    if image.dtype != np.uint8:
-        return image
-    table = np.clip(np.arange(256) * factor, 0, 255).astype(np.uint8)
-    if image.shape[2] <= 3:
-        return np.take(table, image)
-    return np.concatenate([np.take(table, image[..., :3]), image[..., 3:]], axis=-1)
+
+    def turned(x: np.ndarray, how: Image.Resampling, fill: float | tuple[int, ...]):
+        return np.asarray(Image.fromarray(x).rotate(degrees, how, fillcolor=fill))
+
+    bilinear, nearest = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
+    # To nearest, Pillow rounds places otherwise: at the edge it may know a pixel more.
+    seen = turned(np.full(image.shape[:2], 255, np.uint8), bilinear, 0) > 0
+
+    def turn(x: np.ndarray, ignored: int):
+        return np.where(seen, turned(x, nearest, ignored), np.uint8(ignored))
+
+    labels = map_labels(turn, labels, ignore_label)
+    fill = _mean_coloured((1, 1), image)[0, 0].tolist()
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        return turned(np.ascontiguousarray(image), bilinear, tuple(fill)), labels
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    found = [turned(x, bilinear, of) for x, of in zip(planes, fill, strict=True)]
+    return np.stack(found, axis=-1), labels
+
+
+def cover(
+    image: np.ndarray,
+    labels: Labels,
+    box: tuple[int, int, int, int],
+    ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+) -> tuple[np.ndarray, Labels]:
+    """Cover a box with the mean colour; what is under it is void.
+
+    Args:
+        image: uint8 or float32 [H, W, channels].
+        labels: uint8 [H, W], by head where there are several.
+        box: (row0, col0, row1, col1), pixels; what lies beyond the image is left out.
+        ignore_label: Label of void.
+
+    Returns:
+        Image and labels, of their size.
+    """
+    row0, col0, row1, col1 = (max(0, n) for n in box)
+    image = image.copy()
+    image[row0:row1, col0:col1] = _mean_coloured((1, 1), image)[0, 0]
+
+    def void(x: np.ndarray, ignored: int):
+        x = x.copy()
+        x[row0:row1, col0:col1] = ignored
+        return x
+
+    return image, map_labels(void, labels, ignore_label)
 
 
 def pad(

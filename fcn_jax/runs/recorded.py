@@ -49,6 +49,39 @@ def labels_of(source: Source) -> JsonObject:
     return {"classes": classes_of(source), "colours": colours}
 
 
+def weights_of(class_weights: Sequence[float]) -> JsonObject:
+    """What a checkpoint records of weights that were computed: `class_weights`.
+
+    Args:
+        class_weights: One a class; (): none were.
+    """
+    return {"class_weights": list(class_weights)} if class_weights else {}
+
+
+def note_of_weights(
+    class_weights: Sequence[float], metadata: Mapping[str, object]
+) -> str:
+    """What to say of class weights that are not those of a run's checkpoint.
+
+    Args:
+        class_weights: As they are computed now; (): none are.
+        metadata: Of the checkpoint.
+
+    Returns:
+        A sentence; "" where they are the same, or none are recorded.
+    """
+    before = metadata.get("class_weights")
+    if not isinstance(before, list) or not class_weights:
+        return ""
+    if before == list(class_weights):
+        return ""
+    then, now = (
+        ", ".join(f"{weight:.3g}" for weight in weights)
+        for weights in (before, class_weights)
+    )
+    return f"the class weights were {then}, and are {now} from here on"
+
+
 def heads_of(config: Config, metadata: JsonObject) -> tuple[Head, ...]:
     """The heads of a run as its checkpoint records them.
 

@@ -206,6 +206,7 @@ def _metadata_of(trainer: Trainer) -> JsonObject:
         "best": trainer.best,
         "losses": trainer.losses.losses,
         **recorded.labels_of(trainer.parts.train_source),
+        **recorded.weights_of(trainer.parts.class_weights),
         **trainer.data.metadata,
     }
 
@@ -289,6 +290,7 @@ def _initial_state(
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
+    _note(recorded.note_of_weights(parts.class_weights, saved.metadata))
     names = ("best", "losses", "data", "eval_data")
     memory = {name: saved.metadata.get(name) for name in names}
     return state, optimizer, memory

@@ -1,22 +1,23 @@
-"""Cross-entropy over the pixels that count, as a sum (FCN) or a mean.
+"""What a loss is: cross-entropy (that of both papers) and what all losses have.
 
 References:
     Long et al. 2015, arXiv:1411.4038, sec. 4.4; BVLC/caffe, softmax_loss_layer.cpp.
 """
 
+import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.models.network import Outputs
+from fcn_jax.training import pixels
+from fcn_jax.training.pixels import sample_pixels
 
 Array = jax.Array
 
@@ -31,12 +32,19 @@ class LossOptions:
         reduction: "sum" (over pixels, divided by the number of images, as in the FCN
             release) or "mean" (over the pixels that are not ignored).
         class_weights: Weight of each class; None: all 1. By head where there are
-            several.
+            several. Losses of overlaps see every class alike.
         pixel_probability: Probability with which a pixel takes part in the loss (Long
             et al. 2015, sec. 4.4, "patch sampling is loss sampling").
         stride: Side of the cells that are sampled together, pixels.
         ignore_label: The label of void pixels, which are ignored; by head where there
             are several.
+        focal_gamma: Exponent of the focal loss; 0: cross-entropy.
+        tversky: What a false positive and what a false negative count in the Tversky
+            loss.
+        per_image: Whether losses of overlaps are those of each image, averaged, in
+            place of one of all pixels of the batch.
+        axis_name: Of the devices that share a batch, over which losses of overlaps
+            sum; None: there are no others.
     """
 
     reduction: str = "mean"
@@ -44,6 +52,10 @@ class LossOptions:
     pixel_probability: float = 1.0
     stride: int = 1
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL
+    focal_gamma: float = 2.0
+    tversky: tuple[float, float] = (0.3, 0.7)
+    per_image: bool = False
+    axis_name: str | None = None
 
 
 class PixelLoss(NamedTuple):
@@ -53,6 +65,15 @@ class PixelLoss(NamedTuple):
     # Pixels that are not ignored; scalar.
     count: Array  # pyright: ignore[reportIncompatibleMethodOverride]
     weight: Array  # Sum of their class weights; `count` where there are none.
+
+
+class SharedLoss(NamedTuple):
+    """A loss of the batch that is no sum over pixels, such as a ratio of sums."""
+
+    share: Array  # Of this device: the loss is the sum of all shares; scalar.
+
+
+Part: TypeAlias = PixelLoss | SharedLoss
 
 
 class Loss(Protocol):
@@ -67,9 +88,7 @@ class Loss(Protocol):
         """See above."""
         ...
 
-    def __call__(
-        self, outputs: Outputs, batch: Batch, keys: Array
-    ) -> Sequence[PixelLoss]:
+    def __call__(self, outputs: Outputs, batch: Batch, keys: Array) -> Sequence[Part]:
         """The parts of the loss, which are reduced one by one and then added.
 
         Args:
@@ -82,8 +101,8 @@ class Loss(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class CrossEntropy:
-    """Softmax cross-entropy, a part for each head; the loss of both papers."""
+class HeadwiseLoss(abc.ABC):
+    """A loss that has a part for each head, of its scores and labels."""
 
     options: LossOptions = LossOptions()
 
@@ -92,9 +111,7 @@ class CrossEntropy:
         """How its parts are divided."""
         return self.options.reduction
 
-    def __call__(
-        self, outputs: Outputs, batch: Batch, keys: Array
-    ) -> tuple[PixelLoss, ...]:
+    def __call__(self, outputs: Outputs, batch: Batch, keys: Array) -> tuple[Part, ...]:
         """See `Loss`.
 
         Args:
@@ -110,24 +127,120 @@ class CrossEntropy:
             for head in sorted(outputs)
         )
 
-    def _part(self, logits: Array, labels: Array, keys: Array, head: str):
+    def _part(self, logits: Array, labels: Array, keys: Array, head: str) -> Part:
         chex.assert_rank(logits, 4)
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
-        weights = _of_head(options.class_weights, head)
         labels = labels.astype(jnp.int32)
         keep = None
         if options.pixel_probability < 1:
             keep = sample_pixels(
                 keys, labels, options.pixel_probability, options.stride
             )
+        return self.of_head(logits, labels, keep, head)
+
+    @abc.abstractmethod
+    def of_head(
+        self, logits: Array, labels: Array, keep: Array | None, head: str
+    ) -> Part:
+        """The part of a head.
+
+        Args:
+            logits: [B, H, W, C].
+            labels: [B, H, W] int32.
+            keep: Pixels that may count, [B, H, W] bool; None: all.
+            head: Its name; "" where there is one.
+        """
+
+    def ignored(self, head: str) -> int:
+        """The void label of a head."""
+        return _of_head(self.options.ignore_label, head)
+
+    def weights(self, head: str) -> Array | None:
+        """The weights of the classes of a head, [C] float32; None: all 1."""
+        found = _of_head(self.options.class_weights, head)
+        return None if found is None else jnp.asarray(found, "float32")
+
+
+class CrossEntropy(HeadwiseLoss):
+    """Softmax cross-entropy, a part for each head; the loss of both papers."""
+
+    def of_head(
+        self, logits: Array, labels: Array, keep: Array | None, head: str
+    ) -> PixelLoss:
+        """See `HeadwiseLoss`.
+
+        Args:
+            logits: [B, H, W, C].
+            labels: [B, H, W] int32.
+            keep: Pixels that may count, [B, H, W] bool; None: all.
+            head: Its name; "" where there is one.
+        """
         return cross_entropy(
             logits,
             labels,
-            ignore_label=_of_head(options.ignore_label, head),
-            class_weights=None if weights is None else jnp.asarray(weights, "float32"),
+            ignore_label=self.ignored(head),
+            class_weights=self.weights(head),
             keep=keep,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedSum:
+    """Losses, each times a weight, added.
+
+    Attributes:
+        terms: Weight and loss of each; they have one reduction.
+    """
+
+    terms: tuple[tuple[float, Loss], ...]
+
+    @property
+    def reduction(self) -> str:
+        """How its parts are divided."""
+        return self.terms[0][1].reduction
+
+    def __call__(self, outputs: Outputs, batch: Batch, keys: Array) -> tuple[Part, ...]:
+        """See `Loss`.
+
+        Args:
+            outputs: Logits, [B, H, W, C]; by head where there are several.
+            batch: As it came.
+            keys: A random key for every row, [B].
+        """
+        return tuple(
+            _times(weight, part)
+            for weight, loss in self.terms
+            for part in loss(outputs, batch, keys)
+        )
+
+
+def check_axis(loss: Loss, axis_name: str | None) -> None:
+    """Refuse a loss that would not see all of the batch.
+
+    Args:
+        loss: Whose `axis_name`, if it has one, must be that of the step.
+        axis_name: Of the step.
+
+    Raises:
+        ValueError: If it is another.
+    """
+    if isinstance(loss, WeightedSum):
+        for _, term in loss.terms:
+            check_axis(term, axis_name)
+        return
+    theirs = getattr(loss, "axis_name", axis_name)
+    if theirs != axis_name:
+        raise ValueError(
+            f"{type(loss).__name__} sums over axis_name={theirs!r}, and the step over "
+            f"{axis_name!r}; make it of LossOptions(axis_name={axis_name!r})."
+        )
+
+
+def _times(weight: float, part: Part) -> Part:
+    if isinstance(part, SharedLoss):
+        return SharedLoss(weight * part.share)
+    return part._replace(total=weight * part.total)
 
 
 def _of_head(value: Any, head: str) -> Any:
@@ -172,29 +285,71 @@ def cross_entropy(
         ValueError: If shapes do not fit, or outside `jit` a label is neither a class
             nor `ignore_label`.
     """
-    _check(logits, labels, class_weights, keep)
-    _check_values(labels, logits.shape[-1], ignore_label)
-    num_classes = logits.shape[-1]
-    wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
-    logits = logits.astype(wide)
-    labels = labels.astype(jnp.int32)
+    pixels.check_pixels("cross_entropy", logits, labels, ignore_label, keep)
+    check_weights("cross_entropy", class_weights, logits.shape[-1])
+    hit = pixels.of_class(labels, logits.shape[-1])
+    valid = pixels.valid_pixels(labels, logits.shape[-1], ignore_label, keep)
+    loss = minus_log_probability(pixels.wide(logits), hit)
+    return summed(loss, hit, valid, class_weights)
+
+
+def minus_log_probability(logits: Array, hit: Array) -> Array:
+    """-log of the probability of the true class of each pixel, not clamped.
+
+    Args:
+        logits: [N, H, W, C], at least float32.
+        hit: Which class is true, [N, H, W, C] bool.
+
+    Returns:
+        [N, H, W], nats; of no meaning where no class is true.
+    """
     zero = jnp.zeros((), logits.dtype)
-    valid = (labels >= 0) & (labels < num_classes) & (labels != ignore_label)
-    if keep is not None:
-        valid = valid & keep
-    classes = jnp.arange(num_classes, dtype=jnp.int32)[None, None, None]
-    hit = labels[..., None] == classes  # [N, H, W, C]
     shift = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
     shifted = logits - shift  # At most 0, so that no exponential overflows.
     log_norm = jnp.log(jnp.sum(jnp.exp(shifted), axis=-1))
-    loss = log_norm - jnp.sum(jnp.where(hit, shifted, zero), axis=-1)  # [N, H, W]
-    count = jnp.sum(valid, dtype=jnp.int32).astype(logits.dtype)
+    return log_norm - jnp.sum(jnp.where(hit, shifted, zero), axis=-1)
+
+
+def summed(
+    loss: Array, hit: Array, valid: Array, class_weights: Array | None
+) -> PixelLoss:
+    """The losses of pixels, weighed by their class and added.
+
+    Args:
+        loss: Of each pixel, [N, H, W].
+        hit: Which class is true, [N, H, W, C] bool.
+        valid: Which pixels count, [N, H, W] bool.
+        class_weights: [C]; None: all 1.
+
+    Returns:
+        Scalars of the dtype of `loss`.
+    """
+    zero = jnp.zeros((), loss.dtype)
+    count = jnp.sum(valid, dtype=jnp.int32).astype(loss.dtype)
     if class_weights is None:
         return PixelLoss(jnp.sum(jnp.where(valid, loss, zero)), count, count)
-    weights = class_weights.astype(logits.dtype)[None, None, None]
+    weights = class_weights.astype(loss.dtype)[None, None, None]
     weights = jnp.sum(jnp.where(hit, weights, zero), axis=-1)  # [N, H, W]
     total = jnp.sum(jnp.where(valid, loss * weights, zero))
     return PixelLoss(total, count, jnp.sum(jnp.where(valid, weights, zero)))
+
+
+def check_weights(loss: str, class_weights: Array | None, num_classes: int) -> None:
+    """Refuse weights that are not one a class.
+
+    Args:
+        loss: Its name, for the message.
+        class_weights: [C], or None.
+        num_classes: C.
+
+    Raises:
+        ValueError: If there are more or fewer.
+    """
+    if class_weights is not None and class_weights.shape != (num_classes,):
+        raise ValueError(
+            f"{loss}: class_weights have shape {class_weights.shape}; expected "
+            f"one weight for each of the {num_classes} classes."
+        )
 
 
 def reduce_loss(
@@ -220,83 +375,3 @@ def reduce_loss(
         f"loss reduction {reduction!r} is not known; use one of "
         f"{', '.join(REDUCTIONS)}."
     )
-
-
-def sample_pixels(
-    keys: Array, labels: Array, probability: float, stride: int = 1
-) -> Array:
-    """Choose at random which pixels take part in the loss.
-
-    Args:
-        keys: A random key for every image, [N].
-        labels: [N, H, W]; only their shape matters.
-        probability: With which each cell is kept, in (0, 1].
-        stride: Side of the cells that are kept or left out together, in pixels.
-
-    Returns:
-        [N, H, W] bool.
-
-    Raises:
-        ValueError: If the probability is not in (0, 1] or the stride not positive.
-
-    References:
-        Long et al. 2015, sec. 4.4 ("Patch Sampling").
-    """
-    if not 0 < probability <= 1:
-        raise ValueError(
-            f"sample_pixels: probability={probability} is not in (0, 1]; 1 keeps all "
-            f"pixels."
-        )
-    if stride < 1:
-        raise ValueError(
-            f"sample_pixels: stride={stride} is not positive; 1 draws every pixel for "
-            f"itself."
-        )
-    height, width = labels.shape[1:]
-    cells = (-(-height // stride), -(-width // stride))
-    keep = jax.vmap(lambda key: jax.random.bernoulli(key, probability, cells))(keys)
-    for axis in (1, 2) if stride > 1 else ():
-        keep = jnp.repeat(keep, stride, axis=axis)
-    return keep[:, :height, :width]
-
-
-def _check_values(labels: Array, num_classes: int, ignore_label: int) -> None:
-    """Raise if a label that is known already would be void in silence."""
-    if isinstance(labels, Tracer):
-        return
-    values = np.asarray(labels)
-    wrong = ((values < 0) | (values >= num_classes)) & (values != ignore_label)
-    if wrong.any():
-        place = tuple(int(i[0]) for i in np.nonzero(wrong))
-        raise ValueError(
-            f"cross_entropy: label {int(values[place])} at {place}; with {num_classes} "
-            f"classes labels are 0 to {num_classes - 1}, or ignore_label="
-            f"{ignore_label}."
-        )
-
-
-def _check(
-    logits: Array, labels: Array, class_weights: Array | None, keep: Array | None
-) -> None:
-    if logits.ndim != 4 or logits.shape[:3] != labels.shape:
-        raise ValueError(
-            f"cross_entropy: logits {logits.shape} and labels {labels.shape} do not "
-            f"fit; expected [N, H, W, C] and [N, H, W]."
-        )
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"cross_entropy: labels are {labels.dtype}; expected integers.")
-    if class_weights is not None and class_weights.shape != logits.shape[-1:]:
-        raise ValueError(
-            f"cross_entropy: class_weights have shape {class_weights.shape}; expected "
-            f"one weight for each of the {logits.shape[-1]} classes."
-        )
-    if keep is not None and keep.shape != labels.shape:
-        raise ValueError(
-            f"cross_entropy: keep has shape {keep.shape}; expected that of the labels, "
-            f"{labels.shape}."
-        )
-    if keep is not None and keep.dtype != jnp.bool_:
-        raise TypeError(
-            f"cross_entropy: keep is {keep.dtype}; expected bool. To weigh classes, "
-            f"pass class_weights."
-        )

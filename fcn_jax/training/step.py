@@ -119,7 +119,11 @@ def train_step(
     Returns:
         The state after the step, and float32 scalars, equal on all devices: `loss`
         and `grad_norm` (L2 norm of the gradient of all that learns).
+
+    Raises:
+        ValueError: If the loss sums over other devices than those of the axis.
     """
+    losses.check_axis(loss, axis_name)
     inputs.assert_batch(batch["image"], batch.get("labels"), batch.get("sizes"))
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
 
@@ -169,14 +173,16 @@ def train_step(
 
 
 def _reduced(
-    parts: Sequence[losses.PixelLoss], reduction: str, rows: int, axis_name: str | None
+    parts: Sequence[losses.Part], reduction: str, rows: int, axis_name: str | None
 ):
     """The parts of a loss, each divided by its denominator, added."""
     # The denominators are those of the whole micro-batch: a mean of the devices' own
     # means would weigh images with much void too heavily.
     chex.assert_shape([x for part in parts for x in part], ())
     found = [
-        losses.reduce_loss(
+        part.share
+        if isinstance(part, losses.SharedLoss)
+        else losses.reduce_loss(
             part.total,
             _sum_over_devices(part.weight, axis_name),
             rows * _num_devices(axis_name),

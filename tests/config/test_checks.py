@@ -30,6 +30,13 @@ from tests.support.runs import tiny_config
         ("data.scale", (1,), r"config.data.scale=\(1,\) is no range; give \(LOWEST,H"),
         ("data.scale", (2, 1), r"config.data.scale=\(2, 1\) is no range"),
         ("data.scale", (0, 1), r"config.data.scale=\(0, 1\) is no range"),
+        ("data.rotation", 270.0, "config.data.rotation=270.0 is no angle; give degree"),
+        ("data.hue", -1.0, "config.data.hue=-1.0 is no angle; give degrees from 0 to"),
+        ("data.contrast", 1.5, "config.data.contrast=1.5 is no fraction; give one fr"),
+        ("data.saturation", -0.1, "config.data.saturation=-0.1 is no fraction; give"),
+        ("data.class_mix", 2.0, "config.data.class_mix=2.0 is no fraction; give one"),
+        ("data.blur", -1.0, "config.data.blur=-1.0 is no number of pixels; 0 is for"),
+        ("data.cutout", (0, 5), r"config.data.cutout=\(0, 5\) is no size; give \(HEI"),
     ],
 )
 def test_a_number_without_sense_is_refused(key, value, message):

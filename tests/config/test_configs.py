@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fcn_jax.models
-from fcn_jax.config import build, datasets
+from fcn_jax.config import build, datasets, losses
 from fcn_jax.data.sources import shapes
 from fcn_jax.runs import logs, trainer
 from tests.support.paths import ROOT
@@ -57,7 +57,7 @@ def test_the_full_model_can_be_built(name):
     assert config.model.name in fcn_jax.models.MODELS
     build.make_optimizer(config, shapes_of["params"])
     build.make_preprocessing(config)
-    build.make_loss(config)
+    losses.make_loss(config)
 
 
 def test_the_heavy_recipe_is_the_published_one():
@@ -163,7 +163,7 @@ def test_wrong_values_are_named(key, value, message):
     def use():
         build.make_model(config)
         build.make_preprocessing(config)
-        build.make_loss(config)
+        losses.make_loss(config)
 
     with pytest.raises(ValueError, match=message):
         use()

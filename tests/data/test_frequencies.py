@@ -57,6 +57,14 @@ def test_weights_that_a_config_asks_for():
     assert datasets.class_weights(older, MASKS) == ()
 
 
+def test_void_alone_has_no_frequencies():
+    void = Masks([np.full((2, 3), 255)])
+    with pytest.raises(
+        ValueError, match="balance='median_frequency' weighs classes by "
+    ):
+        datasets.class_weights(config_with(balance="median_frequency"), void)
+
+
 @pytest.mark.parametrize(
     ("loss", "message"),
     [

@@ -14,7 +14,20 @@ from fcn_jax.data import checks, loader, transforms
 from fcn_jax.data.loader import Augmentation, Readers
 from tests.support.noise import Source
 
-ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
+ALL = Augmentation(
+    flip=True,
+    scale=(0.5, 2.0),
+    crop=(9, 7),
+    jitter=2,
+    brightness=0.2,
+    rotation=20.0,
+    blur=1.0,
+    hue=30.0,
+    saturation=0.5,
+    contrast=0.3,
+    cutout=(3, 2),
+    class_mix=0.5,
+)
 
 
 @pytest.fixture

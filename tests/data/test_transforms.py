@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fcn_jax.data import transforms
-from fcn_jax.data.transforms import Augmentation
+from fcn_jax.data import appearance, transforms
+from fcn_jax.data.augmentation import Augmentation, augment
 
 
 def pair(height, width):
@@ -15,7 +15,7 @@ def pair(height, width):
 
 def draw(augmentation, size=(4, 6), seed=0):
     rng = np.random.default_rng(seed)
-    return transforms.augment(*pair(*size), augmentation, rng)
+    return augment(*pair(*size), augmentation, rng)
 
 
 def assert_together(image, labels):
@@ -203,9 +203,9 @@ def test_jitter_moves_by_at_most_its_pixels():
 
 def test_brightness_is_clipped_and_rounded_down():
     image = np.array([[[0, 101, 255]]], np.uint8)
-    np.testing.assert_array_equal(transforms.brighten(image, 1.5), [[[0, 151, 255]]])
-    np.testing.assert_array_equal(transforms.brighten(image, 0.5), [[[0, 50, 127]]])
-    np.testing.assert_array_equal(transforms.brighten(image, 1.0), image)
+    np.testing.assert_array_equal(appearance.brighten(image, 1.5), [[[0, 151, 255]]])
+    np.testing.assert_array_equal(appearance.brighten(image, 0.5), [[[0, 50, 127]]])
+    np.testing.assert_array_equal(appearance.brighten(image, 1.0), image)
 
 
 def test_brightness_leaves_labels_alone():

@@ -8,7 +8,9 @@ import pytest
 
 from fcn_jax import models, parallel, training
 from fcn_jax.training import losses, optim, schedules
-from fcn_jax.training.losses import CrossEntropy, LossOptions
+from fcn_jax.training.losses import CrossEntropy, LossOptions, WeightedSum
+from fcn_jax.training.lovasz import Lovasz
+from fcn_jax.training.overlaps import Dice
 
 NUM_CLASSES = 3
 
@@ -92,6 +94,51 @@ def test_eight_devices_equal_one(reduction):
     if reduction == "mean":
         assert distance(one.params, eight.params) < 1e-5
         assert distance(one.batch_stats, eight.batch_stats) < 1e-5
+
+
+def of_regions(**options):
+    options = LossOptions(axis_name=parallel.AXIS, **options)
+    return WeightedSum(
+        (
+            (1.0, CrossEntropy(options)),
+            (0.5, Dice(options)),
+            (0.2, Lovasz(options)),
+        )
+    )
+
+
+def test_losses_of_regions_see_the_whole_batch():
+    model = tiny(dropout_rate=0.0)
+    batch = [make_batch(4, with_sizes=True)]
+    one, loss_of_one = train(model, 1, batch, loss=of_regions())
+    four, loss_of_four = train(model, 4, batch, loss=of_regions())
+    np.testing.assert_allclose(loss_of_one, loss_of_four, rtol=1e-6)
+    assert distance(one.params, four.params) < 1e-6
+
+
+def test_losses_of_images_add_up_over_micro_batches():
+    model = tiny(dropout_rate=0.0)
+    options = LossOptions(axis_name=parallel.AXIS, per_image=True)
+    loss = WeightedSum(((1.0, Dice(options)), (1.0, Lovasz(options))))
+    batch = [make_batch(4)]
+    whole, (loss_of_whole,) = train(model, 1, batch, loss=loss)
+    halves, (loss_of_halves,) = train(model, 2, batch, accumulate=2, loss=loss)
+    assert loss_of_halves == pytest.approx(loss_of_whole, rel=1e-6)
+    assert distance(whole.params, halves.params) < 1e-6
+
+
+def test_a_loss_over_other_devices_is_refused():
+    model = tiny(dropout_rate=0.0)
+    optimizer, state = make_state(model)
+    with pytest.raises(ValueError, match="Dice sums over axis_name='batch', and "):
+        training.train_step(
+            state,
+            make_batch(1),
+            model=model,
+            optimizer=optimizer,
+            seed=0,
+            loss=of_regions(),
+        )
 
 
 def test_accumulation_does_not_depend_on_the_number_of_devices():
