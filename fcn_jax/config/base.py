@@ -24,7 +24,8 @@ def base_config(family: str = "fcn") -> Config:
     _add_data(config)
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # "caffe" or "imagenet".
-    config.init_from = ""  # A run, or weights of any format.
+    # A run, weights of any format, or the name of some that `fcn_jax fetch` got.
+    config.init_from = ""
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)

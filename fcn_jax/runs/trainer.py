@@ -32,6 +32,7 @@ from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
 from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
+from fcn_jax.weights import fetching
 
 
 class Trainer:
@@ -265,12 +266,13 @@ def _initial_state(
     variables = training.init_variables(parts.model, config.seed)
     saved = store.newest()
     if saved is None and config.init_from:
+        start, known_inputs = fetching.start_of(config.init_from)
         variables, _ = weights.load_weights(
-            config.init_from,
+            start,
             parts.model,
             strict=False,
             preprocessing=parts.preprocessing,
-            inputs=config.init_inputs or None,
+            inputs=config.init_inputs or known_inputs,
             initial=variables,
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,
