@@ -177,6 +177,7 @@ _RUN_OPTIONS = (
     "bn_epsilon",
     "width",
     "fc_features",
+    "fc6_dilation",
     "upsampling",
     "skip_scales",
 )
