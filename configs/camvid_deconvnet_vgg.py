@@ -3,10 +3,10 @@ r"""DeconvNet on CamVid, from FCN-32s on a trunk of VGG-16.
 python train.py --config=configs/camvid_deconvnet_vgg.py --workdir=runs/deconvnet_vgg \
     --config.data.root=DIR
 Starts from the best checkpoint of runs/camvid_fcn32s_vgg: its command, and the data and
-the file that it needs, are in the head of camvid_fcn32s_vgg.py. Trunk, fc6, fc7 and first
-scores come from there: the decoder starts as an upsampling of them, at three quarters
-of the resolution. BatchNorm of conv1 to conv5 stays as it starts, which changes
-nothing, so that the trunk is the one that was trained; all others learn.
+the file that it needs, are in the head of camvid_fcn32s_vgg.py. Trunk, fc6, fc7 and
+first scores come from there: the decoder starts as an upsampling of them, at three
+quarters of the resolution. BatchNorm of conv1 to conv5 stays as it starts, which
+changes nothing, so that the trunk is the one that was trained; all others learn.
 Goal: validation mean IU 0.58. Budget: 160 minutes on two cores, 20 of them for FCN-32s.
 Modes: full, smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
@@ -51,6 +51,6 @@ def get_config(mode: str = "full"):
         config.data.scale = (0.5, 1.2)
         config.eval_scale = 0.75
         config.batch_size = 4
-        config.num_steps = 1300
-        config.eval_every = config.checkpoint_every = 325
+        config.num_steps = 1200
+        config.eval_every = config.checkpoint_every = 300
     return config
