@@ -1,6 +1,6 @@
 """How fc6 and fc7 best begin where the trunk is trained and they are not, on CamVid.
 
-python -m benchmarks.heads --root=DIR --out=runs/heads --minutes=30   # till all is there
+python -m benchmarks.heads --root=DIR --out=runs/heads --minutes=30  # until all is done
 python -m benchmarks.heads --out=runs/heads --minutes=0               # what is there
 python -m benchmarks.heads --out=DIR --smoke                          # two steps each
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fcn_jax.storage import downloading, packages
-from fcn_jax.weights import zoo
+from fcn_jax.weights import pretrained, zoo
 
 # Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
 LARGEST = 2 << 30
@@ -104,8 +104,9 @@ def start_of(given: str) -> tuple[str, str | None]:
     """Where the weights are that `config.init_from` means.
 
     Args:
-        given: A path; or a name of `zoo.WEIGHTS` that is none, for what `fetch` put
-            into `default_dir()`, which is checked.
+        given: A path; or what is none: the name of a net that comes with the package,
+            or one of `zoo.WEIGHTS`, for what `fetch` put into `default_dir()`, which is
+            checked.
 
     Returns:
         The path, and what their net was given where the table says so, as
@@ -115,6 +116,8 @@ def start_of(given: str) -> tuple[str, str | None]:
         FileNotFoundError: If weights of that name have not been fetched.
         ValueError: If what is there is not the right file.
     """
+    if own := pretrained.packed(given):
+        return str(own), None
     if Path(given).exists() or given not in zoo.WEIGHTS:
         return given, None
     weights = zoo.WEIGHTS[given]
