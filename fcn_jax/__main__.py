@@ -30,6 +30,7 @@ PURPOSES = {
     "Using one": {
         "predict": "label photographs: no masks are needed",
         "export": "write a run's network into one file, for JAX alone or as ONNX",
+        "pack": "write a run's network into a small file that others start from",
         "convert": "rewrite weights: Caffe, PyTorch, Keras, npz, a run -> one of these",
         "fetch": "download known weights, checked; lists them without a name",
     },

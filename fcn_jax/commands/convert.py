@@ -22,8 +22,7 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import PREPROCESSING
-from fcn_jax.storage.files import JsonObject
-from fcn_jax.weights import loading, saving
+from fcn_jax.weights import loading, pretrained, saving
 
 _OPTIONS = (
     "num_classes",
@@ -88,7 +87,7 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     if _is_run(source):
         config = workdirs.config_of_run(source)
         preprocessing = build.make_preprocessing(config)
-        name, options = _of_run(config.model.to_dict(), name)
+        name, options = pretrained.options_of(config.model.to_dict(), name)
     for option in _OPTIONS:
         if getattr(values, option) is not None:
             options[option] = getattr(values, option)
@@ -112,18 +111,6 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
 
 def _is_run(source: str):
     return (Path(source) / "config.json").exists()
-
-
-def _of_run(settings: JsonObject, name: str | None):
-    """The net of a run, or another one, and those of the run's options that it has."""
-    same = name in (None, settings["name"])
-    name = name or str(settings["name"])
-    encoder = settings.get("encoder") or "vgg16"
-    known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
-    if not same or not settings.get("skip_scales"):
-        known.discard("skip_scales")
-    known -= {key for key in ("encoder", "channels") if not settings.get(key)}
-    return name, {key: v for key, v in settings.items() if key in known}
 
 
 COMMAND = Command(

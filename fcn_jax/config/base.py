@@ -24,7 +24,8 @@ def base_config(family: str = "fcn") -> Config:
     _add_data(config)
     config.model = FAMILIES[family]()
     config.preprocessing = "caffe"  # "caffe" or "imagenet".
-    config.init_from = ""  # A run, or weights of any format.
+    # A run, weights of any format, or the name of some that `fcn_jax fetch` got.
+    config.init_from = ""
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)
@@ -144,6 +145,8 @@ def _add_loss_and_optim(config: Config) -> None:
     config.optim.bias_decay = 0.0  # SGD: decay multiplier of biases.
     config.optim.bn_decay = 0.0  # SGD: decay multiplier of BatchNorm.
     config.optim.frozen = ()  # Layer-name patterns that do not learn.
+    config.optim.slow = ()  # Patterns of layers that learn at slow_rate times the rate.
+    config.optim.slow_rate = 0.1  # Factor on the rate (and decay) of optim.slow.
     config.optim.clip_norm = 0.0  # Of the whole gradient; 0: off.
 
 
@@ -169,6 +172,7 @@ def _fcn():
     model.channels = 0  # Of the images; 0: the 3 of RGB.
     model.width = 1.0  # Factor on the channels of every layer.
     model.fc_features = 4096  # Of fc6 and fc7, times width.
+    model.fc6_dilation = 0  # 3: fc6 is 3x3, dilated to see 7x7 cells; 0: it is 7x7.
     model.padding = "caffe"  # "caffe": 100 pixels around an image; "same": none.
     model.batch_norm = False  # After each convolution of the encoder.
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
@@ -189,6 +193,7 @@ def _deconvnet():
     model.num_classes = 21
     model.width = 1.0
     model.fc_features = 4096
+    model.fc6_dilation = 0
     model.padding = "valid"
     model.bn_momentum = 0.9
     model.bn_epsilon = 1e-9

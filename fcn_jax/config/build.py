@@ -27,7 +27,7 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
-    for name_of_default in ("skip_scales", "encoder", "channels"):
+    for name_of_default in ("skip_scales", "encoder", "channels", "fc6_dilation"):
         if not options.get(name_of_default):
             options.pop(name_of_default, None)
     if options["dtype"] not in ("float32", "bfloat16"):
@@ -109,7 +109,7 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
     """
     settings = config.optim
     schedule = make_schedule(config)
-    return optim.make_optimizer(
+    optimizer = optim.make_optimizer(
         settings.name,
         schedule,
         params,
@@ -121,3 +121,7 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
         frozen=tuple(settings.frozen),
         clip_norm=settings.clip_norm or None,
     )
+    slow = tuple(settings.get("slow", ()))  # Older runs lack it.
+    if not slow:
+        return optimizer
+    return optim.slowed(optimizer, params, slow, settings.slow_rate)

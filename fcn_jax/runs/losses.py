@@ -1,10 +1,11 @@
 """The losses of the steps since the last log line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
 
+from fcn_jax.runs import symptoms
 from fcn_jax.storage.checkpoints import CheckpointStore
 
 
@@ -25,10 +26,17 @@ class RecentLosses:
 
     Args:
         losses: Those that were collected before a resumed run ended.
+        rate: The learning rate by the updates done, for the message where a loss is not
+            finite; None: it says nothing of that.
     """
 
-    def __init__(self, losses: Sequence[float] = ()):
+    def __init__(
+        self,
+        losses: Sequence[float] = (),
+        rate: Callable[[int], float] | None = None,
+    ):
         self.losses = list(losses)
+        self._rate = rate
         self.grad_norm = float("nan")
         self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
 
@@ -59,13 +67,20 @@ class RecentLosses:
                 store.close()
                 raise FloatingPointError(
                     f"step {step}: loss {loss}, gradient norm {norm}; training has "
-                    f"diverged and was stopped. Good checkpoints: "
+                    f"diverged and was stopped{self._reason(step)}. Good checkpoints: "
                     f"{store.steps() or 'none'} in {store.directory}. Lower "
                     f"config.optim.learning_rate or set config.optim.clip_norm."
                 )
             self.losses.append(loss)
             self.grad_norm = norm
         self._pending = []
+
+    def _reason(self, step: int) -> str:
+        if self._rate is None:
+            return ""
+        # The loss of a step is that of the parameters which the one before left.
+        rates = [self._rate(max(done, 0)) for done in (step - 3, step - 2)]
+        return f": {symptoms.of_divergence(step, rates)}"
 
     def summary(self) -> dict[str, float]:
         """The last loss, the mean of all, and the gradient's norm; then start anew."""

@@ -23,9 +23,10 @@ from fcn_jax.inference.canvases import Canvases
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
-from fcn_jax.runs import recorded
+from fcn_jax.runs import packed, recorded
 from fcn_jax.runs.given import Images, arrays
 from fcn_jax.storage import checkpoints, trees
+from fcn_jax.weights import pretrained
 
 # What is found for an image or a stack of images; by head where there are several.
 Prediction: TypeAlias = np.ndarray | dict[str, np.ndarray]
@@ -37,8 +38,8 @@ class TrainedNet:
 
     Args:
         config: Of the run, perhaps with other inference.
-        workdir: Of the run.
-        step: Checkpoint; None: the best.
+        workdir: Of the run, or the file of a packed net.
+        step: Checkpoint; None: the best. A packed net has one.
         devices: That predict; None: the first.
         scales: Input scales of whole images, averaged; None: the config's own.
         flip: Whether whole images are seen mirrored too.
@@ -80,6 +81,8 @@ class TrainedNet:
             self.replicated = _recompute_batch_stats(self)
 
     def _read_checkpoint(self, step: int | None) -> checkpoints.Checkpoint:
+        if self.workdir.is_file():
+            return packed.checkpoint(self.workdir)
         store = checkpoints.CheckpointStore(self.workdir / "checkpoints")
         found = store.best() if step is None else store.read(step)
         if found is None:
@@ -233,7 +236,7 @@ def load(
     """The network of a run.
 
     Args:
-        workdir: Directory of the run.
+        workdir: Directory of the run; or a net of `fcn_jax pack`, by file or name.
         step: Checkpoint; None: the best.
         devices: That predict; None: the first.
         scales: Input scales of whole images, averaged; None: the config's own.
@@ -246,7 +249,10 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no run, or no checkpoint.
+        WeightsError: If it is a file, and no packed net.
     """
-    config = workdirs.config_of_run(workdir)
+    if own := pretrained.packed(workdir):
+        workdir = own
+    config = packed.config_of(own) if own else workdirs.config_of_run(workdir)
     config.update_from_flattened_dict(changes)
     return TrainedNet(config, workdir, step, devices, scales, flip)

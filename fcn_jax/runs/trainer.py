@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -24,6 +24,7 @@ from fcn_jax.runs import (
     occasions,
     recorded,
     results,
+    symptoms,
     watching,
 )
 from fcn_jax.runs.data_record import DataRecord
@@ -32,6 +33,7 @@ from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
 from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
+from fcn_jax.weights import fetching
 
 
 class Trainer:
@@ -77,7 +79,8 @@ class Trainer:
         _note(recorded.set_aside(self.workdir) if lost else "")
         self.best = _best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
-        self.losses = RecentLosses(memory["losses"])
+        self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)
+        self.symptoms = symptoms.Symptoms(config)
         self.evaluator = Evaluator(
             self.parts.predictor,
             self.parts.eval_source,
@@ -115,7 +118,9 @@ class Trainer:
                     self.progress.skip_clock()
                 else:
                     self.progress.waiting(time.perf_counter() - start)
+            before = _averages(self, step)
             self.state, step_metrics = compiled(self.state, batch)
+            self.symptoms.of_statistics(step, before, _averages(self, step))
             self.step = step
             self.losses.add(step, step_metrics)
             self.progress.step_done()
@@ -152,19 +157,16 @@ class Trainer:
         self.log.note_saves(self.store.steps())
         self.log.write("train", step, {**values, **rate, **speed})
         self.progress.write(_line_of(step, self.config.num_steps, values | speed))
+        _tell(self.progress, self.symptoms.of_losses(step, values))
 
     def evaluate(self, step: int) -> None:
         """Score the evaluation split, and record the score."""
-        scores, line = watching.score(
-            self.evaluator,
-            self.state.variables,
-            self.log,
-            step,
-            self.config.num_pictures,
-        )
+        variables, count = self.state.variables, self.config.num_pictures
+        scores, line = watching.score(self.evaluator, variables, self.log, step, count)
         self.store.scores.record(step, scores["mean_iu"])
         self.best = _best_of(self.store, self.best)
         self.progress.write(line)
+        _tell(self.progress, self.symptoms.of_scores(step, scores))
         self.progress.skip_clock()
 
     def save(self) -> None:
@@ -188,6 +190,18 @@ def _note(text: str | None) -> None:
     """Say what is to be noted, if anything is."""
     if text:
         print(f"note: {text}", flush=True)
+
+
+def _tell(progress: Progress, notes: Sequence[str]) -> None:
+    for note in notes:
+        progress.write(f"note: {note}")
+
+
+def _averages(trainer: Trainer, step: int) -> symptoms.Statistics:
+    """BatchNorm's, where a step is one after which the run is scored."""
+    if not trainer.occasions.evaluates(step):
+        return {}
+    return symptoms.statistics(trainer.state)
 
 
 def _line_of(step: int, num_steps: int, values: Mapping[str, float]) -> str:
@@ -266,12 +280,13 @@ def _initial_state(
     variables = training.init_variables(parts.model, config.seed)
     saved = store.newest()
     if saved is None and config.init_from:
+        start, known_inputs = fetching.start_of(config.init_from)
         variables, _ = weights.load_weights(
-            config.init_from,
+            start,
             parts.model,
             strict=False,
             preprocessing=parts.preprocessing,
-            inputs=config.init_inputs or None,
+            inputs=config.init_inputs or known_inputs,
             initial=variables,
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,

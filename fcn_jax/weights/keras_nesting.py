@@ -63,6 +63,23 @@ def renumbered(
     return others | {old: new for old, new in names.items() if old in arrays}
 
 
+def note(names: Mapping[str, str]) -> str:
+    """How it is known which convolution is which, a sentence; "" where names tell.
+
+    Args:
+        names: What `renumbered` returned.
+    """
+    taken = [name for name, new in names.items() if _KERNEL.match(new)]
+    if not taken:
+        return ""
+    models = {_KERNEL.sub(lambda match: match["model"] or "", name) for name in taken}
+    return (
+        f"its {len(taken)} convolutions are numbered anew in each of {len(models)} "
+        f"models; they are taken in the order of these and of their numbers, in which "
+        f"each takes the channels that the one before it gives"
+    )
+
+
 def _heads(
     arrays: Mapping[str, np.ndarray],
     models: set[str],

@@ -103,6 +103,8 @@ def load_weights(
         known = keras_nesting.renumbered(path, file.arrays, len(trunk))
     named = names.map_names(file.arrays, file.format, type(encoder), known)
     matched = matching.match(path, model, file, named)
+    if nested := keras_nesting.note(known):
+        matched = matched.noted(nested)
     matched = conversion.check_upsampling(matched)
     matched = conversion.fold_skip_scales(matched, skip_scales)
     matched = conversion.fold_upsampling_bias(matched)

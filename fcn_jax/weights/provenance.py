@@ -43,7 +43,7 @@ _FREE = {
     *("dtype", "param_dtype", "axis_name", "return_switches", "full_padding"),
     *("dropout_rate", "bn_momentum", "bn_shift", "freeze_batch_norm", "decoder_start"),
     *("width", "fc_features", "batch_norm", "batch_norm_fc", "channels", "upsampling"),
-    "skip_scales",
+    *("skip_scales", "fc6_dilation"),
 }
 
 

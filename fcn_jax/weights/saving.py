@@ -1,7 +1,7 @@
 """From the variables of a net to a file: for PyTorch, for NumPy, or as a run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ def save_weights(
     model: Network,
     *,
     preprocessing: Preprocessing = CAFFE,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a net's variables, whole or not at all.
 
@@ -45,6 +46,7 @@ def save_weights(
         variables: What `model.init` or `load_weights` made.
         model: The net.
         preprocessing: What it is given; recorded.
+        facts: What a `.safetensors` says beside that.
 
     Raises:
         ValueError: If the name has another suffix, or the variables are not those of
@@ -55,7 +57,7 @@ def save_weights(
     """
     path = Path(path)
     check_out(path)
-    metadata = describe(model, preprocessing)
+    metadata = {**describe(model, preprocessing), **(facts or {})}
     _check(variables, model)
     if path.suffix == ".safetensors":
         arrays = to_pytorch(variables, model)
@@ -177,6 +179,7 @@ _RUN_OPTIONS = (
     "bn_epsilon",
     "width",
     "fc_features",
+    "fc6_dilation",
     "upsampling",
     "skip_scales",
 )

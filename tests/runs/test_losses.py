@@ -45,6 +45,24 @@ def test_divergence_names_the_step_and_the_good_checkpoints(steps, named, bad):
     assert closed == [1]
 
 
+@pytest.mark.parametrize(
+    ("step", "why"),
+    (
+        (1, "no update was done yet: look at the weights that it starts from, and at"),
+        (3, "the learning rate, 2, was still rising, and is likely too high already"),
+        (9, "the warm-up was over, and the learning rate, 5, is likely too high"),
+    ),
+)
+def test_divergence_says_what_the_learning_rate_was(step, why):
+    store = types.SimpleNamespace(steps=list, directory="W", close=lambda: None)
+    losses = RecentLosses(rate=lambda done: float(min(done + 1, 5)))
+    losses.add(step, metrics(np.nan))
+    with pytest.raises(
+        FloatingPointError, match=f"has diverged and was stopped: {why}"
+    ):
+        losses.collect(store)
+
+
 def test_a_batch_of_void_is_not_the_lowest_loss():
     assert lowest({1: 0.0, 2: 3.0, 3: 2.0, 4: 0.0}) == 3
     assert lowest({1: 0.0, 2: 0.0}) == 1

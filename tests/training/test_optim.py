@@ -210,6 +210,47 @@ def test_clipping_bounds_the_whole_gradient():
     np.testing.assert_allclose(after["conv1_1"]["kernel"], [[-3, -4]], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ("sgd", "adamw"))
+def test_slow_layers_learn_at_a_part_of_the_rate(name):
+    """As with a tenth of the rate from the first step on, decay included."""
+    params = {n: {"kernel": jnp.array([[3.0, -1.0]])} for n in ("conv1_1", "score_fr")}
+    grads = jax.tree.map(lambda w: 0.1 * w + 1, params)
+
+    def trained(rate, slow=()):
+        optimizer = optim.make_optimizer(
+            name, lambda step: jnp.float32(rate), params, weight_decay=0.1
+        )
+        if slow:
+            optimizer = optim.slowed(optimizer, params, slow, 0.1)
+        found, state = params, optimizer.init(params)
+        for _ in range(3):
+            updates, state = optimizer.update(grads, state, found)
+            found = optax.apply_updates(found, updates)
+        return found
+
+    found, fast, slow = trained(0.01, ("conv*",)), trained(0.01), trained(0.001)
+    np.testing.assert_array_equal(
+        found["score_fr"]["kernel"], fast["score_fr"]["kernel"]
+    )
+    moved = found["conv1_1"]["kernel"]
+    np.testing.assert_allclose(moved, slow["conv1_1"]["kernel"], rtol=1e-6)
+    assert np.abs(moved - fast["conv1_1"]["kernel"]).min() > 1e-3
+
+
+def test_slow_layers_must_be_there_and_learn():
+    params = {"conv1_1": {"kernel": jnp.ones((1, 1))}}
+    plain = optax.identity()
+    with pytest.raises(
+        ValueError, match=r"slow: 'fc\*' matches no layer; there are con"
+    ):
+        optim.slowed(plain, params, ("fc*",), 0.1)
+    for rate in (0.0, -1.0, float("inf")):
+        with pytest.raises(
+            ValueError, match="slow_rate=.* is not positive; give a fac"
+        ):
+            optim.slowed(plain, params, ("conv*",), rate)
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r"optimiser 'adam' is not known.* adamw, sgd"):
         optim.make_optimizer("adam", None, {"a": {"kernel": jnp.ones(1)}})

@@ -57,6 +57,29 @@ def test_the_loss_of_validation_stands_beside_that_of_training(tmp_path, figures
     assert right.get_ylim()[1] < 40
 
 
+def test_the_classes_stand_beside_their_mean(tmp_path, figures):
+    ious = ({"sky": 0.5, "pole": None}, {"sky": 0.9, "pole": 0.2}, {"sky": 0.8})
+    entries = [{**entry, "iu": iu} for entry, iu in zip(EVAL, ious, strict=True)]
+    entries[2]["iu"]["car"] = 0.85
+    plots.plot_curves(TRAIN + entries, tmp_path / "curves.png")
+    axes = figures[0].axes[2]
+    assert legend_of(axes) == ["car 0.85", "sky 0.80", "pole 0.20"]  # The best first.
+    sky, pole = axes.lines[1:]
+    np.testing.assert_allclose(sky.get_xydata(), [(100, 0.5), (200, 0.9), (300, 0.8)])
+    np.testing.assert_allclose(pole.get_xydata(), [(200, 0.2)])
+
+
+def test_of_many_classes_the_best_and_the_worst_are_named(tmp_path, figures):
+    entries = [{**EVAL[1], "iu": {f"c{n}": n / 100 for n in range(30)}}]
+    plots.plot_curves(entries, tmp_path / "curves.png")
+    axes = figures[0].axes[2]
+    names = [text.split()[0] for text in legend_of(axes)]
+    assert names == [f"c{n}" for n in (*range(29, 19, -1), *range(9, -1, -1))]
+    assert len(axes.lines) == 30
+    looks = {(x.get_color(), x.get_linestyle()) for x in axes.lines}
+    assert len(looks) == 21  # One for each name, and one for all others.
+
+
 @pytest.mark.parametrize("entries", ([], TRAIN, TRAIN[:1], EVAL, EVAL[:1]))
 def test_curves_of_a_run_that_has_only_begun(tmp_path, entries):
     plots.plot_curves(entries, tmp_path / "curves.png")

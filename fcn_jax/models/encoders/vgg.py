@@ -21,6 +21,9 @@ Array = jax.Array
 STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 FC_FEATURES = 4096
 FC6_KERNEL = 7
+# Distances between the taps of fc6 by which it sees the same 7x7 cells, with kernels of
+# 7, 4, 3 and 2. That of 3x3, by 3, is LargeFOV's form of it.
+FC6_DILATIONS = (1, 2, 3, 6)
 _POOL5_STRIDE = 32  # Image pixels per cell of pool5.
 # Side of the smallest image whose pool5 holds a window of fc6.
 SMALLEST_VALID = (FC6_KERNEL - 1) * _POOL5_STRIDE + 1
@@ -48,6 +51,7 @@ def layer_list(
     fc_features: int = FC_FEATURES,
     batch_norm: bool = False,
     batch_norm_fc: bool = False,
+    fc6_dilation: int = 1,
 ) -> tuple[Layer, ...]:
     """The layers from the image to fc7.
 
@@ -57,12 +61,17 @@ def layer_list(
         fc_features: Channels of fc6 and fc7 before that factor.
         batch_norm: Whether BatchNorm follows conv1_1 ... conv5_3.
         batch_norm_fc: Whether it follows fc6 and fc7.
+        fc6_dilation: Of `FC6_DILATIONS`; the window of fc6 stays that of 7x7 cells.
 
     Returns:
         conv1_1, conv1_2, pool1 ... pool5, fc6, fc7.
 
     Raises:
-        ValueError: If the padding is unknown, or width or fc_features not positive.
+        ValueError: If the padding or the dilation is unknown, or width or fc_features
+            not positive.
+
+    References:
+        Chen et al. 2015, arXiv:1412.7062, sec. 3.2 (LargeFOV).
     """
     if padding not in PADDINGS:
         raise ValueError(
@@ -72,6 +81,12 @@ def layer_list(
         raise ValueError(
             f"width={width} and fc_features={fc_features} must be positive; width=1, "
             f"fc_features={FC_FEATURES} make VGG-16."
+        )
+    if fc6_dilation not in FC6_DILATIONS:
+        raise ValueError(
+            f"fc6_dilation={fc6_dilation} does not make a window of "
+            f"{FC6_KERNEL}x{FC6_KERNEL}; choose one of "
+            f"{', '.join(map(str, FC6_DILATIONS))}."
         )
 
     first_pad, fc6_pad = PADDINGS[padding]
@@ -86,7 +101,8 @@ def layer_list(
                 Layer(name, "conv", count, kernel_size=3, pad=pad, batch_norm=bn)
             )
         found.append(Layer(f"pool{stage}", "pool", kernel_size=2, stride=2))
-    for name, kernel_size, pad in (("fc6", FC6_KERNEL, fc6_pad), ("fc7", 1, 0)):
+    fc6_kernel = (FC6_KERNEL - 1) // fc6_dilation + 1
+    for name, kernel_size, pad in (("fc6", fc6_kernel, fc6_pad), ("fc7", 1, 0)):
         found.append(
             Layer(
                 name,
@@ -94,6 +110,7 @@ def layer_list(
                 layers.scaled(fc_features, width),
                 kernel_size=kernel_size,
                 pad=pad,
+                dilation=fc6_dilation if name == "fc6" else 1,
                 batch_norm=f"bn{name}" if batch_norm_fc else "",
                 dropout=f"drop{name[-1]}",
             )
@@ -114,6 +131,7 @@ class VGG16(Encoder):
     batch_norm_fc: bool = False  # After fc6 and fc7.
     width: float = 1.0  # Factor on all channels.
     fc_features: int = FC_FEATURES  # Channels of fc6 and fc7 before that factor.
+    fc6_dilation: int = 1  # Of FC6_DILATIONS; 3: fc6 is 3x3, dilated, as in LargeFOV.
     full_padding: bool = False  # Maps before pool3 as large as in the Caffe nets.
 
     def layers(self) -> tuple[Layer, ...]:
@@ -124,6 +142,7 @@ class VGG16(Encoder):
             self.fc_features,
             self.batch_norm,
             self.batch_norm_fc,
+            self.fc6_dilation,
         )
 
     @property

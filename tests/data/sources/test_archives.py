@@ -94,7 +94,7 @@ def test_after_an_interruption_the_name_is_not_taken(server, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(downloading, "_mismatch", interrupted)
+        patch.setattr(downloading, "mismatch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             archives.fetch(archive(f"{server}/good"), tmp_path / "a.tar")
     assert [p.name for p in tmp_path.iterdir()] == ["a.tar.part"]

@@ -124,6 +124,43 @@ def test_switches_unpool_every_pool(key):
         np.testing.assert_array_equal(pooling.max_pool(unpooled), maxima)
 
 
+@pytest.mark.parametrize(("padding", "shape"), (("caffe", (9, 14)), ("same", (65, 34))))
+def test_a_dilated_fc6_is_a_7x7_one_with_gaps(padding, shape):
+    """Its window, and so every size and offset, is that of 7x7."""
+    sizes = jnp.array([shape, (5, 8)], jnp.int32)
+    images = cases.random_images((2, *shape))
+    whole = vgg.VGG16(padding=padding, width=1 / 32, fc_features=64)
+    dilated = whole.clone(fc6_dilation=3)
+    assert dilated.coordinate_maps() == whole.coordinate_maps()
+    variables = cases.random_variables(dilated)
+    kernel = np.asarray(variables["params"]["fc6"]["kernel"])
+    assert kernel.shape[:2] == (3, 3)
+    gaps = np.zeros((7, 7, *kernel.shape[2:]), np.float32)
+    gaps[::3, ::3] = kernel
+    params = {**variables["params"], "fc6": {**variables["params"]["fc6"]}}
+    params["fc6"]["kernel"] = gaps
+    ours = cases.quick_jit(dilated.apply)(variables, images, sizes)
+    theirs = cases.quick_jit(whole.apply)({"params": params}, images, sizes)
+    scale = np.abs(theirs.maps["fc7"]).max()
+    assert scale > 0
+    np.testing.assert_allclose(ours.maps["fc7"], theirs.maps["fc7"], atol=1e-5 * scale)
+    np.testing.assert_array_equal(ours.sizes["fc7"], theirs.sizes["fc7"])
+
+
+def test_dilations_of_fc6_that_see_7x7_cells():
+    kernels = {}
+    for dilation in vgg.FC6_DILATIONS:
+        fc6 = vgg.layer_list("valid", fc6_dilation=dilation)[-2]
+        assert (fc6.name, fc6.window) == ("fc6", 7)
+        kernels[dilation] = fc6.kernel_size
+    assert kernels == {1: 7, 2: 4, 3: 3, 6: 2}
+    with pytest.raises(
+        ValueError,
+        match="fc6_dilation=4 does not make a window of 7x7; choose one of 1",
+    ):
+        vgg.layer_list(fc6_dilation=4)
+
+
 def test_layer_lists_differ_in_two_paddings():
     caffe, same = vgg.layer_list("caffe"), vgg.layer_list("same")
     different = {

@@ -1,0 +1,56 @@
+r"""DeconvNet on CamVid, from FCN-32s on a trunk of VGG-16.
+
+python train.py --config=configs/camvid_deconvnet_vgg.py --workdir=runs/deconvnet_vgg \
+    --config.data.root=DIR
+Starts from the best checkpoint of runs/camvid_fcn32s_vgg: its command, and the data and
+the file that it needs, are in the head of camvid_fcn32s_vgg.py. Trunk, fc6, fc7 and
+first scores come from there: the decoder starts as an upsampling of them, at three
+quarters of the resolution. BatchNorm of conv1 to conv5 stays as it starts, which
+changes nothing, so that the trunk is the one that was trained; all others learn.
+Goal: validation mean IU 0.58. Budget: 160 minutes on two cores, 20 of them for FCN-32s.
+Modes: full, smoke.
+Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
+(Badrinarayanan et al. 2017, SegNet).
+Ours: not run yet.
+"""
+
+from fcn_jax.config import named
+from fcn_jax.config.base import base_config
+
+camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
+
+MODES = ("full", "smoke")
+
+
+def get_config(mode: str = "full"):
+    config = base_config("deconvnet")
+    protocol = camvid_fcn32s_vgg.get_config(mode)
+    for part in ("data", "loss", "optim"):
+        config[part] = protocol[part]
+    for key in (
+        "preprocessing", "batch_size", "eval_batch_size", "eval_scale", "log_every",
+        "num_steps", "eval_every", "checkpoint_every",
+    ):  # fmt: skip
+        config[key] = protocol[key]
+    config.model.num_classes = 11
+    config.model.padding = "same"
+    config.model.width = protocol.model.width
+    config.model.fc_features = protocol.model.fc_features
+    config.model.bn_epsilon = 1e-5
+    config.model.decoder_start = "upsampling"
+    # Averages of 0 and 1, a scale of 1 and (bn_shift) a shift of nothing.
+    config.model.bn_shift = 0.0
+    config.optim.frozen = ("conv1_*", "conv2_*", "bn[12345]_*")
+    config.optim.learning_rate = 1e-3
+    config.optim.slow_rate = 0.03
+    config.optim.schedule = "warmup_cosine"
+    with config.unlocked():
+        config.optim.schedule_options.warmup_steps = 50 if mode == "full" else 1
+    if mode != "smoke":
+        config.init_from = "runs/camvid_fcn32s_vgg"
+        config.data.scale = (0.5, 1.2)
+        config.eval_scale = 0.75
+        config.batch_size = 4
+        config.num_steps = 1200
+        config.eval_every = config.checkpoint_every = 300
+    return config

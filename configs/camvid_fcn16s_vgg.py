@@ -1,0 +1,29 @@
+r"""FCN-16s on CamVid, from FCN-32s: the second of FCN's three stages.
+
+python train.py --config=configs/camvid_fcn16s_vgg.py --workdir=runs/camvid_fcn16s_vgg \
+    --config.data.root=DIR
+Starts from the best checkpoint of runs/camvid_fcn32s_vgg, which needs the data and the
+file that the head of camvid_fcn32s_vgg.py names; score_pool4 starts at zero.
+Half the resolution. Budget: 10 of the 120 minutes of the three stages on two cores.
+Modes: full, smoke.
+Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
+(Badrinarayanan et al. 2017, SegNet).
+Ours: not run yet.
+"""
+
+from fcn_jax.config import named
+
+camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
+
+MODES = ("full", "smoke")
+
+
+def get_config(mode: str = "full"):
+    config = camvid_fcn32s_vgg.get_config(mode)
+    config.model.name = "fcn16s"
+    config.optim.learning_rate = 2e-4
+    if mode != "smoke":
+        config.init_from = "runs/camvid_fcn32s_vgg"
+        config.num_steps = config.eval_every = 120
+        config.checkpoint_every = 60
+    return config

@@ -1,0 +1,38 @@
+r"""FCN-8s on CamVid, from FCN-16s: the last of FCN's three stages, at full resolution.
+
+python train.py --config=configs/camvid_fcn8s_vgg.py --workdir=runs/camvid_fcn8s_vgg \
+    --config.data.root=DIR
+Starts from the best checkpoint of runs/camvid_fcn16s_vgg, which started from
+runs/camvid_fcn32s_vgg: three commands, each in the head of its config. They need the
+data and the file that the head of camvid_fcn32s_vgg.py names; score_pool3 starts at
+zero. Crops of the full resolution cost what whole images of half do; poles, signs and
+people are wide enough there for cells of 8 pixels.
+Goal: validation mean IU 0.66. Budget: 85 of the 120 minutes of the three stages on two
+cores, five evaluations among them.
+Modes: full, smoke.
+Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
+(Badrinarayanan et al. 2017, SegNet).
+Ours: not run yet.
+"""
+
+from fcn_jax.config import named
+
+camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
+
+MODES = ("full", "smoke")
+
+
+def get_config(mode: str = "full"):
+    config = camvid_fcn32s_vgg.get_config(mode)
+    config.model.name = "fcn8s"
+    config.optim.learning_rate = 2e-4
+    if mode != "smoke":
+        config.init_from = "runs/camvid_fcn16s_vgg"
+        config.data.scale = (0.6, 1.3)
+        config.data.crop = (240, 320)
+        config.eval_scale = 1.0
+        config.batch_size = 4
+        config.eval_batch_size = 2
+        config.num_steps = 1000
+        config.eval_every = config.checkpoint_every = 200
+    return config
