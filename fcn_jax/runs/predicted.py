@@ -41,7 +41,8 @@ class Result:
 class Predictions:
     """Predictions in a directory, which several processes may fill at once.
 
-    labels/NAME.png are written last: where they are, an image is done.
+    labels/NAME.png is written last, and then the line of an image: where both are, it
+    is done.
 
     Args:
         out: The directory; it need not be there.
@@ -52,6 +53,8 @@ class Predictions:
     def __init__(self, out: str | Path, heads: Sequence[Head], made: JsonObject):
         self.out, self._heads, self._made = Path(out), heads, made
         self._labels = [self.out / "labels" / head.name for head in heads]
+        self._recorded: set[str] = set()  # Names in LINES, up to a byte.
+        self._read_to = 0
 
     def check(self) -> None:
         """Refuse to mix predictions that are made in two ways.
@@ -116,22 +119,34 @@ class Predictions:
             probs.with_name(f"{probs.name}.npz").unlink(missing_ok=True)
             shutil.rmtree(probs, ignore_errors=True)
         (self.out / LINES).unlink(missing_ok=True)
+        self._recorded, self._read_to = set(), 0
 
     def _lines(self) -> list[JsonObject]:
         """What is recorded of images; a line that was cut off is none."""
         path = self.out / LINES
-        found: list[JsonObject] = []
-        if path.exists():
-            for text in path.read_text("utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text)
-                    if isinstance(line, dict) and {"name", "image"} <= line.keys():
-                        found.append(line)
-        return found
+        found = _parsed(path.read_bytes()) if path.exists() else []
+        return [line for line in found if "image" in line]
 
     def has(self, photo: Photo) -> bool:
-        """Whether an image is done."""
-        return all((place / f"{photo.name}.png").exists() for place in self._labels)
+        """Whether an image is done, also by another process meanwhile.
+
+        Labels without a line are those of a process that was killed between the two,
+        before an overwriting perhaps: they do not count.
+        """
+        name = photo.name
+        if not all((place / f"{name}.png").exists() for place in self._labels):
+            return False
+        if name not in self._recorded:
+            self._read_on()
+        return name in self._recorded
+
+    def _read_on(self) -> None:
+        """Read what has been recorded since the last time, in whole lines."""
+        with contextlib.suppress(FileNotFoundError), (self.out / LINES).open("rb") as f:
+            f.seek(self._read_to)
+            whole, end, _ = f.read().rpartition(b"\n")
+            self._read_to += len(whole) + len(end)
+            self._recorded |= {line["name"] for line in _parsed(whole)}
 
     def write(
         self, photo: Photo, image: np.ndarray, result: Result, options: "Kinds"
@@ -165,8 +180,7 @@ class Predictions:
                 scene = place / f"{photo.name}.tif"
                 geotiff.save_labels(scene, labels, head.palette, where)
             viz.save_label_png(place / f"{photo.name}.png", labels, head.palette)
-        with (self.out / LINES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")  # At once: processes share the file.
+        _append(self.out / LINES, json.dumps(line))
         return line
 
     def _line(self, photo: Photo, labels: Mapping[str, np.ndarray]) -> JsonObject:
@@ -188,6 +202,26 @@ class Predictions:
             "width": width,
             "classes": shares[first] if len(self._heads) == 1 else shares,
         }
+
+
+def _parsed(text: bytes) -> list[JsonObject]:
+    """The records in lines of JSON; what is none is left out."""
+    found: list[JsonObject] = []
+    for line in text.decode("utf-8", "replace").splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("name"), str):
+                found.append(record)
+    return found
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line to a file that processes share, at once; below one that was cut off."""
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * torn + line.encode() + b"\n")
 
 
 class Claims:
