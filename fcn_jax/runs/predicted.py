@@ -216,7 +216,7 @@ def _parsed(text: bytes) -> list[JsonObject]:
 
 
 def _append(path: Path, line: str) -> None:
-    """Add a line to a file that processes share, at once; below one that was cut off."""
+    """Add a line to a file that processes share; below one that was cut off."""
     with path.open("a+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
