@@ -283,7 +283,7 @@ def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypat
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction, "_looked_at", stop)
+    monkeypatch.setattr(prediction, "looked_at", stop)
     with pytest.raises(KeyboardInterrupt):
         prediction.predict(net, listed(pictures), out, overwrite=True)
     assert not list(out.glob("**/*.png"))
