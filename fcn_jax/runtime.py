@@ -33,6 +33,8 @@ def prepare(cache_dir: str | Path | None = None) -> None:
     # Orbax tells of every file that it writes, TFDS of decoders that it would prefer.
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("absl").setLevel(logging.ERROR)
+    # It tells of a home that it cannot write to, and does without.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     flags = os.environ.get("XLA_FLAGS", "")
     if _XLA_CPU_FLAG.rstrip("=") not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_XLA_CPU_FLAG}".strip()
@@ -45,13 +47,27 @@ def prepare(cache_dir: str | Path | None = None) -> None:
 def _cache_dir() -> Path | None:
     """Where compiled programs are kept by default; None, and a line, without a home."""
     try:
-        return Path.home() / ".cache" / "fcn_jax" / "xla"
+        place = Path.home() / ".cache" / "fcn_jax" / "xla"
+        if _may_be_written(place):
+            return place
+        why = f"{place} cannot be written to"
     except RuntimeError:
-        logging.getLogger(__name__).warning(
-            "no home directory is known, so that compiled programs are not kept; set "
-            "JAX_COMPILATION_CACHE_DIR to keep them"
-        )
-        return None
+        why = "no home directory is known"
+    logging.getLogger(__name__).warning(
+        "%s, so that compiled programs are not kept; set JAX_COMPILATION_CACHE_DIR to "
+        "keep them",
+        why,
+    )
+    return None
+
+
+def _may_be_written(place: Path) -> bool:
+    """Whether a folder is one that files can be made in, or can be made itself."""
+    try:
+        there = next(p for p in (place, *place.parents) if p.exists())
+    except OSError:  # A home that may not even be looked into.
+        return False
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 _ASKED_FOR = re.compile(r"allocat\w* ([\d.]+) ?([KMGT]?)i?B", re.IGNORECASE)

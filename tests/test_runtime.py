@@ -51,3 +51,31 @@ def test_without_a_home_nothing_is_kept(monkeypatch, caplog):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/cache")
     runtime.prepare()
     assert set_to == [("jax_compilation_cache_dir", "/cache")]
+
+
+@pytest.mark.parametrize("depth", (0, 3))
+def test_a_home_that_cannot_be_written_to_is_told_once(
+    monkeypatch, caplog, tmp_path, depth
+):
+    """As of a service's user; JAX would warn of each program that it compiles."""
+    place = tmp_path / ".cache/fcn_jax/xla"
+    there = place.parents[depth - 1] if depth else place
+    there.mkdir(parents=True, exist_ok=True)
+    refused = []
+
+    def access(path, mode):
+        refused.append(path)
+        return False
+
+    monkeypatch.setattr(runtime.Path, "home", lambda: tmp_path)
+    assert runtime._cache_dir() == place
+    monkeypatch.setattr(runtime.os, "access", access)
+    assert runtime._cache_dir() is None
+    assert refused == [there]
+    assert f"{place} cannot be written to, so that compiled programs are" in caplog.text
+
+
+def test_a_home_that_is_a_file(monkeypatch, tmp_path):
+    (tmp_path / "home").touch()
+    monkeypatch.setattr(runtime.Path, "home", lambda: tmp_path / "home")
+    assert runtime._cache_dir() is None

@@ -5,6 +5,7 @@ fcn_jax doctor ROOT --num_classes=11 --sheet=overlays.png
 fcn_jax doctor ROOT --config.data.void_label=254 --config.data.split=0.8
 fcn_jax doctor ROOT --json=- > report.json
 fcn_jax doctor voc_segmentation/2012
+fcn_jax doctor labelme --config.data.root=photos
 
 DATA is a folder in VOC layout (docs/data_sets.md), or the name of a data set; keys of
 config.data mean what they mean in a training, --config=NAME takes those of a config.
@@ -33,12 +34,14 @@ from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.config import datasets, plain
 from fcn_jax.config.types import Config
-from fcn_jax.data import doctor, doctor_text
+from fcn_jax.data import doctor, doctor_text, imports
 from fcn_jax.data.doctor import Patient
 from fcn_jax.data.doctor_findings import Findings
 from fcn_jax.data.doctor_folder import Folder
 from fcn_jax.data.doctor_seen import Seen
 from fcn_jax.data.doctor_source import Opened
+from fcn_jax.data.options import Options
+from fcn_jax.data.sources import imported
 from fcn_jax.storage import files
 from fcn_jax.viz import labels, sheets
 
@@ -122,7 +125,11 @@ def run_flags(values: flags.FlagValues, given: str) -> None:
 def _patient(config: Config, given: str, num_classes: int, found: Findings) -> Patient:
     """What is to be examined, opened."""
     splits = (config.data.train_split, config.data.eval_split)
-    if given in data.DATASETS and given != "folder":
+    # A folder may have a format's name.
+    is_folder = Path(given).expanduser().is_dir() and not config.data.root
+    if given in imports.FORMATS and not is_folder:
+        return _imported(config, given, splits, num_classes, found)
+    if given in data.DATASETS and given not in ("folder", *imports.FORMATS):
         config.data.name = given
         sources = {
             split: data.open_source(
@@ -143,6 +150,27 @@ def _patient(config: Config, given: str, num_classes: int, found: Findings) -> P
         num_classes,
         found,
     )
+
+
+def _imported(
+    config: Config,
+    form: str,
+    splits: tuple[str, str],
+    num_classes: int,
+    found: Findings,
+) -> Folder:
+    """What is made of a tool's files, opened."""
+    options = Options(
+        root=config.data.root,
+        data_dir=config.data.data_dir or None,
+        folder=datasets.folder_options(config),
+        tool=datasets.tool_options(config),
+    )
+    made = imported.make(form, options)
+    patient = Folder(made.root, splits, None, made.options, num_classes, found)
+    patient.name = f"{form} {config.data.root}"
+    patient.notes = [*made.notes, *patient.notes]
+    return patient
 
 
 def _draw(patient: Patient, path: str) -> None:

@@ -244,7 +244,9 @@ def heads(
             config.data.train_split,
             root=config.data.root or None,
             palette=config.data.palette or None,
+            data_dir=config.data.data_dir or None,
             folder=datasets.folder_options(config),
+            tool=datasets.tool_options(config),
         )
     except FileNotFoundError as error:
         raise FileNotFoundError(

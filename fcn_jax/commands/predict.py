@@ -4,6 +4,7 @@ fcn_jax predict runs/x photo.jpg --out=predicted
 fcn_jax predict runs/x photos/ more/*.png --out=predicted --flip --scales=0.75,1,1.25
 fcn_jax predict runs/x scene.tif --out=predicted --crf=pydensecrf --probs=npz
 find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
+fcn_jax predict runs/x clip.mp4 --out=predicted --every=5 --frames
 
 Images are read as they are seen (EXIF orientation applied), of any size and kind;
 "-" is an image, or paths a line each, from the standard input. Written into --out:
@@ -11,9 +12,12 @@ labels/NAME.png (palette PNGs; of a GeoTIFF NAME.tif too, with its coordinates),
 overlays/NAME.png with a legend, probs/ if asked for, and predictions.jsonl, which
 --json prints too: size and each class's share of the pixels. Images above 4 million
 pixels, or beyond --tile, are seen by overlapping tiles.
+Of a video (the extra [video]) overlays/NAME.mp4 is written, as large, as fast and
+without its sound; of one frame in N with --every=N, labels/NAME/NUMBER.png with
+--frames; --json prints a line a frame. Of one that breaks off, what was read is kept.
 Started again, it goes on where it was; several processes may share images and --out.
-The exit status is 1 where an image could not be read; the others are predicted all the
-same.
+The exit status is 1 where an image or a video could not be read whole; the others are
+predicted all the same.
 
 A net of fcn_jax pack stands for a run by its name or file. Another file of weights is
 made a run first: fcn_jax convert FILE DIR --model=NAME.
@@ -30,10 +34,12 @@ from fcn_jax import crf
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.data import photos
-from fcn_jax.runs import predicted, prediction, trained
+from fcn_jax.data.image_files import PHOTO_ENDINGS
+from fcn_jax.data.videos import VIDEO_ENDINGS, check_installed, is_video
+from fcn_jax.runs import predicted, prediction, trained, videos
 from fcn_jax.weights import pretrained
 
-_USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|- ... --out=DIR"
+_USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|VIDEO|- ... --out=DIR"
 
 
 def define_flags() -> None:
@@ -53,6 +59,8 @@ def define_flags() -> None:
         "tile", None, "Side of tiles, for images beyond it; 0: all are seen whole."
     )
     flags.DEFINE_float("overlap", 0.25, "Of tiles, as a share of their side.")
+    flags.DEFINE_integer("every", 1, "Of a video one frame in as many is taken.")
+    flags.DEFINE_bool("frames", False, "Write labels of each frame of a video.")
     flags.DEFINE_bool("overwrite", False, "Remove the predictions in --out first.")
 
 
@@ -71,6 +79,8 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     if len(operands) < 2:
         missing = "an image is missing" if operands else "run and image are missing"
         raise flags.Error(f"{missing}; {_USAGE}")
+    if values.every < 1:
+        raise flags.Error(f"--every={values.every} is not positive; 1 takes each frame")
     if Path(operands[0]).is_file() and pretrained.packed(operands[0]) is None:
         raise flags.Error(
             f"{operands[0]} is a file where a run's directory is needed; of weights "
@@ -96,14 +106,24 @@ def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
         tile=values.tile,
         overlap=values.overlap,
     )
-    listed = photos.listed(given, sys.stdin.buffer, Path(values.out))
+    endings = (*PHOTO_ENDINGS, *VIDEO_ENDINGS)
+    listed = photos.listed(given, sys.stdin.buffer, Path(values.out), endings)
+    clips = [photo for photo in listed if is_video(photo.path)]
+    if clips:
+        check_installed()
+    pictures = [photo for photo in listed if not is_video(photo.path)]
     scales = None
     if values.scales:
         scales = command_line.parse_numbers("scales", values.scales)
     changes = {"crf.parameters": values.crf} if values.crf else {}
     net = trained.load(run, values.step, None, scales, values.flip, **changes)
     tell = (lambda line: print(json.dumps(line), flush=True)) if values.json else None
-    tally = prediction.predict(net, listed, values.out, options, values.overwrite, tell)
+    out, overwrite = values.out, values.overwrite
+    tally = prediction.predict(net, pictures, out, options, overwrite, tell)
+    if clips:
+        frames = videos.Frames(values.every, values.frames)
+        of_clips = videos.predict(net, clips, out, options, frames, tell)
+        tally = tally.with_those_of(of_clips)
     speed = tally.done / tally.seconds if tally.seconds else 0
     parts = [f"{tally.done} images in {tally.seconds:.1f} s ({speed:.1f} a second)"]
     parts += [f"{tally.before} were there already"] if tally.before else []

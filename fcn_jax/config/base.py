@@ -59,10 +59,13 @@ def _add_data(config: Config) -> None:
     config.data.train_split = "train"  # That is trained on.
     config.data.eval_split = "val"  # That is scored.
     config.data.eval_name = ""  # Data set that eval_split is of; "": data.name.
-    config.data.root = ""  # "folder": the directory in VOC layout.
+    config.data.root = ""  # "folder": the one in VOC layout; of a tool: its files.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": its own.
     _add_folder(config)
-    config.data.data_dir = ""  # Where prepared TFDS data are; "": TFDS's own default.
+    config.data.labels = ""  # Of a tool's files: the table of labels; "": its own.
+    config.data.images = ""  # Of a tool's files: folder of images; "": to be found.
+    config.data.masks = ""  # Of a tool's files: folder of masks likewise.
+    config.data.data_dir = ""  # Where prepared data are; "": the default.
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.
     config.data.with_replacement = False  # Draw images as the Caffe release does.

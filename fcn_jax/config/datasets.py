@@ -14,7 +14,7 @@ from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
-from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.options import FolderOptions, ToolOptions
 from fcn_jax.proposals.cache import ProposalCache
 
 
@@ -54,6 +54,7 @@ def open_split(config: Config, split: str, name: str = "") -> Source:
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,
         folder=folder_options(config),
+        tool=tool_options(config),
     )
     checks.check_num_classes(source, num_classes_of(config))
     return source
@@ -70,6 +71,16 @@ def folder_options(config: Config) -> FolderOptions:
     """
     names = [field.name for field in dataclasses.fields(FolderOptions)]
     return FolderOptions(**{n: config.data[n] for n in names if n in config.data})
+
+
+def tool_options(config: Config) -> ToolOptions:
+    """What the files of a tool leave open; of older runs nothing.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+    """
+    names = [field.name for field in dataclasses.fields(ToolOptions)]
+    return ToolOptions(**{n: config.data[n] for n in names if n in config.data})
 
 
 def num_classes_of(config: Config) -> int | dict[str, int]:

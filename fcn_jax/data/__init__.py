@@ -6,12 +6,19 @@ A source is a sequence, `source[i]` a dict of `image` (uint8 RGB [H, W, 3]), `la
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from fcn_jax import messages
-from fcn_jax.data import label_sets
+from fcn_jax.data import imports, label_sets
 from fcn_jax.data.contracts import Head, Source, heads_of
-from fcn_jax.data.options import AS_STORED, FolderOptions, Options
+from fcn_jax.data.options import (
+    AS_FOUND,
+    AS_STORED,
+    FolderOptions,
+    Options,
+    ToolOptions,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +60,12 @@ def _open_shapes(split: str, options: Options) -> Source:
     return shapes.open_shapes(split, options.data_dir)
 
 
+def _open_imported(form: str, split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import imported
+
+    return imported.open_imported(form, split, options)
+
+
 def _voc(year: str, description: str) -> DataSet:
     def open_year(split: str, options: Options) -> Source:
         from fcn_jax.data.sources import voc
@@ -75,6 +88,11 @@ DATASETS: dict[str, DataSet] = {
     "voc_segmentation/2011": _voc("2011", "PASCAL VOC 2011"),
     "voc_segmentation/2012": _voc("2012", "PASCAL VOC 2012"),
     "voc_segmentation/sbd": _voc("sbd", "PASCAL VOC with the SBD annotations"),
+    # What `fcn_jax import` makes a folder of, opened where it lies.
+    **{
+        form: DataSet(text, functools.partial(_open_imported, form))
+        for form, text in imports.FORMATS.items()
+    },
 }
 
 
@@ -87,6 +105,7 @@ def open_source(
     data_dir: str | None = None,
     manual_dir: str | None = None,
     folder: FolderOptions = AS_STORED,
+    tool: ToolOptions = AS_FOUND,
 ) -> Source:
     """Open a split of a data set; one that is not prepared yet is prepared first.
 
@@ -98,15 +117,16 @@ def open_source(
         data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
         folder: "folder": how its files are to be read.
+        tool: The formats of tools: what their files leave open.
 
     Returns:
         The source.
 
     Raises:
-        ValueError: If the name is unknown, "folder" comes without `root`, or another
-            with `palette`.
+        ValueError: If the name is unknown, a "folder" or a tool's format comes without
+            `root`, or another than "folder" with `palette`.
     """
-    options = Options(root, palette, data_dir, manual_dir, folder)
+    options = Options(root, palette, data_dir, manual_dir, folder, tool)
     return _known(name, palette).open(split, options)
 
 
@@ -116,16 +136,20 @@ def heads(
     *,
     root: str | None = None,
     palette: str | None = None,
+    data_dir: str | None = None,
     folder: FolderOptions = AS_STORED,
+    tool: ToolOptions = AS_FOUND,
 ) -> tuple[Head, ...]:
     """Names and colours of the classes of a data set; none is prepared for it.
 
     Args:
         name: One of DATASETS.
         split: "folder": a split that it has.
-        root: "folder": where it is.
+        root: "folder" and the formats of tools: where it is.
         palette: "folder": as of `open_source`.
-        folder: As of `open_source`.
+        data_dir: As of `open_source`, and so are the others.
+        folder: How the files of a folder are to be read.
+        tool: What the files of a tool leave open.
 
     Returns:
         Its heads.
@@ -136,7 +160,15 @@ def heads(
     """
     found = _known(name, palette).heads
     if found is None:
-        source = open_source(name, split, root=root, palette=palette, folder=folder)
+        source = open_source(
+            name,
+            split,
+            root=root,
+            palette=palette,
+            data_dir=data_dir,
+            folder=folder,
+            tool=tool,
+        )
         found = heads_of(source)
     return found
 
@@ -148,7 +180,9 @@ def _known(name: str, palette: str | None) -> DataSet:
         ValueError: If there is none, or it has colours of its own.
     """
     if name not in DATASETS:
-        hint = messages.suggestion(name, DATASETS, cutoff=0.4)
+        own = [known for known in DATASETS if known not in imports.FORMATS]
+        hint = messages.suggestion(name, DATASETS, cutoff=0.7)
+        hint = hint or messages.suggestion(name, own, cutoff=0.4)
         raise ValueError(
             f"data set {name!r} is not known; {hint + ' ' if hint else ''}There are: "
             f"{', '.join(DATASETS)}."

@@ -97,16 +97,36 @@ AS_STORED = FolderOptions()
 
 
 @dataclasses.dataclass(frozen=True)
+class ToolOptions:
+    """What the files of an annotation tool leave open; see `fcn_jax.data.imports`.
+
+    Attributes:
+        labels: Table of labels, a text file; "": as the format has it.
+        images: Folder of images, from the root; "": to be found.
+        masks: Folder of masks likewise.
+    """
+
+    labels: str = ""
+    images: str = ""
+    masks: str = ""
+
+
+AS_FOUND = ToolOptions()
+
+
+@dataclasses.dataclass(frozen=True)
 class Options:
     """Where a data set is; each takes what it needs.
 
     Attributes:
-        root: "folder": where it is.
+        root: "folder" and the formats of tools: where it is.
         palette: "folder": text file of the colours of RGB masks, such as
             `label_files.read_palette` reads; None: those that it comes with, or VOC's.
-        data_dir: Where prepared data sets are kept; None: the default of TFDS.
+        data_dir: Where prepared data sets are kept; None: the default of TFDS, and for
+            tools' files ~/.cache/fcn_jax/imported.
         manual_dir: Where archives are that were downloaded by hand.
         folder: "folder": how its files are to be read.
+        tool: The formats of tools: what their files leave open.
     """
 
     root: str | None = None
@@ -114,3 +134,4 @@ class Options:
     data_dir: str | None = None
     manual_dir: str | None = None
     folder: FolderOptions = AS_STORED
+    tool: ToolOptions = AS_FOUND

@@ -1,6 +1,7 @@
 """Photographs as people give them to a command: files, folders, a list or bytes."""
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -43,7 +44,10 @@ class Photo(NamedTuple):
 
 
 def listed(
-    given: Iterable[str], stdin: BinaryIO, leave_out: Path | None = None
+    given: Iterable[str],
+    stdin: BinaryIO,
+    leave_out: Path | None = None,
+    endings: Sequence[str] = PHOTO_ENDINGS,
 ) -> list[Photo]:
     """The images that a command line names, each once, in its order.
 
@@ -52,6 +56,7 @@ def listed(
             "-": an image, or paths a line each, from the standard input.
         stdin: That input.
         leave_out: A folder that is not looked into; None: there is none.
+        endings: Of what is taken from folders, in lower case.
 
     Returns:
         The images. Two that would have one name get their endings into it.
@@ -60,16 +65,19 @@ def listed(
         FileNotFoundError: If there is no such file or folder, or a folder holds none.
         ValueError: If nothing is given, or the standard input holds neither.
     """
+    of = functools.partial(_of, leave_out=leave_out, endings=endings)
     with room_for_large_images():
-        photos = [photo for each in given for photo in _of(each, stdin, leave_out)]
+        photos = [photo for each in given for photo in of(each, stdin)]
     if not photos:
         raise ValueError("no image is given; name files or folders of images.")
     return _told_apart(list({photo.source: photo for photo in photos}.values()))
 
 
-def _of(given: str, stdin: BinaryIO, leave_out: Path | None) -> Iterator[Photo]:
+def _of(
+    given: str, stdin: BinaryIO, leave_out: Path | None, endings: Sequence[str]
+) -> Iterator[Photo]:
     if given == STDIN:
-        yield from _of_stdin(stdin.read(), leave_out)
+        yield from _of_stdin(stdin.read(), leave_out, endings)
         return
     path = Path(given)
     if not given or not path.exists():
@@ -81,17 +89,18 @@ def _of(given: str, stdin: BinaryIO, leave_out: Path | None) -> Iterator[Photo]:
         return
     if not path.is_dir():
         raise FileNotFoundError(f"{given} is neither a file nor a folder; name one.")
-    found = sorted(_below(path, leave_out))
+    found = sorted(_below(path, leave_out, endings))
     if not found:
         raise FileNotFoundError(
-            f"{given} holds no image ({', '.join(PHOTO_ENDINGS)}); name a folder that "
-            f"does."
+            f"{given} holds no image ({', '.join(endings)}); name a folder that does."
         )
     for file in found:
         yield Photo(file.relative_to(path).with_suffix("").as_posix(), file)
 
 
-def _below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+def _below(
+    folder: Path, leave_out: Path | None, endings: Sequence[str]
+) -> Iterator[Path]:
     """The images below a folder, in no order."""
     closed = leave_out.resolve() if leave_out else None
     for place, folders, names in os.walk(folder):
@@ -103,14 +112,16 @@ def _below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
         ]
         for name in names:
             file = here / name
-            known = file.suffix.lower() in PHOTO_ENDINGS
+            known = file.suffix.lower() in endings
             # A link to nothing is named later, as an image that cannot be read.
             is_file = file.is_file() or file.is_symlink()
             if known and is_file and not name.startswith("."):
                 yield file
 
 
-def _of_stdin(content: bytes, leave_out: Path | None) -> Iterator[Photo]:
+def _of_stdin(
+    content: bytes, leave_out: Path | None, endings: Sequence[str]
+) -> Iterator[Photo]:
     if not content.strip():
         raise ValueError("the standard input is empty; give an image, or paths, there.")
     try:
@@ -124,7 +135,9 @@ def _of_stdin(content: bytes, leave_out: Path | None) -> Iterator[Photo]:
             ) from error
         for line in content.splitlines():
             if line.strip() and line.strip() != STDIN.encode():
-                yield from _of(os.fsdecode(line.strip()), io.BytesIO(), leave_out)
+                yield from _of(
+                    os.fsdecode(line.strip()), io.BytesIO(), leave_out, endings
+                )
         return
     yield Photo(f"stdin_{hashlib.sha256(content).hexdigest()[:8]}", None, content)
 

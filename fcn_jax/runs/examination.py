@@ -23,7 +23,10 @@ from fcn_jax.viz import html_report
 
 _HISTOGRAM = 20  # Bins of the images' mean IU.
 # Keys of config.data that say which images are scored.
-_OF_THE_DATA = ("name", "root", "palette", "data_dir", "manual_dir")
+_OF_THE_DATA = (
+    *("name", "root", "palette", "labels", "images", "masks"),
+    *("data_dir", "manual_dir"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

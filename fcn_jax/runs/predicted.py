@@ -41,7 +41,8 @@ class Result:
 class Predictions:
     """Predictions in a directory, which several processes may fill at once.
 
-    labels/NAME.png are written last: where they are, an image is done.
+    labels/NAME.png is written last, and then the line of an image: where both are, it
+    is done.
 
     Args:
         out: The directory; it need not be there.
@@ -50,8 +51,9 @@ class Predictions:
     """
 
     def __init__(self, out: str | Path, heads: Sequence[Head], made: JsonObject):
-        self.out, self._heads, self._made = Path(out), heads, made
+        self.out, self.heads, self._made = Path(out), heads, made
         self._labels = [self.out / "labels" / head.name for head in heads]
+        self.lines = Lines(self.out / LINES)
 
     def check(self) -> None:
         """Refuse to mix predictions that are made in two ways.
@@ -90,7 +92,7 @@ class Predictions:
         Raises:
             ValueError: Naming both.
         """
-        owners = {line["name"]: line["image"] for line in self._lines()}
+        owners = {line["name"]: line["image"] for line in self.lines.read()}
         for photo in listed:
             owner = owners.get(photo.name, photo.source)
             if owner != photo.source:
@@ -103,35 +105,28 @@ class Predictions:
     def remove(self) -> None:
         """Remove the predictions that are here, so that none of them passes for new."""
         (self.out / SETTINGS).unlink(missing_ok=True)
-        for line in self._lines():
-            for kind, end in (
-                ("labels", "png"),
-                ("labels", "tif"),
-                ("overlays", "png"),
-            ):
-                name = f"{line['name']}.{end}"
-                for head in self._heads:
-                    (self.out / kind / head.name / name).unlink(missing_ok=True)
-            probs = self.out / "probs" / line["name"]
-            probs.with_name(f"{probs.name}.npz").unlink(missing_ok=True)
-            shutil.rmtree(probs, ignore_errors=True)
-        (self.out / LINES).unlink(missing_ok=True)
-
-    def _lines(self) -> list[JsonObject]:
-        """What is recorded of images; a line that was cut off is none."""
-        path = self.out / LINES
-        found: list[JsonObject] = []
-        if path.exists():
-            for text in path.read_text("utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text)
-                    if isinstance(line, dict) and {"name", "image"} <= line.keys():
-                        found.append(line)
-        return found
+        for line in self.lines.read():
+            for path in _made_of(line, self.out, self.heads):
+                shutil.rmtree(path, ignore_errors=True)
+                if not path.is_dir():
+                    path.unlink(missing_ok=True)
+        self.lines.remove()
 
     def has(self, photo: Photo) -> bool:
-        """Whether an image is done."""
-        return all((place / f"{photo.name}.png").exists() for place in self._labels)
+        """Whether an image is done, also by another process meanwhile.
+
+        Labels without a line are those of a process that was killed between the two,
+        before an overwriting perhaps: they do not count.
+        """
+        name = photo.name
+        if not all((place / f"{name}.png").exists() for place in self._labels):
+            return False
+        return self.lines.has(name)
+
+    def begin(self) -> None:
+        """Note how predictions are made, where that is not noted yet."""
+        if not (self.out / SETTINGS).exists():
+            files.write_json(self.out / SETTINGS, self._made)
 
     def write(
         self, photo: Photo, image: np.ndarray, result: Result, options: "Kinds"
@@ -147,9 +142,8 @@ class Predictions:
         Returns:
             What predictions.jsonl says of it: its size, and each class's share.
         """
-        if not (self.out / SETTINGS).exists():
-            files.write_json(self.out / SETTINGS, self._made)
-        for head in self._heads:
+        self.begin()
+        for head in self.heads:
             labels = result.labels[head.name]
             if options.overlays:
                 path = self.out / "overlays" / head.name / f"{photo.name}.png"
@@ -157,21 +151,26 @@ class Predictions:
             if result.probs is not None:
                 place = self.out / "probs" / photo.name
                 _write_probs(place, result.probs, head, options.probs)
-        line = self._line(photo, result.labels)
+        line = self.line(photo, result.labels)
         where = geotiff.coordinates(photo.path) if photo.path is not None else {}
-        for head, place in zip(self._heads, self._labels, strict=True):
+        for head, place in zip(self.heads, self._labels, strict=True):
             labels = result.labels[head.name]
             if where:
                 scene = place / f"{photo.name}.tif"
                 geotiff.save_labels(scene, labels, head.palette, where)
             viz.save_label_png(place / f"{photo.name}.png", labels, head.palette)
-        with (self.out / LINES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")  # At once: processes share the file.
+        self.lines.append(line)
         return line
 
-    def _line(self, photo: Photo, labels: Mapping[str, np.ndarray]) -> JsonObject:
+    def line(self, photo: Photo, labels: Mapping[str, np.ndarray]) -> JsonObject:
+        """What is recorded of an image.
+
+        Args:
+            photo: The image.
+            labels: uint8 [H, W], by head.
+        """
         shares: dict[str, dict[str, float]] = {}
-        for head in self._heads:
+        for head in self.heads:
             found = labels[head.name]
             counts = _counts(found)
             shares[head.name] = {
@@ -179,15 +178,91 @@ class Predictions:
                 for label, name in enumerate(head.classes)
                 if counts[label]
             }
-        first = self._heads[0].name
+        first = self.heads[0].name
         height, width = labels[first].shape
         return {
             "image": photo.source,
             "name": photo.name,
             "height": height,
             "width": width,
-            "classes": shares[first] if len(self._heads) == 1 else shares,
+            "classes": shares[first] if len(self.heads) == 1 else shares,
         }
+
+
+def _made_of(line: JsonObject, out: Path, heads: Sequence[Head]) -> Iterator[Path]:
+    """The files and folders that may have been made of an image, or a video."""
+    name = line["name"]
+    for head in heads:
+        yield out / "labels" / head.name / f"{name}.png"
+        yield out / "labels" / head.name / f"{name}.tif"
+        yield out / "overlays" / head.name / f"{name}.png"
+        if "frames" in line:
+            yield out / "labels" / head.name / name
+            yield out / "overlays" / head.name / f"{name}.mp4"
+    yield out / "probs" / name
+    yield out / "probs" / f"{name}.npz"
+
+
+class Lines:
+    """What is recorded of images, a line of JSON each; processes share the file.
+
+    A line that was cut off is none.
+
+    Args:
+        path: The file; it need not be there.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._names: set[str] = set()  # Up to a byte.
+        self._read_to = 0
+
+    def read(self) -> list[JsonObject]:
+        """All records."""
+        found = _parsed(self._path.read_bytes()) if self._path.exists() else []
+        return [line for line in found if "image" in line]
+
+    def has(self, name: str) -> bool:
+        """Whether there is a record of an image; only what is new is read.
+
+        Args:
+            name: Of the image.
+        """
+        if name not in self._names and self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._read_to)
+                whole, end, _ = file.read().rpartition(b"\n")
+            self._read_to += len(whole) + len(end)
+            self._names |= {line["name"] for line in _parsed(whole)}
+        return name in self._names
+
+    def append(self, record: JsonObject) -> None:
+        """Add a record, at once; below a line that was cut off.
+
+        Args:
+            record: With `name` and `image`.
+        """
+        with self._path.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            torn = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * torn + json.dumps(record).encode() + b"\n")
+
+    def remove(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)
+        self._names, self._read_to = set(), 0
+
+
+def _parsed(text: bytes) -> list[JsonObject]:
+    """The records in lines of JSON; what is none is left out."""
+    found: list[JsonObject] = []
+    for line in text.decode("utf-8", "replace").splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("name"), str):
+                found.append(record)
+    return found
 
 
 class Claims:

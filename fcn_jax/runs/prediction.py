@@ -87,6 +87,19 @@ class Tally:
     failed: list[str] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
+    def with_those_of(self, other: "Tally") -> "Tally":
+        """Both tallies as one.
+
+        Args:
+            other: Of what was predicted after these.
+        """
+        return Tally(
+            self.done + other.done,
+            self.before + other.before,
+            self.failed + other.failed,
+            self.seconds + other.seconds,
+        )
+
 
 def predict(
     net: TrainedNet,
@@ -121,7 +134,7 @@ def predict(
         OSError: If something cannot be written.
     """
     options = options or Options()
-    predictions = Predictions(out, net.heads, _made(net, options))
+    predictions = Predictions(out, net.heads, made(net, options))
     if overwrite:
         predictions.remove()
     predictions.check()
@@ -217,7 +230,7 @@ class _Work:
             tqdm.write(f"passed over: {error}", file=sys.stderr)
             return
         progress = functools.partial(self.counter.within, ahead.photo.name)
-        result = _looked_at(self._net, seen, self._options, progress)
+        result = looked_at(self._net, seen, self._options, progress)
         written = self._writers.submit(self._write, ahead.photo, seen, result, claim)
         self._writing.append((written, ahead.pixels))
 
@@ -267,13 +280,23 @@ class _Work:
             self._tell(line)
 
 
-def _looked_at(
+def looked_at(
     net: TrainedNet,
     image: np.ndarray,
     options: Options,
     progress: Callable[[float], object],
 ) -> Result:
-    """What the network says of an image: at a size, by tiles, or as it is."""
+    """What the network says of an image: at a size, by tiles, or as it is.
+
+    Args:
+        net: The network.
+        image: uint8 RGB [H, W, 3].
+        options: How it is looked at.
+        progress: Is told the share that is done, of an image by tiles.
+
+    Raises:
+        ValueError: If it has several heads, and probabilities are needed.
+    """
     size = (image.shape[0], image.shape[1])
     if options.size:
         small = transforms.scaled_size(size, options.size / max(size))
@@ -344,8 +367,13 @@ def _of_strips(
     return Result({head.name: labels}, kept)
 
 
-def _made(net: TrainedNet, options: Options) -> JsonObject:
-    """How predictions are made."""
+def made(net: TrainedNet, options: Options) -> JsonObject:
+    """How predictions are made, as JSON.
+
+    Args:
+        net: The network.
+        options: How images are looked at, and what is written.
+    """
     return {
         "run": str(net.workdir.resolve()),
         "step": net.checkpoint.step,

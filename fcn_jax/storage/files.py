@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import shutil
 import socket
 import threading
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -114,9 +115,14 @@ def part_of(path: Path) -> Path:
     """What `write_whole` fills in this thread before it gives it the name of `path`."""
     # Two may write at once, perhaps on two machines.
     writer = f"{_host()}-{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(f"{_start_of_parts(path)}{writer}.part")
+
+
+def _start_of_parts(path: Path) -> str:
+    """What the names of a path's parts begin with."""
     # Of a long name a part, so that what is added has room in a file system's 255.
     name = path.name if len(os.fsencode(path.name)) < _LONG_NAME else path.name[-40:]
-    return path.with_name(f".{name}.{writer}.part")
+    return f".{name}."
 
 
 def remove_stale_parts(folder: str | Path) -> None:
@@ -125,10 +131,18 @@ def remove_stale_parts(folder: str | Path) -> None:
     Args:
         folder: All that is below it is looked at; it need not be there.
     """
-    for part in Path(folder).rglob(".*.part"):
+    _remove_stale(list(Path(folder).rglob(".*.part")))
+
+
+def _remove_stale(parts: Iterable[Path]) -> None:
+    """Remove the files and folders among some whose writers do not live any more."""
+    for part in parts:
         host, _, rest = part.name.split(".")[-2].partition("-")
         process = rest.partition("-")[0]
         if host == _host() and process.isdigit() and not _lives(int(process)):
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
+                continue
             with contextlib.suppress(OSError):
                 part.unlink()
 
@@ -185,7 +199,8 @@ def make_whole(path: str | Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` fill a folder beside `path`, then give it that name.
 
     Whatever interrupts it, the folder is there with all that is in it, or not at all;
-    when `fill` fails, nothing is left behind.
+    when `fill` fails, nothing is left behind, and what a killed process leaves is
+    removed by who makes the folder next.
 
     Args:
         path: The folder; nothing may be there but an empty one.
@@ -201,6 +216,9 @@ def make_whole(path: str | Path, fill: Callable[[Path], object]) -> None:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
+    start = _start_of_parts(path)
+    before = list(path.parent.glob(f"{glob.escape(start)}*.part"))
+    _remove_stale(p for p in before if p.name.count(".") == start.count(".") + 1)
     part.mkdir()
     try:
         fill(part)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcn_jax import __main__
 from fcn_jax.commands import command
-from tests.support import folders
+from tests.support import annotations, folders
 
 # ml_collections loads the file of a config in a way that is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
@@ -106,6 +106,22 @@ def test_a_data_set_of_a_name(doctor, monkeypatch):
     monkeypatch.setitem(data.DATASETS, "made_up", made_up.OUTDOORS)
     status, out = doctor("made_up")
     assert (status, out.splitlines()[0]) == (0, "outdoors: 4 of train, 2 of val")
+
+
+def test_a_tool_s_files_by_the_name_of_their_format(
+    doctor, root, tmp_path, monkeypatch
+):
+    source = annotations.write("labelme", tmp_path / "src")
+    keys = (f"--config.data.root={source}", f"--config.data.data_dir={tmp_path}/cache")
+    status, out = doctor("labelme", *keys)
+    first, note, masks = out.splitlines()[:3]
+    assert (status, first) == (0, f"labelme {source}: 4 of train, 1 of val")
+    assert note.startswith("note: divided by chance: 4 of 5 images are in train")
+    assert masks == "masks: 5 palette"
+    # A folder of that name is a folder.
+    root.rename(tmp_path / "labelme")
+    monkeypatch.chdir(tmp_path)
+    assert doctor("labelme")[1].startswith("labelme: 2 of train, 1 of val")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_jax.config import datasets, predictor
 from fcn_jax.config.base import base_config
-from fcn_jax.data.options import FolderOptions
+from fcn_jax.data.options import FolderOptions, ToolOptions
 from tests.support import folders
 
 
@@ -22,6 +22,15 @@ def test_every_option_of_a_folder_is_a_key():
     config = folder_config("R", mask_dir="M", split=0.5, mask_values=(0, 255, 7))
     expected = FolderOptions(mask_dir="M", split=0.5, mask_values=(0, 255, 7))
     assert datasets.folder_options(config) == expected
+
+
+def test_every_option_of_tools_files_is_a_key():
+    assert datasets.tool_options(base_config()) == ToolOptions()
+    config = folder_config("R", labels="L", images="I", masks="M")
+    assert datasets.tool_options(config) == ToolOptions("L", "I", "M")
+    with config.unlocked():
+        del config.data.labels  # Of a run from before there were any.
+    assert datasets.tool_options(config) == ToolOptions("", "I", "M")
 
 
 def test_an_older_config_is_read_as_it_was():

@@ -3,7 +3,8 @@
 import pytest
 
 import fcn_jax.data
-from fcn_jax.data.sources import shapes, voc, voc_folder
+from fcn_jax.data.imports import FORMATS
+from fcn_jax.data.sources import imported, shapes, voc, voc_folder
 
 
 def test_an_unknown_name_gets_a_suggestion():
@@ -15,6 +16,8 @@ def test_an_unknown_name_gets_a_suggestion():
         assert name in str(caught.value)
     with pytest.raises(ValueError, match="mean 'voc_segmentation/2012'"):
         fcn_jax.data.open_source("voc2012", "train")
+    with pytest.raises(ValueError, match="did you mean 'cityscapes'"):
+        fcn_jax.data.open_source("cityscape", "train")
 
 
 def test_a_name_unlike_all_gets_the_list_alone():
@@ -38,6 +41,9 @@ def test_every_name_opens_its_own(monkeypatch):
     )
     monkeypatch.setattr(shapes, "open_shapes", lambda *args: ("shapes", *args))
     monkeypatch.setattr(voc, "open_voc", lambda *args: ("voc", *args))
+    monkeypatch.setattr(
+        imported, "open_imported", lambda form, split, o: (form, split, o.root)
+    )
     where = {"root": "R", "data_dir": "D", "manual_dir": "M"}
     opened = {
         name: fcn_jax.data.open_source(name, "val", **where)
@@ -49,6 +55,7 @@ def test_every_name_opens_its_own(monkeypatch):
         "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
         "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
         "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),
+        **{form: (form, "val", "R") for form in FORMATS},
     }
     opened = fcn_jax.data.open_source(
         "folder",

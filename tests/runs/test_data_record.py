@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from fcn_jax import runs
+from fcn_jax.config import datasets
 from fcn_jax.runs import data_record, trainer
 from fcn_jax.storage import checkpoints
+from tests.support import annotations
 from tests.support.runs import make_folder, tiny_config
 
 COLOURS = np.zeros((256, 3), np.uint8)
@@ -112,3 +114,22 @@ def test_images_to_score_may_change_and_it_is_told(run, capsys):
         said = capsys.readouterr().out
         assert ("what this run is scored on has changed" in said) == told
         assert ("(its masks)" in said) == told
+
+
+def test_an_annotation_that_has_changed_is_other_data(tmp_path):
+    """Of a tool's files, which a run opens by their format's name."""
+    annotations.write("labelme", tmp_path / "src")
+    settings = {"data.name": "labelme", "data.data_dir": str(tmp_path / "cache")}
+    of_tools = tiny_config(tmp_path / "src", **settings)
+
+    def record():
+        train, scored = (
+            datasets.open_source(of_tools, which) for which in ("train", "eval")
+        )
+        return data_record.DataRecord(train, scored, tmp_path / "run")
+
+    begun = record().metadata
+    record().check(begun, allowed=False)
+    annotations.write("labelme", tmp_path / "src", seed=1)
+    with pytest.raises(ValueError, match="with; their masks differ. Restore the"):
+        record().check(begun, allowed=False)

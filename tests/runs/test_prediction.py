@@ -283,12 +283,31 @@ def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypat
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction, "_looked_at", stop)
+    monkeypatch.setattr(prediction, "looked_at", stop)
     with pytest.raises(KeyboardInterrupt):
         prediction.predict(net, listed(pictures), out, overwrite=True)
     assert not list(out.glob("**/*.png"))
     monkeypatch.undo()
     assert prediction.predict(net, listed(pictures), out).done == 3
+
+
+@pytest.mark.parametrize("overwrite", (True, False))
+def test_a_label_without_its_line_is_made_anew(net, pictures, tmp_path, overwrite):
+    """A process was killed between the two; the line it was at may be cut off."""
+    out = tmp_path / "out"
+    prediction.predict(net, listed(pictures), out)
+    label = out / "labels/one.png"
+    kept = [line for line in lines(out) if line["name"] != "one"]
+    text = "".join(json.dumps(line) + "\n" for line in kept)
+    (out / predicted.LINES).write_text(text + '{"name": "on')
+    label.write_bytes(b"old")
+    tally = prediction.predict(net, listed(pictures), out, overwrite=overwrite)
+    assert tally.done == (3 if overwrite else 1)
+    assert label.read_bytes() != b"old"
+    whole = (out / predicted.LINES).read_text().splitlines()
+    torn = [] if overwrite else ['{"name": "on']
+    assert [line for line in whole if not line.endswith("}")] == torn
+    assert prediction.predict(net, listed(pictures), out).before == 3
 
 
 def test_what_fails_before_an_image_is_done_settles_nothing(net, tmp_path):

@@ -156,9 +156,27 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     ours.parent.mkdir()
     for path in (ours, theirs, far, *others):
         path.touch()
+    folder = theirs.with_name(theirs.name.replace(".a.b.png.", ".folder."))
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/file").touch()
     files.remove_stale_parts(tmp_path)
     assert set(ours.parent.iterdir()) == {ours, far, *others}
     files.remove_stale_parts(tmp_path / "nowhere")
+
+
+def test_who_makes_a_folder_removes_what_a_killed_process_left_of_it(tmp_path):
+    """Only of that folder: those of others may be anywhere, and theirs to remove."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = []
+    for name in ("made", "made.too"):
+        part = files.part_of(tmp_path / name)
+        pids = (f"-{os.getpid()}-", f"-{ended.pid}-")
+        left.append(part.with_name(part.name.replace(*pids)))
+        left[-1].mkdir()
+        (left[-1] / "half").touch()
+    files.make_whole(tmp_path / "made", lambda place: None)
+    assert set(tmp_path.iterdir()) == {tmp_path / "made", left[1]}
 
 
 def test_a_directory_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

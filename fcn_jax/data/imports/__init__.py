@@ -6,6 +6,7 @@ the module and give it a line here.
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
 from fcn_jax import messages
 from fcn_jax.data.imports.contracts import Collection, Importer, Places
@@ -48,9 +49,44 @@ def read(form: str, source: str | Path, places: Places | None = None) -> Collect
         ValueError: If the format is not known or has no use for a place, or a file
             cannot be understood.
     """
+    places = places or Places()
+    source = _checked(form, source, places)
+    importer: Importer = _module(form).read
+    return importer(source, places)
+
+
+def watched(form: str, source: str | Path, places: Places | None = None) -> list[Path]:
+    """What a collection depends on: it is as it was where all of these are.
+
+    Args:
+        form: As of `read`, and so are the others.
+        source: A folder or a file.
+        places: Where its files are.
+
+    Returns:
+        Files, and folders with all that is below them; they may overlap.
+
+    Raises:
+        FileNotFoundError: If the source is not there.
+        ValueError: If the format is not known or has no use for a place, or the file
+            that it begins with cannot be understood.
+    """
+    places = places or Places()
+    source = _checked(form, source, places)
+    own = getattr(_module(form), "watched", None)
+    if own is not None:
+        return own(source, places)
+    return [source, *(source / p for p in (places.images, places.masks) if p)]
+
+
+def _module(form: str) -> ModuleType:
+    return importlib.import_module(f"fcn_jax.data.imports.{form}")
+
+
+def _checked(form: str, source: str | Path, places: Places) -> Path:
+    """The source of a format, where that has a use for the places."""
     if form not in FORMATS:
         raise ValueError(messages.unknown_name("format", form, FORMATS))
-    places = places or Places()
     used = _PLACES.get(form, ())
     for name, given in (("images", places.images), ("masks", places.masks)):
         if given and name not in used:
@@ -64,6 +100,4 @@ def read(form: str, source: str | Path, places: Places | None = None) -> Collect
         raise FileNotFoundError(
             f"{source} does not exist; name what is to be imported."
         )
-    module = importlib.import_module(f"fcn_jax.data.imports.{form}")
-    importer: Importer = module.read
-    return importer(source, places)
+    return source

@@ -83,6 +83,22 @@ def read(source: Path, places: Places) -> Collection:
     return collection
 
 
+def watched(source: Path, places: Places) -> list[Path]:
+    """What a source of one of COCO's formats depends on.
+
+    Args:
+        source: A JSON, or the folder that holds annotations and images.
+        places: Where images and PNGs are, if not where they are looked for.
+    """
+    if source.is_dir():
+        root, found = source, [source]
+    else:  # Where it lies may be a folder of anything; PNGs are in one of its name.
+        root, _ = annotation_files(source, ())
+        pngs = source.with_suffix("")
+        found = [source, *([pngs] if pngs.is_dir() and not places.masks else [])]
+    return [*found, *(root / p for p in (places.images, places.masks) if p)]
+
+
 @dataclasses.dataclass
 class _LeftOut:
     """How many annotations there are.

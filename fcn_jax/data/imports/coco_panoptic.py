@@ -55,6 +55,9 @@ def read(source: Path, places: Places) -> Collection:
     return Collection(examples, keys)
 
 
+watched = coco.watched
+
+
 def _examples(
     record: JsonObject, path: Path, root: Path, places: Places
 ) -> list[Example]:

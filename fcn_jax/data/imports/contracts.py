@@ -98,7 +98,11 @@ class Places:
 
 
 class Importer(Protocol):
-    """The function `read` of a format's module."""
+    """The function `read` of a format's module.
+
+    A module whose sources are more than what lies in a folder also has a function
+    `watched(source, places)`: the files and folders that they depend on.
+    """
 
     def __call__(self, source: Path, places: Places) -> Collection:
         """What a source holds.

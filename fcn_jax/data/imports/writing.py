@@ -41,11 +41,13 @@ class Options:
         split: Share of the images that "train" has, where a format has no splits.
         seed: Of their division.
         copy: Whether images are copied; else they are linked.
+        anew: Whether images are divided though a format has splits.
     """
 
     split: float = 0.8
     seed: int = 0
     copy: bool = False
+    anew: bool = False
 
     def __post_init__(self):
         if not 0 < self.split < 1:
@@ -67,6 +69,8 @@ class Report:
         classes: Names, in the order of the labels.
         rows: What became of each value.
         notes: What was left out, or has to be known.
+        of_photos: Those of the notes that are about EXIF orientations.
+        upright: Whether photos are to be turned by these (config.data.apply_exif).
     """
 
     root: str
@@ -74,6 +78,8 @@ class Report:
     classes: tuple[str, ...]
     rows: list[Row]
     notes: list[str]
+    of_photos: list[str] = dataclasses.field(default_factory=lambda: [])
+    upright: bool = False
 
 
 def write(
@@ -122,13 +128,15 @@ def write(
             report.images.setdefault(example.split, 0)
             report.images[example.split] += 1
         if turned[True]:
-            report.notes.append(
+            report.upright = True
+            report.of_photos.append(
                 f"{turned[True]} photos are turned by their EXIF orientation, over "
                 f"which annotations were drawn upright: set "
                 f"--config.data.apply_exif=True"
             )
         if turned[None]:
-            report.notes.append(voc_folder.orientation_note(turned[None]))
+            report.of_photos.append(voc_folder.orientation_note(turned[None]))
+        report.notes += report.of_photos
         unused = labels.finish()
         if unused:
             report.notes.append(
@@ -242,7 +250,7 @@ def _divided(
 ) -> tuple[list[Example], list[str]]:
     """Examples with a split each, and a note where chance has made them."""
     splits = [_split_of(example.split) for example in examples]
-    if any(splits):
+    if not options.anew and any(splits):
         none = splits.count("")
         return [
             dataclasses.replace(each, split=split or "train")

@@ -40,11 +40,8 @@ def read(source: Path, places: Places) -> Collection:
         ValueError: If the YAML or a line is not understood, or no image has an outline.
     """
     del places
-    path = _yaml_of(source)
-    record = _parsed(path)
+    path, record, root = _opened(source)
     names = _names(record, path)
-    root = path.parent / str(record.get("path") or "")
-    root = root if root.is_dir() else path.parent  # Often another machine's.
     examples: list[Example] = []
     boxes = without = outlines = 0
     for split in _SPLITS:
@@ -66,6 +63,35 @@ def read(source: Path, places: Places) -> Collection:
     keys = [Key(label, name, default=name) for label, name in names.items()]
     keys = [contracts.background(), *keys]
     return Collection(examples, keys, notes=notes, upright=True)
+
+
+def watched(source: Path, places: Places) -> list[Path]:
+    """The YAML, its lists, and the folders of images and labels, wherever they are.
+
+    Args:
+        source: The folder, or its YAML.
+        places: Not used.
+
+    Raises:
+        FileNotFoundError: If there is no YAML, or what it names is missing.
+        ValueError: If the YAML is not understood.
+    """
+    del places
+    path, record, root = _opened(source)
+    found = {path}
+    for split in _SPLITS:
+        found |= {p for p in _places(record, split, root, path) if p.is_file()}
+        for _, image in _images(record, split, root, path):
+            found |= {image.parent, _labels_of(image).parent}
+    return sorted(each for each in found if each.exists())
+
+
+def _opened(source: Path) -> tuple[Path, JsonObject, Path]:
+    """The YAML, what it holds, and the folder from which its paths are."""
+    path = _yaml_of(source)
+    record = _parsed(path)
+    root = path.parent / str(record.get("path") or "")
+    return path, record, root if root.is_dir() else path.parent  # Often another's.
 
 
 def _yaml_of(source: Path) -> Path:
