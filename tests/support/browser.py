@@ -120,12 +120,12 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def click(self, what):
-        """Click the middle of an element, given as an expression."""
+    def click(self, what, across=0.5, down=0.5):
+        """Click an element, given as an expression: its middle, or elsewhere."""
         x, y = self.ask(
             f"(() => {{ const e = {what}; e.scrollIntoView({{block: 'center'}});"
             "const r = e.getBoundingClientRect();"
-            "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            f"return [r.x + r.width * {across}, r.y + r.height * {down}]; }})()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self._ask(

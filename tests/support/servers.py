@@ -1,5 +1,6 @@
 """A server in a thread, and requests to it."""
 
+import base64
 import contextlib
 import http.client
 import io
@@ -85,6 +86,11 @@ def file_of(pixels, kind="PNG", **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def base64_of(image, kind):
+    """The same as text."""
+    return base64.b64encode(file_of(image, kind)).decode()
 
 
 def scene(height=24, width=32, seed=0):
