@@ -89,7 +89,8 @@ def check_installed() -> None:
     lacking = [name for module, name in _NEEDED.items() if not _is_there(module)]
     if lacking:
         raise ImportError(
-            f'fcn_jax serve needs {", ".join(lacking)}: pip install "fcn-jax[serve]"'
+            f"fcn_jax serve needs {', '.join(lacking)}: pip install "
+            f"{' '.join(lacking)} (the extra [serve])"
         )
 
 
@@ -108,7 +109,8 @@ def run_flags(values: flags.FlagValues, run: str) -> None:
         run: Directory of the run.
     """
     check_installed()
-    from fcn_jax.serving import answers, application, guards, server  # An extra.
+    # An extra.
+    from fcn_jax.serving import answers, application, guards, served, server
 
     if values.crf:
         crf.get_parameters(values.crf)
@@ -117,7 +119,9 @@ def run_flags(values: flags.FlagValues, run: str) -> None:
         scales = command_line.parse_numbers("scales", values.scales)
     with contextlib.closing(server.listen(values.host, values.port)) as listening:
         net = trained.load(run, values.step, None, scales, values.flip)
-        asked = answers.Answers(net, values.crf, values.max_pixels, values.size)
+        asked = answers.Answers(
+            served.Served(net, values.crf, values.max_pixels, values.size)
+        )
         limits = application.Limits(values.max_bytes, values.waiting)
         names = guards.known_names(values.host, values.names)
         loop = server.Loop(application.make(asked, limits, names))

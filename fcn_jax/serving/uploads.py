@@ -62,7 +62,7 @@ def _check(content: Content, max_pixels: int) -> None:
         *most, last = formats()
         raise Refusal(
             NO_IMAGE,
-            f"the {len(content.data):,} bytes that came are no image; send one as "
+            f"what came is no image ({len(content.data):,} bytes); send one as "
             f"{', '.join(most)} or {last}",
         ) from error
     pixels = header.height * header.width

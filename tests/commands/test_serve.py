@@ -10,7 +10,7 @@ import pytest
 from fcn_jax import __main__
 from fcn_jax.commands import serve
 from fcn_jax.runs import trained
-from fcn_jax.serving import answers, application, server
+from fcn_jax.serving import answers, application, served, server
 from tests.support import servers
 from tests.support.paths import GOLDEN, ROOT
 
@@ -45,8 +45,9 @@ def started(monkeypatch):
 
     monkeypatch.setattr(trained, "load", load)
     monkeypatch.setattr(
-        answers, "Answers", lambda *given: calls.setdefault("asked", given)
+        served, "Served", lambda *given: calls.setdefault("served", given)
     )
+    monkeypatch.setattr(answers, "Answers", lambda given: given)
     monkeypatch.setattr(application, "make", make)
     monkeypatch.setattr(server, "Loop", lambda app: Loop())
     return calls
@@ -59,7 +60,7 @@ def test_the_flags_become_limits(started, monkeypatch, tmp_path, capsys):
         "--step=4", "--scales=0.5,1", "--flip",
     )  # fmt: skip
     assert started["loaded"] == (str(tmp_path), 4, None, (0.5, 1.0), True)
-    assert started["asked"][1:] == ("deeplab", 8, 64)
+    assert started["served"][1:] == ("deeplab", 8, 64)
     assert started["made"][1] == application.Limits(9, 0)
     assert started["made"][2] == {"localhost", "127.0.0.1", "a.b", "c"}
     said = capsys.readouterr()
@@ -114,7 +115,9 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(started, monkeyp
 )
 def test_without_the_extra_it_is_one_line(monkeypatch, module, name):
     monkeypatch.setitem(sys.modules, module, None)
-    match = rf'^error: fcn_jax serve needs {name}: pip install "fcn-jax\[serve\]"$'
+    match = (
+        rf"^error: fcn_jax serve needs {name}: pip install {name} \(the extra \[serve"
+    )
     with pytest.raises(SystemExit, match=match):
         start(monkeypatch, ".")
 

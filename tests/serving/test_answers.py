@@ -14,6 +14,7 @@ from fcn_jax.runs import prediction
 from fcn_jax.serving.answers import Answers
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import BAD, TOO_LARGE, Refusal
+from fcn_jax.serving.served import Served
 from tests.support import servers
 from tests.support.runs import make_folder, saved_run, tiny_config
 
@@ -35,7 +36,7 @@ def net(tmp_path_factory, config):
 
 @pytest.fixture(scope="module")
 def answers(net):
-    return Answers(net)
+    return Answers(Served(net))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def several(tmp_path_factory, config):
         changed.model.num_classes = {"things": 3, "stuff": 2}
     workdir = tmp_path_factory.mktemp("heads") / "run"
     saved_run(workdir, changed)
-    return Answers(fcn_jax.load(workdir))
+    return Answers(Served(fcn_jax.load(workdir)))
 
 
 def image_of(text):
@@ -107,7 +108,7 @@ def asked_of(monkeypatch):
 
 
 def test_the_next_click_does_not_ask_the_network(net, monkeypatch):
-    answers, calls = Answers(net), asked_of(monkeypatch)
+    answers, calls = Answers(Served(net)), asked_of(monkeypatch)
     first = answers.answer(FILE, Question(points=((3, 4),)))
     again = answers.answer(FILE, Question(points=((3, 4),), labels=True))
     assert calls == [""]
@@ -118,7 +119,7 @@ def test_the_next_click_does_not_ask_the_network(net, monkeypatch):
 
 
 def test_without_room_the_network_is_asked_again(net, monkeypatch):
-    answers, calls = Answers(net, most_kept=0), asked_of(monkeypatch)
+    answers, calls = Answers(Served(net), most_kept=0), asked_of(monkeypatch)
     for _ in range(2):
         found = answers.answer(FILE, Question(points=((3, 4),)))
     assert calls == ["", ""]
@@ -126,20 +127,20 @@ def test_without_room_the_network_is_asked_again(net, monkeypatch):
 
 
 def test_near_sizes_share_what_is_compiled(net):
-    answers = Answers(net)
+    answers = Answers(Served(net))
     for height, width in ((33, 40), (40, 33), (64, 64), (50, 60)):
         answers.answer(servers.file_of(servers.scene(height, width)), Question())
-    assert answers._nets[False]._probs._cache_size() == 1
+    assert answers._served.nets[False]._probs._cache_size() == 1
 
 
 def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):
-    answers, calls = Answers(net), asked_of(monkeypatch)
+    answers, calls = Answers(Served(net)), asked_of(monkeypatch)
     plain = answers.answer(FILE, Question(labels=True))
     smooth = answers.answer(FILE, Question(labels=True, crf=True))
     assert calls == ["", "pydensecrf"]
     assert (plain["crf"], smooth["crf"]) == (False, True)
     assert plain["labels"] != smooth["labels"]
-    nets = answers._nets
+    nets = answers._served.nets
     assert nets[True].variables is nets[False].variables is net.variables
     assert net.config.crf.parameters == ""  # The caller's own is as it was.
 
@@ -147,18 +148,18 @@ def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):
 def test_the_crf_of_the_run_is_on(net, config, monkeypatch):
     monkeypatch.setattr(net, "config", config.copy_and_resolve_references())
     net.config.crf.parameters = "deeplab"
-    assert Answers(net).about()["crf"] == "deeplab"
-    assert Answers(net).about()["crf_default"] is True
-    given = Answers(net, "deconvnet")
+    assert Served(net).about()["crf"] == "deeplab"
+    assert Served(net).about()["crf_default"] is True
+    given = Served(net, "deconvnet")
     assert given.about()["crf"] == "deconvnet"
-    assert given._completed(Question()).crf is True
-    assert given._nets[False].config.crf.parameters == ""
+    assert given.completed(Question()).crf is True
+    assert given.nets[False].config.crf.parameters == ""
 
 
 def test_a_file_of_parameters_is_named_without_its_folders(net, tmp_path):
     path = tmp_path / "found.json"
     path.write_text(json.dumps({"parameters": {}}))
-    assert Answers(net, str(path)).about()["crf"] == "found.json"
+    assert Served(net, str(path)).about()["crf"] == "found.json"
 
 
 def test_at_another_size(net, answers):
@@ -168,7 +169,7 @@ def test_at_another_size(net, answers):
     with image_of(found["labels"]) as png:
         np.testing.assert_array_equal(np.asarray(png), labels)
     assert found["size"] == 64
-    assert Answers(net, size=64)._completed(Question()).size == 64
+    assert Served(net, size=64).completed(Question()).size == 64
 
 
 def test_what_is_served_is_described(net, answers):
@@ -193,6 +194,13 @@ def test_several_heads(several):
             several.answer(FILE, question)
 
 
+def test_several_heads_see_no_tiles(several):
+    large = np.broadcast_to(np.uint8(0), (2001, 2000, 3))
+    match = "an image of 2000x2001 pixels is seen by tiles, which are for networks with"
+    with pytest.raises(Refusal, match=match):
+        several._served.ask(large, Question(), 0)
+
+
 def refused(answers, question, match, status):
     with pytest.raises(Refusal, match=match) as refusal:
         answers.answer(FILE, question)
@@ -201,14 +209,16 @@ def refused(answers, question, match, status):
 
 def test_pixels_beyond_the_image_are_refused_before_the_network(net, monkeypatch):
     calls = asked_of(monkeypatch)
-    refused(Answers(net), Question(points=((32, 0),)), "x=32, y=0 is not in", BAD)
+    refused(
+        Answers(Served(net)), Question(points=((32, 0),)), "x=32, y=0 is not in", BAD
+    )
     assert calls == []
 
 
 def test_too_many_pixels(net):
-    small = Answers(net, max_pixels=767)
+    small = Answers(Served(net, max_pixels=767))
     refused(small, Question(), "32x24 = 768 pixels, and 767 is the most", TOO_LARGE)
-    exact = Answers(net, max_pixels=768)
+    exact = Answers(Served(net, max_pixels=768))
     match = "would be seen at 320x240 pixels, and 768 is the most; give a smaller"
     refused(exact, Question(size=320), match, TOO_LARGE)
 
@@ -226,25 +236,25 @@ def test_too_little_memory_is_the_image_s_fault(net, monkeypatch, text, error):
 
     monkeypatch.setattr(prediction, "strips", fail)
     with pytest.raises(error, match="does not suffice for 32x24 pixels; send|INTERNAL"):
-        Answers(net).answer(FILE, Question())
+        Answers(Served(net)).answer(FILE, Question())
 
 
 def test_scores_that_are_no_numbers_are_null(net, monkeypatch):
     broken = np.full((24, 32, 3), np.nan, np.float32)
     monkeypatch.setattr(prediction, "strips", lambda *_: [(0, broken)])
-    found = Answers(net).answer(FILE, Question(points=((0, 0),)))
+    found = Answers(Served(net)).answer(FILE, Question(points=((0, 0),)))
     assert set(found["pixels"][0]["probabilities"].values()) == {None}
 
 
 def test_networks_and_settings_that_cannot_be_served(net, several, monkeypatch):
     with pytest.raises(ValueError, match="CRF parameters 'dense' are not known"):
-        Answers(net, "dense")
-    two = several._nets[False]
+        Served(net, "dense")
+    two = several._served.nets[False]
     with pytest.raises(ValueError, match="--size=64 is for networks with one head; .*"):
-        Answers(two, size=64)
+        Served(two, size=64)
     with pytest.raises(ValueError, match="crf.parameters is for networks with one"):
-        Answers(two, "deeplab")
+        Served(two, "deeplab")
     depth = type("Depth", (), {"num_channels": 4})()
     monkeypatch.setattr(net, "preprocessing", depth)
     with pytest.raises(ValueError, match="sees 4 channels; images that are sent are"):
-        Answers(net)
+        Served(net)

@@ -7,7 +7,8 @@
     return element;
   };
   const SIDES = [0, 320, 500, 640, 1000];
-  const MOST_ROWS = 8; // Of the probabilities of a pixel; the rest is one row.
+  // Rows of the probabilities of a pixel, and the least that has one; the rest is another.
+  const MOST_ROWS = 8, LEAST = 0.0005;
 
   let about = null; // What GET /classes says.
   let image = null; // The file that is looked at, a Blob.
@@ -123,7 +124,7 @@
     showCross();
     if (!cross) {
       at("pixel").hidden = true;
-      at("where").textContent = "Click one in the image.";
+      at("where").textContent = "Choose one in the image.";
     }
   };
 
@@ -226,10 +227,10 @@
   const listPixel = (found) => {
     const colours = new Map(headOf().classes.map((each) => [each.name, each.colour]));
     const ranked = Object.entries(ofHead(found.probabilities)).sort((a, b) => b[1] - a[1]);
-    const rows = ranked.slice(0, MOST_ROWS);
-    if (ranked.length > MOST_ROWS) {
-      const rest = ranked.slice(MOST_ROWS);
-      rows.push([`${rest.length} others`, rest.reduce((sum, each) => sum + each[1], 0)]);
+    const rows = ranked.slice(0, MOST_ROWS).filter(([, share], i) => !i || share >= LEAST);
+    if (ranked.length > rows.length) {
+      const rest = ranked.slice(rows.length);
+      rows.push([`${rest.length} ${rest.length > 1 ? "others" : "other"}`, rest.reduce((sum, each) => sum + each[1], 0)]);
     }
     at("where").textContent = `x ${found.x}, y ${found.y}: ${ofHead(found.class)}, `
       + percent(ranked[0][1]);
