@@ -1,9 +1,16 @@
-"""What pyproject.toml cannot say: the configs and templates lie in the package."""
+"""What pyproject.toml cannot say: configs, templates and pages lie in the package."""
 
 from setuptools import find_packages, setup
 
 setup(
     packages=[*find_packages(include=["fcn_jax*"]), "fcn_jax.configs"],
     package_dir={"fcn_jax.configs": "configs"},
-    package_data={"fcn_jax": ["py.typed", "viz/templates/*", "pretrained/*"]},
+    package_data={
+        "fcn_jax": [
+            "py.typed",
+            "viz/templates/*",
+            "serving/static/*",
+            "pretrained/*",
+        ]
+    },
 )

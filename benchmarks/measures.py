@@ -23,6 +23,7 @@ STOREYS = (
     ("weights", "export", "to_onnx"),
     ("config",),
     ("runs",),
+    ("serving",),
     ("commands",),
     ("__init__", "__main__"),
 )

@@ -39,9 +39,10 @@ def test_it_holds_the_package_its_types_and_the_configs(wheel):
         "fcn_jax/runs/trainer.py",
         "fcn_jax/configs/shapes_fcn8s.py",
     }
-    templates = {path.name for path in (ROOT / "fcn_jax/viz/templates").iterdir()}
-    packed = {name.rpartition("/")[2] for name in names if "/viz/templates/" in name}
-    assert packed == templates
+    for folder in ("viz/templates", "serving/static"):
+        there = {path.name for path in (ROOT / "fcn_jax" / folder).iterdir()}
+        packed = {n.rpartition("/")[2] for n in names if f"/{folder}/" in n}
+        assert packed == there
     configs = {path.stem for path in (ROOT / "configs").glob("*.py")}
     packed = re.findall(r"fcn_jax/configs/(\w+)\.py", "\n".join(names))
     assert set(packed) == configs

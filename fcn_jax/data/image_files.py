@@ -8,6 +8,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fcn_jax.data import sample_depths
 from fcn_jax.data.colours import colours_to_labels, indices_to_labels, packed
+from fcn_jax.data.content import File, formats_of, opened
 
 PALETTE = "palette"
 GREY = "grey"
@@ -63,7 +64,7 @@ class Header:
         return self.orientation == _UPRIGHT
 
 
-def read_header(path: str | Path) -> Header:
+def read_header(path: File) -> Header:
     """Size, orientation and kind of an image, without reading its pixels.
 
     Raises:
@@ -174,14 +175,14 @@ def read_values(path: str | Path, *, by_colour: bool = False) -> np.ndarray:
 
 
 def read_photo(
-    path: str | Path, *, upright: bool = False, deep: bool = False, draft: bool = False
+    path: File, *, upright: bool = False, deep: bool = False, draft: bool = False
 ) -> np.ndarray:
     """Read an image as uint8 RGB [H, W, 3].
 
     Grey, palette and CMYK images are converted, transparency is dropped.
 
     Args:
-        path: The file.
+        path: The file, or what is one in memory.
         upright: Whether to turn it as its EXIF orientation says. By default it is not
             turned: then masks are drawn over the pixels as they are stored.
         deep: Whether 9 to 16 bits a channel are read too, of which the upper 8 count.
@@ -248,7 +249,7 @@ def own_palette(image: Image.Image) -> np.ndarray:
     return np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: File) -> Image.Image:
     """Open an image lazily, with an error that names the file.
 
     Raises:
@@ -256,7 +257,7 @@ def open_image(path: str | Path) -> Image.Image:
         ValueError: If it is no image, a torn one, or larger than Pillow reads.
     """
     try:
-        return Image.open(path)
+        return Image.open(opened(path), formats=formats_of(path))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist.") from None
     except Image.DecompressionBombError as error:
@@ -277,18 +278,18 @@ def _is_opaque(image: Image.Image, path: str | Path) -> bool:
     return bool((_array(image, path)[..., 3] == 255).all())
 
 
-def _check_sums(path: str | Path, kind: str | None) -> None:
+def _check_sums(path: File, kind: str | None) -> None:
     """Raise if a PNG's data are not those of its checksums, which reading ignores."""
     if kind != "PNG":
         return
     try:
-        with Image.open(path) as image:
+        with Image.open(opened(path), formats=formats_of(path)) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError) as error:
         raise _not_whole(path, error) from error
 
 
-def _loaded(image: Image.Image, path: str | Path) -> Image.Image:
+def _loaded(image: Image.Image, path: File) -> Image.Image:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
@@ -296,7 +297,7 @@ def _loaded(image: Image.Image, path: str | Path) -> Image.Image:
     return image
 
 
-def _not_whole(path: str | Path, error: Exception) -> ValueError:
+def _not_whole(path: File, error: Exception) -> ValueError:
     return ValueError(
         f"{path} cannot be read whole ({error}); it is truncated or corrupt. Replace "
         f"it or take its id off the list."
@@ -310,5 +311,5 @@ def _lossy(path: str | Path, kind: str | None) -> ValueError:
     )
 
 
-def _array(image: Image.Image, path: str | Path) -> np.ndarray:
+def _array(image: Image.Image, path: File) -> np.ndarray:
     return np.array(_loaded(image, path))

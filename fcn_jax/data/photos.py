@@ -5,7 +5,6 @@ import functools
 import hashlib
 import io
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,10 +14,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from fcn_jax.data import image_files
+from fcn_jax.data.content import Content
 from fcn_jax.data.image_files import PHOTO_ENDINGS
 
 STDIN = "-"
 _MOST_PIXELS = 2_000_000_000  # Of an image that its owner names on a command line.
+TooManyPixels = Image.DecompressionBombError  # Beyond twice `_MOST_PIXELS`.
 _NOT_AN_IMAGE = (UnidentifiedImageError, OSError, SyntaxError, ValueError)
 
 
@@ -177,15 +178,8 @@ def read(photo: Photo) -> np.ndarray:
     """
     if photo.path is not None:
         return image_files.read_photo(photo.path, upright=True, deep=True)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "image"
-        path.write_bytes(photo.content)
-        try:
-            return image_files.read_photo(path, upright=True, deep=True)
-        except ValueError as error:
-            raise ValueError(
-                str(error).replace(str(path), "the standard input")
-            ) from error
+    content = Content("the standard input", photo.content)
+    return image_files.read_photo(content, upright=True, deep=True)
 
 
 def pixels(photo: Photo) -> int:

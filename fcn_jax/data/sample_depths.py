@@ -10,10 +10,11 @@ References:
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
+
+from fcn_jax.data.content import File, first_bytes
 
 _PNG_BIT_DEPTH = 24  # IHDR: signature 8, length 4, type 4, sizes 8.
 _TIFF_BITS = 258
@@ -23,7 +24,7 @@ _MOST = 16  # Bits that are read as 8.
 _DARK = 16  # Of 255: no sample of 16 bits that has 12 is above it.
 
 
-def bits_of(image: Image.Image, path: str | Path) -> int:
+def bits_of(image: Image.Image, path: File) -> int:
     """Bits a sample of an image, of its deepest channel.
 
     Args:
@@ -37,24 +38,18 @@ def bits_of(image: Image.Image, path: str | Path) -> int:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return max(image.tag_v2.get(_TIFF_BITS) or (1,))
     if image.format == "PNG":
-        return _at(path, _PNG_BIT_DEPTH + 1)[-1]
+        return first_bytes(path, _PNG_BIT_DEPTH + 1)[-1]
     if image.format == "JPEG2000":
-        found = _CODESTREAM.search(_at(path, _CODESTREAM_WITHIN))
+        found = _CODESTREAM.search(first_bytes(path, _CODESTREAM_WITHIN))
         return (found[1][0] & 0x7F) + 1 if found else 8
     if image.format == "SGI":
-        return 8 * _at(path, 4)[3]
+        return 8 * first_bytes(path, 4)[3]
     if image.mode == "F":
         return 32
     return 16 if image.mode.startswith("I") else 8
 
 
-def _at(path: str | Path, count: int) -> bytes:
-    """The first bytes of a file."""
-    with open(path, "rb") as file:
-        return file.read(count)
-
-
-def check_8_bits(bits: int, mode: str, path: str | Path) -> None:
+def check_8_bits(bits: int, mode: str, path: File) -> None:
     """Raise unless an image has at most 8 bits a channel.
 
     Args:
@@ -73,7 +68,7 @@ def check_8_bits(bits: int, mode: str, path: str | Path) -> None:
 
 
 def with_8_bits(
-    image: Image.Image, values: np.ndarray, bits: int, path: str | Path
+    image: Image.Image, values: np.ndarray, bits: int, path: File
 ) -> Image.Image:
     """An image of 9 to 16 bits a channel as one of 8: the upper 8 count.
 

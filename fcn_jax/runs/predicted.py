@@ -169,15 +169,7 @@ class Predictions:
             photo: The image.
             labels: uint8 [H, W], by head.
         """
-        shares: dict[str, dict[str, float]] = {}
-        for head in self.heads:
-            found = labels[head.name]
-            counts = _counts(found)
-            shares[head.name] = {
-                name: round(float(counts[label]) / found.size, 6)
-                for label, name in enumerate(head.classes)
-                if counts[label]
-            }
+        found = {head.name: shares(labels[head.name], head) for head in self.heads}
         first = self.heads[0].name
         height, width = labels[first].shape
         return {
@@ -185,7 +177,7 @@ class Predictions:
             "name": photo.name,
             "height": height,
             "width": width,
-            "classes": shares[first] if len(self.heads) == 1 else shares,
+            "classes": found[first] if len(self.heads) == 1 else found,
         }
 
 
@@ -332,6 +324,21 @@ class Kinds:
             raise ValueError(
                 f"probs={self.probs!r} is not known; use one of {', '.join(PROBS)}."
             )
+
+
+def shares(labels: np.ndarray, head: Head) -> dict[str, float]:
+    """Each class's share of the pixels, by its name; none of those that are absent.
+
+    Args:
+        labels: uint8 [H, W].
+        head: Whose classes these are.
+    """
+    counts = _counts(labels)
+    return {
+        name: round(float(counts[label]) / labels.size, 6)
+        for label, name in enumerate(head.classes)
+        if counts[label]
+    }
 
 
 def _overlay(image: np.ndarray, labels: np.ndarray, head: Head) -> np.ndarray:

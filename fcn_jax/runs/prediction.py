@@ -298,22 +298,42 @@ def looked_at(
         ValueError: If it has several heads, and probabilities are needed.
     """
     size = (image.shape[0], image.shape[1])
+    whole = options.tiles(*size) is None and not options.size
+    if whole and not options.probs:
+        labels = net.predict(image)
+        assert not isinstance(labels, list)  # It was one image.
+        return Result(labels if isinstance(labels, dict) else {"": labels})
+    return _of_strips(net, size, options, strips(net, image, options, progress))
+
+
+def strips(
+    net: TrainedNet,
+    image: np.ndarray,
+    options: Options,
+    progress: Callable[[float], object] = lambda _: None,
+) -> Iterable[tiled.Strip]:
+    """Class probabilities of an image, seen at a size, by tiles, or as it is.
+
+    Args:
+        net: The network; it has one head.
+        image: uint8 RGB [H, W, 3].
+        options: How it is looked at.
+        progress: Is told the share of the tiles that is done.
+
+    Returns:
+        Strips of it from the top; see `tiled.probs`.
+    """
+    size = (image.shape[0], image.shape[1])
     if options.size:
         small = transforms.scaled_size(size, options.size / max(size))
         image = transforms.resize_image(image, small)
     seen = (image.shape[0], image.shape[1])
     tiles = options.tiles(*seen)
-    if tiles is None and not options.size and not options.probs:
-        labels = net.predict(image)
-        assert not isinstance(labels, list)  # It was one image.
-        return Result(labels if isinstance(labels, dict) else {"": labels})
     if tiles is None:
-        strips: Iterable[tiled.Strip] = [(0, _probs(net, image))]
+        found: Iterable[tiled.Strip] = [(0, _probs(net, image))]
     else:
-        strips = tiled.probs(image, _asked(net, seen, tiles, progress), tiles)
-    if options.size:
-        strips = tiled.resized(strips, seen, size)
-    return _of_strips(net, size, options, strips)
+        found = tiled.probs(image, _asked(net, seen, tiles, progress), tiles)
+    return tiled.resized(found, seen, size) if options.size else found
 
 
 def _asked(

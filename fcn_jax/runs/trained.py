@@ -1,5 +1,6 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
+import copy
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import parallel, runtime, training
+from fcn_jax import crf, parallel, runtime, training
 from fcn_jax.config import build, checks, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
@@ -182,6 +183,29 @@ class TrainedNet:
         with runtime.naming_memory(*batch["image"].shape[:3]):
             found = function(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
+
+
+def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:
+    """The same network, its variables shared, with another dense CRF behind it.
+
+    Args:
+        net: The network.
+        parameters: Of the CRF, as `config.crf.parameters`; "": there is none.
+
+    Raises:
+        ValueError: If they are not known, or the network has several heads.
+    """
+    if parameters:
+        crf.get_parameters(parameters)
+        build.check_one_head(net.config, "config.crf.parameters")
+    given = net.variables  # Before it is copied, so that both have the same.
+    found = copy.copy(net)
+    assert found.variables is given
+    found.config = copy.deepcopy(net.config)
+    found.config.crf.parameters = parameters
+    for name in ("_own_predictor", "_probs", "_labels"):
+        found.__dict__.pop(name, None)
+    return found
 
 
 def _recompute_batch_stats(net: TrainedNet) -> VariableDict:

@@ -36,10 +36,10 @@ class Page:
 
     Attributes:
         problems: What the console said of errors and warnings, and what was asked of
-            the network.
+            the network, but for the server of the page.
     """
 
-    def __init__(self, browser):
+    def __init__(self, browser, *more):
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         theirs, self._write = _high(os.pipe())
         self._read, their_write = _high(os.pipe())
@@ -47,6 +47,7 @@ class Page:
             "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
             "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
             "--window-size=1280,900", f"--user-data-dir={self._home.name}",
+            *more,
         ]  # fmt: skip
         self._process = subprocess.Popen(
             [
@@ -61,6 +62,7 @@ class Page:
         os.close(their_write)
         self._buffer, self._last, self._session = b"", 0, None
         self.problems, self._loaded = [], False
+        self._own = ("data:", "file:", "blob:")
         try:
             self._attach()
         except BaseException:
@@ -81,24 +83,49 @@ class Page:
             "Network.emulateNetworkConditions",
             offline=True, latency=0, downloadThroughput=0, uploadThroughput=0,
         )  # fmt: skip
+        self._navigate(f"file://{path}")
+
+    def visit(self, url):
+        """Open a page of a server; what it asks of others is a problem."""
+        self._own = (*self._own, url)
+        self._navigate(url)
+
+    def _navigate(self, url):
         self.problems.clear()
         self._loaded = False
-        self._ask("Page.navigate", url=f"file://{path}")
+        self._ask("Page.navigate", url=url)
         while not self._loaded:
             self._receive()
 
+    def until(self, script):
+        """Wait until an expression is true, as the page goes on."""
+        self.ask(
+            "new Promise((done) => { const look = () => "
+            f"({script}) ? done(true) : setTimeout(look, 20); look(); }})"
+        )
+
+    def attach(self, what, path):
+        """Choose a file in an <input type=file>, given as an expression."""
+        found = self._ask("Runtime.evaluate", expression=what)["result"]
+        self._ask(
+            "DOM.setFileInputFiles", files=[str(path)], objectId=found["objectId"]
+        )
+
     def ask(self, script):
-        """The value of an expression."""
-        found = self._ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of an expression, or of what it promises."""
+        found = self._ask(
+            "Runtime.evaluate",
+            expression=script, returnByValue=True, awaitPromise=True,
+        )  # fmt: skip
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def click(self, what):
-        """Click the middle of an element, given as an expression."""
+    def click(self, what, across=0.5, down=0.5):
+        """Click an element, given as an expression: its middle, or elsewhere."""
         x, y = self.ask(
             f"(() => {{ const e = {what}; e.scrollIntoView({{block: 'center'}});"
             "const r = e.getBoundingClientRect();"
-            "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            f"return [r.x + r.width * {across}, r.y + r.height * {down}]; }})()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self._ask(
@@ -166,7 +193,7 @@ class Page:
             self.problems.append(params)
         if method == "Network.requestWillBeSent":
             url = params["request"]["url"]
-            if not url.startswith(("data:", "file:")):
+            if not url.startswith(self._own):
                 self.problems.append(url)
         return message
 

@@ -1,0 +1,1 @@
+"""A trained network behind a page in the browser, and behind an endpoint of JSON."""
