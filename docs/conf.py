@@ -14,7 +14,7 @@ import fcn_jax
 project = "fcn_jax"
 author = "the authors of fcn_jax"
 version = release = fcn_jax.__version__
-copyright = "the authors of fcn_jax"
+copyright = author
 
 extensions = [
     "command_help",
@@ -54,6 +54,8 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 copybutton_exclude = ".linenos, .gp, .go"
+
+highlight_language = "none"  # Of blocks that name none: commands, trees, tables.
 
 html_theme = "furo"
 html_title = f"fcn_jax {version}"
