@@ -5,6 +5,7 @@
 # make lint    ruff
 # make types   pyright
 # make aot     compiles for an H100 that is not there, and reads what came of it
+# make docs    builds the documentation, runs its notebook and its tutorial
 # make slow    the tests that take minutes
 # make clean   removes the environment and the demo's run
 
@@ -16,7 +17,7 @@ RUN := runs/shapes_fcn8s
 # Of another run: make weights RUN=runs/camvid WEIGHTS=fcn_jax/pretrained/camvid-fcn8s.safetensors
 WEIGHTS := fcn_jax/pretrained/shapes-fcn8s.safetensors
 
-.PHONY: demo weights test parity aot lint types slow clean
+.PHONY: demo weights test parity aot docs lint types slow clean
 
 demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
@@ -38,6 +39,12 @@ parity: $(VENV)/.parity
 aot: .venv-aot/.aot
 	.venv-aot/bin/python -m pytest -m aot
 
+# Warnings are errors; -E reads every page anew.
+docs: .venv-docs/.docs
+	.venv-docs/bin/python -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
+	.venv-docs/bin/python -m pytest -m docs
+	@echo "docs/_build/html/index.html"
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,7 +53,7 @@ types: $(VENV)/.test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) .venv-aot $(RUN)
+	rm -rf $(VENV) .venv-aot .venv-docs docs/_build $(RUN)
 
 $(VENV)/.core: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -73,4 +80,9 @@ $(VENV)/.parity: $(VENV)/.test
 	version=$$(.venv-aot/bin/python -c "import jax; print(jax.__version__)"); \
 	.venv-aot/bin/pip install --quiet "jax[tpu]==$$version" nvidia-cuda-nvcc \
 	  "jax-cuda13-plugin==$$version" "jax-cuda13-pjrt==$$version"
+	touch $@
+
+.venv-docs/.docs: requirements.txt pyproject.toml setup.py
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --editable ".[test,docs]"
 	touch $@

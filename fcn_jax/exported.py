@@ -48,7 +48,7 @@ class ExportedNetwork:
         smallest_image: The least height and width, pixels.
         metadata: All that the file says of the network.
         channels: Of the images.
-        exported: What `jax.export` made of it; `exported.mlir_module_serialized` is the
+        exported: What `jax.export` made of it; its `mlir_module_serialized` is the
             StableHLO program, for other runtimes.
     """
 

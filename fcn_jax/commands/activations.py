@@ -1,5 +1,7 @@
 r"""Draw what the decoder of a trained DeconvNet makes of an image, stage by stage.
 
+fcn_jax activations --workdir=runs/stage2 --image=photo.jpg
+
 fcn_jax activations --workdir=DIR --image=FILE [--out=FILE.png] [--step=N]
 
 As figure 4 of Noh et al. 2015: unpooled maps are sparse, deconvolved ones dense, from

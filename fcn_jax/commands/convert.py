@@ -1,5 +1,9 @@
 r"""Rewrite weights for another framework, or for this one.
 
+fcn_jax convert fcn8s-heavy-pascal.caffemodel fcn8s.safetensors --model=fcn8s
+fcn_jax convert vgg16.pth runs/start --model=fcn32s --num_classes=11 --nostrict
+fcn_jax convert runs/mine mine.safetensors
+
 fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--inputs=caffe|imagenet] [--preprocessing=caffe|imagenet] [--upsampling=learned]
     [--padding=caffe|same|valid] [--width=1] [--fc_features=4096] [--batch_norm]

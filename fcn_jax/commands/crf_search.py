@@ -1,5 +1,8 @@
 r"""Search the dense CRF's parameters that give a run the best mean IU on a split.
 
+fcn_jax crf_search --workdir=runs/mine --out=crf.json --images=50
+fcn_jax eval --workdir=runs/mine --split=test --config.crf.parameters=crf.json
+
 fcn_jax crf_search --workdir=DIR --out=crf.json
     [--split=val] [--images=100] [--start=deeplab] [--with_run=DIR2]
     [--bilateral_xy=50,60,80,100] [--bilateral_rgb=3,5,8,13] [--bilateral_weight=4,5,10]

@@ -1,8 +1,9 @@
 r"""Evaluate a run: the four FCN metrics, the classes' table, and pictures.
 
 fcn_jax eval --workdir=runs/shapes_fcn8s
-fcn_jax eval --workdir=DIR --split=val --scales=0.75,1,1.25 --flip
-fcn_jax eval --workdir=DIR --resolutions=0.5,1,2
+fcn_jax eval --workdir=runs/mine --split=val --scales=0.75,1,1.25 --flip
+fcn_jax eval --workdir=runs/mine --resolutions=0.5,1,2
+fcn_jax eval --workdir=runs/mine --with_run=runs/shapes_fcn8s --compare
 
 The config is the run's own, unless --config names another; keys can be given alone. So
 weights are scored: fcn_jax convert FILE DIR --model=fcn8s, then fcn_jax eval
@@ -15,8 +16,6 @@ what its server takes) and overlays/ID.png. With
 --resolutions: resolutions.json and resolutions.png instead. With --compare:
 comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
 CRF comes last; scores and the contact sheet then show before and after.
-
-fcn_jax eval --workdir=DIR --with_run=DIR_OF_FCN8S --compare
 
 With --report the HTML page of fcn_jax report is written too, in a second pass.
 """

@@ -1,5 +1,8 @@
 r"""Write the network of a run into one file that is used without fcn_jax.
 
+fcn_jax export --workdir=runs/mine --out=mine.zip
+fcn_jax export --workdir=runs/mine --out=mine.onnx --precision=float16 --output=labels
+
 fcn_jax export --workdir=DIR --out=FILE [--format=stablehlo|onnx]
     [--output=logits|probabilities|labels] [--step=N] [--nocrf]
     [--classes=FILE [--palette=FILE]] [--opset=N] [--precision=float32|float16]

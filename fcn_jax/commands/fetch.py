@@ -1,5 +1,8 @@
 r"""Download known weights, checked, and say how to use them.
 
+fcn_jax fetch
+fcn_jax fetch fcn8s-heavy-pascal --cache_dir=weights
+
 fcn_jax fetch [NAME] [--cache_dir=DIR] [--address=URL] [--sha256=HEX]
     [--size=BYTES] [--unverified]
 

@@ -1,6 +1,9 @@
 r"""Compute the object proposals of a split, once, for DeconvNet's second stage.
 
-fcn_jax proposals --config=configs/NAME.py --out=DIR [--split=train]
+fcn_jax proposals --config=voc2012_deconvnet_stage2 --out=proposals
+fcn_jax proposals --config=voc2012_deconvnet_stage2 --out=proposals --split=val
+
+fcn_jax proposals --config=NAME --out=DIR [--split=train]
     [--method=edge_boxes|selective_search|sliding_windows] [--workers=N]
 
 Train with --config.data.objects.cache_dir=DIR, and with the method. What is in DIR

@@ -34,7 +34,7 @@ def scores(
         variables: What `model.apply` takes.
         batch: `image` uint8 RGB [N, H, W, 3] and `sizes` int32 [N, 2] (may be absent
             when the images fill the array); for every scale other than 1 the same
-            images resized, under `fcn_jax.data.scaled_key`.
+            images resized, under `fcn_jax.data.batch.scaled_key`.
         model: A network of `fcn_jax.models`.
         preprocessing: What turns uint8 RGB into the network's input.
         scales: Input resolutions, relative to the image.

@@ -25,7 +25,7 @@ def crop_boxes(image: Array, boxes: Array, out_shape: tuple[int, int]) -> Array:
         out_shape: Height and width of the results, pixels.
 
     Returns:
-        [B, *out_shape, C] of the image's dtype. What lies outside the image is 0.
+        `[B, *out_shape, C]` of the image's dtype. What lies outside the image is 0.
     """
     rows = _from_box(boxes[:, 0], boxes[:, 2], image.shape[0], out_shape[0], image)
     columns = _from_box(boxes[:, 1], boxes[:, 3], image.shape[1], out_shape[1], image)
@@ -42,8 +42,8 @@ def place_box(x: Array, box: Array, shape: tuple[int, int]) -> tuple[Array, Arra
         shape: Height and width of the image.
 
     Returns:
-        The map, [*shape, C] of x's dtype, 0 outside the box; and which pixels are
-        inside, [*shape, 1] bool.
+        The map, `[*shape, C]` of x's dtype, 0 outside the box; and which pixels are
+        inside, `[*shape, 1]` bool.
     """
     rows, in_rows = _into_box(box[0], box[2], x.shape[0], shape[0], x.dtype)
     columns, in_columns = _into_box(box[1], box[3], x.shape[1], shape[1], x.dtype)

@@ -20,9 +20,8 @@ def local_response_normalization(
 ) -> Array:
     """Divide every value by a power of the sum of squares of its neighbours.
 
-    y_c = x_c / (k + alpha / size * sum of x_j ** 2) ** beta, |j - c| <= size // 2;
-    Caffe
-    divides alpha by the channels of a window, the paper does not.
+    `y_c = x_c / (k + alpha / size * sum of x_j ** 2) ** beta`, `|j - c| <= size // 2`;
+    Caffe divides alpha by the channels of a window, the paper does not.
 
     Args:
         x: Maps, [N, h, w, C] floating point; sums are at least float32.

@@ -78,7 +78,7 @@ def max_unpool(
             (h * window, w * window).
 
     Returns:
-        [N, *output_size, C] of x's dtype.
+        `[N, *output_size, C]` of x's dtype.
 
     Raises:
         TypeError: If the switches are not uint8.

@@ -45,7 +45,7 @@ def resize_images(images: Array, shape: tuple[int, int]) -> Array:
         shape: Height and width of the result; they may be symbolic, as those of images.
 
     Returns:
-        [N, *shape, C] of their dtype; uint8 is rounded after each of the two passes.
+        `[N, *shape, C]` of their dtype; uint8 is rounded after each of the two passes.
     """
     whole = images.dtype == jnp.uint8
     x = images.astype(jnp.float32)

@@ -339,7 +339,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
 def _best_of(
     store: checkpoints.CheckpointStore, known: JsonObject | None
 ) -> JsonObject | None:
-    """The best score so far and its step, the last of equals as in `Scores.best`.
+    """The best score so far and its step, the last of equals (`scores.Scores.best`).
 
     Args:
         store: That keeps the scores.

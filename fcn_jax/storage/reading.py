@@ -48,7 +48,7 @@ class Checkpoint:
         step: Optimiser updates done when it was saved.
         arrays: Nested dicts of NumPy arrays: `params`, `batch_stats`, `opt_state`; see
             `trees.to_arrays`.
-        metadata: What `CheckpointStore.save` was given.
+        metadata: What `checkpoints.CheckpointStore.save` was given.
     """
 
     step: int

@@ -163,7 +163,7 @@ def max_pool(graph: Graph, x: str, layer: Layer) -> str:
 
 
 def max_pool_with_masks(graph: Graph, x: str, name: str, channels: int) -> str:
-    """The maximum of every 2x2 window; `graph.masks` tells where it was.
+    """The maximum of every 2x2 window; `masks` of the graph tells where it was.
 
     On ties it is the first position, row by row. MaxPool's own indices say nothing of
     ties, and readers of MaxUnpool do not agree on what they count.

@@ -228,7 +228,7 @@ def batch_statistics(
     """The statistics that BatchNorm takes of one batch, at its current weights.
 
     The release of DeconvNet averages them over 501 batches once training is done,
-    instead of keeping running averages (`evaluation.recompute_batch_stats`).
+    instead of keeping running averages (`evaluate.recompute_batch_stats`).
 
     Args:
         variables: What `model.apply` takes.

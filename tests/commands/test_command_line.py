@@ -8,6 +8,7 @@ from absl import flags
 
 from fcn_jax import __main__
 from fcn_jax.commands import command, command_line
+from tests.support import pages
 
 
 @pytest.mark.parametrize(
@@ -142,3 +143,16 @@ def test_the_help_of_a_config_that_is_none():
         __main__.main(["fcn_jax", "train", "--config=shapes", "--help"])
     with pytest.raises(SystemExit, match="train: .*mode of config shapes_fcn8s"):
         __main__.main(["fcn_jax", "train", "--config=shapes_fcn8s:fast", "--help"])
+
+
+@pytest.mark.parametrize("name", __main__.COMMANDS)
+def test_every_help_has_examples_that_can_be_given(name):
+    """Whole commands, with values in place; what they name is there."""
+    text = importlib.import_module(f"fcn_jax.commands.{name}").COMMAND.text
+    examples = [
+        each
+        for each in pages.commands_of(text)
+        if not re.search(r"[\[\]]|\b(DIR|FILE|NAME|IN|OUT|RUN)\b", " ".join(each))
+    ]
+    assert [each for each in examples if each[0] == name]
+    assert [pages.mistakes(each) for each in examples] == [[]] * len(examples)

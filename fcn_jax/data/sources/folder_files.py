@@ -78,7 +78,7 @@ def read_split(
 
     Args:
         root: The folder.
-        split: Name of a list, or "train" or "val" of `options.split`.
+        split: Name of a list, or "train" or "val" of `FolderOptions.split`.
         options: How the files are to be read.
         tell: Told of each entry that is wrong, which is left out if it returns; by
             default it raises.
