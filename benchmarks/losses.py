@@ -129,7 +129,7 @@ def main():
     if arguments.table:
         print(table(scores))
     else:
-        report = {"iu": scores, "steps": arguments.steps, **machine.describe()}
+        report = {"iu": scores, "steps": config.num_steps, **machine.describe()}
         print(json.dumps(report, indent=2))
 
 
