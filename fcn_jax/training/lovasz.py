@@ -55,11 +55,12 @@ def lovasz(
     """Errors of probabilities weighed by how much IU each costs, a class after another.
 
     The errors of all pixels of the batch are sorted, over all devices, which see each
-    other's for it; the gradient of a pixel is its weight, and stays on its device. The
-    mean is over the classes that are true somewhere (of the image, with `per_image`),
-    as in the release and in segmentation_models_pytorch 0.6, `LovaszLoss`. The steps
-    of IU are written out (1 / union, and intersection / (union * (union - 1))) where
-    those subtract neighbours, which in float32 loses digits at many pixels.
+    other's for it; the gradient of a pixel is its weight, and stays on its device. It
+    takes three maps of [N, H, W, C] in float32. The mean is over the classes that are
+    true somewhere (of the image, with `per_image`), as in the release and in
+    segmentation_models_pytorch 0.6, `LovaszLoss`. The steps of IU are written out
+    (1 / union, and intersection / (union * (union - 1))) where those subtract
+    neighbours, which in float32 loses digits at many pixels.
 
     Args:
         logits: [N, H, W, C]; lower precisions are computed in float32.
@@ -92,13 +93,14 @@ def lovasz(
 def _weighed_errors(logits: Array, labels: Array, weights: Array) -> Array:
     probs = jax.nn.softmax(pixels.wide(logits))
     hit = pixels.of_class(labels, logits.shape[-1])
+    weights = jnp.moveaxis(weights, 0, -1)  # [N, H, W, C]
     return jnp.sum(weights * jnp.where(hit, 1 - probs, probs))
 
 
 def _weights(
     logits: Array, labels: Array, *, per_image: bool, axis_name: str | None
 ) -> Array:
-    """What the error of each pixel and class counts, [N, H, W, C]; 0 for void."""
+    """What the error of each pixel counts, by class, [C, N, H, W]; 0 for void."""
     rows, num_classes = labels.shape[0], logits.shape[-1]
     probs = jax.nn.softmax(pixels.wide(logits))
     sets = (rows, -1) if per_image else (1, -1)  # What is sorted together.
@@ -123,6 +125,9 @@ def _weights(
         lambda c: jnp.sum(everyones == c, axis=1, dtype=jnp.int32), classes
     )
     present = true > 0  # [C, S]
+    count = jnp.maximum(jnp.sum(present, axis=0), 1).astype(probs.dtype)  # [S]
+    if per_image:
+        count = count * (rows * devices)
 
     def of_class(c: Array):
         prob = probs[..., c].reshape(sets)
@@ -132,14 +137,10 @@ def _weights(
             lambda: steps_of_iu(error, everyones == c, everyones >= 0),
             lambda: jnp.zeros_like(error),
         )
-        return own(jnp.where(present[c][:, None], found, jnp.zeros((), found.dtype)))
+        found = jnp.where(present[c][:, None], found, jnp.zeros((), found.dtype))
+        return own(found) / count[:, None]
 
-    found = jax.lax.map(of_class, classes)  # [C, S, P]
-    count = jnp.maximum(jnp.sum(present, axis=0), 1).astype(found.dtype)  # [S]
-    if per_image:
-        count = count * (rows * devices)
-    found = found / count[None, :, None]
-    return jnp.moveaxis(found.reshape(num_classes, *labels.shape), 0, -1)
+    return jax.lax.map(of_class, classes).reshape(num_classes, *labels.shape)
 
 
 def steps_of_iu(error: Array, true: Array, valid: Array) -> Array:

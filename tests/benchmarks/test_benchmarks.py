@@ -19,6 +19,7 @@ TINY = (
     "eval_memory",
     "fuzz_weights",
     "input_pipeline",
+    "losses",
     "mixed_sizes",
     "networks",
     "operations",

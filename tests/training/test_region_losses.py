@@ -294,3 +294,16 @@ def test_errors():
         losses.check_axis(loss, None)
     losses.check_axis(loss, "batch")
     losses.check_axis(CrossEntropy(), "batch")
+
+
+def test_dice_takes_no_map_of_scores_more_than_cross_entropy():
+    logits = jax.ShapeDtypeStruct((2, 64, 64, 16), jnp.bfloat16)
+    labels = jax.ShapeDtypeStruct((2, 64, 64), jnp.uint8)
+
+    def maps(loss):
+        compiled = jax.jit(jax.value_and_grad(loss)).lower(logits, labels).compile()
+        return compiled.memory_analysis().temp_size_in_bytes / (4 * logits.size)
+
+    needed = maps(lambda *given: losses.cross_entropy(*given).total)
+    assert maps(share_of("tversky")) < needed + 0.2
+    assert maps(share_of("lovasz")) < needed + 3.2
