@@ -18,6 +18,11 @@ def test_examples(name):
     assert found.failed == 0
 
 
+def overloads(node):
+    """Whether it is a signature alone; the function below it has the docstring."""
+    return any(getattr(x, "id", "") == "overload" for x in node.decorator_list)
+
+
 def public_functions():
     """(module, function) of functions and methods without underscore."""
     for module, tree in measures.modules(measures.ROOT).items():
@@ -28,7 +33,7 @@ def public_functions():
         ]
         for owner, place in owners:
             for node in place.body:
-                known = isinstance(node, ast.FunctionDef)
+                known = isinstance(node, ast.FunctionDef) and not overloads(node)
                 if known and (node.name == "__call__" or node.name[0] != "_"):
                     yield f"{module}.{owner}{node.name}", node
 

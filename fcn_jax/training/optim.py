@@ -319,7 +319,7 @@ def slowed(
         )
     whole = learns(params, slow, "slow")
 
-    def scale(updates: Tree, params: Tree | None = None):
+    def scale(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
         del params
         return jax.tree.map(
             lambda x, full: x if full else x * jnp.asarray(rate, x.dtype),
@@ -327,9 +327,7 @@ def slowed(
             whole,
         )
 
-    return optax.chain(
-        optimizer, optax.stateless(cast("optax.TransformUpdateFn", scale))
-    )
+    return optax.chain(optimizer, optax.stateless(scale))
 
 
 def _with_paths(tree: Tree):

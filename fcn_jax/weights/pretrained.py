@@ -187,11 +187,15 @@ def create(
     path, run = record(pretrained)
     settings = run["config"]["model"]
     # A name that is not known is refused by `models.create`.
-    theirs = options_of(settings, name)[1] if name in models.MODELS else {}
+    theirs: JsonObject = {}
+    if name in models.MODELS:
+        theirs = options_of(settings, name)[1]
     given = {"num_classes": num_classes, "encoder": encoder}
     theirs |= {key: value for key, value in given.items() if value is not None}
-    model = models.create(name, **theirs | options)
-    same = name == settings["name"] and theirs["num_classes"] == settings["num_classes"]
+    theirs.update(options)
+    model = models.create(name, **theirs)
+    classes = settings["num_classes"]
+    same = name == settings["name"] and theirs["num_classes"] == classes
     variables, _ = loading.load_weights(
         path,
         model,
