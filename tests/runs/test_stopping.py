@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from fcn_jax.runs import stopping, trainer
+from fcn_jax.runs import stopping
 from fcn_jax.runs.stopping import Stop, Stopping
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -61,7 +61,7 @@ def test_other_threads_have_no_handlers():
 
 BUSY = """
 import os, signal, sys, threading, time
-from fcn_jax.runs import stopping, trainer
+from fcn_jax.runs import stopping
 stopping._GRACE = 0.3
 asked = stopping.Stopping(lambda: "terminated: nothing is saved yet")
 with asked:
@@ -94,7 +94,7 @@ def test_a_process_that_is_busy_ends_by_itself_unless_it_saves(what, output):
 IN_C = """
 import ctypes, os, signal, sys, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
-from fcn_jax.runs import stopping, trainer
+from fcn_jax.runs import stopping
 stopping._GRACE = 0.3
 libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
 libc.pthread_mutex_init(mutex, None)
@@ -228,26 +228,3 @@ def test_a_stop_that_is_lost_in_a_callback_comes_again():
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("went on\nstopped\n", "")
-
-
-@pytest.mark.parametrize(
-    ("number", "session", "error", "text"),
-    [
-        (signal.SIGINT, False, SystemExit, "130"),
-        (signal.SIGTERM, True, SystemExit, "143"),
-        (signal.SIGINT, True, KeyboardInterrupt, "terminated: nothing is saved yet; r"),
-    ],
-)
-def test_a_session_goes_on_where_a_process_ends(
-    soon, tmp_path, monkeypatch, number, session, error, text
-):
-    """As in a notebook's cell, whose variables are there after Ctrl-C."""
-    monkeypatch.delattr(sys, "ps1", raising=False)
-    if session:
-        monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
-    with pytest.raises(error, match=text), Stopping(str) as asked:
-        try:
-            with asked.at_once():
-                send(number)
-        except Stop:
-            trainer._stop(None, tmp_path, asked)
