@@ -147,7 +147,7 @@ class Predictions:
             labels = result.labels[head.name]
             if options.overlays:
                 path = self.out / "overlays" / head.name / f"{photo.name}.png"
-                viz.save_image(path, _overlay(image, labels, head))
+                viz.save_image(path, _overlay(image, labels, head), quick=True)
             if result.probs is not None:
                 place = self.out / "probs" / photo.name
                 _write_probs(place, result.probs, head, options.probs)

@@ -1,6 +1,7 @@
 """The training of a run: its state, the loop, and what it writes down."""
 
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -323,7 +324,10 @@ def farewell(workdir: str | Path) -> str:
 
 
 def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> None:
-    """Save what is not saved yet, say so and end the process with the signal's code."""
+    """Save what is not saved yet, say so and end the process with the signal's code.
+
+    A notebook, or another session, is not ended by Ctrl-C: it holds more than this.
+    """
     with stopping.saving():
         if trainer is not None and trainer.step > trainer.saved:
             trainer.save()
@@ -332,7 +336,10 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
             trainer.store.close()
             trainer.log.note_saves(trainer.store.steps())
             trainer.progress.close()
-    print(farewell(workdir), flush=True)
+    said = farewell(workdir)
+    print(said, flush=True)
+    if stopping.asked == signal.SIGINT and hasattr(sys, "ps1"):
+        raise KeyboardInterrupt(said)
     sys.exit(stopping.exit_code)
 
 
@@ -370,6 +377,7 @@ def train(
     Raises:
         ValueError: If another process trains there, or as `Trainer`.
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
+        KeyboardInterrupt: If SIGINT came in an interactive session, likewise.
     """
     with lock.held(workdir), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir))

@@ -98,15 +98,17 @@ def overlay(
     _check_shapes("overlay", image, labels)
     if not 0 <= alpha <= 1:
         raise ValueError(f"overlay: alpha={alpha} is not in [0, 1].")
-    colours = decode_labels(labels, palette, ignore_label).astype(np.float32)
+    colours = decode_labels(labels, palette, ignore_label)
     void = labels == ignore_label
-    black = (colours == 0).all(axis=-1) & ~void
-    share = np.where(black | void, 0, alpha)
+    black = ~colours.any(axis=-1) & ~void
+    share = np.where(black | void, 0, alpha).astype(np.float32)
     share[_borders(labels) & ~black & ~void] = (1 + alpha) / 2 if alpha else 0
-    row, column = np.indices(labels.shape)
-    share[void & ((row + column) % _HATCH < 2)] = alpha
-    mixed = image * (1 - share[..., None]) + colours * share[..., None]
-    return np.round(mixed).astype(np.uint8)
+    if void.any():
+        row, column = (np.arange(n) for n in labels.shape)
+        share[void & ((row[:, None] + column) % _HATCH < 2)] = alpha
+    mixed = image.astype(np.float32)
+    mixed += (colours - mixed) * share[..., None]
+    return np.round(mixed, out=mixed).astype(np.uint8)
 
 
 def error_map(
@@ -263,14 +265,17 @@ def with_legend(
     return whole
 
 
-def save_image(path: str | Path, image: np.ndarray) -> None:
+def save_image(path: str | Path, image: np.ndarray, quick: bool = False) -> None:
     """Write a picture, whole or not at all.
 
     Args:
         path: The file; its ending says the format, PNG where it says nothing.
         image: uint8 RGB [H, W, 3].
+        quick: Whether a PNG of a photograph is packed in a quarter of the time, which
+            makes it some 15% larger.
     """
-    _save(Image.fromarray(image), path)
+    options = {"compress_level": 1} if quick else {}
+    _save(Image.fromarray(image), path, **options)
 
 
 def save_label_png(
@@ -309,9 +314,9 @@ def save_label_png(
     _save(image, path)
 
 
-def _save(image: Image.Image, path: str | Path) -> None:
+def _save(image: Image.Image, path: str | Path, **options: int) -> None:
     form = Image.registered_extensions().get(Path(path).suffix.lower(), "PNG")
-    files.write_whole(path, lambda part: image.save(part, form))
+    files.write_whole(path, lambda part: image.save(part, form, **options))
 
 
 def _check_shapes(function: str, image: np.ndarray, labels: np.ndarray) -> None:

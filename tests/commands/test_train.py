@@ -246,6 +246,27 @@ def test_ctrl_c_in_an_evaluation(
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("number", "session", "error", "text"),
+    [
+        (signal.SIGINT, False, SystemExit, "130"),
+        (signal.SIGTERM, True, SystemExit, "143"),
+        (signal.SIGINT, True, KeyboardInterrupt, "terminated: nothing is saved yet; r"),
+    ],
+)
+def test_a_session_goes_on_where_a_process_ends(
+    tmp_path, monkeypatch, number, session, error, text
+):
+    """As in a notebook's cell, whose variables are there after Ctrl-C."""
+    monkeypatch.delattr(sys, "ps1", raising=False)
+    if session:
+        monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    stopping = trainer.Stopping(str)
+    stopping.asked = number
+    with pytest.raises(error, match=text):
+        trainer._stop(None, tmp_path, stopping)
+
+
 @pytest.mark.parametrize("log_every", (1, 1000))
 def test_divergence_stops_with_the_last_good_checkpoint(
     folder, tmp_path, one_device, log_every

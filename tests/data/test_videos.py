@@ -1,6 +1,7 @@
 """Videos read and written frame by frame."""
 
 import sys
+import types
 from fractions import Fraction
 
 import numpy as np
@@ -74,6 +75,37 @@ def test_what_is_no_video(tmp_path, content):
         videos.Video(tmp_path / "a.mp4")
     with pytest.raises(FileNotFoundError, match="b.mp4 does not exist"):
         videos.Video(tmp_path / "b.mp4")
+
+
+def test_what_is_damaged_in_the_middle(tmp_path):
+    path = clips.write(tmp_path / "a.avi", 40, codec="mpeg4", noise=True)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    with pytest.raises(
+        videos.BrokenVideo, match=r"after \d+ frames .the next is damaged"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((), r"a.mp4 breaks off after 0 frames \(there is none\); copy it anew"),
+        (((8, 16), (16, 16)), r"after 1 frames \(the next has another size\)"),
+    ],
+)
+def test_frames_that_no_video_has(tmp_path, sizes, message):
+    def decode(stream):
+        for size in sizes:
+            yield av.VideoFrame.from_ndarray(clips.picture(9, size), format="rgb24")
+
+    with videos.Video(clips.write(tmp_path / "a.mp4", count=1)) as video:
+        held = video._container  # That is to be closed.
+        video._container = types.SimpleNamespace(decode=decode, close=held.close)
+        with pytest.raises(videos.BrokenVideo, match=message):
+            list(video.frames())
 
 
 def test_sound_alone(tmp_path):

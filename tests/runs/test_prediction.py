@@ -1,14 +1,8 @@
-"""fcn_jax predict, and what it is made of."""
+"""Photographs through a network: labels, probabilities, sizes, tiles, progress."""
 
 import functools
-import io
 import itertools
-import json
-import os
-import subprocess
-import sys
 import threading
-import time
 import types
 
 import jax
@@ -17,12 +11,11 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 import fcn_jax
-from fcn_jax import __main__
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import geotiff, photos
 from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
-from fcn_jax.storage import files
 from tests.support import folders
+from tests.support.predicting import lines, listed, write_pictures
 from tests.support.runs import make_folder, tiny_config
 
 COLOURS = [(10, 20, 30), (200, 0, 0), (0, 200, 0)]
@@ -48,22 +41,12 @@ def net(workdir):
 
 @pytest.fixture
 def pictures(tmp_path):
-    for number, name in enumerate(("one", "two", "sub/one")):
-        folders.save(tmp_path / f"in/{name}.png", folders.photo(number))
-    return tmp_path / "in"
-
-
-def listed(*given):
-    return photos.listed(map(str, given), io.BytesIO())
+    return write_pictures(tmp_path / "in")
 
 
 def pixels(path):
     with Image.open(path) as image:
         return np.array(image)
-
-
-def lines(out):
-    return [json.loads(n) for n in (out / predicted.LINES).read_text().splitlines()]
 
 
 def test_names_and_colours_are_those_of_training(net):
@@ -90,55 +73,6 @@ def test_a_folder_of_images(net, pictures, tmp_path):
     assert sum(by_name["two"]["classes"].values()) == pytest.approx(1)
     names = {path.name for path in out.iterdir()}
     assert names == {"labels", "overlays", predicted.SETTINGS, predicted.LINES}
-
-
-def test_it_goes_on_where_it_stopped(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    prediction.predict(net, listed(pictures / "one.png"), out)
-    tally = prediction.predict(net, listed(pictures), out)
-    assert (tally.done, tally.before) == (2, 1)  # sub/one is not one.
-    tally = prediction.predict(net, listed(pictures), out, overwrite=True)
-    assert (tally.done, tally.before) == (3, 0)
-
-
-def test_an_image_that_another_process_has_is_waited_for(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    claims = predicted.Claims(out)
-    (photo,) = listed(pictures / "two.png")
-    theirs = claims.take(photo)
-    assert claims.take(photo) is None
-    tallies = []
-
-    def work():
-        tallies.append(prediction.predict(net, listed(pictures), out))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not (out / "labels/sub/one.png").exists():
-        time.sleep(0.01)
-    assert not (out / "labels/two.png").exists()
-    theirs.release()  # It has ended, and has not predicted it.
-    thread.join(timeout=60)
-    assert [(tally.done, tally.before) for tally in tallies] == [(3, 0)]
-    assert (out / "labels/two.png").exists()
-    assert not (out / predicted.LOCKS).exists()
-
-
-def test_two_at_once_share_the_images(net, tmp_path):
-    for number in range(6):
-        folders.save(tmp_path / f"in/{number}.png", folders.photo(number))
-    out, tallies = tmp_path / "out", []
-
-    def work():
-        tallies.append(prediction.predict(net, listed(tmp_path / "in"), out))
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(tally.done for tally in tallies) == 6
-    assert sorted(line["name"] for line in lines(out)) == list("012345")
 
 
 def test_labels_of_a_scene_have_its_coordinates(net, tmp_path):
@@ -257,77 +191,6 @@ def test_views_of_an_image(workdir):
     assert scaled.predict_probs(image).shape == (32, 32, 3)
 
 
-def test_another_image_by_the_same_name_is_refused(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    prediction.predict(net, listed(pictures / "one.png"), out)
-    other = listed(pictures / "sub/one.png")
-    message = (
-        "holds the prediction of .*in/one.png as one, which is the name of .*sub/one"
-    )
-    with pytest.raises(ValueError, match=message):
-        prediction.predict(net, other, out)
-    assert prediction.predict(net, other, out, overwrite=True).done == 1
-    (line,) = lines(out)
-    assert line["image"].endswith("sub/one.png")
-
-
-def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypatch):
-    """Else an overwriting that is interrupted would leave two kinds, taken for one."""
-    out = tmp_path / "out"
-    for kind in predicted.PROBS:
-        options = prediction.Options(probs=kind)
-        prediction.predict(net, listed(pictures), out, options, overwrite=True)
-    assert not list(out.glob("**/*.npz"))
-    assert (out / "probs/two").is_dir()
-
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(prediction, "looked_at", stop)
-    with pytest.raises(KeyboardInterrupt):
-        prediction.predict(net, listed(pictures), out, overwrite=True)
-    assert not list(out.glob("**/*.png"))
-    monkeypatch.undo()
-    assert prediction.predict(net, listed(pictures), out).done == 3
-
-
-@pytest.mark.parametrize("overwrite", (True, False))
-def test_a_label_without_its_line_is_made_anew(net, pictures, tmp_path, overwrite):
-    """A process was killed between the two; the line it was at may be cut off."""
-    out = tmp_path / "out"
-    prediction.predict(net, listed(pictures), out)
-    label = out / "labels/one.png"
-    kept = [line for line in lines(out) if line["name"] != "one"]
-    text = "".join(json.dumps(line) + "\n" for line in kept)
-    (out / predicted.LINES).write_text(text + '{"name": "on')
-    label.write_bytes(b"old")
-    tally = prediction.predict(net, listed(pictures), out, overwrite=overwrite)
-    assert tally.done == (3 if overwrite else 1)
-    assert label.read_bytes() != b"old"
-    whole = (out / predicted.LINES).read_text().splitlines()
-    torn = [] if overwrite else ['{"name": "on']
-    assert [line for line in whole if not line.endswith("}")] == torn
-    assert prediction.predict(net, listed(pictures), out).before == 3
-
-
-def test_what_fails_before_an_image_is_done_settles_nothing(net, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"")
-    folders.save(tmp_path / "good.png", folders.photo())
-    out = tmp_path / "out"
-    options = prediction.Options(overlays=False)
-    prediction.predict(net, listed(tmp_path / "bad.png"), out, options)
-    assert not (out / predicted.SETTINGS).exists()
-    assert prediction.predict(net, listed(tmp_path / "good.png"), out).done == 1
-
-
-def test_a_line_that_was_cut_off_is_no_record(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    prediction.predict(net, listed(pictures), out)
-    with (out / predicted.LINES).open("a") as file:
-        file.write('[]\n{"name": "t')
-    assert prediction.predict(net, listed(pictures), out).before == 3
-
-
 @pytest.mark.parametrize(
     ("tile", "size", "side"),
     [
@@ -343,33 +206,6 @@ def test_which_images_are_seen_by_tiles(tile, size, side):
     assert (tiles.side if tiles else None) == side
 
 
-def test_a_lock_whose_folder_goes_again_and_again(tmp_path, monkeypatch):
-    def gone(*_, **__):
-        raise FileNotFoundError("no folder")
-
-    monkeypatch.setattr(predicted.filelock.FileLock, "acquire", gone)
-    with pytest.raises(OSError, match=".locks/.* cannot be made; try again"):
-        predicted.Claims(tmp_path).take(photos.Photo("a", None))
-
-
-def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    prediction.predict(net, listed(pictures), out)
-    other = prediction.Options(tile=64)
-    with pytest.raises(
-        ValueError, match=r"made otherwise \(tile: None there, 64 now\)"
-    ):
-        prediction.predict(net, listed(pictures), out, other)
-    (out / predicted.SETTINGS).write_text("[")
-    with pytest.raises(
-        ValueError, match=r"predict.json is damaged \(JSONDecodeError\)"
-    ):
-        prediction.predict(net, listed(pictures), out)
-    assert (
-        prediction.predict(net, listed(pictures), out, other, overwrite=True).done == 3
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -381,67 +217,6 @@ def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
 def test_options_without_sense(options, message):
     with pytest.raises(ValueError, match=message):
         prediction.Options(**options)
-
-
-def test_a_full_disk_is_an_error(net, pictures, tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(predicted.viz, "save_label_png", fail)
-    with pytest.raises(OSError, match="No space left"):
-        prediction.predict(net, listed(pictures), tmp_path / "out")
-
-
-def run(*arguments):
-    """The exit status of fcn_jax predict, or what it ended with."""
-    with pytest.raises(SystemExit) as ended:
-        __main__.main(["fcn_jax", "predict", *map(str, arguments)])
-    return ended.value.code
-
-
-def test_the_command(workdir, pictures, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert not run(workdir, pictures, f"--out={out}", "--json", "--nooverlays")
-    said = capsys.readouterr()
-    assert [json.loads(n)["name"] for n in said.out.splitlines()] == [
-        "one",
-        "sub/one",
-        "two",
-    ]
-    assert "3 images in " in said.err
-    assert f"a second); in {out}" in said.err
-    (pictures / "three.png").write_bytes(b"")
-    assert run(workdir, pictures, f"--out={out}", "--nooverlays") == 1
-    assert "3 were there already; 1 passed over" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "run and image are missing; usage: fcn_jax predict RUN IMAGE|FOLDER"),
-        (["RUN"], "an image is missing; usage"),
-        (["FILE", "a.png"], "FILE is a file where a run's directory is needed; of wei"),
-    ],
-)
-def test_mistakes_in_the_command_line(tmp_path, monkeypatch, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "FILE").touch()
-    assert message in run(*arguments, "--out=out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_out_is_missing():
-    with pytest.raises(
-        SystemExit, match="--out is missing; usage: fcn_jax predict RUN"
-    ):
-        __main__.main(["fcn_jax", "predict", "RUN", "a.png"])
-
-
-def test_predictions_are_no_input(workdir, pictures, capsys):
-    """--out below the folder of images."""
-    for said in ("3 images in ", "3 were there already"):
-        assert not run(workdir, pictures, f"--out={pictures / 'predicted'}")
-        assert said in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -518,15 +293,3 @@ def test_large_images_are_not_read_ahead(net, tmp_path, monkeypatch):
         tally = prediction.predict(net, listed(tmp_path / "in"), tmp_path / f"{pixels}")
         assert tally.done == 6
         assert max(most) <= expected
-
-
-def test_parts_of_a_process_that_was_killed_are_removed(net, pictures, tmp_path):
-    out = tmp_path / "out"
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    part = files.part_of(out / "labels" / "one.png")
-    part = part.with_name(part.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
-    part.parent.mkdir(parents=True)
-    part.write_bytes(b"half")
-    prediction.predict(net, listed(pictures), out)
-    assert not list(out.rglob("*.part"))
