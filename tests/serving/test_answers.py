@@ -134,6 +134,7 @@ def test_near_sizes_share_what_is_compiled(net):
 
 
 def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):
+    net.predict_probs(SCENE)  # What it has compiled is not that of another CRF.
     answers, calls = Answers(Served(net)), asked_of(monkeypatch)
     plain = answers.answer(FILE, Question(labels=True))
     smooth = answers.answer(FILE, Question(labels=True, crf=True))

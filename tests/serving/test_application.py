@@ -173,6 +173,7 @@ def test_a_body_that_does_not_come(told):
     ):
         answer = there.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nconnection: close\r\n" in answer.lower()  # The rest is not read.
         text = "the image did not arrive within 0.2 seconds."
         assert json.loads(answer.rpartition(b"\r\n\r\n")[2]) == {"error": text}
         with contextlib.closing(connected(address, 10, b"half")):
