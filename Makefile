@@ -42,7 +42,7 @@ aot: .venv-aot/.aot
 # Warnings are errors; -E reads every page anew.
 docs: .venv-docs/.docs
 	.venv-docs/bin/python -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
-	.venv-docs/bin/python -m pytest -m docs
+	.venv-docs/bin/python -m pytest -m docs tests/docs
 	@echo "docs/_build/html/index.html"
 
 lint: $(VENV)/.test

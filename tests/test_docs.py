@@ -149,7 +149,9 @@ def _check_keywords(call, function):
 
 
 # What docstrings name beside our own: files, and what others' objects have.
-_OF_OTHERS = re.compile(r".*\.(py|json|jsonl|txt)|(model|net)\.(init|apply)|jax\..*")
+_OF_OTHERS = re.compile(
+    r".*\.(py|json|jsonl|txt)|(model|net)\.(init|apply)|(jax|torch)\..*"
+)
 
 
 def is_named(name, module, known):
@@ -164,9 +166,11 @@ def is_named(name, module, known):
         return True
     here = module.split(".")
     above = [".".join(here[:count]) for count in range(1, len(here) + 1)]
-    for place in ("", *above, *(f"fcn_jax.{room}" for room in known)):
+    places = [*above, *(f"fcn_jax.{room}" for room in known)]
+    whole = [name] if name.startswith(("fcn_jax.", "benchmarks.")) else []
+    for candidate in (*whole, *(f"{place}.{name}" for place in places)):
         try:
-            resolved(f"{place}.{name}".lstrip("."))
+            resolved(candidate)
         except (ImportError, AttributeError, ValueError):
             continue
         return True
