@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
     Attributes:
         number: Its place, from 0 on.
-        time: In units of `Video.time_base`, from the first on.
+        time: In units of the time base of the video, from the first on.
         image: uint8 RGB [H, W, 3], turned as it is to be seen.
     """
 

@@ -20,7 +20,7 @@ from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
 from fcn_jax.runs.predicted import Claims, Kinds, Predictions, Result
-from fcn_jax.runs.progress import Counter
+from fcn_jax.runs.progress import Counter, Tally
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
@@ -69,36 +69,6 @@ class Options(Kinds):
         else:
             large = 0 < self.tile < max(height, width)
         return Tiles(self.tile or _TILE, self.overlap) if large else None
-
-
-@dataclasses.dataclass
-class Tally:
-    """What became of the images.
-
-    Attributes:
-        done: Predicted now.
-        before: Predicted by an earlier start, or by another process meanwhile.
-        failed: A message for each that was passed over.
-        seconds: That it took.
-    """
-
-    done: int = 0
-    before: int = 0
-    failed: list[str] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-
-    def with_those_of(self, other: "Tally") -> "Tally":
-        """Both tallies as one.
-
-        Args:
-            other: Of what was predicted after these.
-        """
-        return Tally(
-            self.done + other.done,
-            self.before + other.before,
-            self.failed + other.failed,
-            self.seconds + other.seconds,
-        )
 
 
 def predict(

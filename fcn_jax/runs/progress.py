@@ -1,5 +1,6 @@
 """Where a run stands, for the person watching: speed, waiting for data, time left."""
 
+import dataclasses
 import sys
 import time
 from collections.abc import Callable
@@ -147,3 +148,33 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+@dataclasses.dataclass
+class Tally:
+    """What became of the images.
+
+    Attributes:
+        done: Predicted now.
+        before: Predicted by an earlier start, or by another process meanwhile.
+        failed: A message for each that was passed over.
+        seconds: That it took.
+    """
+
+    done: int = 0
+    before: int = 0
+    failed: list[str] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+
+    def with_those_of(self, other: "Tally") -> "Tally":
+        """Both tallies as one.
+
+        Args:
+            other: Of what was predicted after these.
+        """
+        return Tally(
+            self.done + other.done,
+            self.before + other.before,
+            self.failed + other.failed,
+            self.seconds + other.seconds,
+        )

@@ -19,8 +19,8 @@ from fcn_jax.data.photos import Photo
 from fcn_jax.data.videos import BrokenVideo, Frame, Video, Writer
 from fcn_jax.runs import prediction
 from fcn_jax.runs.predicted import Claims, Predictions, Result
-from fcn_jax.runs.prediction import Options, Tally
-from fcn_jax.runs.progress import Counter
+from fcn_jax.runs.prediction import Options
+from fcn_jax.runs.progress import Counter, Tally
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject

@@ -15,7 +15,7 @@ Array = jax.Array
 
 
 class Focal(HeadwiseLoss):
-    """The focal loss with `LossOptions.focal_gamma`; see `focal`."""
+    """The focal loss with `losses.LossOptions.focal_gamma`; see `focal`."""
 
     def of_head(
         self, logits: Array, labels: Array, keep: Array | None, head: str

@@ -30,7 +30,7 @@ class Overlaps(NamedTuple):
 
 
 class Tversky(HeadwiseLoss):
-    """The Tversky loss with `LossOptions.tversky`; see `tversky`."""
+    """The Tversky loss with `losses.LossOptions.tversky`; see `tversky`."""
 
     @property
     def false_counts(self) -> tuple[float, float]:
