@@ -1,6 +1,7 @@
 """A run scored while it is trained: the log, pictures, and a line for who watches."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +17,12 @@ from fcn_jax.runs.progress import duration
 
 
 def score(
-    evaluator: Evaluator, variables: Variables, log: RunLog, step: int, pictures: int
+    evaluator: Evaluator,
+    variables: Variables,
+    log: RunLog,
+    step: int,
+    pictures: int,
+    after_batch: Callable[[], object],
 ) -> tuple[metrics.Scores, str]:
     """Score the evaluation split; scores and pictures go into the log.
 
@@ -26,13 +32,20 @@ def score(
         log: Of the run.
         step: Updates done.
         pictures: How many predictions are drawn.
+        after_batch: Called after each batch.
 
     Returns:
         The scores, and a line that says them.
     """
     source, start = evaluator.source, time.perf_counter()
     drawn = _Drawn(pictures)
-    scores = evaluator.score(variables, drawn if drawn.count else None)
+
+    def on_batch(batch: Batch, pred: Labels) -> None:
+        if drawn.count:
+            drawn(batch, pred)
+        after_batch()
+
+    scores = evaluator.score(variables, on_batch)
     seconds = time.perf_counter() - start
     shown = {name: scores[name] for name in ("loss", *metrics.HEADLINE_METRICS)}
     log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
