@@ -330,6 +330,11 @@ def _best_of(
     return {"mean_iu": mean_iu, "step": step}
 
 
+def _hang_timeout(config: Config) -> float:
+    """Seconds without a step after which several processes end; 0: never."""
+    return config.hang_timeout if "hang_timeout" in config else 0.0
+
+
 def train(
     config: Config,
     workdir: str | Path,
@@ -353,7 +358,7 @@ def train(
     shared.check_alike(config, crew)
     with shared.held(workdir, crew), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir), crew=crew)
-        crew.limit(float(config.get("hang_timeout") or 0), Path(workdir))
+        crew.limit(_hang_timeout(config), Path(workdir))
         with stopping:
             trainer = None
             try:
