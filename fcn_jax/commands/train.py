@@ -53,16 +53,12 @@ def run_flags(values: flags.FlagValues) -> None:
     config = command_line.config_of_flags()
     crew = _crew(values)
     try:
-        train(config, values.workdir, values.restart, values.allow_changed, crew)
+        with hosts.together(crew):
+            train(config, values.workdir, values.restart, values.allow_changed, crew)
     except SystemExit as ended:
         # Of a signal: all is saved. Python would wait for threads that make batches.
-        crew.leave()
         sys.stdout.flush()
         os._exit(int(ended.code or 0))
-    except Exception as error:
-        crew.failed(error)
-        raise
-    crew.leave()
 
 
 def _crew(values: flags.FlagValues) -> hosts.Crew:

@@ -207,3 +207,21 @@ class Joined(Crew):
         self.gather("the end", None)
         self._watch.close()
         self._close()
+
+
+@contextlib.contextmanager
+def together(crew: Crew) -> Generator[None, None, None]:
+    """What all processes do, from their joining to their end: none leaves in silence.
+
+    Args:
+        crew: The processes.
+    """
+    try:
+        yield
+    except SystemExit:  # Of a signal, for which all have stopped.
+        crew.leave()
+        raise
+    except Exception as error:
+        crew.failed(error)
+        raise
+    crew.leave()

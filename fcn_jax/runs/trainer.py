@@ -281,6 +281,8 @@ def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
     start = time.perf_counter()
     with trainer.crew.unhurried():
         compiled = compilation.compile_step(step, trainer.config, trainer.state, batch)
+        # The first collective of gloo waits half a minute for the others, no longer.
+        trainer.crew.gather("the compiled step", None)
     cost = compilation.describe_cost(compiled)
     trainer.progress.write(f"{cost}; compiled in {time.perf_counter() - start:.1f} s")
     return compiled

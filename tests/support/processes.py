@@ -75,52 +75,71 @@ class Processes:
         self.started[number].send_signal(what)
 
 
-def command(count, config, workdir, *arguments):
-    """`fcn_jax train` in `count` processes."""
+def start(count, what, told, tmp_path):
+    """This file as a program, in `count` processes: `what` it does, of `told`."""
+    path = tmp_path / "told.json"
+    path.write_text(json.dumps(told))
     port = free_port()
-    return [
-        [
-            *("-m", "fcn_jax", "train", f"--config={config}", f"--workdir={workdir}"),
-            *(f"--coordinator=127.0.0.1:{port}", f"--process={index}"),
-            *(f"--processes={count}", "--join_timeout=60", *arguments),
-        ]
-        for index in range(count)
-    ]
+    program = ("-m", "tests.support.processes", what, path, port)
+    return Processes([[*program, index, count] for index in range(count)])
 
 
-def train_all(count, runs, tmp_path):
-    """Train runs in `count` processes, one after the other: (config, workdir) each."""
-    told = tmp_path / "runs.json"
-    told.write_text(
-        json.dumps([(json.loads(config.to_json()), str(w)) for config, w in runs])
-    )
-    port = free_port()
-    commands = [
-        ["-m", "tests.support.processes", told, port, index, count]
-        for index in range(count)
-    ]
-    with Processes(commands) as processes:
-        codes = processes.end()
-    assert codes == [0] * count, "\n".join(processes.said)
-    return processes.said
+def train_all(count, runs, tmp_path, stop_at=0):
+    """Train runs in `count` processes, one after the other: (config, workdir) each.
+
+    The last of them gets SIGTERM where it makes a batch of the last run; 0: never.
+    """
+    told = [[json.loads(config.to_json()), str(workdir)] for config, workdir in runs]
+    with start(count, "train", [told, stop_at], tmp_path) as processes:
+        return processes.end(), processes.said
 
 
-def main(told, port, index, count):
-    import jax
-
-    from fcn_jax import hosts
+def train(crew, told):
+    from fcn_jax.config.parts import RunParts
     from fcn_jax.config.types import Config
     from fcn_jax.runs import trainer
 
+    runs, stop_at = told
+    make = RunParts.train_batches
+
+    def interrupted(*arguments):
+        for number, batch in enumerate(make(*arguments), 1):
+            if number == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+                while not crew._watch.agreement.asked:
+                    time.sleep(0.05)
+            yield batch
+
+    for number, (config, workdir) in enumerate(runs, 1):
+        if stop_at and number == len(runs) and crew.index == crew.count - 1:
+            RunParts.train_batches = interrupted
+        trainer.train(Config(config), workdir, crew=crew)
+
+
+def add(crew, told):
+    """Sum over all devices, again and again; one process is gone after some."""
+    import jax
+    import jax.numpy as jnp
+
+    total = jax.pmap(lambda x: jax.lax.psum(x, "all"), axis_name="all")
+    for number in range(told["times"]):
+        if number == told["at"] and crew.index == told["gone"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        crew.tick()
+        assert float(total(jnp.ones(1))[0]) == crew.count
+
+
+def main(what, path, port, index, count):
+    import jax
+
+    from fcn_jax import hosts
+
     jax.config.update("jax_num_cpu_devices", 1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    crew = hosts.join(
-        hosts.Place(int(index), int(count), f"127.0.0.1:{port}"), timeout=60
-    )
-    with open(told) as file:
-        for config, workdir in json.load(file):
-            trainer.train(Config(config), workdir, crew=crew)
-    crew.leave()
+    address = f"127.0.0.1:{port}"
+    crew = hosts.join(hosts.Place(int(index), int(count), address), timeout=60)
+    with hosts.together(crew), open(path) as file:
+        {"train": train, "add": add}[what](crew, json.load(file))
 
 
 if __name__ == "__main__":
