@@ -9,4 +9,14 @@ from fcn_jax.hosts.ends import GONE
 from fcn_jax.hosts.joining import TIMEOUT, join
 from fcn_jax.hosts.place import Place, find, note
 
-__all__ = ["ALONE", "GONE", "TIMEOUT", "Crew", "Place", "find", "join", "note", "together"]
+__all__ = [
+    "ALONE",
+    "GONE",
+    "TIMEOUT",
+    "Crew",
+    "Place",
+    "find",
+    "join",
+    "note",
+    "together",
+]

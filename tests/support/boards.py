@@ -1,6 +1,10 @@
-"""JAX's coordination service, as far as a board asks it: in this process, for threads."""
+"""JAX's coordination service, as far as a board asks it, and crews of threads."""
 
 import threading
+
+from fcn_jax.hosts.board import Board
+from fcn_jax.hosts.crew import Joined
+from fcn_jax.hosts.watch import Watch
 
 
 class Service:
@@ -50,3 +54,20 @@ def together(*functions):
         thread.join(30)
         assert not thread.is_alive()
     return found
+
+
+def crews(count):
+    """Crews of processes that are threads; nobody watches them."""
+    service = Service()
+    names = [f"host{index}" for index in range(count)]
+    found = []
+    for index in range(count):
+        board = Board(service, index, count)
+        watch = Watch(board, index, names)
+        found.append(Joined(index, count, board, watch, lambda: None))
+    return found
+
+
+def each(crews, function):
+    """Call a function with each crew, all at once; what each returned or raised."""
+    return together(*(lambda crew=crew: function(crew) for crew in crews))
