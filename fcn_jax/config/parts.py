@@ -52,7 +52,12 @@ class RunParts:
     def train_batches(
         self, first: int, share: tuple[int, int] = (0, 1)
     ) -> Generator[Batch, None, None]:
-        """The training batches from update `first` on; those of one process."""
+        """The training batches from update `first` on.
+
+        Args:
+            first: Updates done.
+            share: Which process this is, and how many share the batches.
+        """
         return datasets.train_batches(self.config, self.train_source, first, share)
 
 

@@ -191,10 +191,8 @@ def evaluate(
             jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
             for d in range(len(devices))
         ]
-        found = np.sum(matrices, axis=0)
-        if crew.count > 1:
-            found = np.sum(crew.gather("the counts", found.tolist()), axis=0)
-        return found
+        ours = np.sum(matrices, axis=0)
+        return np.sum(crew.gather("the counts", ours.tolist()), axis=0)
 
     sums = _sums(crew.gather("the losses", nats))
     if isinstance(confusion, Mapping):

@@ -1,7 +1,6 @@
 """The board on which all processes write: what JAX's coordination service stores."""
 
 import json
-from collections.abc import Callable
 from typing import Protocol
 
 _SLICE = 5.0  # Seconds of one wait for what others write; then it is waited again.
@@ -11,11 +10,22 @@ class Client(Protocol):
     """What is used of JAX's client; jax 0.10 to 0.12 have it."""
 
     def key_value_set(self, key: str, value: str, allow_overwrite: bool = ...) -> None:
-        """Write a value."""
+        """Write a value.
+
+        Args:
+            key: Where.
+            value: Of it.
+            allow_overwrite: Whether one may be there.
+        """
         ...
 
     def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
-        """Wait for a value."""
+        """Wait for a value.
+
+        Args:
+            key: Where.
+            timeout_in_ms: After which it is an error.
+        """
         ...
 
     def key_value_dir_get(self, key: str) -> list[tuple[str, str]]:
@@ -99,6 +109,3 @@ class Board:
             name, process = key.split("/")[-2:]
             found.setdefault(name, {})[int(process)] = json.loads(text)
         return found
-
-
-Gather = Callable[[str, object], list]

@@ -142,16 +142,30 @@ class Joined(Crew):
         self._board, self._watch, self._close = board, watch, close
 
     def gather(self, what: str, value: T) -> list[T]:
-        """See `Crew`."""
+        """See `Crew`.
+
+        Args:
+            what: Is told; the same in all.
+            value: Of this process, JSON.
+        """
         self.doing(f"{what} of all")
         return self._board.gather(what, value)
 
     def tell(self, what: str, value: T) -> T:
-        """See `Crew`."""
+        """See `Crew`.
+
+        Args:
+            what: Is told; the same in all.
+            value: Of process 0, JSON.
+        """
         return self.gather(what, value if self.first else None)[0]  # pyright: ignore[reportReturnType]
 
     def agree(self, mine: Mapping[str, object]) -> None:
-        """See `Crew`."""
+        """See `Crew`.
+
+        Raises:
+            ValueError: Naming what differs, and how.
+        """
         every = self.gather(", ".join(mine), dict(mine))
         lines = []
         for name in mine:
@@ -179,7 +193,12 @@ class Joined(Crew):
         self._watch.listen(asked)
 
     def limit(self, seconds: float, dumps: Path) -> None:
-        """See `Crew`."""
+        """See `Crew`.
+
+        Args:
+            seconds: Without any progress.
+            dumps: Directory for stack traces.
+        """
         pace = self._watch.pace
         pace.limit, pace.dumps = seconds, dumps
         pace.doing(pace.what)

@@ -154,7 +154,12 @@ class FollowingScores(Scores):
         return dict(self._told)
 
     def record(self, step: int, mean_iu: float | None) -> None:
-        """See `Scores`; process 0 writes the same down."""
+        """See `Scores`; process 0 writes the same down.
+
+        Args:
+            step: Of a checkpoint.
+            mean_iu: Its score.
+        """
         self._told[step] = mean_iu
 
 
@@ -162,7 +167,12 @@ class FollowingStore(checkpoints.CheckpointStore):
     """The checkpoints as a process sees them that writes none."""
 
     def save(self, arrays: trees.NestedArrays, *, metadata: Mapping[str, object]):
-        """Nothing: all processes have the same arrays, and process 0 writes them."""
+        """Nothing: all processes have the same arrays, and process 0 writes them.
+
+        Args:
+            arrays: Of the state.
+            metadata: Beside them.
+        """
         del arrays, metadata
 
     def wait(self) -> None:
@@ -268,7 +278,13 @@ class NoLog(RunLog):
         pass
 
     def write(self, kind: str, step: int, values: Mapping[str, object]) -> None:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            kind: As of `RunLog`.
+            step: Likewise.
+            values: Likewise.
+        """
         del kind, step, values
 
     def note_saves(self, steps: Sequence[int]) -> None:
@@ -276,7 +292,13 @@ class NoLog(RunLog):
         del steps
 
     def picture(self, name: str, step: int, image: np.ndarray) -> None:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            name: As of `RunLog`.
+            step: Likewise.
+            image: Likewise, uint8 [H, W, 3].
+        """
         del name, step, image
 
     def flush(self) -> None:

@@ -15,6 +15,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE = 4.0  # Seconds after which a process that is busy elsewhere is ended.
 _GRACE_TOGETHER = 25.0  # The same of several processes, which first agree.
 _AGAIN = 0.05  # Seconds until a signal is sent again whose `Stop` was lost.
+_SAVING = "stopping: what was learned is being saved"
+_COMPUTING = "stopping: once what is computed now has ended"
 _SAYING = 0.5  # Seconds for that line: who reads it may have stopped reading.
 
 
@@ -35,8 +37,7 @@ class Stopping:
     Args:
         describe: What a user is told when the process ends, in a line.
         to_stderr: Whether it is told on the standard error: the output is data.
-        crew: The processes that stop together. Of several, none stops by itself: at
-            the next `check`s all have agreed where.
+        crew: The processes that stop together: of several, none by itself.
 
     Attributes:
         asked: The number of the signal; 0: none came.
@@ -48,8 +49,7 @@ class Stopping:
         to_stderr: bool = False,
         crew: hosts.Crew = hosts.ALONE,
     ):
-        self.asked = 0
-        self._crew = crew
+        self.asked, self._crew = 0, crew
         crew.listen(lambda: self.asked)
         self._describe, self._to_stderr = describe, to_stderr
         self._at_once = self._saving = False
@@ -168,11 +168,9 @@ class Stopping:
         if self._over.wait(_GRACE if self._crew.count == 1 else _GRACE_TOGETHER):
             return
         if self._saving:
-            saving = "stopping: what was learned is being saved"
-            _say(lambda: saving, self._to_stderr)
+            _say(lambda: _SAVING, self._to_stderr)
         elif number == signal.SIGINT and hasattr(sys, "ps1"):
-            waiting = "stopping: once what is computed now has ended"
-            _say(lambda: waiting, self._to_stderr)
+            _say(lambda: _COMPUTING, self._to_stderr)
         else:
             _say(self._describe, self._to_stderr)
             os._exit(self.exit_code)
