@@ -86,6 +86,36 @@ def test_shared_batches_go_on_where_a_run_stopped(mixed):
     assert_same(train(mixed, 2, start_step=3, **options), batches[3:])
 
 
+def ids(mixed, processes, first, count):
+    """The places of the images of each micro-batch, in order, of all processes."""
+    shards = [
+        train(
+            mixed,
+            count,
+            batch_size=8,
+            start_step=first,
+            share=loader.Share(index, processes, 2),
+        )
+        for index in range(processes)
+    ]
+    rows = 4 // processes
+    return [
+        [
+            int(place)
+            for part in range(2)
+            for shard in shards
+            for place in shard[step]["index"][part * rows :][:rows]
+        ]
+        for step in range(count)
+    ]
+
+
+def test_another_number_of_processes_goes_on_in_the_same_order(mixed):
+    alone = ids(mixed, 1, 0, 6)
+    assert ids(mixed, 2, 0, 2) + ids(mixed, 4, 2, 2) + ids(mixed, 1, 4, 2) == alone
+    assert alone == [list(b["index"]) for b in train(mixed, 6, batch_size=8)]
+
+
 def test_a_batch_must_be_divisible_by_processes(mixed):
     with pytest.raises(
         ValueError, match=r"batch_size=6 cannot be shared by 2 processes with 2 micro"

@@ -13,16 +13,20 @@ from tests.support import processes
 from tests.support.runs import deconvnet_config, make_folder, tiny_config
 
 STEPS, STOPPED = 20, 7
+# Sums of two devices differ from those of one in their last bits, and BatchNorm over
+# few values makes much of that: hence as many as are quick, and small steps.
 CHANGES = {
     "num_steps": STEPS,
-    "batch_size": 4,
+    "batch_size": 8,
     "accumulate": 2,
     "eval_every": STEPS,
     "checkpoint_every": STEPS,
     "log_every": 1,
     "data.flip": True,
-    "data.crop": (16, 16),
+    "data.crop": (24, 32),
     "model.dropout_rate": 0.2,
+    "preprocessing": "imagenet",
+    "optim.learning_rate": 1e-4,
 }
 NETS = ("fcn8s", "deconvnet")
 
@@ -90,7 +94,7 @@ def test_two_processes_are_two_devices(configs, two, tmp_path, net):
 def test_two_processes_are_nearly_one(configs, two, tmp_path, net):
     theirs, ours = train_here(configs[net], tmp_path / "run", 1), arrays(two[net])
     for name, value in theirs.items():
-        np.testing.assert_allclose(ours[name], value, rtol=0, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(ours[name], value, 1e-5, 1e-5, err_msg=name)
 
 
 def test_a_signal_to_the_second_stops_both_at_a_saved_step(two):
@@ -104,4 +108,4 @@ def test_a_signal_to_the_second_stops_both_at_a_saved_step(two):
 def test_one_process_goes_on_where_two_were_stopped(configs, two):
     theirs = arrays(two["fcn8s"])
     for name, value in train_here(configs["fcn8s"], two["stopped"], 1).items():
-        np.testing.assert_allclose(value, theirs[name], rtol=0, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(value, theirs[name], 1e-5, 1e-5, err_msg=name)
