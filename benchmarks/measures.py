@@ -12,7 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Rooms of the package; what stands in a line may import what stands above it.
 STOREYS = (
-    ("storage", "messages", "ops", "preprocessing", "parallel", "runtime", "exported"),
+    (
+        *("storage", "messages", "ops", "preprocessing", "parallel", "runtime"),
+        *("exported", "hosts"),
+    ),
     ("models",),
     ("crf", "proposals"),
     ("data",),

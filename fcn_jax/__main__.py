@@ -41,7 +41,8 @@ COMMANDS = {
 }
 _HELP = ("--help", "-h", "-help", "help")
 _ENDS = """Exit status: 0 where all is done, 1 with one line that says what is wrong,
-130 after Ctrl-C, 143 after SIGTERM. --debug shows where an error came from."""
+130 after Ctrl-C, 143 after SIGTERM; 75 of train on several hosts where one is gone.
+--debug shows where an error came from."""
 
 # What these do in a process in which nobody has said otherwise.
 _SYSTEM_S_OWN = {

@@ -2,6 +2,8 @@
 
 The only file that knows about `jax.pmap`. A step written per replica (see
 `fcn_jax.training`) becomes a step of all devices; the state has one copy a device.
+The devices may be those of several processes. Then each gives its own part of every
+array, and the arrays span them all.
 """
 
 import functools
@@ -50,6 +52,39 @@ def data_parallel(
     )
 
 
+def all_devices() -> list[Device]:
+    """The devices of all processes, those of one after those of the other."""
+    return sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+
+
+def own(devices: Sequence[Device]) -> list[Device]:
+    """Those of the devices that belong to this process."""
+    if jax.process_count() == 1:
+        return list(devices)
+    return [d for d in devices if d.process_index == jax.process_index()]
+
+
+def own_part(tree: T, devices: Sequence[Device]) -> T:
+    """Arrays over all devices as arrays over this process's own; nothing is copied.
+
+    Args:
+        tree: Of arrays [len(devices), ...].
+        devices: Of all processes.
+    """
+    ours = own(devices)
+    if len(ours) == len(devices):
+        return tree
+    sharding = _sharding(ours)
+
+    def part(x: jax.Array):
+        pieces = {shard.device: shard.data for shard in x.addressable_shards}
+        return jax.make_array_from_single_device_arrays(
+            (len(ours), *x.shape[1:]), sharding, [pieces[device] for device in ours]
+        )
+
+    return jax.tree.map(part, tree)
+
+
 def replicate(tree: T, devices: Sequence[Device]) -> T:
     """One copy of every array on each device: [...] -> [len(devices), ...].
 
@@ -60,13 +95,11 @@ def replicate(tree: T, devices: Sequence[Device]) -> T:
         tree: Of NumPy or JAX arrays.
         devices: That get a copy each.
     """
-    sharding = _sharding(devices)
+    put, ours = _putting(devices), len(own(devices))
 
     def copy(x: np.ndarray | jax.Array):
         x = np.asarray(x)
-        return jax.device_put(
-            np.broadcast_to(x[None], (len(devices), *x.shape)), sharding
-        )
+        return put(np.broadcast_to(x[None], (ours, *x.shape)))
 
     return jax.tree.map(copy, tree)
 
@@ -90,7 +123,9 @@ def shard_batch(
     whatever the number of devices, so that each update sees the same micro-batches.
 
     Args:
-        batch: Arrays with the same number of rows, B, or dicts of such.
+        batch: Arrays with the same number of rows, B, or dicts of such. Where the
+            devices are those of several processes: the rows of this one, which of
+            each micro-batch has the part that its devices come to.
         devices: The devices to split them between.
         accumulate: Micro-batches in the batch.
 
@@ -100,27 +135,28 @@ def shard_batch(
     Raises:
         ValueError: If B is not divisible by len(devices) * accumulate.
     """
-    rows = len(jax.tree.leaves(dict(batch))[0])
-    check_batch_size(rows, len(devices), accumulate)
-    micro = rows // (len(devices) * accumulate)
-    sharding = _sharding(devices)
+    rows, ours = len(jax.tree.leaves(dict(batch))[0]), len(own(devices))
+    check_batch_size(rows, ours, accumulate)
+    micro = rows // (ours * accumulate)
+    put = _putting(devices)
 
     def split(x: np.ndarray):
-        x = x.reshape(accumulate, len(devices), micro, *x.shape[1:]).swapaxes(0, 1)
-        return jax.device_put(
-            x.reshape(len(devices), accumulate * micro, *x.shape[3:]), sharding
-        )
+        x = x.reshape(accumulate, ours, micro, *x.shape[1:]).swapaxes(0, 1)
+        return put(x.reshape(ours, accumulate * micro, *x.shape[3:]))
 
     return jax.tree.map(lambda x: split(np.asarray(x)), dict(batch))
 
 
-def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> None:
+def check_batch_size(
+    batch_size: int, num_devices: int, accumulate: int = 1, processes: int = 1
+) -> None:
     """Raise unless a batch splits evenly over devices and micro-batches.
 
     Args:
-        batch_size: Images of an update, over all devices.
+        batch_size: Images of an update, over all devices of all processes.
         num_devices: That share them.
         accumulate: Micro-batches of an update.
+        processes: Whose devices they are, for the message.
 
     Raises:
         ValueError: Naming the nearest batch size that does.
@@ -128,12 +164,21 @@ def check_batch_size(batch_size: int, num_devices: int, accumulate: int = 1) -> 
     parts = num_devices * accumulate
     if batch_size < 1 or batch_size % parts:
         nearest = max(1, round(batch_size / parts)) * parts
+        of = f" of {processes} processes" if processes > 1 else ""
         raise ValueError(
             f"batch of {batch_size} images cannot be split evenly over {num_devices} "
-            f"device(s) with {accumulate} accumulated micro-batch(es) each; it must be "
-            f"a positive multiple of {parts}, such as {nearest}: change "
+            f"device(s){of} with {accumulate} accumulated micro-batch(es) each; it "
+            f"must be a positive multiple of {parts}, such as {nearest}: change "
             f"config.batch_size, config.accumulate or the number of devices."
         )
+
+
+def _putting(devices: Sequence[Device]) -> Callable[[np.ndarray], jax.Array]:
+    """What puts this process's part of an array, a row a device, onto its devices."""
+    sharding = _sharding(devices)
+    if len(own(devices)) == len(devices):
+        return lambda x: jax.device_put(x, sharding)
+    return lambda x: jax.make_array_from_process_local_data(sharding, x)
 
 
 def _sharding(devices: Sequence[Device]) -> NamedSharding:

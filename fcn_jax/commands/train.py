@@ -7,6 +7,15 @@ fcn_jax train --config=camvid_fcn8s --workdir=runs/camvid \
 A config is one of those that come with the package, by name, or a file of your own. The
 run's directory holds config.json, checkpoints/, log.jsonl, tensorboard/,
 curves.png and, after the last step, result.json.
+
+Several hosts train together where Slurm (srun), Open MPI, Kubeflow or Cloud TPU starts
+the same command on each, with a --workdir that all of them see; or by hand:
+
+fcn_jax train --config=NAME --workdir=SHARED --coordinator=node1:29500 \
+    --process=0 --processes=2
+
+config.batch_size is that of all together. Exit status 75: another process is gone, or
+one hangs; start all again.
 """
 
 import os
@@ -14,6 +23,7 @@ import sys
 
 from absl import flags
 
+from fcn_jax import hosts
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.runs.trainer import train
@@ -26,17 +36,40 @@ def define_flags() -> None:
     flags.DEFINE_multi_enum(
         "allow_changed", [], ["data"], "Go on though the training data have changed."
     )
+    flags.DEFINE_string(
+        "coordinator",
+        None,
+        "HOST:PORT of process 0, where several train together; auto: JAX finds all.",
+    )
+    flags.DEFINE_integer("process", None, "Which of them this is, from 0.")
+    flags.DEFINE_integer("processes", None, "How many there are.")
+    flags.DEFINE_float(
+        "join_timeout", hosts.TIMEOUT, "Seconds in which all must have come.", 1.0
+    )
 
 
 def run_flags(values: flags.FlagValues) -> None:
     """Train as the command line says."""
     config = command_line.config_of_flags()
+    crew = _crew(values)
     try:
-        train(config, values.workdir, values.restart, values.allow_changed)
+        with hosts.together(crew):
+            train(config, values.workdir, values.restart, values.allow_changed, crew)
     except SystemExit as ended:
         # Of a signal: all is saved. Python would wait for threads that make batches.
         sys.stdout.flush()
         os._exit(int(ended.code or 0))
+
+
+def _crew(values: flags.FlagValues) -> hosts.Crew:
+    """The processes that train together, as flags or who started them say."""
+    place = hosts.find(values.coordinator, values.process, values.processes, os.environ)
+    if place is None:
+        said = hosts.note(os.environ)
+        if said:
+            print(f"note: {said}", flush=True)
+        return hosts.ALONE
+    return hosts.join(place, values.join_timeout)
 
 
 COMMAND = Command(

@@ -14,7 +14,7 @@ def base_config(family: str = "fcn") -> Config:
     config = Config()
     config.seed = 0  # Of weights, order, augmentation, dropout.
     config.num_steps = 1000  # Optimiser updates.
-    config.batch_size = 8  # Images of one update, over all devices.
+    config.batch_size = 8  # Images of one update, over all devices of all processes.
     config.accumulate = 1  # Micro-batches that one update's images are split into.
 
     # On a GPU: the same bits in every run, by algorithms that are slower. On a CPU they
@@ -42,7 +42,10 @@ def base_config(family: str = "fcn") -> Config:
     config.checkpoint_every = 1000  # Steps between two checkpoints.
     config.keep_checkpoints = 2  # Of the newest; the best is kept beside them.
     config.num_pictures = 4  # Predictions drawn at each evaluation.
-    config.eval_batch_size = 8  # Images that are scored together, over all devices.
+    # Several processes: seconds without a step after which all end; 0: they wait.
+    config.hang_timeout = 600.0
+    # Images that are scored together, over all devices of all processes.
+    config.eval_batch_size = 8
     config.eval_scale = 1.0  # Input resolution; scores are taken at the image's own.
     # Training batches whose statistics BatchNorm uses in eval.py, averaged, as the
     # release of DeconvNet does; 0: the running averages of training.

@@ -33,6 +33,7 @@ def check_numbers(config: Config) -> None:
         _check(config, key, _is_natural, "is no whole number from 0 on; give one")
     _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
     _check(config, "data.cache", _is_amount, "is no number of GiB; give one from 0 on")
+    _check(config, "hang_timeout", _is_amount, "is no number of seconds, or 0 for none")
     if config.data.get("num_workers") and config.data.get("cache"):
         raise ValueError(
             f"config.data.cache={config.data.cache!r} is kept by one process, and "

@@ -264,7 +264,7 @@ def augmentation_of(config: Config) -> Augmentation:
 
 
 def train_batches(
-    config: Config, source: Source, start_step: int
+    config: Config, source: Source, start_step: int, share: tuple[int, int] = (0, 1)
 ) -> Generator[Batch, None, None]:
     """The training batches from update `start_step` on.
 
@@ -272,6 +272,7 @@ def train_batches(
         config: See `fcn_jax.config.base`.
         source: What it is trained on.
         start_step: Updates done.
+        share: Which process this is, and how many share the batches.
     """
     settings = config.data
     return loader.train_batches(
@@ -283,6 +284,7 @@ def train_batches(
         canvas=tuple(settings.canvas) or None,
         with_replacement=settings.with_replacement,
         start_step=start_step,
+        share=loader.Share(*share, config.accumulate),
         readers=loader.Readers(
             settings.num_threads,
             settings.get("num_workers", 0),  # Older runs do not have it.

@@ -52,9 +52,16 @@ class RunParts:
         """The optimiser of these parameters."""
         return build.make_optimizer(self.config, params)
 
-    def train_batches(self, first: int) -> Generator[Batch, None, None]:
-        """The training batches from update `first` on."""
-        return datasets.train_batches(self.config, self.train_source, first)
+    def train_batches(
+        self, first: int, share: tuple[int, int] = (0, 1)
+    ) -> Generator[Batch, None, None]:
+        """The training batches from update `first` on.
+
+        Args:
+            first: Updates done.
+            share: Which process this is, and how many share the batches.
+        """
+        return datasets.train_batches(self.config, self.train_source, first, share)
 
 
 def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
@@ -71,10 +78,19 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     """
     checks.check_numbers(config)
     losses.check_loss(config)
-    parallel.check_batch_size(config.batch_size, len(devices), config.accumulate)
-    parallel.check_batch_size(config.eval_batch_size, len(devices))
+    processes = len({device.process_index for device in devices})
+    parallel.check_batch_size(
+        config.batch_size, len(devices), config.accumulate, processes
+    )
+    parallel.check_batch_size(config.eval_batch_size, len(devices), 1, processes)
     train_source = datasets.open_source(config, "train")
     eval_source = datasets.open_source(config, "eval")
+    if len(train_source) < processes:
+        raise ValueError(
+            f"{train_source.name} {train_source.split} has {len(train_source)} "
+            f"image(s) for {processes} processes; start no more processes than there "
+            f"are images."
+        )
     model = build.make_model(config, axis_name=parallel.AXIS)
     preprocessing = build.make_preprocessing(config)
     predictor = predictors.make_predictor(

@@ -20,6 +20,7 @@ _FREE_KEYS: tuple[str, ...] = (
     "checkpoint_every",
     "keep_checkpoints",
     "num_pictures",
+    "hang_timeout",
     "eval_batch_size",
     "batch_stats_batches",
     "data.root",
@@ -193,6 +194,22 @@ def compare(theirs: JsonObject, config: Config) -> Iterator[tuple[str, object, o
     """
     ours = json.loads(config.to_json())
     yield from _differences(_with_defaults(theirs), _with_defaults(ours))
+
+
+def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """The values of a config as JSON, by their names with dots.
+
+    Args:
+        config: Of a run.
+        prefix: Of all names.
+    """
+    found: dict[str, object] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
 
 
 def _with_defaults(config: JsonObject) -> JsonObject:

@@ -12,13 +12,14 @@ import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
-from fcn_jax.data import checks, contracts, transforms
+from fcn_jax.data import checks, contracts, sharing, transforms
 from fcn_jax.data.augmentation import Augmentation
-from fcn_jax.data.batch import Batch, scaled_key
+from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
+from fcn_jax.data.sharing import Share
 
-__all__ = ["Augmentation", "Readers", "eval_batches", "train_batches"]
+__all__ = ["Augmentation", "Readers", "Share", "eval_batches", "train_batches"]
 
 
 class Windows(Protocol):
@@ -51,14 +52,14 @@ def train_batches(
     canvas: tuple[int, int] | None = None,
     with_replacement: bool = False,
     start_step: int = 0,
-    share: tuple[int, int] = (0, 1),
+    share: Share = Share(),  # noqa: B008  It is immutable.
     readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Endless training batches, from `start_step` on.
 
     Args:
         source: A source of `fcn_jax.data`.
-        batch_size: Images of this process in a batch.
+        batch_size: Images of a batch, over all processes.
         seed: Of the order and the augmentation.
         num_classes: For the check of every label.
         augmentation: What may happen to an image; None: nothing.
@@ -67,22 +68,20 @@ def train_batches(
         with_replacement: Draw every image independently, as the FCN release does,
             instead of shuffling epochs.
         start_step: Batches that were done before.
-        share: Which of the processes this is, and how many share the global batches,
-            row by row.
+        share: Which of the processes this is, and how many share the batches.
         readers: Who makes the batches ahead. They make no difference to these, and end
             when the iterator is closed.
 
     Returns:
-        Iterator of dicts: `image` uint8 RGB [B, H, W, 3], `labels` uint8 [B, H, W],
-        `sizes` int32 [B, 2] (true heights and widths; what lies beyond is zero and
-        void), `index` int32 [B] (place in the source).
+        Iterator of dicts, B rows of this process: `image` uint8 RGB [B, H, W, 3],
+        `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
+        lies beyond is zero and void), `index` int32 [B] (place in the source).
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
             raises it if a label is wrong.
     """
-    process_index, process_count = share
-    _check_share(batch_size, process_index, process_count)
+    rows = sharing.rows(batch_size, share)
     augmentation = augmentation or Augmentation()
     if augmentation.crop is None:
         canvas = _training_canvas(source, augmentation, canvas)
@@ -126,9 +125,12 @@ def train_batches(
     # Endless, for all purposes; what is truly endless has no length to be batched.
     endless = order.repeat(_MANY_IMAGES // len(source))
     # Drawn before it is shared out: no two processes draw alike.
-    drawn = endless.random_map(draw)[process_index::process_count]
-    batched = drawn.batch(batch_size)[start_step:]
-    return read_ahead(batched, batch_size, readers)
+    drawn = endless.random_map(draw)
+    if share.processes == 1:
+        return read_ahead(drawn.batch(rows)[start_step:], rows, readers)
+    blocks = drawn.batch(rows // share.parts)[share.process :: share.processes]
+    batched = blocks.batch(share.parts, batch_fn=sharing.joined)[start_step:]
+    return read_ahead(batched, rows, readers)
 
 
 def eval_batches(
@@ -139,7 +141,7 @@ def eval_batches(
     canvases: Sequence[tuple[int, int]] | None = None,
     scales: Sequence[float] = (1.0,),
     windows: Windows | None = None,
-    share: tuple[int, int] = (0, 1),
+    share: Share = Share(),  # noqa: B008  It is immutable.
     readers: Readers = TWO_THREADS,
 ) -> Generator[Batch, None, None]:
     """Every image of a source once, at its own resolution.
@@ -150,7 +152,7 @@ def eval_batches(
 
     Args:
         source: A source of `fcn_jax.data`.
-        batch_size: Images of this process in a batch.
+        batch_size: Images of a batch, over all processes.
         num_classes: For the check of every label.
         canvases: (H, W) to pad to; None: one for the images that are wider than high
             and one for the others, as large as these need, and more where that halves
@@ -172,32 +174,26 @@ def eval_batches(
         ValueError: If an image fits no canvas; naming it. The iterator raises it if a
             label is wrong.
     """
-    process_index, process_count = share
-    _check_share(batch_size, process_index, process_count)
-    together = batch_size * process_count
+    ours = sharing.rows(batch_size, share)
+    first = share.process * ours
     # All processes have as many batches of each canvas, or they would not step alike.
     plan = [
-        (canvas, members[start : start + together][process_index::process_count])
-        for canvas, members in _group(source.image_sizes(), canvases, source, together)
-        for start in range(0, len(members), together)
+        (canvas, members[start : start + batch_size])
+        for canvas, members in _group(
+            source.image_sizes(), canvases, source, batch_size
+        )
+        for start in range(0, len(members), batch_size)
     ]
 
     def make(entry: tuple[tuple[int, int], list[int]]) -> Batch:
-        canvas, rows = entry
-        return _eval_batch(
-            source, rows, canvas, batch_size, scales, num_classes, windows
-        )
+        canvas, members = entry
+        # A last batch may leave nothing for this process: rows that count nowhere.
+        items = {place: source[int(place)] for place in members[first : first + ours]}
+        like = next(iter(items.values())) if items else source[int(members[0])]
+        empty = _empty_batch(source, like, canvas, ours, scales, windows)
+        return _fill(empty, source, items, scales, num_classes, windows)
 
-    return read_ahead(grain.MapDataset.source(plan).map(make), batch_size, readers)
-
-
-def _check_share(batch_size: int, process_index: int, process_count: int) -> None:
-    if batch_size < 1 or not 0 <= process_index < process_count:
-        raise ValueError(
-            f"batch_size={batch_size}, process_index={process_index}, "
-            f"process_count={process_count}: a batch has at least one image, and "
-            f"processes are counted from 0 to process_count - 1."
-        )
+    return read_ahead(grain.MapDataset.source(plan).map(make), ours, readers)
 
 
 def _training_canvas(
@@ -272,31 +268,39 @@ def _largest(sizes: np.ndarray) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _eval_batch(
+def _empty_batch(
     source: Source,
-    rows: list[int],
+    like: Item,
     canvas: tuple[int, int],
-    batch_size: int,
+    rows: int,
+    scales: Sequence[float],
+    windows: Windows | None,
+) -> MutableBatch:
+    """A batch of void, for images like one of them."""
+    channels = contracts.num_channels(source)
+    batch = batches.empty(rows, canvas, channels, scales, like["image"].dtype)
+    batch["labels"] = contracts.map_labels(
+        lambda _, ignored: np.full((rows, *canvas), ignored, np.uint8),
+        like["labels"],
+        contracts.ignore_labels(source),
+    )
+    if windows is not None:
+        batch["boxes"] = np.zeros((rows, windows.max_windows(canvas), 4), np.int32)
+        batch["num_boxes"] = np.zeros(rows, np.int32)
+    return batch
+
+
+def _fill(
+    batch: MutableBatch,
+    source: Source,
+    items: Mapping[int, Item],
     scales: Sequence[float],
     num_classes: int | Mapping[str, int],
     windows: Windows | None,
 ) -> Batch:
-    ignore_label = contracts.ignore_labels(source)
-    items = [source[int(place)] for place in rows]
-    channels = contracts.num_channels(source)
-    dtype = items[0]["image"].dtype
-    batch: Batch = batches.empty(batch_size, canvas, channels, scales, dtype)
-    batch["labels"] = contracts.map_labels(
-        lambda _, ignored: np.full((batch_size, *canvas), ignored, np.uint8),
-        items[0]["labels"],
-        ignore_label,
-    )
-    if windows is not None:
-        batch["boxes"] = np.zeros(
-            (batch_size, windows.max_windows(canvas), 4), np.int32
-        )
-        batch["num_boxes"] = np.zeros(batch_size, np.int32)
-    for row, (place, item) in enumerate(zip(rows, items, strict=True)):
+    """The batch, with images by their places in the source laid into it."""
+    canvas, ignore_label = batch["image"].shape[1:3], contracts.ignore_labels(source)
+    for row, (place, item) in enumerate(items.items()):
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
         _check_fits(item["image"].shape[:2], canvas, where)

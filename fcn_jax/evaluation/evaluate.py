@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import parallel, runtime
+from fcn_jax import hosts, parallel, runtime
 from fcn_jax.data import batch as batches_of
 from fcn_jax.data import contracts, loader
 from fcn_jax.data.batch import Batch
@@ -141,8 +141,9 @@ def evaluate(
     devices: Sequence[parallel.Device],
     num_classes: int | Mapping[str, int],
     on_batch: OnBatch | None = None,
+    crew: hosts.Crew = hosts.ALONE,
 ) -> tuple[Matrices, dict[str, float]]:
-    """Score a network on all batches; memory does not grow with their number.
+    """Score a network on all batches; all that grows is a number an image.
 
     Args:
         step: `eval_step` under `parallel.data_parallel`.
@@ -151,11 +152,12 @@ def evaluate(
         devices: The devices of `step`.
         num_classes: Number of classes, C; by head where there are several.
         on_batch: Called with each batch and its predicted classes, uint8 [B, H, W].
+        crew: The processes that share the batches, each with its own devices.
 
     Returns:
-        The confusion matrix, int64 [C, C]: row = truth, column = prediction; by head
-        where there are several. And the cross-entropy summed over all pixels that
-        count, nats, by head; of the only head by "".
+        Of the images of all processes the confusion matrix, int64 [C, C]: row = truth,
+        column = prediction; by head where there are several. And the cross-entropy
+        summed over all pixels that count, nats, by head; of the only head by "".
 
     Raises:
         FloatingPointError: If an image has scores that are not finite, naming it.
@@ -167,7 +169,7 @@ def evaluate(
         zero = metrics.Confusion.zero(num_classes)
     confusion = parallel.replicate(zero, devices)
     heads = num_classes if isinstance(num_classes, Mapping) else ("",)
-    nats = dict.fromkeys(heads, 0.0)
+    nats: dict[str, list[list[float]]] = {head: [] for head in heads}  # By batch, row.
     for batch in batches:
         count, height, width = batch["image"].shape[:3]
         with runtime.naming_memory(count // len(devices), height, width):
@@ -177,25 +179,41 @@ def evaluate(
             pred = jax.tree.map(_joined, pred)
         for of_head in jax.tree.leaves(pred):
             _check_classes(batch, of_head)
-        for head in nats:  # In float64, whatever the batches are.
+        for head in nats:
             rows = of_rows[head] if isinstance(of_rows, Mapping) else of_rows
-            nats[head] += float(np.sum(np.asarray(rows), dtype=np.float64))
+            nats[head].append(np.asarray(rows).ravel().tolist())
         if on_batch is not None:
             on_batch(batch, pred)
 
-    def total(counts: metrics.Confusion):
+    def total(counts: metrics.Confusion) -> np.ndarray:
         # One matrix a device; int64 on the host, where their sum cannot overflow.
-        return np.sum(
-            [
-                jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
-                for d in range(len(devices))
-            ],
-            axis=0,
-        )
+        matrices = [
+            jax.tree.map(lambda x, d=d: np.asarray(x)[d], counts).to_int64()
+            for d in range(len(devices))
+        ]
+        ours = np.sum(matrices, axis=0)
+        return np.sum(crew.gather("the counts", ours.tolist()), axis=0)
 
+    sums = _sums(crew.gather("the losses", nats))
     if isinstance(confusion, Mapping):
-        return {head: total(counts) for head, counts in confusion.items()}, nats
-    return total(confusion), nats
+        return {head: total(counts) for head, counts in confusion.items()}, sums
+    return total(confusion), sums
+
+
+def _sums(found: Sequence[Mapping[str, Sequence[Sequence[float]]]]) -> dict[str, float]:
+    """The sum of the rows of all processes, by head, in the order in which one adds.
+
+    In float64, whatever the batches are, and the same however many share them.
+
+    Args:
+        found: Of each process, by head: of each batch the rows.
+    """
+    sums = dict.fromkeys(found[0], 0.0)
+    for head in sums:
+        for parts in zip(*(of_process[head] for of_process in found), strict=True):
+            rows = np.array([row for part in parts for row in part], np.float32)
+            sums[head] += float(np.sum(rows, dtype=np.float64))
+    return sums
 
 
 def _joined(pred: Array | np.ndarray) -> np.ndarray:
@@ -232,8 +250,9 @@ class Evaluator:
     Args:
         predictor: How the network is asked.
         source: What it is asked about.
-        batch_size: Images of a batch, over all devices.
-        devices: That share them.
+        batch_size: Images of a batch, over all devices of all processes.
+        devices: Those of this process.
+        crew: The processes that share the images.
     """
 
     def __init__(
@@ -242,10 +261,12 @@ class Evaluator:
         source: Source,
         batch_size: int,
         devices: Sequence[parallel.Device],
+        crew: hosts.Crew = hosts.ALONE,
     ):
-        self.predictor, self.source = predictor, source
+        self.predictor, self.source, self._crew = predictor, source, crew
         # More rows than images would be filled up for nothing.
-        most = -(-max(1, len(source)) // len(devices)) * len(devices)
+        every = len(devices) * crew.count
+        most = -(-max(1, len(source)) // every) * every
         self.batch_size, self.devices = min(batch_size, most), devices
         self.num_classes = contracts.num_classes(source)
         self._step = parallel.data_parallel(
@@ -257,13 +278,17 @@ class Evaluator:
         )
 
     def batches(self) -> Iterable[Batch]:
-        """Every image of the source once, as the predictor wants to see it."""
+        """Every image of the source once, as the predictor wants to see it.
+
+        Of those of all processes the part that is this one's.
+        """
         return loader.eval_batches(
             self.source,
             batch_size=self.batch_size,
             num_classes=self.num_classes,
             scales=self.predictor.scales,
             windows=self.predictor.windows,
+            share=loader.Share(self._crew.index, self._crew.count),
         )
 
     def score(
@@ -291,6 +316,7 @@ class Evaluator:
             self.devices,
             self.num_classes,
             on_batch,
+            self._crew,
         )
         names = {head.name: head.classes for head in contracts.heads_of(self.source)}
         if isinstance(found, Mapping):

@@ -16,14 +16,19 @@ class Progress:
         num_steps: Steps of the whole run.
         first_step: Steps already done.
         batch_size: Images of a step.
+        shown: Whether there is a bar, on a terminal.
     """
 
-    def __init__(self, num_steps: int, first_step: int, batch_size: int):
+    def __init__(
+        self, num_steps: int, first_step: int, batch_size: int, shown: bool = True
+    ):
         self._bar = tqdm(
             total=num_steps,
             initial=first_step,
             unit="step",
-            disable=None,  # A log file gets the lines of `write` alone.
+            disable=None
+            if shown
+            else True,  # A log file gets the lines of `write` alone.
             dynamic_ncols=True,
         )
         self._num_steps = num_steps

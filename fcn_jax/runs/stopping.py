@@ -8,11 +8,15 @@ import threading
 from collections.abc import Callable, Generator
 from types import FrameType
 
+from fcn_jax import hosts
 from fcn_jax.runs.hearing import Hearing
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE = 4.0  # Seconds after which a process that is busy elsewhere is ended.
+_GRACE_TOGETHER = 25.0  # The same of several processes, which first agree.
 _AGAIN = 0.05  # Seconds until a signal is sent again whose `Stop` was lost.
+_SAVING = "stopping: what was learned is being saved"
+_COMPUTING = "stopping: once what is computed now has ended"
 _SAYING = 0.5  # Seconds for that line: who reads it may have stopped reading.
 
 
@@ -33,13 +37,20 @@ class Stopping:
     Args:
         describe: What a user is told when the process ends, in a line.
         to_stderr: Whether it is told on the standard error: the output is data.
+        crew: The processes that stop together: of several, none by itself.
 
     Attributes:
         asked: The number of the signal; 0: none came.
     """
 
-    def __init__(self, describe: Callable[[], str], to_stderr: bool = False):
-        self.asked = 0
+    def __init__(
+        self,
+        describe: Callable[[], str],
+        to_stderr: bool = False,
+        crew: hosts.Crew = hosts.ALONE,
+    ):
+        self.asked, self._crew = 0, crew
+        crew.listen(lambda: self.asked)
         self._describe, self._to_stderr = describe, to_stderr
         self._at_once = self._saving = False
         self._over = threading.Event()
@@ -86,13 +97,28 @@ class Stopping:
         Raises:
             Stop: If a signal has come, or comes.
         """
-        if self.asked:
-            raise Stop
-        self._at_once = True
+        if self._crew.count == 1:
+            if self.asked:
+                raise Stop
+            self._at_once = True
         try:
             yield
         finally:
             self._at_once = False
+
+    def check(self) -> None:
+        """Between two steps, or two batches of an evaluation.
+
+        Raises:
+            Stop: If a signal has come; of several processes, if all stop here.
+        """
+        agreed = self._crew.tick()
+        if self._crew.count > 1:
+            if agreed:
+                self.asked = agreed
+                raise Stop
+        elif self.asked:
+            raise Stop
 
     @contextlib.contextmanager
     def saving(self) -> Generator[None, None, None]:
@@ -139,27 +165,28 @@ class Stopping:
 
     def _wait(self, number: int) -> None:
         """End a process that does not come to it, unless it is saving."""
-        if self._over.wait(_GRACE):
+        if self._over.wait(_GRACE if self._crew.count == 1 else _GRACE_TOGETHER):
             return
         if self._saving:
-            self._say(lambda: "stopping: what was learned is being saved")
+            _say(lambda: _SAVING, self._to_stderr)
         elif number == signal.SIGINT and hasattr(sys, "ps1"):
-            self._say(lambda: "stopping: once what is computed now has ended")
+            _say(lambda: _COMPUTING, self._to_stderr)
         else:
-            self._say(self._describe)
+            _say(self._describe, self._to_stderr)
             os._exit(self.exit_code)
 
-    def _say(self, describe: Callable[[], str]) -> None:
-        """Print a line, if it can be done soon."""
 
-        def say() -> None:
-            with contextlib.suppress(OSError, ValueError):
-                stream = sys.stderr if self._to_stderr else sys.stdout
-                print(describe(), file=stream, flush=True)
+def _say(describe: Callable[[], str], to_stderr: bool) -> None:
+    """Print a line, if it can be done soon."""
 
-        thread = threading.Thread(target=say, daemon=True)
-        thread.start()
-        thread.join(_SAYING)
+    def say() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            stream = sys.stderr if to_stderr else sys.stdout
+            print(describe(), file=stream, flush=True)
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    thread.join(_SAYING)
 
 
 _listening: list[Stopping] = []

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import jax
 import numpy as np
 
+from fcn_jax import parallel
 from fcn_jax.config import datasets
 from fcn_jax.config.types import Config
 from fcn_jax.evaluation.metrics import Scores
@@ -29,7 +29,7 @@ def statistics(state: TrainState) -> Statistics:
     Args:
         state: One copy a device.
     """
-    return jax.tree.map(lambda x: np.array(np.asarray(x)[0]), dict(state.batch_stats))
+    return parallel.unreplicate(dict(state.batch_stats))
 
 
 class Symptoms:

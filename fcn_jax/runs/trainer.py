@@ -8,23 +8,22 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import jax
-import optax
 
-from fcn_jax import parallel, training, weights
+from fcn_jax import hosts, parallel, training
 from fcn_jax.config import datasets
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
-from fcn_jax.evaluation.evaluate import Evaluator
+from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
+    beginning,
     compilation,
-    lock,
     logs,
     occasions,
     recorded,
     results,
+    shared,
     symptoms,
     watching,
 )
@@ -34,7 +33,6 @@ from fcn_jax.runs.progress import Progress, duration
 from fcn_jax.runs.stopping import Stop, Stopping
 from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
-from fcn_jax.weights import fetching
 
 
 class Trainer:
@@ -46,6 +44,7 @@ class Trainer:
         restart: Whether to begin at step 0 though checkpoints were there and are lost.
         allow_changed: "data": go on though the data are not those it began with.
         stopping: That says when to stop; None: nothing does.
+        crew: The processes that train it together.
 
     Raises:
         ValueError: If the config has no sense, or the directory holds another run.
@@ -58,44 +57,41 @@ class Trainer:
         restart: bool = False,
         allow_changed: Collection[str] = (),
         stopping: Stopping | None = None,
+        crew: hosts.Crew = hosts.ALONE,
     ):
-        self.config, self.workdir = config, Path(workdir)
+        self.config, self.workdir, self.crew = config, Path(workdir), crew
         self.stopping = stopping or Stopping(lambda: farewell(workdir))
-        self.devices = jax.local_devices()
+        self.devices = shared.devices_of(crew)
         self.parts = build_parts(config, self.devices)
         workdirs.check_workdir(config, self.workdir)
         _describe(self.parts)
-        self.store = checkpoints.CheckpointStore(
-            self.workdir / "checkpoints", config.keep_checkpoints
-        )
+        self.store = shared.open_store(config, self.workdir, crew)
         lost = recorded.lost_run(self.workdir, self.store, config)
         if not restart:
             recorded.check_restart(lost, self.workdir)
         sources = self.parts.train_source, self.parts.eval_source
         self.data = DataRecord(*sources, self.workdir)
-        self.state, self.optimizer, memory = _initial_state(
-            self.parts, self.store, self.workdir
-        )
+        crew.agree(self.data.metadata)
+        saved = shared.newest(self.store, crew)
+        found = beginning.initial_state(self.parts, saved, self.workdir)
+        self.state, self.optimizer, memory = found
         self.data.check(memory, "data" in allow_changed)
-        _note(recorded.set_aside(self.workdir) if lost else "")
+        _note(recorded.set_aside(self.workdir) if lost and crew.first else "")
         self.best = _best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)
         self.symptoms = symptoms.Symptoms(config)
-        self.evaluator = Evaluator(
-            self.parts.predictor,
-            self.parts.eval_source,
-            config.eval_batch_size,
-            self.devices,
-        )
+        self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
-        self.batches = self.parts.train_batches(step)
+        self.batches = self.parts.train_batches(step, (crew.index, crew.count))
         _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
-        workdirs.write_config(config, self.workdir)  # Now that nothing is refused.
-        self.data.keep()
-        self.log = logs.RunLog(self.workdir, step, self.store.scores.has(step))
-        self.progress = Progress(config.num_steps, step, config.batch_size)
+        if crew.first:  # Now that nothing is refused.
+            workdirs.write_config(config, self.workdir)
+            self.data.keep()
+        scored = self.store.scores.has(step)
+        self.log = shared.open_log(self.workdir, step, scored, crew)
+        self.progress = Progress(config.num_steps, step, config.batch_size, crew.first)
 
     def run(self) -> None:
         """All steps that are left."""
@@ -111,6 +107,7 @@ class Trainer:
             if self.ended_early:
                 break
             start = time.perf_counter()
+            self.crew.doing(f"the batch of step {step}")
             with self.stopping.at_once():
                 batch = _to_devices(self, next(self.batches))
                 if compiled is None:
@@ -119,6 +116,7 @@ class Trainer:
                     self.progress.skip_clock()
                 else:
                     self.progress.waiting(time.perf_counter() - start)
+            self.crew.doing(f"step {step}")
             before = _averages(self, step)
             self.state, step_metrics = compiled(self.state, batch)
             self.symptoms.of_statistics(step, before, _averages(self, step))
@@ -130,7 +128,7 @@ class Trainer:
         self.store.close()
         self.log.note_saves(self.store.steps())
         self.close()
-        results.write(self.workdir, self.step, self.ended_early, self.best, self.store)
+        _write_results(self)
 
     @property
     def ended_early(self) -> str:
@@ -143,8 +141,7 @@ class Trainer:
             self.write_losses(step)
         if self.occasions.saves(step):
             self.save()
-        if self.stopping.asked:
-            raise Stop
+        self.stopping.check()
         if self.occasions.evaluates(step):
             with self.stopping.at_once():
                 self.evaluate(step)
@@ -162,8 +159,7 @@ class Trainer:
 
     def evaluate(self, step: int) -> None:
         """Score the evaluation split, and record the score."""
-        variables, count = self.state.variables, self.config.num_pictures
-        scores, line = watching.score(self.evaluator, variables, self.log, step, count)
+        scores, line = _score(self, step)
         self.store.scores.record(step, scores["mean_iu"])
         self.best = _best_of(self.store, self.best)
         self.progress.write(line)
@@ -185,6 +181,33 @@ class Trainer:
         """Let go of the log and the progress bar."""
         self.log.close()
         self.progress.close()
+
+
+def _score(trainer: Trainer, step: int) -> tuple[metrics.Scores, str]:
+    """The scores of the evaluation split, and a line that says them."""
+    variables = parallel.own_part(trainer.state.variables, trainer.devices)
+    with trainer.crew.unhurried():
+        return watching.score(
+            trainer.evaluator,
+            variables,
+            trainer.log,
+            step,
+            trainer.config.num_pictures,
+            trainer.stopping.check,
+        )
+
+
+def _write_results(trainer: Trainer) -> None:
+    """What a run that is done leaves."""
+    with trainer.crew.unhurried():
+        if trainer.crew.first:
+            results.write(
+                trainer.workdir,
+                trainer.step,
+                trainer.ended_early,
+                trainer.best,
+                trainer.store,
+            )
 
 
 def _note(text: str | None) -> None:
@@ -267,49 +290,13 @@ def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
         preprocessing=parts.preprocessing,
     )
     start = time.perf_counter()
-    compiled = compilation.compile_step(step, trainer.config, trainer.state, batch)
+    with trainer.crew.unhurried():
+        compiled = compilation.compile_step(step, trainer.config, trainer.state, batch)
+        # The first collective of gloo waits half a minute for the others, no longer.
+        trainer.crew.gather("the compiled step", None)
     cost = compilation.describe_cost(compiled)
     trainer.progress.write(f"{cost}; compiled in {time.perf_counter() - start:.1f} s")
     return compiled
-
-
-def _initial_state(
-    parts: RunParts, store: checkpoints.CheckpointStore, workdir: Path
-) -> tuple[training.TrainState, optax.GradientTransformation, JsonObject]:
-    """The state to go on from, its optimiser, and what the run remembers beside it."""
-    config = parts.config
-    variables = training.init_variables(parts.model, config.seed)
-    saved = store.newest()
-    if saved is None and config.init_from:
-        start, known_inputs = fetching.start_of(config.init_from)
-        variables, _ = weights.load_weights(
-            start,
-            parts.model,
-            strict=False,
-            preprocessing=parts.preprocessing,
-            inputs=config.init_inputs or known_inputs,
-            initial=variables,
-            least=config.init_least if "init_least" in config else 0.0,
-            verbose=True,
-        )
-        _note(recorded.note_of_init(config.init_from, parts.train_source))
-    optimizer = parts.optimizer(variables["params"])
-    state = training.create_state(variables, optimizer)
-    if saved is None:
-        return state, optimizer, {"best": None, "losses": []}
-    if saved.step > config.num_steps:
-        raise ValueError(
-            f"{workdir} has done {saved.step} steps, more than config.num_steps="
-            f"{config.num_steps}; give as many or more, or a fresh --workdir."
-        )
-    heads = contracts.heads_of(parts.train_source)
-    recorded.check_classes(heads, saved.metadata, workdir)
-    print(f"going on from step {saved.step} in {workdir}", flush=True)
-    state = trees.into_state(saved.arrays, state)
-    _note(recorded.note_of_weights(parts.class_weights, saved.metadata))
-    names = ("best", "losses", "data", "eval_data")
-    memory = {name: saved.metadata.get(name) for name in names}
-    return state, optimizer, memory
 
 
 def farewell(workdir: str | Path) -> str:
@@ -328,7 +315,9 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
 
     A notebook, or another session, is not ended by Ctrl-C: it holds more than this.
     """
-    with stopping.saving():
+    with stopping.saving(), contextlib.ExitStack() as stack:
+        if trainer is not None:
+            stack.enter_context(trainer.crew.unhurried())
         if trainer is not None and trainer.step > trainer.saved:
             trainer.save()
         if trainer is not None:
@@ -360,32 +349,43 @@ def _best_of(
     return {"mean_iu": mean_iu, "step": step}
 
 
+def _hang_timeout(config: Config) -> float:
+    """Seconds without a step after which several processes end; 0: never."""
+    return config.hang_timeout if "hang_timeout" in config else 0.0
+
+
 def train(
     config: Config,
     workdir: str | Path,
     restart: bool = False,
     allow_changed: Collection[str] = (),
+    crew: hosts.Crew = hosts.ALONE,
 ) -> None:
     """Train as `config` says, in `workdir`; go on if a run of it is there.
 
     Args:
         config: See `fcn_jax.config.base`.
-        workdir: Directory of the run.
+        workdir: Directory of the run; of several processes one that all see.
         restart: Whether to begin at step 0 though checkpoints were there and are lost.
         allow_changed: "data": go on though the data are not those it began with.
+        crew: The processes that train it together; see `fcn_jax.hosts.join`.
 
     Raises:
         ValueError: If another process trains there, or as `Trainer`.
         SystemExit: If SIGTERM or SIGINT came: 143 or 130, the state saved.
         KeyboardInterrupt: If SIGINT came in an interactive session, likewise.
     """
-    with lock.held(workdir), quiet.saves():
-        stopping = Stopping(lambda: farewell(workdir))
+    shared.check_alike(config, crew)
+    with shared.held(workdir, crew), quiet.saves():
+        stopping = Stopping(lambda: farewell(workdir), crew=crew)
+        crew.limit(_hang_timeout(config), Path(workdir))
         with stopping:
             trainer = None
             try:
-                with stopping.at_once():
-                    trainer = Trainer(config, workdir, restart, allow_changed, stopping)
+                with stopping.at_once(), crew.unhurried():
+                    trainer = Trainer(
+                        config, workdir, restart, allow_changed, stopping, crew
+                    )
                 trainer.run()
             except Stop:
                 _stop(trainer, workdir, stopping)

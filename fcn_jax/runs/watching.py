@@ -1,10 +1,12 @@
 """A run scored while it is trained: the log, pictures, and a line for who watches."""
 
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fcn_jax import viz
+from fcn_jax import hosts, parallel, viz
+from fcn_jax.config.parts import RunParts
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
@@ -15,8 +17,27 @@ from fcn_jax.runs.logs import RunLog
 from fcn_jax.runs.progress import duration
 
 
+def evaluator(
+    parts: RunParts, devices: Sequence[parallel.Device], crew: hosts.Crew
+) -> Evaluator:
+    """What scores a run while it is trained; each process with its own devices.
+
+    Args:
+        parts: Of the run.
+        devices: That train, of all processes.
+        crew: The processes.
+    """
+    size, ours = parts.config.eval_batch_size, parallel.own(devices)
+    return Evaluator(parts.predictor, parts.eval_source, size, ours, crew)
+
+
 def score(
-    evaluator: Evaluator, variables: Variables, log: RunLog, step: int, pictures: int
+    evaluator: Evaluator,
+    variables: Variables,
+    log: RunLog,
+    step: int,
+    pictures: int,
+    after_batch: Callable[[], object],
 ) -> tuple[metrics.Scores, str]:
     """Score the evaluation split; scores and pictures go into the log.
 
@@ -26,13 +47,20 @@ def score(
         log: Of the run.
         step: Updates done.
         pictures: How many predictions are drawn.
+        after_batch: Called after each batch.
 
     Returns:
         The scores, and a line that says them.
     """
     source, start = evaluator.source, time.perf_counter()
     drawn = _Drawn(pictures)
-    scores = evaluator.score(variables, drawn if drawn.count else None)
+
+    def on_batch(batch: Batch, pred: Labels) -> None:
+        if drawn.count:
+            drawn(batch, pred)
+        after_batch()
+
+    scores = evaluator.score(variables, on_batch)
     seconds = time.perf_counter() - start
     shown = {name: scores[name] for name in ("loss", *metrics.HEADLINE_METRICS)}
     log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})

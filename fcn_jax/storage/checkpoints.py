@@ -109,17 +109,19 @@ class CheckpointStore(CheckpointReader):
         directory: Where they are; created when the first one is saved.
         keep: How many of the newest to keep; two, so that there is one to fall back
             to when the newest is damaged.
+        alone: Whether this is the only process of the run; else it is the one that
+            writes, and Orbax does not wait for the others.
     """
 
-    def __init__(self, directory: str | Path, keep: int = 2):
+    def __init__(self, directory: str | Path, keep: int = 2, alone: bool = True):
         super().__init__(directory)
-        self._keep = keep
+        self._keep, self._alone = keep, alone
         self._open_manager: ocp.CheckpointManager | None = None
 
     @property
     def _manager(self) -> ocp.CheckpointManager:
         if self._open_manager is None:
-            self._open_manager = _open_manager(self.directory, self._kept)
+            self._open_manager = _open_manager(self.directory, self._kept, self._alone)
         return self._open_manager
 
     def save(
@@ -205,13 +207,13 @@ class CheckpointStore(CheckpointReader):
             try:
                 found = self.read(step)
             except ValueError as error:
-                self._set_aside(step, error)
+                self.set_aside(step, error)
                 damaged.append(step)
             except reading.UnclearError as error:
                 unclear[step] = error
             else:
                 for each, error in unclear.items():  # The library reads this one.
-                    self._set_aside(each, error)
+                    self.set_aside(each, error)
                 return found
         for error in unclear.values():
             raise error
@@ -223,7 +225,13 @@ class CheckpointStore(CheckpointReader):
             )
         return None
 
-    def _set_aside(self, step: int, error: Exception) -> None:
+    def set_aside(self, step: int, error: Exception) -> None:
+        """Move a checkpoint to <directory>_damaged/<step>, and say so.
+
+        Args:
+            step: Of the checkpoint.
+            error: Why; it ends with a full stop.
+        """
         aside = self.directory.with_name(self.directory.name + "_damaged")
         aside.mkdir(exist_ok=True)
         target, count = aside / str(step), 1
@@ -258,14 +266,20 @@ class _Kept(PreservationPolicy):
 
 
 def _open_manager(
-    directory: Path, kept: Callable[[Sequence[int]], set[int]]
+    directory: Path, kept: Callable[[Sequence[int]], set[int]], alone: bool
 ) -> ocp.CheckpointManager:
+    if not alone:  # Orbax makes no directory for one process of several.
+        directory.mkdir(parents=True, exist_ok=True)
     return ocp.CheckpointManager(
         directory,
         options=ocp.CheckpointManagerOptions(
-            create=True,
+            create=alone,
             cleanup_tmp_directories=True,
             preservation_policy=_Kept(kept),
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                active_processes=None if alone else {0},
+                barrier_sync_key_prefix=None if alone else "fcn_jax",
+            ),
         ),
     )
 

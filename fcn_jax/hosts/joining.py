@@ -1,0 +1,106 @@
+"""Makes one crew of the processes of a run, by `jax.distributed`."""
+
+import contextlib
+import os
+import socket
+import time
+from typing import cast
+
+import jax
+
+from fcn_jax.hosts import ends
+from fcn_jax.hosts.board import Board, Client
+from fcn_jax.hosts.crew import Joined
+from fcn_jax.hosts.place import Place
+from fcn_jax.hosts.watch import Watch
+
+TIMEOUT = 300.0  # Seconds in which all processes must have come.
+_HEARTBEAT = 13  # Seconds; JAX's own watch comes after ours, where ours cannot.
+_AGAIN = 0.25  # Seconds between two knocks at the coordinator.
+
+
+def join(place: Place, timeout: float = TIMEOUT) -> Joined:
+    """Meet the other processes; before JAX is used for anything else.
+
+    Args:
+        place: Of this process.
+        timeout: Seconds in which all must have come.
+
+    Raises:
+        ValueError: If they have not, naming the address; or JAX finds no way to them.
+    """
+    where = place.coordinator or f"the coordinator that {place.found} names"
+    if place.coordinator is not None and place.index != 0:
+        _knock(place.coordinator, place.found, timeout)
+    missing = (
+        f"not all {place.count or ''} processes came to {where} within {timeout:g} s: "
+        f"see that each is started, and can reach that address."
+    ).replace("  ", " ")
+    watches: list[Watch] = []
+    ends.on_abort(
+        lambda: watches[0].lost() if watches else (ends.FAILED, missing),
+    )
+    _configure()
+    try:
+        jax.distributed.initialize(
+            place.coordinator,
+            place.count,
+            place.index,
+            # Else JAX gives a process of Slurm or Open MPI one device of its host.
+            local_device_ids=_all_devices(place),
+            initialization_timeout=round(timeout),
+            heartbeat_timeout_seconds=_HEARTBEAT,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"several processes were asked for ({place.found}), and JAX could not "
+            f"join them at {where}: {(str(error).splitlines() or [''])[0]}. Mend that, "
+            f"or give --coordinator=HOST:PORT, --process and --processes."
+        ) from error
+    index, count = jax.process_index(), jax.process_count()
+    board = Board(_client(), index, count)
+    names = board.gather("hosts", f"{socket.gethostname()}, pid {os.getpid()}")
+    watches.append(Watch(board, index, names))
+    watches[0].start()
+    return Joined(index, count, board, watches[0], jax.distributed.shutdown)
+
+
+def _knock(address: str, found: str, timeout: float) -> None:
+    """Wait until somebody listens at the coordinator's address.
+
+    JAX would wait too, and then abort the process without the address.
+    """
+    host, _, port = address.rpartition(":")
+    until = time.monotonic() + timeout
+    why = "it was not tried"
+    while time.monotonic() < until:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout).close()
+            return
+        except (OSError, OverflowError) as error:
+            why = str(error)
+        time.sleep(min(_AGAIN, max(0, until - time.monotonic())))
+    raise ValueError(
+        f"no coordinator at {address} ({found}) within {timeout:g} s ({why}): start "
+        f"process 0 there, or mend --coordinator=HOST:PORT."
+    )
+
+
+def _configure() -> None:
+    """What JAX must be told before it makes its devices."""
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # It would take SIGTERM for itself; stopping is agreed on by `stops`.
+    with contextlib.suppress(AttributeError):
+        jax.config.update("jax_enable_preemption_service", False)
+
+
+def _all_devices(place: Place) -> list[int] | None:
+    given = place.all_devices and "JAX_LOCAL_DEVICE_IDS" not in os.environ
+    return [] if given else None
+
+
+def _client() -> Client:
+    """JAX's client of the coordination service; Orbax takes it from there too."""
+    from jax._src import distributed
+
+    return cast("Client", distributed.global_state.client)

@@ -1,0 +1,56 @@
+"""Processes that meet, and one that is gone: what the others say, and end with."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fcn_jax.hosts import joining
+from fcn_jax.hosts.place import Place
+from tests.support import processes
+
+# It hears SIGABRT, as JAX's runtime sends it, on another thread.
+ABORTED = """
+import ctypes, threading
+from fcn_jax.hosts import ends
+ends.on_abort(lambda: (75, "process 0 is gone"))
+threading.Thread(target=ctypes.CDLL(None).abort).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("gone", (0, 1))
+def test_who_is_left_says_who_is_gone(tmp_path, gone):
+    told = {"gone": gone, "at": 3, "times": 10_000}
+    with processes.start(2, "add", told, tmp_path) as both:
+        both.started[gone].wait(processes.SECONDS)
+        begun = time.monotonic()
+        codes = both.end()
+    assert time.monotonic() - begun < 15
+    assert codes[gone] == -9
+    assert codes[1 - gone] == 75, both.said[1 - gone]
+    assert f"error: process {gone} of 2 (" in both.said[1 - gone]
+    assert "is gone" in both.said[1 - gone]
+    assert "Run the same command on all again" in both.said[1 - gone]
+
+
+def test_an_abort_of_the_runtime_is_answered():
+    found = subprocess.run(
+        [sys.executable, "-c", ABORTED],
+        capture_output=True,
+        text=True,
+        env=processes.environment(),
+        timeout=60,
+    )
+    assert (found.returncode, found.stderr) == (75, "error: process 0 is gone\n")
+
+
+def test_a_coordinator_that_is_not_there_is_named():
+    address = f"127.0.0.1:{processes.free_port()}"
+    with pytest.raises(
+        ValueError,
+        match=f"no coordinator at {address} .--coordinator. within 0.1 s .*refused.*: "
+        "start process 0 there, or mend --coordinator=HOST:PORT",
+    ):
+        joining.join(Place(1, 2, address), timeout=0.1)
