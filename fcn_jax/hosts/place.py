@@ -82,19 +82,21 @@ def _told(environ: Mapping[str, str]) -> Place | None:
     if address and count and index:
         if ":" not in address:
             address = f"{address}:{_first(environ, _PORTS) or 1234}"
-        return Place(int(index), int(count), address, found="JAX_COORDINATOR_ADDRESS")
+        found = "JAX_COORDINATOR_ADDRESS"
+        return Place(_number(index), _number(count), address, found=found)
     if "SLURM_STEP_NODELIST" in environ and "SLURM_PROCID" in environ:
         count = _first(environ, ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")) or "1"
         on_nodes = _first(
             environ, ("SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE")
         )
         one_each = bool(on_nodes and re.fullmatch(r"1(\(x\d+\))?", on_nodes))
-        return Place(int(environ["SLURM_PROCID"]), int(count), None, one_each, "Slurm")
+        index = _number(environ["SLURM_PROCID"])
+        return Place(index, _number(count), None, one_each, "Slurm")
     if "OMPI_COMM_WORLD_SIZE" in environ:
         knows = "OMPI_MCA_orte_hnp_uri" in environ  # Open MPI 4, as JAX reads it.
         return Place(
-            int(environ["OMPI_COMM_WORLD_RANK"]),
-            int(environ["OMPI_COMM_WORLD_SIZE"]),
+            _number(environ.get("OMPI_COMM_WORLD_RANK", "")),
+            _number(environ["OMPI_COMM_WORLD_SIZE"]),
             None,
             environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == "1",
             "Open MPI" if knows else _OPEN_MPI_5,
@@ -124,6 +126,16 @@ def note(environ: Mapping[str, str]) -> str:
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError(
+            f"the environment says which of several processes this is, or how many "
+            f"there are, by {text!r}, which is no number; mend it, or give "
+            f"--coordinator=HOST:PORT, --process and --processes."
+        )
+    return int(text)
 
 
 def _check_all_there(place: Place) -> None:

@@ -22,7 +22,7 @@ threading.Event().wait()
 
 @pytest.mark.parametrize("gone", (0, 1))
 def test_who_is_left_says_who_is_gone(tmp_path, gone):
-    told = {"gone": gone, "at": 3, "times": 10_000}
+    told = {"gone": gone, "at": 3, "times": 10_000, "limit": 0, "dumps": ""}
     with processes.start(2, "add", told, tmp_path) as both:
         both.started[gone].wait(processes.SECONDS)
         begun = time.monotonic()
@@ -33,6 +33,34 @@ def test_who_is_left_says_who_is_gone(tmp_path, gone):
     assert f"error: process {gone} of 2 (" in both.said[1 - gone]
     assert "is gone" in both.said[1 - gone]
     assert "Run the same command on all again" in both.said[1 - gone]
+
+
+def test_commands_that_differ_end_all_and_nothing_is_written(tmp_path):
+    address = f"127.0.0.1:{processes.free_port()}"
+    workdir = tmp_path / "run"
+    program = ("-m", "fcn_jax", "train", "--config=shapes_fcn8s", "--processes=2")
+    where = (f"--workdir={workdir}", f"--coordinator={address}", "--join_timeout=60")
+    commands = [
+        [*program, *where, f"--process={n}", f"--config.seed={n}"] for n in range(2)
+    ]
+    with processes.Processes(commands) as both:
+        assert both.end() == [1, 1]
+    for said in both.said:
+        assert "error: the 2 processes of this run differ: config.seed is 0 in" in said
+        assert "0 in process 0, 1 in process 1. Start all with the same" in said
+    assert not workdir.exists()
+
+
+def test_one_that_hangs_ends_both_with_stack_traces(tmp_path):
+    told = {"gone": 1, "at": 3, "times": 10_000, "limit": 3, "dumps": str(tmp_path)}
+    with processes.start(2, "add", told, tmp_path) as both:
+        assert both.end() == [75, 75], "\n".join(both.said)
+    for said in both.said:
+        assert "nothing got on for" in said
+        assert "(config.hang_timeout=3): process 0 (" in said
+        assert "is at what hangs. Stack traces are in" in said
+    assert " in add" in (tmp_path / "hang_1.txt").read_text()
+    assert " in add" in (tmp_path / "hang_0.txt").read_text()
 
 
 def test_an_abort_of_the_runtime_is_answered():

@@ -87,6 +87,7 @@ def test_flags_come_before_the_environment():
         ({}, ("node1:1", None, None), "--process=N and --processes=N are missing"),
         ({}, (None, 0, 2), "--coordinator=HOST:PORT is missing: give the address"),
         (OPEN_MPI, (None, None, None), "--coordinator=HOST:PORT is missing"),
+        (SLURM | {"SLURM_PROCID": "x"}, (None, None, None), "by 'x', which is no numb"),
         ({}, ("node1:1", 2, 2), "process 2 of 2 is none: processes are .* 0 to 1"),
         ({}, ("node1:1", -1, 2), "process -1 of 2 is none"),
         ({}, ("node1", 0, 2), "coordinator 'node1' is no HOST:PORT; give the address"),

@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 from tests.support.paths import ROOT
 
@@ -117,14 +119,19 @@ def train(crew, told):
 
 
 def add(crew, told):
-    """Sum over all devices, again and again; one process is gone after some."""
+    """Sum over all devices, again and again; one process is gone, or hangs, at some."""
     import jax
     import jax.numpy as jnp
 
     total = jax.pmap(lambda x: jax.lax.psum(x, "all"), axis_name="all")
     for number in range(told["times"]):
+        if number == 1:  # Compiled.
+            crew.limit(told["limit"], Path(told["dumps"]))
         if number == told["at"] and crew.index == told["gone"]:
-            os.kill(os.getpid(), signal.SIGKILL)
+            if not told["limit"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            crew.doing("what hangs")
+            threading.Event().wait()
         crew.tick()
         assert float(total(jnp.ones(1))[0]) == crew.count
 
