@@ -94,7 +94,10 @@ def test_what_was_said_is_out_before_a_stopped_process_ends(monkeypatch, code, s
     monkeypatch.setattr(train_command.command_line, "config_of_flags", base_config)
     monkeypatch.setattr(sys.stdout, "flush", lambda: done.append("flushed"))
     monkeypatch.setattr(os, "_exit", done.append)
-    values = types.SimpleNamespace(workdir="W", restart=False, allow_changed=[])
+    alone = {"coordinator": None, "process": None, "processes": None}
+    values = types.SimpleNamespace(
+        workdir="W", restart=False, allow_changed=[], **alone
+    )
     train_command.run_flags(values)
     assert done == ["flushed", status]
 

@@ -13,6 +13,7 @@ from tests.support import processes
 from tests.support.runs import deconvnet_config, make_folder, tiny_config
 
 STEPS, STOPPED = 20, 7
+RATE = "optim.learning_rate"
 # Sums of two devices differ from those of one in their last bits, and BatchNorm over
 # few values makes much of that: hence as many as are quick, and small steps.
 CHANGES = {
@@ -26,7 +27,7 @@ CHANGES = {
     "data.crop": (24, 32),
     "model.dropout_rate": 0.2,
     "preprocessing": "imagenet",
-    "optim.learning_rate": 1e-4,
+    RATE: 1e-4,
 }
 NETS = ("fcn8s", "deconvnet")
 
@@ -36,7 +37,7 @@ def configs(tmp_path_factory):
     folder = make_folder(tmp_path_factory.mktemp("data"), images=9)
     return {
         "fcn8s": tiny_config(folder, **CHANGES),
-        "deconvnet": deconvnet_config(folder, **CHANGES),
+        "deconvnet": deconvnet_config(folder, **CHANGES | {RATE: 1e-5}),
     }
 
 
