@@ -210,11 +210,12 @@ def storm(run: Run, rng: random.Random) -> Ended:
         time.sleep(rng.uniform(0, 0.3))
     asked = time.monotonic()
     ended = wait(process, 60)
-    late = time.monotonic() - asked > _ANSWERED
+    seconds = time.monotonic() - asked
+    late = seconds > _ANSWERED
     if ended.refusal and not late:
         return ended
     if late or not is_an_answer(ended):
-        return Ended(99, f"answered late or otherwise: {ended}")
+        return Ended(99, f"{ended.output}\nstatus {ended.code} after {seconds:.0f} s")
     return Ended(0, ended.output)
 
 

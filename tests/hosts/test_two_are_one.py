@@ -91,7 +91,9 @@ def test_two_processes_are_two_devices(configs, two, tmp_path, net):
     assert log(two[net]) == log(tmp_path / "run")  # Losses and scores, each once.
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "net", ("fcn8s", pytest.param("deconvnet", marks=pytest.mark.slow))
+)
 def test_two_processes_are_nearly_one(configs, two, tmp_path, net):
     theirs, ours = train_here(configs[net], tmp_path / "run", 1), arrays(two[net])
     for name, value in theirs.items():
