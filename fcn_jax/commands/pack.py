@@ -2,12 +2,13 @@ r"""Pack a trained run into a small file that others start from.
 
 fcn_jax pack RUN NAME.safetensors [--step=N] [--split=val] [--root=DIR]
     [--commit=HASH] [--most_mb=12]
+fcn_jax pack runs/shapes shapes-fcn8s.safetensors
 
 Kernels are rounded to float16. The file says which net it is, what images go through,
 the classes and their colours, what it scores on the split after rounding, and at which
 commit it was made. It is used by its path or, in fcn_jax/pretrained, by its name:
-fcn_jax.create("fcn8s", pretrained=...), fcn_jax.load(...), fcn_jax predict,
---config.init_from=...
+fcn_jax.create("fcn8s", pretrained=...), fcn_jax.load(...), fcn_jax predict, and
+config.init_from.
 """
 
 from collections.abc import Sequence

@@ -74,7 +74,7 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     Raises:
         flags.Error: If there are not, or what stands for the run is a file.
     """
-    if not values["out"].value:
+    if not values.out:
         raise flags.Error(f"--out is missing; {_USAGE}")
     if len(operands) < 2:
         missing = "an image is missing" if operands else "run and image are missing"

@@ -221,7 +221,7 @@ def test_the_commands(file, run, monkeypatch, capsys):
         pack_command.flags.Error, match=r"are needed, not \['RUN'\]; us"
     ):
         pack_command.check_flags(values, ["RUN"])
-    out = {"out": cases_of(value="out")}
+    out = cases_of(out="out", every=1)
     predict_command.check_flags(out, [str(file.path), "photo.jpg"])
 
 
