@@ -199,7 +199,7 @@ def _score(trainer: Trainer, step: int) -> tuple[metrics.Scores, str]:
 
 def _write_results(trainer: Trainer) -> None:
     """What a run that is done leaves."""
-    with trainer.crew.unhurried():
+    with trainer.stopping.at_once(), trainer.crew.unhurried():
         if trainer.crew.first:
             results.write(
                 trainer.workdir,

@@ -1,13 +1,15 @@
 """A run ends where evaluations get no better, interrupted or not."""
 
 import json
+import os
+import signal
 
 import jax
 import jax.numpy as jnp
 import pytest
 
 from fcn_jax.config import checks
-from fcn_jax.runs import occasions, trainer, watching
+from fcn_jax.runs import occasions, results, trainer, watching
 from tests.support.runs import make_folder, tiny_config
 
 # By step; the better one at 6 is never seen with a patience of 2.
@@ -96,3 +98,23 @@ def test_a_run_ends_early_and_says_so(folder, tmp_path, scored, capsys):
     assert trained(folder, workdir) == resumed  # It has ended, and does not go on.
     further = trained(folder, workdir, early_stopping=0)
     assert (further["step"], further["ended_early"]) == (6, None)
+
+
+def test_a_signal_while_the_curves_are_drawn_is_answered(
+    folder, tmp_path, scored, monkeypatch, capsys
+):
+    draw = results.plots.plot_curves
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        draw(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results.plots, "plot_curves", interrupted)
+        with pytest.raises(SystemExit) as ended:
+            trained(folder, tmp_path / "run", num_steps=1)
+    assert ended.value.code == 128 + signal.SIGTERM
+    said = capsys.readouterr().out
+    assert said.endswith("\nterminated: step 1 is saved; run again to go on\n")
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert trained(folder, tmp_path / "run", num_steps=1)["step"] == 1
