@@ -70,7 +70,8 @@ $(VENV)/.weights: $(VENV)/.core
 
 # The CPU build where pip finds one; the version the comparisons were made with.
 $(VENV)/.parity: $(VENV)/.test
-	$(BIN)/pip install --quiet torch==2.13.0 segmentation-models-pytorch==0.6.0
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --no-deps segmentation-models-pytorch==0.6.0  # Its losses.
 	touch $@
 
 # The compilers for GPUs and TPUs of the same JAX; neither needs a device.
