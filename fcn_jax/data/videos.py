@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 _CODECS = ("libx264", "mpeg4")  # Of what is written; the first that is there.
 _QUALITY = {"libx264": {"crf": "18", "preset": "fast"}, "mpeg4": {"qscale": "2"}}
+# Of FFmpeg; others that it has are lists, which lead to other files, or to the network.
+_FORMATS = (
+    *("mov", "avi", "matroska", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg"),
+    *("gif", "yuv4mpegpipe", "h264", "hevc"),
+)
+_FILES_ALONE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)}
 _MISSING = 0.5  # Seconds that a whole video may lack of what its header says.
 
 
@@ -88,7 +94,9 @@ class Video:
 
         self.path = path
         try:
-            self._container: InputContainer = av.open(str(path))
+            self._container: InputContainer = av.open(
+                _address(path), metadata_errors="replace", options=_FILES_ALONE
+            )
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{path} does not exist.") from error
         except (FFmpegError, OSError) as error:
@@ -179,6 +187,11 @@ class Video:
         )
 
 
+def _address(path: Path) -> str:
+    """A path as FFmpeg takes it: what stands before a colon would be a protocol."""
+    return str(path.absolute())
+
+
 def _upright(frame: "VideoFrame") -> np.ndarray:
     """A frame as it is to be seen: cameras store how they were held."""
     image = frame.to_ndarray(format="rgb24")
@@ -200,7 +213,7 @@ class Writer:
         import av
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(path), "w", format="mp4")
+        self._container = av.open(_address(path), "w", format="mp4")
         name = next(c for c in _CODECS if c in av.codecs_available)
         stream = self._container.add_stream(name, rate=rate, options=_QUALITY[name])
         assert isinstance(stream, av.VideoStream)  # By its codec.

@@ -3,6 +3,7 @@
 import sys
 import types
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,4 +146,33 @@ def test_without_pyav(tmp_path, monkeypatch):
     with pytest.raises(
         ImportError, match=r"PyAV: pip install av \(the extra \[video\]"
     ):
+        videos.Video(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("name", ("12:30.mp4", "http:a.mp4"))
+def test_names_that_ffmpeg_would_take_for_addresses(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    clips.write(tmp_path / "a.mp4", count=2).rename(path)
+    assert len(read(path)) == 2
+    path.unlink()
+    writer = videos.Writer(path, Fraction(10), Fraction(1, 10))
+    writer.add(clips.picture(10), 0)
+    writer.close()
+    assert len(read(path)) == 1
+
+
+def test_titles_that_are_no_utf8(tmp_path):
+    path = tmp_path / "a.mkv"
+    clips.write(path, count=2, metadata={"title": "Caf_XYZ"})
+    content = path.read_bytes()
+    assert b"Caf_XYZ" in content
+    path.write_bytes(content.replace(b"Caf_XYZ", b"Caf\xe9XYZ"))
+    assert len(read(path)) == 2
+
+
+def test_lists_of_other_files_are_no_videos(tmp_path):
+    clips.write(tmp_path / "other.mp4", count=2)
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(videos.BrokenVideo, match="a.mp4 cannot be read as a video"):
         videos.Video(tmp_path / "a.mp4")

@@ -19,7 +19,9 @@ def picture(level, size=SIZE):
     return image
 
 
-def write(path, count=10, size=SIZE, codec="libx264", noise=False, **options):
+def write(
+    path, count=10, size=SIZE, codec="libx264", noise=False, metadata=(), **options
+):
     """A video file, 10 frames a second; with noise it is long enough to be cut."""
     import av
 
@@ -27,6 +29,7 @@ def write(path, count=10, size=SIZE, codec="libx264", noise=False, **options):
 
     path.parent.mkdir(parents=True, exist_ok=True)
     container = av.open(str(path), "w", options=options)
+    container.metadata.update(metadata)
     stream = container.add_stream(codec, rate=Fraction(10), options={"g": "5"})
     stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
     for level in levels(count):
