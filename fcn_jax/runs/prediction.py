@@ -28,6 +28,7 @@ from fcn_jax.storage.files import JsonObject
 _AHEAD = 4  # Images that are read, and results that are written, beside the network.
 _MOST_AHEAD = 50_000_000  # Pixels of images that are held beside the one looked at.
 _MOST_PIXELS = 4_000_000  # Of an image that is seen whole, unless that is asked for.
+_LEAST_SIDE = 256  # A narrower image costs as if it had it, by what nets pad.
 _TILE = 1024
 
 
@@ -65,7 +66,8 @@ class Options(Kinds):
             width: Likewise.
         """
         if self.tile is None:
-            large = height * width > _MOST_PIXELS
+            sides = (max(height, _LEAST_SIDE), max(width, _LEAST_SIDE))
+            large = sides[0] * sides[1] > _MOST_PIXELS
         else:
             large = 0 < self.tile < max(height, width)
         return Tiles(self.tile or _TILE, self.overlap) if large else None

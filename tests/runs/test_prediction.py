@@ -196,6 +196,8 @@ def test_views_of_an_image(workdir):
     [
         (None, (2000, 2000), None),
         (None, (2000, 2001), 1024),
+        (None, (15_625, 1), None),
+        (None, (1, 15_626), 1024),  # Whose padding is the larger part by far.
         (0, (9000, 9000), None),
         (64, (64, 64), None),
         (64, (10, 65), 64),
