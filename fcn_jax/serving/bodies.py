@@ -87,12 +87,21 @@ async def _of_form(
         raise Refusal(
             BAD, f"the form is not understood: {error.message.rstrip('.')}"
         ) from error
+    except ValueError as error:  # Of the charset that it names.
+        raise Refusal(
+            BAD, "the form is not understood: its charset is odd; send UTF-8"
+        ) from error
     fields: list[tuple[str, str]] = []
     data = b""
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             data = await value.read()
         else:
-            fields.append((name, value))
+            fields.append((_plain(name), _plain(value)))
     await form.close()
     return data, fields
+
+
+def _plain(text: str) -> str:
+    """A text that can be sent back: the charset that a form names may have others."""
+    return text.encode("utf-8", "replace").decode()

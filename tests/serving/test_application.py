@@ -263,3 +263,24 @@ def test_two_servers_in_one_process(told):
         assert ask(two, "/predict", b"image")[0] == 200
     assert told.asked == []
     assert not any(t.name.startswith("network") for t in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("charset", "value", "text"),
+    (
+        (
+            "unicode_escape",
+            "\\ud800",
+            "x=? is not understood; give a whole number, 0 or more.",
+        ),
+        (
+            "undefined",
+            "1",
+            "the form is not understood: its charset is odd; send UTF-8.",
+        ),
+    ),
+)
+def test_a_form_of_an_odd_charset(address, charset, value, text):
+    body, kind = form(("image", b"1", "a"), ("x", value))
+    kind["Content-Type"] += f"; charset={charset}"
+    refused(ask(address, "/predict", body, kind), 400, text)
