@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
@@ -80,7 +80,8 @@ def predict(
     Raises:
         ImportError: If PyAV is not there.
         ValueError: If probabilities are asked for, or the directory holds predictions
-            that were made otherwise, or of others by the same names.
+            that were made otherwise, or of others by the same names, or of images in
+            a folder that labels of frames would take the place of.
         OSError: If something cannot be written.
     """
     options, frames = options or Options(), frames or Frames()
@@ -93,6 +94,8 @@ def predict(
     predictions = Predictions(out, net.heads, prediction.made(net, options))
     predictions.check()
     predictions.check_names(listed)
+    if frames.labels:
+        _check_folders(predictions, listed)
     claims, tally = Claims(predictions.out), Tally()
     start = time.perf_counter()
     try:
@@ -111,6 +114,21 @@ def predict(
         claims.close()
     tally.seconds = time.perf_counter() - start
     return tally
+
+
+def _check_folders(predictions: Predictions, listed: Sequence[Photo]) -> None:
+    """Refuse videos whose labels would take the place of those of images."""
+    folders: dict[str, str] = {}
+    for line in predictions.lines.read():
+        for folder in PurePosixPath(line["name"]).parents:
+            folders.setdefault(str(folder), line["name"])
+    for video in listed:
+        if video.name in folders:
+            raise ValueError(
+                f"labels of the frames of {video.path} would take the place of "
+                f"labels/{video.name}, where those of {folders[video.name]} are; give "
+                f"another --out, or rename the video."
+            )
 
 
 def _passed_through(work: "_Work", video: Photo, tally: Tally) -> None:

@@ -223,3 +223,17 @@ def test_without_pyav_one_line_says_what_to_install(mixed, tmp_path, monkeypatch
     assert not Path(tmp_path / "out").exists()
     message = run("run", mixed, f"--out={tmp_path / 'out'}", "--every=0")
     assert "--every=0 is not positive" in str(message)
+
+
+def test_labels_of_frames_never_take_the_place_of_those_of_images(
+    predict, net, tmp_path
+):
+    clip = clips.write(tmp_path / "in/clip.mp4", count=2)
+    (tmp_path / "in/clip").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "in/clip/1.png")
+    listed = photos.listed([str(tmp_path / "in")], io.BytesIO())
+    prediction.predict(net, listed, tmp_path / "out")
+    with pytest.raises(ValueError, match="take the place of labels/clip, where .* of "):
+        predict(clip, labels=True)
+    assert (tmp_path / "out/labels/clip/1.png").exists()
+    assert predict(clip).done == 2  # Without them there is room for both.
