@@ -151,8 +151,26 @@ def _made(form: str, source: Path, place: Path, options: Options) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(place / f"{root.name}.lock"):
             if not (root / writing.REPORT).is_file():
-                _make(form, source, places, root, table, division)
+                with _reading(place):
+                    _make(form, source, places, root, table, division)
     return root
+
+
+@contextlib.contextmanager
+def _reading(place: Path) -> Generator[None]:
+    """Name a file of the tool's that cannot be read: the cache is not to blame."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename
+        if not isinstance(name, str | os.PathLike) or error.errno is None:
+            raise
+        if isinstance(error, FileNotFoundError) or Path(name).is_relative_to(place):
+            raise
+        raise OSError(
+            f"{name} cannot be read ({error.strerror}); get the right to read it, or "
+            f"mend its disk."
+        ) from error
 
 
 def _make(

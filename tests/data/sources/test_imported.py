@@ -325,3 +325,16 @@ def test_a_place_that_may_not_be_written_to_is_named(tmp_path, opened, monkeypat
         OSError, match="could not be written .*choose another config.data.data_dir"
     ):
         opened("labelme")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, opened, monkeypatch):
+    annotations.write("labelme", tmp_path / "src")
+    photo = str(next((tmp_path / "src").rglob("*.jpg")))
+
+    def refuse(*_, **__):
+        raise PermissionError(13, os.strerror(13), photo)
+
+    monkeypatch.setattr(imported.writing.image_files, "read_header", refuse)
+    with pytest.raises(OSError, match=r"jpg cannot be read .Permission denied.; get"):
+        opened("labelme")
+    assert made(tmp_path) == []
