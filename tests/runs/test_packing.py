@@ -238,3 +238,29 @@ def test_other_variables_are_the_same_after_half():
         np.testing.assert_allclose(
             rounded[name], x, rtol=0 if exact else 1e-3, atol=1e-7
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    (
+        (
+            "folder.safetensors",
+            {},
+            "safetensors cannot be written: .* is a folder; giv",
+        ),
+        (
+            "file/new/a.safetensors",
+            {},
+            "a.safetensors cannot be .*file takes no files;",
+        ),
+        ("a.safetensors", {"most": float("nan")}, "most=nan bytes are none; give more"),
+    ),
+)
+def test_what_cannot_be_written_is_refused_before_scoring(
+    tmp_path, monkeypatch, name, options, text
+):
+    monkeypatch.setattr(packing, "Evaluation", None)
+    (tmp_path / "folder.safetensors").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=text):
+        packing.pack(tmp_path, tmp_path / name, **options)
