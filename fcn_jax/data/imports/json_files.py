@@ -47,7 +47,7 @@ def parse(path: Path) -> object:
         raise FileNotFoundError(f"{path} does not exist.")
     try:
         return json.loads(path.read_text("utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # Of text, JSON, digits, depth.
         raise ValueError(
             f"{path} is no readable JSON ({error}); export it once more."
         ) from error

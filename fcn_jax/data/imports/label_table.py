@@ -46,7 +46,8 @@ class LabelTable:
         by_colour: Whether colours stand on the left.
 
     Raises:
-        ValueError: If there are no two classes, or too many.
+        ValueError: If there are no two classes, or too many, or the name of one would
+            not be read from a line of a file as it is.
     """
 
     def __init__(
@@ -64,6 +65,12 @@ class LabelTable:
         named = dict.fromkeys(lines.values())
         self.classes = tuple(name for name in named if name != VOID)
         place = where or "the annotations"
+        for name in self.classes:
+            if not _is_line(name):
+                raise ValueError(
+                    f"{place}: the class {name!r} cannot be a line of classes.txt; "
+                    f"name it without line breaks, and not as a comment ('# ...')."
+                )
         if len(self.classes) < 2:
             held = f"one class, {self.classes[0]!r}" if self.classes else "no class"
             raise ValueError(
@@ -112,6 +119,15 @@ class LabelTable:
             names: Of the format.
         """
         return LabelTable(self._lines, self.where, names)
+
+
+def _is_line(name: str) -> bool:
+    """Whether a name is one line of a file, and read from it as it is."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Half of a character, as JSON may have it.
+        return False
+    return name.splitlines() == [name] and not _COMMENT.match(name) and name != "#"
 
 
 def plainly(key: Key, colours: bool) -> str:

@@ -8,7 +8,6 @@ What `labelme2voc.py` has written (SegmentationClass, class_names.txt) is read a
 """
 
 import base64
-import binascii
 import functools
 import io
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from fcn_jax.data.imports.contracts import (
 from fcn_jax.data.imports.json_files import field
 from fcn_jax.storage.files import JsonObject
 
+_NO_IMAGE = (UnidentifiedImageError, OSError, SyntaxError)
 _LISTED = 3  # Files that a note names.
 _SPECIAL = {"_background_": BACKGROUND, "__ignore__": VOID}
 
@@ -54,6 +54,10 @@ def read(source: Path, places: Places) -> Collection:
     for path, record in records.items():
         for shape in json_files.records(record, "shapes", path):
             name = field(shape, "label", str, f"{path}, a shape")
+            if not name.strip():
+                raise ValueError(
+                    f"{path}: a shape's label is empty; name it, or remove the shape."
+                )
             names.setdefault(name.strip(), 0)
     if not names:
         raise ValueError(
@@ -156,8 +160,13 @@ def _mask_of(
     try:
         with Image.open(io.BytesIO(content)) as image:
             patch = np.array(image).astype(bool)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (*_NO_IMAGE, Image.DecompressionBombError) as error:
         raise ValueError(f"{where}: its mask is no image ({error}).") from error
+    if patch.ndim != 2:
+        raise ValueError(
+            f"{where}: its mask has {patch.shape[-1]} channels; it has one. Save it "
+            f"anew."
+        )
     (left, top), (right, bottom) = np.round(points).astype(int).tolist()
     if all(float(x).is_integer() for point in points for x in point):
         patch = patch[: bottom - top + 1, : right - left + 1]
@@ -176,5 +185,5 @@ def _mask_of(
 def _decoded(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # Of binascii, or of letters beyond ASCII.
         raise ValueError(f"{where} is no base64 ({error}); save it anew.") from error

@@ -241,3 +241,48 @@ def test_files_that_are_missing(tmp_path):
         FileNotFoundError, match="a.jpg does not exist, which .*a.json is"
     ):
         imports.read("labelme", tmp_path)
+
+
+@pytest.mark.parametrize("label", ("a\nb", "a\u2028b", "# c", "#", "\ud800"), ids=ascii)
+def test_names_that_no_line_of_classes_txt_can_hold(tmp_path, label):
+    """Their second lines would be classes, and the names of all others wrong."""
+    write(tmp_path / "src", shape(label), shape("dog"))
+    found = imports.read("labelme", tmp_path / "src")
+    with pytest.raises(ValueError, match="the class .* cannot be a line of classes.tx"):
+        writing.write(found, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    (
+        ([shape(" ")], "a.json: a shape's label is empty; name it, or rem"),
+        (
+            [shape("a", SQUARE[:3:2], "mask", mask=png(np.ones((4, 4, 3), np.uint8)))],
+            r"a.json, shape 0 .a.: its mask has 3 channels; it has one",
+        ),
+        (
+            [shape("a", SQUARE[:3:2], "mask", mask="\xe9")],
+            r"a.json, shape 0 .a.: mask is no base64 .string argument",
+        ),
+    ),
+)
+def test_shapes_that_cannot_be_drawn(tmp_path, shapes, message):
+    write(tmp_path, *shapes)
+    with pytest.raises(ValueError, match=message):
+        drawn(tmp_path)
+
+
+def test_a_mask_of_too_many_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
+    mask = png(np.ones((4, 4), np.uint8))
+    write(tmp_path, shape("a", SQUARE[:3:2], "mask", mask=mask))
+    with pytest.raises(ValueError, match="a.json, shape 0 .*its mask is no image .Ima"):
+        drawn(tmp_path)
+
+
+@pytest.mark.parametrize("text", ("[" * 100_000, f"[1{'0' * 5000}]"), ids=len)
+def test_json_of_depths_and_digits_that_are_not_read(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match="a.json is no readable JSON .*; export it on"):
+        imports.read("labelme", tmp_path)
