@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from fcn_jax.data import checks, image_files, label_sets
+from fcn_jax.data import checks, image_files, label_files, label_sets
 from fcn_jax.data.image_files import PHOTO_ENDINGS, Header
 from fcn_jax.data.imports import label_table, labelling
 from fcn_jax.data.imports.contracts import Collection, Example
@@ -21,7 +22,7 @@ from fcn_jax.data.sources import folder_files, voc_folder
 from fcn_jax.storage import files
 
 MASKS = "SegmentationClass"
-TABLE, REPORT = "labels.txt", "import.json"
+CLASSES, TABLE, REPORT = "classes.txt", "labels.txt", "import.json"
 _NAMES = {
     **{name: name for name in ("train", "val", "test", "trainval")},
     **{"training": "train", "validation": "val", "valid": "val", "testing": "test"},
@@ -106,7 +107,7 @@ def write(
         FileExistsError: If something is there.
         FileNotFoundError: If there are no images, or one is missing.
         ValueError: If a file cannot be read, does not fit its image, or holds a value
-            that no line is for.
+            that no line is for, or the name of a class would be read as another.
     """
     options = options or Options()
     if not collection.examples:
@@ -121,6 +122,7 @@ def write(
     )
 
     def fill(place: Path) -> None:
+        _write_classes(place / CLASSES, table.classes)
         turned: collections.Counter[bool | None] = collections.Counter()
         for example in track(examples, len(examples)):
             size, header = _write_pair(place, example, labels, options.copy)
@@ -208,9 +210,22 @@ def _write_texts(
     for split, names in members.items():
         path = place / folder_files.LISTS / f"{split}.txt"
         files.write_text(path, "\n".join([*sorted(names), ""]))
-    files.write_text(place / "classes.txt", "\n".join([*table.classes, ""]))
     files.write_text(place / TABLE, label_table.written(table.rows))
     files.write_json(place / REPORT, dataclasses.asdict(report))
+
+
+def _write_classes(path: Path, classes: tuple[str, ...]) -> None:
+    """The names of the classes, where they will be read as they are."""
+    files.write_text(path, "\n".join([*classes, ""]))
+    read = label_files.read_classes(path)
+    if read != classes:
+        pairs = itertools.zip_longest(classes, read)
+        name, other = next(pair for pair in pairs if pair[0] != pair[1])
+        raise ValueError(
+            f"{path.name} would have {other!r} in the place of the class {name!r}, by "
+            f"the forms that its lines may have; give a table with --labels=FILE that "
+            f"names it otherwise."
+        )
 
 
 def _told_apart(examples: Sequence[Example]) -> list[Example]:

@@ -286,3 +286,21 @@ def test_json_of_depths_and_digits_that_are_not_read(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ValueError, match="a.json is no readable JSON .*; export it on"):
         imports.read("labelme", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "other"),
+    (
+        (("a -> __ignore__", "b -> x", "* -> y"), "__ignore__", "x"),  # As of a void.
+        (("a -> lane 1 2 3", "b -> kerb 4 5 6", "* -> void"), "lane 1 2 3", "lane"),
+    ),
+)
+def test_names_that_would_be_read_as_others(tmp_path, rows, name, other):
+    write(tmp_path / "src", shape("a"), shape("b"))
+    (tmp_path / "labels.txt").write_text("\n".join(rows))
+    table = label_table.read(tmp_path / "labels.txt")
+    found = imports.read("labelme", tmp_path / "src")
+    text = f"classes.txt would have {other!r} in the place of the class {name!r}"
+    with pytest.raises(ValueError, match=text):
+        writing.write(found, tmp_path / "out", table)
+    assert not (tmp_path / "out").exists()
