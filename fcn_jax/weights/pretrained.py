@@ -71,8 +71,8 @@ def record(given: str | Path) -> tuple[Path, JsonObject]:
     found = safetensors.read_metadata(path)
     try:
         run = json.loads(found[RUN])
-        _ = run["config"]["model"]["name"], run["config"]["model"]["num_classes"]
         score = json.loads(found.get(SCORE, "{}"))
+        _check_kinds(run["config"], score)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             path,
@@ -80,6 +80,19 @@ def record(given: str | Path) -> tuple[Path, JsonObject]:
             "expected what fcn_jax pack writes; load_weights takes any other file",
         ) from error
     return path, {**run, SCORE: score, COMMIT: found.get(COMMIT, "")}
+
+
+def _check_kinds(config: JsonObject, score: object) -> None:
+    """Refuse a record whose values are of other kinds than those who read it expect."""
+    kinds = (
+        ("data", config["data"], dict),
+        ("model.name", config["model"]["name"], str),
+        ("model.num_classes", config["model"]["num_classes"], int),
+        (SCORE, score, dict),
+    )
+    for what, value, kind in kinds:
+        if not isinstance(value, kind):
+            raise TypeError(f"{what} is {value!r:.40}, expected {kind.__name__}")
 
 
 def describe(name: str) -> str:

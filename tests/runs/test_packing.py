@@ -264,3 +264,33 @@ def test_what_cannot_be_written_is_refused_before_scoring(
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=text):
         packing.pack(tmp_path, tmp_path / name, **options)
+
+
+@pytest.mark.parametrize(
+    ("config", "score", "text"),
+    (
+        ({"model": {"name": "fcn8s", "num_classes": 3}}, {}, "KeyError: 'data'"),
+        (
+            {"data": {}, "model": {"name": [], "num_classes": 3}},
+            {},
+            "model.name is .., ",
+        ),
+        (
+            {"data": {}, "model": {"name": "fcn8s", "num_classes": "3"}},
+            {},
+            "model.num_classes is '3', expected int",
+        ),
+        (
+            {"data": {}, "model": {"name": "fcn8s", "num_classes": 3}},
+            [1],
+            "score is .1., expected dict",
+        ),
+    ),
+)
+def test_records_of_other_kinds(tmp_path, config, score, text):
+    facts = {"run": json.dumps({"config": config}), "score": json.dumps(score)}
+    path = tmp_path / "a.safetensors"
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    numpy_files.save_file({"a": np.zeros(1, np.float32)}, path, facts)
+    with pytest.raises(WeightsError, match=f"does not say which net .*{text}"):
+        pretrained.record(path)
