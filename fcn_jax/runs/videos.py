@@ -117,11 +117,12 @@ def predict(
 
 
 def _check_folders(predictions: Predictions, listed: Sequence[Photo]) -> None:
-    """Refuse videos whose labels would take the place of those of images."""
+    """Refuse videos whose labels would take the place of those of others."""
     folders: dict[str, str] = {}
-    for line in predictions.lines.read():
-        for folder in PurePosixPath(line["name"]).parents:
-            folders.setdefault(str(folder), line["name"])
+    there = [line["name"] for line in predictions.lines.read()]
+    for name in (*there, *(video.name for video in listed)):
+        for folder in PurePosixPath(name).parents:
+            folders.setdefault(str(folder), name)
     for video in listed:
         if video.name in folders:
             raise ValueError(

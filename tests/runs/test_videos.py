@@ -237,3 +237,13 @@ def test_labels_of_frames_never_take_the_place_of_those_of_images(
         predict(clip, labels=True)
     assert (tmp_path / "out/labels/clip/1.png").exists()
     assert predict(clip).done == 2  # Without them there is room for both.
+
+
+def test_labels_of_frames_never_take_the_place_of_those_of_videos(predict, tmp_path):
+    for name in ("a.mp4", "a/b.mp4"):
+        clips.write(tmp_path / "in" / name, count=2)
+    with pytest.raises(
+        ValueError, match="take the place of labels/a, where .* a/b are"
+    ):
+        predict(tmp_path / "in", labels=True)
+    assert not (tmp_path / "out").exists()
