@@ -137,7 +137,7 @@ class Watch:
                     f"{self._named(process)} is gone: no sign of life for "
                     f"{now - before[1]:.0f} s. {_ADVICE}"
                 )
-                self._board.post("gone", [self._code(), text])
+                self.farewell(self._code(), text)  # Or others miss process 0 first.
                 ends.end(self._code(), text)
 
     def _check_progress(self, beats: Mapping[int, object]) -> None:

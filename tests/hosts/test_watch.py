@@ -69,6 +69,7 @@ def test_who_gives_none_is_gone(clock, ended):
     look(one, other)
     while not ended:
         clock.now += 0.5
+        before = clock.now
         try:
             look(one)
         except Ended:
@@ -78,6 +79,8 @@ def test_who_gives_none_is_gone(clock, ended):
     assert text.startswith("process 1 of 2 (b, pid 2) is gone: no sign of life for 1")
     assert "Run the same command on all again" in text
     assert clock.now - 100 < 15
+    # The first keeps the board until all that live have read it, or some seconds.
+    assert clock.now - before >= watch._SOON
     # A third would be told so at once.
     third = Watch(Board(service, 2, 3), 2, (*NAMES, "c"))
     with pytest.raises(Ended):
@@ -185,3 +188,14 @@ def test_compilation_and_evaluation_may_take_longer(clock, ended, tmp_path):
     clock.now += 61
     assert one.pace.overdue() == 61
     assert ended == []
+
+
+def test_where_no_stack_trace_can_be_written_it_is_said_all_the_same(
+    clock, ended, tmp_path
+):
+    _, (one, _) = two()
+    one.pace.limit, one.pace.dumps = 60.0, tmp_path / "gone"
+    clock.now += 61
+    with pytest.raises(Ended):
+        look(one)
+    assert ended[0][1].startswith("nothing got on for 61 s")
