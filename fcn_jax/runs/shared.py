@@ -307,6 +307,8 @@ def set_aside(
 ) -> str:
     """Move what is left of a lost run away, and have no process know its scores.
 
+    The others go on when it is done: they read files that are moved.
+
     Args:
         lost: What shows that there was one; "": nothing. That of process 0 counts.
         store: Of the run.
@@ -314,14 +316,13 @@ def set_aside(
         crew: Its processes.
 
     Returns:
-        See `recorded.set_aside`; "" where it is for process 0 to say, or nothing.
+        See `recorded.set_aside`; "" where nothing is lost.
     """
-    if not crew.tell("what is lost", lost):
-        return ""
-    if crew.first:
-        return recorded.set_aside(workdir)
-    store.scores = FollowingScores(store.directory, {})
-    return ""
+    note = recorded.set_aside(workdir) if lost and crew.first else ""
+    note = crew.tell("what is set aside", note)
+    if note and not crew.first:
+        store.scores = FollowingScores(store.directory, {})
+    return note
 
 
 class NoLog(RunLog):
