@@ -18,7 +18,7 @@ _COLLECTIVE = re.compile(
     "(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED"
     "|FAILED_PRECONDITION): "
 )
-_VERDICT = 6.0  # Seconds in which the watch finds out who is gone.
+_VERDICT = 8.0  # Seconds in which the watch finds out who is gone, and tells it.
 
 
 class Crew:
