@@ -29,6 +29,9 @@ from fcn_jax.storage.scores import Scores
 _OWN_KEYS = (
     "data.root",
     "data.palette",
+    "data.labels",
+    "data.images",
+    "data.masks",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",

@@ -33,7 +33,10 @@ def test_configs_must_be_alike(tmp_path):
 
 def test_data_may_lie_elsewhere(tmp_path):
     def check(crew):
-        shared.check_alike(tiny_config(tmp_path / str(crew.index)), crew)
+        place = tmp_path / str(crew.index)
+        names = ("palette", "labels", "images", "masks")
+        files = {f"data.{name}": str(place / name) for name in names}
+        shared.check_alike(tiny_config(place, **files), crew)
 
     assert each(crews(2), check) == [None, None]
 
