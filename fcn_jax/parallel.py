@@ -148,7 +148,11 @@ def shard_batch(
 
 
 def check_batch_size(
-    batch_size: int, num_devices: int, accumulate: int = 1, processes: int = 1
+    batch_size: int,
+    num_devices: int,
+    accumulate: int = 1,
+    processes: int = 1,
+    key: str = "config.batch_size",
 ) -> None:
     """Raise unless a batch splits evenly over devices and micro-batches.
 
@@ -157,6 +161,7 @@ def check_batch_size(
         num_devices: That share them.
         accumulate: Micro-batches of an update.
         processes: Whose devices they are, for the message.
+        key: Of the config that the size is from, likewise.
 
     Raises:
         ValueError: Naming the nearest batch size that does.
@@ -165,11 +170,13 @@ def check_batch_size(
     if batch_size < 1 or batch_size % parts:
         nearest = max(1, round(batch_size / parts)) * parts
         of = f" of {processes} processes" if processes > 1 else ""
+        # An evaluation accumulates nothing.
+        keys = key if key.endswith("eval_batch_size") else f"{key}, config.accumulate"
         raise ValueError(
             f"batch of {batch_size} images cannot be split evenly over {num_devices} "
             f"device(s){of} with {accumulate} accumulated micro-batch(es) each; it "
             f"must be a positive multiple of {parts}, such as {nearest}: change "
-            f"config.batch_size, config.accumulate or the number of devices."
+            f"{keys} or the number of devices."
         )
 
 

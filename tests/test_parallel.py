@@ -74,3 +74,12 @@ def test_an_uneven_batch_is_refused(rows, devices, accumulate):
         parallel.shard_batch(
             {"x": np.zeros(rows)}, jax.devices()[:devices], accumulate
         ) if rows else parallel.check_batch_size(rows, devices, accumulate)
+
+
+def test_an_uneven_batch_names_its_key():
+    match = "change config.batch_size, config.accumulate or the number of devices"
+    with pytest.raises(ValueError, match=match):
+        parallel.check_batch_size(3, 2)
+    match = "such as 4: change config.eval_batch_size or the number of devices"
+    with pytest.raises(ValueError, match=match):
+        parallel.check_batch_size(3, 2, key="config.eval_batch_size")

@@ -82,7 +82,9 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     parallel.check_batch_size(
         config.batch_size, len(devices), config.accumulate, processes
     )
-    parallel.check_batch_size(config.eval_batch_size, len(devices), 1, processes)
+    parallel.check_batch_size(
+        config.eval_batch_size, len(devices), 1, processes, "config.eval_batch_size"
+    )
     train_source = datasets.open_source(config, "train")
     eval_source = datasets.open_source(config, "eval")
     if len(train_source) < processes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ _COLLECTIVE = re.compile(
     "(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED"
     "|FAILED_PRECONDITION): "
 )
-_VERDICT = 6.0  # Seconds in which the watch finds out who is gone.
+_VERDICT = 8.0  # Seconds in which the watch finds out who is gone, and tells it.
 
 
 class Crew:
@@ -218,8 +219,10 @@ class Joined(Crew):
         if _COLLECTIVE.match(text):  # Another is gone, and the watch will say which.
             self._watch.suspect()
             time.sleep(_VERDICT)
-        self._watch.farewell(ends.FAILED, text)
-        ends.at_once()
+        interrupted = isinstance(error, KeyboardInterrupt)
+        code = 128 + signal.SIGINT if interrupted else ends.FAILED
+        self._watch.farewell(code, text)
+        ends.at_once(code)
 
     def leave(self) -> None:
         """See `Crew`."""
@@ -240,7 +243,7 @@ def together(crew: Crew) -> Generator[None, None, None]:
     except SystemExit:  # Of a signal, for which all have stopped.
         crew.leave()
         raise
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         crew.failed(error)
         raise
     crew.leave()

@@ -1,5 +1,6 @@
 """Whether this process gets on, and where it is if it does not."""
 
+import contextlib
 import faulthandler
 import time
 from pathlib import Path
@@ -53,7 +54,10 @@ class Pace:
         if self.limit and time.monotonic() - self._since > self.limit / 2:
             process = who.split()[1]
             path = self.dumps / f"hang_{process}.txt"
-            with path.open("w", encoding="utf-8") as file:
+            with (  # Where there is no room, what is to be said is said without.
+                contextlib.suppress(OSError),
+                path.open("w", encoding="utf-8") as file,
+            ):
                 file.write(f"{who}, at {self.what}\n")
                 file.flush()
                 faulthandler.dump_traceback(file)

@@ -65,17 +65,18 @@ class Watch:
         """A collective has failed: who is silent now is gone sooner."""
         self._silence = _SOON
 
-    def farewell(self, code: int, text: str) -> None:
+    def farewell(self, code: int, text: str, gone: int | None = None) -> None:
         """Tell the others why this process ends, and wait until they have read it.
 
         Args:
             code: Exit code, which they end with too.
             text: Why.
+            gone: Who reads nothing any more; None: all may.
         """
         self._over.set()
         self._board.post("gone", [code, text])
         until = time.monotonic() + _SOON
-        others = set(range(len(self._names))) - {self._index}
+        others = set(range(len(self._names))) - {self._index, gone}
         # With process 0 the board is gone; the others need not be waited for.
         while self._index == 0 and time.monotonic() < until:
             if others <= self._board.look().get("read", {}).keys():
@@ -137,7 +138,7 @@ class Watch:
                     f"{self._named(process)} is gone: no sign of life for "
                     f"{now - before[1]:.0f} s. {_ADVICE}"
                 )
-                self._board.post("gone", [self._code(), text])
+                self.farewell(self._code(), text, process)
                 ends.end(self._code(), text)
 
     def _check_progress(self, beats: Mapping[int, object]) -> None:

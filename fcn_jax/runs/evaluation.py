@@ -49,7 +49,9 @@ class Evaluation:
     ):
         self.config, self.combine = config, combine
         self.devices = list(devices or jax.local_devices())
-        parallel.check_batch_size(config.eval_batch_size, len(self.devices))
+        parallel.check_batch_size(
+            config.eval_batch_size, len(self.devices), key="config.eval_batch_size"
+        )
         self.source = datasets.open_split(
             config, split or config.data.eval_split, config.data.eval_name
         )

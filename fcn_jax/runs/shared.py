@@ -10,15 +10,18 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 
 import fcn_jax
-from fcn_jax import parallel
+from fcn_jax import parallel, training
+from fcn_jax.config.parts import RunParts
 from fcn_jax.config.types import Config
 from fcn_jax.config.workdir import flat
 from fcn_jax.hosts import Crew
-from fcn_jax.runs import lock
+from fcn_jax.runs import beginning, lock, recorded
 from fcn_jax.runs.logs import RunLog
 from fcn_jax.storage import checkpoints, trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.storage.reading import Checkpoint
 from fcn_jax.storage.scores import Scores
 
@@ -26,6 +29,9 @@ from fcn_jax.storage.scores import Scores
 _OWN_KEYS = (
     "data.root",
     "data.palette",
+    "data.labels",
+    "data.images",
+    "data.masks",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",
@@ -269,6 +275,57 @@ def _older(store: checkpoints.CheckpointStore, step: int) -> Checkpoint | None:
         with contextlib.suppress(ValueError, OSError):
             return store.read(each)
     return None
+
+
+def start(
+    parts: RunParts, saved: Checkpoint | None, workdir: Path, crew: Crew
+) -> tuple[training.TrainState, optax.GradientTransformation, JsonObject]:
+    """Where a run begins, the same in all processes; see `beginning.initial_state`.
+
+    Gradients are summed and parameters are not: what differs here would differ for
+    ever, and nothing would tell.
+
+    Args:
+        parts: Of the run.
+        saved: Its newest checkpoint, which all have read alike; None: it begins.
+        workdir: Of the run.
+        crew: Its processes.
+
+    Raises:
+        ValueError: If processes have other parameters or class weights, or as there.
+    """
+    found = beginning.initial_state(parts, saved, workdir)
+    if crew.count > 1:
+        mine: dict[str, object] = {"the weights of classes": list(parts.class_weights)}
+        if saved is None:
+            arrays = trees.to_arrays(found[0])
+            digest = trees.content_hash(arrays)[:12]
+            mine["the digest of what training starts from (config.init_from)"] = digest
+        crew.agree(mine)
+    return found
+
+
+def set_aside(
+    lost: str, store: checkpoints.CheckpointStore, workdir: Path, crew: Crew
+) -> str:
+    """Move what is left of a lost run away, and have no process know its scores.
+
+    The others go on when it is done: they read files that are moved.
+
+    Args:
+        lost: What shows that there was one; "": nothing. That of process 0 counts.
+        store: Of the run.
+        workdir: Of the run.
+        crew: Its processes.
+
+    Returns:
+        See `recorded.set_aside`; "" where nothing is lost.
+    """
+    note = recorded.set_aside(workdir) if lost and crew.first else ""
+    note = crew.tell("what is set aside", note)
+    if note and not crew.first:
+        store.scores = FollowingScores(store.directory, {})
+    return note
 
 
 class NoLog(RunLog):

@@ -47,7 +47,9 @@ class Symptoms:
         plain = loss.reduction == "mean" and loss.get("name") == "cross_entropy"
         # Of losses of other kinds it is not known what they are of equal scores.
         self._floor = self._log_classes if plain else math.nan
-        self._weighted = bool(loss.class_weights or loss.get("balance"))
+        # Of one head, whose pixels count alike, it can be held against its classes.
+        weighted = bool(loss.class_weights or loss.get("balance"))
+        self._compares = plain and not weighted and len(counts) == 1
         self._keeps = float(config.model.bn_momentum) ** config.accumulate
         self._rate = float(config.optim.learning_rate)
         self._mean_loss = math.nan
@@ -108,7 +110,7 @@ class Symptoms:
         shares = truth[truth > 0] / truth.sum()
         entropy = float(-np.sum(shares * np.log(shares)))
         # Who does not look at the image cannot do better than how common classes are.
-        if self._weighted or math.isnan(self._floor):
+        if not self._compares or math.isnan(self._mean_loss):  # None was logged yet.
             return f"{only}; the net may be dead, or has learned little yet"
         if self._mean_loss < (1 - _NEAR) * entropy:
             return (

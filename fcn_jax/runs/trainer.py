@@ -17,7 +17,6 @@ from fcn_jax.config.types import Config
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
-    beginning,
     compilation,
     logs,
     occasions,
@@ -73,10 +72,10 @@ class Trainer:
         self.data = DataRecord(*sources, self.workdir)
         crew.agree(self.data.metadata)
         saved = shared.newest(self.store, crew)
-        found = beginning.initial_state(self.parts, saved, self.workdir)
+        found = shared.start(self.parts, saved, self.workdir, crew)
         self.state, self.optimizer, memory = found
         self.data.check(memory, "data" in allow_changed)
-        _note(recorded.set_aside(self.workdir) if lost and crew.first else "")
+        _note(shared.set_aside(lost, self.store, self.workdir, crew))
         self.best = _best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)

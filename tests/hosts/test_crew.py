@@ -45,7 +45,7 @@ def test_what_differs_is_named_with_its_values():
 @pytest.fixture
 def ended(monkeypatch):
     found = []
-    monkeypatch.setattr(ends, "at_once", lambda: found.append("at once"))
+    monkeypatch.setattr(ends, "at_once", found.append)
     return found
 
 
@@ -54,7 +54,15 @@ def test_who_fails_tells_the_others(ended):
     with pytest.raises(ValueError, match="a mask"), hosts.together(two[1]):
         raise ValueError("a mask\nof more lines")
     assert two[0]._board.look()["gone"] == {1: [1, "a mask"]}
-    assert ended == ["at once"]  # Python waits for nobody after that.
+    assert ended == [1]  # Python waits for nobody after that.
+
+
+def test_who_is_interrupted_tells_the_others_too(ended):
+    two = crews(2)
+    with pytest.raises(KeyboardInterrupt), hosts.together(two[1]):
+        raise KeyboardInterrupt
+    assert two[0]._board.look()["gone"] == {1: [130, "KeyboardInterrupt"]}
+    assert ended == [130]
 
 
 def test_a_failed_collective_waits_for_who_is_gone(ended, monkeypatch):

@@ -69,6 +69,7 @@ def test_who_gives_none_is_gone(clock, ended):
     look(one, other)
     while not ended:
         clock.now += 0.5
+        before = clock.now
         try:
             look(one)
         except Ended:
@@ -78,11 +79,29 @@ def test_who_gives_none_is_gone(clock, ended):
     assert text.startswith("process 1 of 2 (b, pid 2) is gone: no sign of life for 1")
     assert "Run the same command on all again" in text
     assert clock.now - 100 < 15
+    assert clock.now == before  # Nobody is left to read it.
     # A third would be told so at once.
     third = Watch(Board(service, 2, 3), 2, (*NAMES, "c"))
     with pytest.raises(Ended):
         third._look()
     assert "process 0 of 3 (a, pid 1) ended: process 1 of 2" in ended[1][1]
+
+
+def test_the_first_keeps_the_board_until_the_others_know_who_is_gone(clock, ended):
+    service = Service()
+    one, _, third = (
+        Watch(Board(service, n, 3), n, (*NAMES, "c, pid 3")) for n in range(3)
+    )
+    for _ in range(11):
+        look(one, third)
+        clock.now += 1
+    before = clock.now
+    with pytest.raises(Ended):
+        one._look()
+    assert watch._SOON <= clock.now - before < watch._SOON + 1
+    with pytest.raises(Ended):
+        third._look()
+    assert ended[1][1].startswith("process 0 of 3 (a, pid 1) ended: process 1 of 3 (b")
 
 
 def test_a_failed_collective_makes_it_sooner(clock, ended):
@@ -185,3 +204,14 @@ def test_compilation_and_evaluation_may_take_longer(clock, ended, tmp_path):
     clock.now += 61
     assert one.pace.overdue() == 61
     assert ended == []
+
+
+def test_where_no_stack_trace_can_be_written_it_is_said_all_the_same(
+    clock, ended, tmp_path
+):
+    _, (one, _) = two()
+    one.pace.limit, one.pace.dumps = 60.0, tmp_path / "gone"
+    clock.now += 61
+    with pytest.raises(Ended):
+        look(one)
+    assert ended[0][1].startswith("nothing got on for 61 s")

@@ -12,6 +12,7 @@ from fcn_jax.data import contracts
 from fcn_jax.hosts import ALONE
 from fcn_jax.runs import shared
 from fcn_jax.storage import checkpoints
+from fcn_jax.training import TrainState
 from tests.support.boards import crews, each
 from tests.support.runs import make_folder, tiny_config
 
@@ -32,7 +33,10 @@ def test_configs_must_be_alike(tmp_path):
 
 def test_data_may_lie_elsewhere(tmp_path):
     def check(crew):
-        shared.check_alike(tiny_config(tmp_path / str(crew.index)), crew)
+        place = tmp_path / str(crew.index)
+        names = ("palette", "labels", "images", "masks")
+        files = {f"data.{name}": str(place / name) for name in names}
+        shared.check_alike(tiny_config(place, **files), crew)
 
     assert each(crews(2), check) == [None, None]
 
@@ -148,6 +152,55 @@ def test_where_one_can_read_nothing_all_end_and_nothing_is_moved(tmp_path):
             error
         )
     assert not (tmp_path / "checkpoints_damaged").exists()
+
+
+def start(monkeypatch, values, weights, found=None):
+    """Begin a run in which each process has a parameter and class weights."""
+
+    def initial_state(own, *_):
+        return TrainState(np.int32(0), {"conv": {"bias": own.value}}, {}, ()), None, {}
+
+    monkeypatch.setattr(shared.beginning, "initial_state", initial_state)
+
+    def begin(crew):
+        own = SimpleNamespace(
+            value=np.float32(values[crew.index]), class_weights=weights[crew.index]
+        )
+        return shared.start(own, found, shared.Path(), crew)[2]
+
+    return each(crews(2), begin)
+
+
+def test_all_begin_alike(monkeypatch):
+    assert start(monkeypatch, (1, 1), ((1.0, 2.0),) * 2) == [{}, {}]
+    for error in start(monkeypatch, (1, 2), ((), ())):  # As of other init_from.
+        assert isinstance(error, ValueError)
+        assert "differ: the digest of what training starts from (config.init" in str(
+            error
+        )
+    for error in start(monkeypatch, (1, 1), ((1.0,), (2.0,)), found="a checkpoint"):
+        assert isinstance(error, ValueError)
+        assert "the weights of classes is [1.0] in process 0, [2.0] in" in str(error)
+
+
+def test_the_scores_of_a_lost_run_are_no_one_s(tmp_path):
+    """Else by early stopping one process would end, and the other wait for it."""
+    checkpoints.Scores(tmp_path / "checkpoints").record(5, 0.5)
+    config = SimpleNamespace(keep_checkpoints=2)
+
+    def begin(crew):
+        store = shared.open_store(config, tmp_path, crew)
+        before = store.scores.read()
+        note = shared.set_aside("its checkpoints are gone", store, tmp_path, crew)
+        assert "before_restart" in note
+        moved = not store.scores.path.exists()  # Of what others read next.
+        return before, store.scores.read(), moved
+
+    assert each(crews(2), begin) == [({5: 0.5}, {}, True)] * 2
+
+
+def test_nothing_lost_nothing_set_aside(tmp_path):
+    assert shared.set_aside("", None, tmp_path, ALONE) == ""
 
 
 def test_only_the_first_writes(tmp_path):

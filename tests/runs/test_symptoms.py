@@ -86,6 +86,25 @@ def test_a_net_that_calls_all_alike():
         )
 
 
+UNCLEAR = "; the net may be dead, or has learned little yet"
+
+
+def test_before_a_loss_is_logged_nothing_is_said_of_it():
+    scores = metrics.scores(np.array([[90, 0], [10, 0]]), ["road", "car"])
+    assert watch().of_scores(40, scores) == [f"every pixel is called 'road'{UNCLEAR}"]
+
+
+def test_the_loss_of_several_heads_is_that_of_none():
+    config = tiny_config("data")
+    with config.unlocked(), config.model.ignore_type():
+        config.model.num_classes = {"a": 2, "b": 9}
+    found = symptoms.Symptoms(config)
+    found.of_losses(40, losses(1.5))
+    one = metrics.scores(np.array([[90, 0], [10, 0]]), ["road", "car"])
+    (said,) = found.of_scores(40, {"heads": {"a": one}})
+    assert said == f"every pixel is called 'road'{UNCLEAR}"
+
+
 def test_where_one_class_is_no_symptom():
     assert one_class(watch(), 1.0, step=19) == []
     assert one_class(watch(), 1.0, confusion=((9, 0, 0), (0, 0, 0), (0, 0, 0))) == []
