@@ -237,7 +237,8 @@ class Lines:
         with self._path.open("a+b") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
-            torn = file.read(1) not in (b"", b"\n")
+            # Where it was empty, another's first line may stand there by now.
+            torn = size > 0 and file.read(1) != b"\n"
             file.write(b"\n" * torn + json.dumps(record).encode() + b"\n")
 
     def remove(self) -> None:

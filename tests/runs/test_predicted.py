@@ -86,6 +86,31 @@ def test_two_at_once_share_the_images(net, tmp_path):
     assert sorted(line["name"] for line in lines(out)) == list("012345")
 
 
+def test_the_first_line_of_another_is_not_torn(tmp_path, monkeypatch):
+    """It came between a look at the size, which was 0, and one at the last byte."""
+    path = tmp_path / "lines"
+    path.write_bytes(b'{"name": "a"}\n')
+    real = type(path).open
+
+    class Empty:
+        def __init__(self, file):
+            self.file, self.write, self.read = file, file.write, file.read
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def seek(self, place, whence=0):
+            return 0 if whence else self.file.seek(place)
+
+    monkeypatch.setattr(type(path), "open", lambda *given: Empty(real(*given)))
+    predicted.Lines(path).append({"name": "b", "image": "b.png"})
+    monkeypatch.undo()
+    assert path.read_bytes().splitlines()[1] == b'{"name": "b", "image": "b.png"}'
+
+
 def test_another_image_by_the_same_name_is_refused(net, pictures, tmp_path):
     out = tmp_path / "out"
     prediction.predict(net, listed(pictures / "one.png"), out)
