@@ -1,6 +1,7 @@
 """What error messages have in common."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -69,3 +70,19 @@ def dead_link(path: Path) -> str:
     if not path.is_symlink() or path.exists():
         return ""
     return f"{path} is a link to {path.readlink()}, which does not exist"
+
+
+def lacking(modules: Iterable[str]) -> list[str]:
+    """The modules that are not installed, as those of an extra; none is imported.
+
+    Args:
+        modules: Names of packages as they are imported.
+    """
+    return [name for name in modules if not _is_there(name)]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # Somebody has put None, or a part of it, in its place.
+        return False

@@ -1,5 +1,7 @@
 """Suggestions for wrong names."""
 
+import sys
+
 from fcn_jax import messages
 
 
@@ -15,3 +17,11 @@ def test_nothing_alike_is_no_suggestion():
 def test_the_cutoff_says_how_alike():
     assert messages.suggestion("fcn", ("fcn8s_atonce",), cutoff=0.1)
     assert not messages.suggestion("fcn", ("fcn8s_atonce",), cutoff=0.9)
+
+
+def test_what_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "colorsys", None)  # As tests switch one off.
+    assert messages.lacking(["json", "colorsys", "no_such_module"]) == [
+        "colorsys",
+        "no_such_module",
+    ]

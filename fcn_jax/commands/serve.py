@@ -19,14 +19,13 @@ A file of weights is made a run first: fcn_jax convert FILE DIR --model=NAME.
 """
 
 import contextlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
-from fcn_jax import crf
+from fcn_jax import crf, messages
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.runs import trained
@@ -86,19 +85,12 @@ def check_installed() -> None:
     Raises:
         ImportError: If a library is not there.
     """
-    lacking = [name for module, name in _NEEDED.items() if not _is_there(module)]
+    lacking = [_NEEDED[module] for module in messages.lacking(_NEEDED)]
     if lacking:
         raise ImportError(
             f"fcn_jax serve needs {', '.join(lacking)}: pip install "
             f"{' '.join(lacking)} (the extra [serve])"
         )
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ValueError:  # Somebody has put None, or a part of it, in its place.
-        return False
 
 
 def run_flags(values: flags.FlagValues, run: str) -> None:

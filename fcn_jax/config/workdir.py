@@ -10,6 +10,21 @@ from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.storage import checkpoints, files
 from fcn_jax.storage.files import JsonObject
 
+# Keys of where data lie, and who reads them: they may differ between starts of a run,
+# and between its processes.
+PLACE_KEYS: tuple[str, ...] = (
+    "data.root",
+    "data.palette",
+    "data.labels",
+    "data.images",
+    "data.masks",
+    "data.data_dir",
+    "data.manual_dir",
+    "data.num_threads",
+    "data.num_workers",
+    "data.cache",
+    "data.objects.cache_dir",
+)
 # Keys that change what is shown or kept, how soon a run ends, or where data lie, but
 # not the parameters of a step: they may differ when a run goes on. So may all of
 # config.inference and of config.crf.
@@ -23,19 +38,9 @@ _FREE_KEYS: tuple[str, ...] = (
     "hang_timeout",
     "eval_batch_size",
     "batch_stats_batches",
-    "data.root",
-    "data.palette",
-    "data.labels",
-    "data.images",
-    "data.masks",
-    "data.data_dir",
-    "data.manual_dir",
-    "data.num_threads",
-    "data.num_workers",
-    "data.cache",
     "data.eval_split",
     "data.eval_name",
-    "data.objects.cache_dir",
+    *PLACE_KEYS,
 )
 
 

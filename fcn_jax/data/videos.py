@@ -3,13 +3,14 @@
 One frame is held at a time. Audio is neither read nor written.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from fcn_jax import messages
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -61,11 +62,7 @@ def check_installed() -> None:
     Raises:
         ImportError: If it is not there.
     """
-    try:
-        found = importlib.util.find_spec("av") is not None
-    except ValueError:  # Somebody has put None, or a part of it, in its place.
-        found = False
-    if not found:
+    if messages.lacking(["av"]):
         raise ImportError("videos need PyAV: pip install av (the extra [video])")
 
 

@@ -7,7 +7,7 @@ import optax
 from fcn_jax import training, weights
 from fcn_jax.config.parts import RunParts
 from fcn_jax.data import contracts
-from fcn_jax.runs import recorded
+from fcn_jax.runs import progress, recorded
 from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights import fetching
@@ -44,7 +44,7 @@ def initial_state(
             least=config.init_least if "init_least" in config else 0.0,
             verbose=True,
         )
-        _note(recorded.note_of_init(config.init_from, parts.train_source))
+        progress.note(recorded.note_of_init(config.init_from, parts.train_source))
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)
     if saved is None:
@@ -58,13 +58,7 @@ def initial_state(
     recorded.check_classes(heads, saved.metadata, workdir)
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
-    _note(recorded.note_of_weights(parts.class_weights, saved.metadata))
+    progress.note(recorded.note_of_weights(parts.class_weights, saved.metadata))
     names = ("best", "losses", "data", "eval_data")
     memory = {name: saved.metadata.get(name) for name in names}
     return state, optimizer, memory
-
-
-def _note(text: str | None) -> None:
-    """Say what is to be noted, if anything is."""
-    if text:
-        print(f"note: {text}", flush=True)

@@ -183,3 +183,13 @@ class Tally:
             self.failed + other.failed,
             self.seconds + other.seconds,
         )
+
+
+def note(text: str | None) -> None:
+    """Say what is to be noted of a run, if anything is.
+
+    Args:
+        text: A line.
+    """
+    if text:
+        print(f"note: {text}", flush=True)

@@ -16,7 +16,7 @@ import fcn_jax
 from fcn_jax import parallel, training
 from fcn_jax.config.parts import RunParts
 from fcn_jax.config.types import Config
-from fcn_jax.config.workdir import flat
+from fcn_jax.config.workdir import PLACE_KEYS, flat
 from fcn_jax.hosts import Crew
 from fcn_jax.runs import beginning, lock, recorded
 from fcn_jax.runs.logs import RunLog
@@ -25,21 +25,8 @@ from fcn_jax.storage.files import JsonObject
 from fcn_jax.storage.reading import Checkpoint
 from fcn_jax.storage.scores import Scores
 
-# Keys that may differ between processes: where data lie, and who reads them.
-_OWN_KEYS = (
-    "data.root",
-    "data.palette",
-    "data.labels",
-    "data.images",
-    "data.masks",
-    "data.data_dir",
-    "data.manual_dir",
-    "data.num_threads",
-    "data.num_workers",
-    "data.cache",
-    "data.objects.cache_dir",
-    "init_from",
-)
+# Keys that may differ between processes; the starts that they read are compared.
+_OWN_KEYS = (*PLACE_KEYS, "init_from")
 _SEEN = 30.0  # Seconds in which a file must be seen by others; NFS takes some.
 _POLL = 0.1
 

@@ -28,7 +28,7 @@ from fcn_jax.runs import (
 )
 from fcn_jax.runs.data_record import DataRecord
 from fcn_jax.runs.losses import RecentLosses
-from fcn_jax.runs.progress import Progress, duration
+from fcn_jax.runs.progress import Progress, duration, note
 from fcn_jax.runs.stopping import Stop, Stopping
 from fcn_jax.storage import checkpoints, quiet, trees
 from fcn_jax.storage.files import JsonObject
@@ -75,7 +75,7 @@ class Trainer:
         found = shared.start(self.parts, saved, self.workdir, crew)
         self.state, self.optimizer, memory = found
         self.data.check(memory, "data" in allow_changed)
-        _note(shared.set_aside(lost, self.store, self.workdir, crew))
+        note(shared.set_aside(lost, self.store, self.workdir, crew))
         self.best = _best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)
@@ -83,7 +83,7 @@ class Trainer:
         self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
         self.batches = self.parts.train_batches(step, (crew.index, crew.count))
-        _note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
+        note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
         if crew.first:  # Now that nothing is refused.
             workdirs.write_config(config, self.workdir)
@@ -209,15 +209,9 @@ def _write_results(trainer: Trainer) -> None:
             )
 
 
-def _note(text: str | None) -> None:
-    """Say what is to be noted, if anything is."""
-    if text:
-        print(f"note: {text}", flush=True)
-
-
 def _tell(progress: Progress, notes: Sequence[str]) -> None:
-    for note in notes:
-        progress.write(f"note: {note}")
+    for text in notes:
+        progress.write(f"note: {text}")
 
 
 def _averages(trainer: Trainer, step: int) -> symptoms.Statistics:
@@ -252,21 +246,16 @@ def _note_damage(workdir: Path) -> None:
     """Say which files are damaged that the run writes anew."""
     damaged = {"config.json": workdirs.damage(workdir), **results.damage(workdir)}
     for name, why in damaged.items():
-        _note(why and f"{workdir / name} was damaged ({why}); it is written anew")
+        note(why and f"{workdir / name} was damaged ({why}); it is written anew")
 
 
 def _describe(parts: RunParts) -> None:
     """Say what a run is trained and scored on."""
     for source in (parts.train_source, parts.eval_source):
         print(datasets.describe_source(source), flush=True)
-    padding = datasets.padding_note(parts.config, parts.train_source)
-    overlap = datasets.overlap_note(parts.train_source, parts.eval_source)
-    for note in (
-        padding,
-        overlap,
-        datasets.batch_note(parts.config, parts.train_source),
-    ):
-        _note(note)
+    note(datasets.padding_note(parts.config, parts.train_source))
+    note(datasets.overlap_note(parts.train_source, parts.eval_source))
+    note(datasets.batch_note(parts.config, parts.train_source))
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:

@@ -162,6 +162,15 @@ class HeadwiseLoss(abc.ABC):
         return None if found is None else jnp.asarray(found, "float32")
 
 
+class RegionLoss(HeadwiseLoss):
+    """A loss of regions of the whole batch, which devices see together."""
+
+    @property
+    def axis_name(self) -> str | None:
+        """Of the devices that share a batch; None: there are no others."""
+        return self.options.axis_name
+
+
 class CrossEntropy(HeadwiseLoss):
     """Softmax cross-entropy, a part for each head; the loss of both papers."""
 

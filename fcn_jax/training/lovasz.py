@@ -9,18 +9,13 @@ import jax.numpy as jnp
 
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import pixels
-from fcn_jax.training.losses import HeadwiseLoss, SharedLoss
+from fcn_jax.training.losses import RegionLoss, SharedLoss
 
 Array = jax.Array
 
 
-class Lovasz(HeadwiseLoss):
+class Lovasz(RegionLoss):
     """The Lovász-Softmax loss, a part for each head; see `lovasz`."""
-
-    @property
-    def axis_name(self) -> str | None:
-        """Of the devices that share a batch; None: there are no others."""
-        return self.options.axis_name
 
     def of_head(
         self, logits: Array, labels: Array, keep: Array | None, head: str

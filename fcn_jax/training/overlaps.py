@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import pixels
-from fcn_jax.training.losses import HeadwiseLoss, SharedLoss
+from fcn_jax.training.losses import RegionLoss, SharedLoss
 
 Array = jax.Array
 
@@ -29,18 +29,13 @@ class Overlaps(NamedTuple):
     true: Array  # Pixels.
 
 
-class Tversky(HeadwiseLoss):
+class Tversky(RegionLoss):
     """The Tversky loss with `losses.LossOptions.tversky`; see `tversky`."""
 
     @property
     def false_counts(self) -> tuple[float, float]:
         """What a false positive and a false negative count."""
         return self.options.tversky
-
-    @property
-    def axis_name(self) -> str | None:
-        """Of the devices that share a batch; None: there are no others."""
-        return self.options.axis_name
 
     def of_head(
         self, logits: Array, labels: Array, keep: Array | None, head: str

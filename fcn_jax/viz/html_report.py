@@ -5,12 +5,12 @@ anything. What it shows stands in `templates/report.html`.
 """
 
 import functools
-import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fcn_jax import messages
 from fcn_jax.storage.files import JsonObject
 
 if TYPE_CHECKING:
@@ -34,11 +34,7 @@ def check_installed() -> None:
     Raises:
         ImportError: If Jinja2 is not there.
     """
-    try:
-        found = importlib.util.find_spec("jinja2") is not None
-    except ValueError:  # Somebody has put None, or a part of it, in its place.
-        found = False
-    if not found:
+    if messages.lacking(["jinja2"]):
         raise ImportError(
             "an HTML report needs jinja2: pip install jinja2 (the extra [report])"
         )

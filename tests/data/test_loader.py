@@ -1,4 +1,4 @@
-"""Order, shards, padding, threads and errors of the pipeline."""
+"""Order, padding, threads and errors of the pipeline."""
 
 import itertools
 import subprocess
@@ -12,50 +12,20 @@ import pytest
 
 from fcn_jax.data import checks, loader, transforms
 from fcn_jax.data.loader import Augmentation, Readers
-from tests.support.noise import Source
-
-ALL = Augmentation(
-    flip=True,
-    scale=(0.5, 2.0),
-    crop=(9, 7),
-    jitter=2,
-    brightness=0.2,
-    rotation=20.0,
-    blur=1.0,
-    hue=30.0,
-    saturation=0.5,
-    contrast=0.3,
-    cutout=(3, 2),
-    class_mix=0.5,
+from tests.support.loading import (
+    ALL,
+    assert_same,
+    evaluate,
+    mixed_source,
+    seen,
+    train,
 )
+from tests.support.noise import Source
 
 
 @pytest.fixture
 def mixed():
-    """Seven images, four wide and three high."""
-    return Source([(6, 10), (10, 6), (7, 9), (9, 7), (6, 8), (5, 9), (8, 8)])
-
-
-def train(source, count, **options):
-    options = {"batch_size": 2, "seed": 3, "num_classes": 3, **options}
-    return list(itertools.islice(loader.train_batches(source, **options), count))
-
-
-def evaluate(source, **options):
-    options = {"batch_size": 2, "num_classes": 3, **options}
-    return list(loader.eval_batches(source, **options))
-
-
-def seen(batches):
-    return [int(index) for batch in batches for index in batch["index"]]
-
-
-def assert_same(ours, theirs):
-    assert len(ours) == len(theirs)
-    for one, other in zip(ours, theirs, strict=True):
-        assert set(one) == set(other)
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
+    return mixed_source()
 
 
 @pytest.mark.parametrize("with_replacement", (False, True))
@@ -69,71 +39,6 @@ def test_a_batch_depends_on_seed_and_step_only(mixed, with_replacement):
         assert_same(restarted, batches[start : start + 2])
     other = train(mixed, 9, readers=Readers(0), seed=4, **options)
     assert seen(other) != seen(batches)
-
-
-@pytest.mark.parametrize("parts", (1, 2))
-@pytest.mark.parametrize("with_replacement", (False, True))
-def test_processes_share_the_batches_of_one(mixed, with_replacement, parts):
-    options = {
-        "with_replacement": with_replacement, "augmentation": ALL, "batch_size": 8
-    }  # fmt: skip
-    alone = train(mixed, 6, **options)
-    shards = [
-        train(mixed, 6, share=loader.Share(index, 2, parts), **options)
-        for index in range(2)
-    ]
-    # Of each micro-batch the first process has the first half.
-    owners = {1: [0, 0, 0, 0, 1, 1, 1, 1], 2: [0, 0, 1, 1, 0, 0, 1, 1]}[parts]
-    for step, batch in enumerate(alone):
-        rows = [iter(range(4)), iter(range(4))]
-        for row, owner in enumerate(owners):
-            place = next(rows[owner])
-            for name, value in batch.items():
-                theirs = shards[owner][step][name][place]
-                np.testing.assert_array_equal(theirs, value[row])
-
-
-def test_shared_batches_go_on_where_a_run_stopped(mixed):
-    options = {"share": loader.Share(1, 2, 2), "batch_size": 4}
-    batches = train(mixed, 5, **options)
-    assert_same(train(mixed, 2, start_step=3, **options), batches[3:])
-
-
-def ids(mixed, processes, first, count):
-    """The places of the images of each micro-batch, in order, of all processes."""
-    shards = [
-        train(
-            mixed,
-            count,
-            batch_size=8,
-            start_step=first,
-            share=loader.Share(index, processes, 2),
-        )
-        for index in range(processes)
-    ]
-    rows = 4 // processes
-    return [
-        [
-            int(place)
-            for part in range(2)
-            for shard in shards
-            for place in shard[step]["index"][part * rows :][:rows]
-        ]
-        for step in range(count)
-    ]
-
-
-def test_another_number_of_processes_goes_on_in_the_same_order(mixed):
-    alone = ids(mixed, 1, 0, 6)
-    assert ids(mixed, 2, 0, 2) + ids(mixed, 4, 2, 2) + ids(mixed, 1, 4, 2) == alone
-    assert alone == [list(b["index"]) for b in train(mixed, 6, batch_size=8)]
-
-
-def test_a_batch_must_be_divisible_by_processes(mixed):
-    with pytest.raises(
-        ValueError, match=r"batch_size=6 cannot be shared by 2 processes with 2 micro"
-    ):
-        train(mixed, 1, batch_size=6, share=loader.Share(0, 2, 2))
 
 
 def test_epochs_hold_every_image_and_are_reshuffled(mixed):
@@ -213,22 +118,6 @@ def test_a_canvas_is_compared_with_every_image_beforehand(mixed):
     augmentation = Augmentation(scale=(0.5, 2.0))
     with pytest.raises(ValueError, match="train: n3: an image of 18x14 is larger than"):
         train(mixed, 1, canvas=(16, 20), augmentation=augmentation)
-
-
-@pytest.mark.parametrize(
-    "options",
-    (
-        {"batch_size": 0},
-        {"share": loader.Share(2, 2)},
-        {"share": loader.Share(-1, 1)},
-    ),
-)
-def test_processes_are_counted_from_0(mixed, options):
-    for make in (lambda **o: train(mixed, 1, **o), lambda **o: evaluate(mixed, **o)):
-        with pytest.raises(
-            ValueError, match="at least one image, and processes are counted from 0 to"
-        ):
-            make(**options)
 
 
 def test_image_and_labels_are_of_one_size(mixed):
@@ -343,31 +232,6 @@ def test_an_image_must_fit_a_canvas(mixed):
         ValueError, match="noise train: image 1 is 10x6 and fits none of the canvases"
     ):
         evaluate(mixed, canvases=[(8, 10)])
-
-
-def test_processes_share_the_evaluation_and_make_as_many_batches(mixed):
-    shards = [
-        evaluate(mixed, batch_size=4, share=loader.Share(index, 2))
-        for index in range(2)
-    ]
-    assert len(shards[0]) == len(shards[1])
-    for one, other in zip(*shards, strict=True):  # They compile for the same shapes.
-        assert one["image"].shape == other["image"].shape
-    index = np.array(seen(shards[0]) + seen(shards[1]))
-    assert sorted(index[index >= 0]) == list(range(7))
-
-
-def test_a_process_for_which_no_image_is_left_has_void(mixed):
-    shards = [
-        evaluate(mixed, batch_size=8, share=loader.Share(index, 4))
-        for index in range(4)
-    ]
-    alone = evaluate(mixed, batch_size=8)
-    for number, batch in enumerate(alone):
-        for name in ("index", "labels", "example_valid"):
-            joined = np.concatenate([shard[number][name] for shard in shards])
-            np.testing.assert_array_equal(joined, batch[name])
-    assert any(not batch["example_valid"].any() for batch in shards[3])
 
 
 def test_other_scales_come_with_their_sizes(mixed):

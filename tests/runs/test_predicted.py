@@ -14,17 +14,12 @@ from fcn_jax.data import photos
 from fcn_jax.runs import predicted, prediction
 from fcn_jax.storage import files
 from tests.support import folders
-from tests.support.predicting import lines, listed, write_pictures
-from tests.support.runs import make_folder, saved_run, tiny_config
+from tests.support.predicting import lines, listed, saved_workdir, write_pictures
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
-    """A run of which only the checkpoint is real."""
-    data = make_folder(tmp_path_factory.mktemp("data"))
-    workdir = tmp_path_factory.mktemp("run") / "run"
-    saved_run(workdir, tiny_config(data))
-    return workdir
+    return saved_workdir(tmp_path_factory.mktemp("saved"))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 from fcn_jax.data import photos
 from fcn_jax.runs import predicted
 from tests.support import folders
+from tests.support.runs import make_folder, saved_run, tiny_config
 
 
 def write_pictures(folder):
@@ -13,6 +14,12 @@ def write_pictures(folder):
     for number, name in enumerate(("one", "two", "sub/one")):
         folders.save(folder / f"{name}.png", folders.photo(number))
     return folder
+
+
+def saved_workdir(folder):
+    """A run of which only the checkpoint is real."""
+    saved_run(folder / "run", tiny_config(make_folder(folder / "data")))
+    return folder / "run"
 
 
 def listed(*given):

@@ -1,102 +1,28 @@
 """Fetching weights from a server on this machine that misbehaves on request."""
 
-import functools
-import hashlib
-import http.server
-import re
 import socket
-import sys
-import threading
 from pathlib import Path
 
 import pytest
-from absl import flags
 
-from fcn_jax.__main__ import main as run_command
-from fcn_jax.commands import command as command_line
-from fcn_jax.commands import fetch as command
 from fcn_jax.storage import downloading, packages
-from fcn_jax.weights import fetching, zoo
-
-CONTENT = bytes(range(256)) * 1000
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-SHA1 = hashlib.sha1(CONTENT, usedforsecurity=False).hexdigest()
-CUT = 100_000
-NAME = "x"
-FILE = "x.caffemodel"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """What a path does: "/cut" stops early, "/norange" never resumes, and so on."""
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.asked.append((self.path, asked))
-        faults = self.path.strip("/").split("-")
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if "norange" in faults:
-            start = 0
-        elif "changed" in faults and asked:
-            assert self.headers["If-Range"] == '"1"'
-            start = 0  # The file is another one now.
-        if "missing" in faults:
-            self.send_error(404)
-        elif "busy" in faults and len(self.server.asked) < 3:
-            self.send_error(503)
-        elif start >= len(CONTENT):
-            self.send_response(416)
-            total = "*" if "vague" in faults else len(CONTENT)
-            self.send_header("Content-Range", f"bytes */{total}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif "endless" in faults:
-            self.endless()
-        else:
-            self.answer(faults, start)
-
-    def endless(self):
-        self.send_response(200)
-        self.end_headers()  # No length: the body ends when the connection does.
-        try:
-            while True:
-                self.wfile.write(CONTENT)
-        except OSError:
-            pass  # The client has had enough.
-
-    def answer(self, faults, start):
-        body = CONTENT[::-1] if "wrong" in faults else CONTENT
-        rest = body[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            first = start + ("shifted" in faults)
-            self.send_header(
-                "Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}"
-            )
-        if "etag" in faults or "changed" in faults:
-            self.send_header("ETag", '"1"')
-        if "nolength" not in faults:
-            self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        once = "once" in faults and len(self.server.asked) > 1
-        if "cut" in faults and not once:
-            rest = rest[:CUT]
-        self.wfile.write(rest)
-
-    def log_message(self, *_):
-        pass
+from fcn_jax.weights import fetching
+from tests.support import weight_server
+from tests.support.weight_server import (
+    CONTENT,
+    CUT,
+    FILE,
+    NAME,
+    SHA1,
+    SHA256,
+    set_weights,
+)
 
 
 @pytest.fixture
 def server():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked = []
-    server.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=functools.partial(server.serve_forever, 0.01))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with weight_server.serving() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -104,12 +30,6 @@ def _settings(monkeypatch, tmp_path):
     monkeypatch.setattr(downloading, "_PAUSE", 0)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     set_weights(monkeypatch)
-
-
-def set_weights(monkeypatch, **facts):
-    facts = {"checksums": (f"sha1:{SHA1}",), "source": "example.org"} | facts
-    weights = zoo.Weights(FILE, model="fcn8s", num_classes=21, **facts)
-    monkeypatch.setitem(zoo.WEIGHTS, NAME, weights)
 
 
 def fetch(server, faults, cache_dir, **options):
@@ -416,50 +336,3 @@ def test_a_start_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / NAME).mkdir()  # A run of that name is meant.
     assert fetching.start_of(NAME) == (NAME, None)
-
-
-def run(monkeypatch, *arguments):
-    """The command in this process, with flags of its own."""
-    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-    for name in ("string", "integer", "bool"):
-        define = functools.partial(
-            getattr(flags, f"DEFINE_{name}"), flag_values=flags.FLAGS
-        )
-        monkeypatch.setattr(command.flags, f"DEFINE_{name}", define)
-    command.define_flags()
-    found = command_line.parse_flags(command.COMMAND, ["fcn_jax fetch", *arguments])
-    command_line.run(command.COMMAND, found[1:])
-
-
-def test_the_command_fetches_and_says_how_to_go_on(
-    server, tmp_path, monkeypatch, capsys
-):
-    run(monkeypatch, NAME, f"--cache_dir={tmp_path}", f"--address={server.address}/cut")
-    out = capsys.readouterr().out
-    path = tmp_path / FILE
-    assert path.read_bytes() == CONTENT
-    assert f"checksum   sha1:{SHA1}" in out
-    assert (
-        f"\n{path}\nin Python: variables, report = fcn_jax.load_weights({str(path)!r}"
-        in out
-    )
-
-
-def test_the_command_lists_and_reports_mistakes(monkeypatch, capsys):
-    run(monkeypatch)
-    out = capsys.readouterr().out
-    assert all(f"{name}\n  file " in out for name in zoo.WEIGHTS)
-    for arguments, message in (
-        (["fcn8s"], "error: weights 'fcn8s' are not known; did you mean"),
-        (["a", "b"], r"fetch: there is more than one name, \['a', 'b'\]; usage"),
-        (["--size=3"], "fetch: --size is for a NAME, which is missing; usage"),
-    ):
-        with pytest.raises(SystemExit, match=message):
-            run(monkeypatch, *arguments)
-
-
-def test_the_command_is_registered(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["fcn_jax"])
-    with pytest.raises(SystemExit) as error:
-        run_command(sys.argv)
-    assert re.search(r"\n  fetch +download known weights", str(error.value))
