@@ -173,13 +173,15 @@ def _add_inference(config: Config) -> None:
 def _fcn():
     model = ml_collections.ConfigDict()
     model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
-    model.encoder = ""  # A name of fcn_jax.models.encoders.ENCODERS; "": vgg16.
+    # A name of fcn_jax.models.encoders.ENCODERS; "": the net's own, vgg16 of most.
+    model.encoder = ""
     model.num_classes = 21  # Or a number for each head, by name.
     model.channels = 0  # Of the images; 0: the 3 of RGB.
     model.width = 1.0  # Factor on the channels of every layer.
     model.fc_features = 4096  # Of fc6 and fc7, times width.
     model.fc6_dilation = 0  # 3: fc6 is 3x3, dilated to see 7x7 cells; 0: it is 7x7.
     model.padding = "caffe"  # "caffe": 100 pixels around an image; "same": none.
+    model.norm_first = False  # AlexNet: LRN before pooling, as in bvlc_alexnet.
     model.batch_norm = False  # After each convolution of the encoder.
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9  # Of the running averages.

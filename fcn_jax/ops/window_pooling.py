@@ -79,3 +79,35 @@ def max_pool_windows(x: Array, window: int, stride: int, pad: int = 0) -> Array:
         padding=((0, 0), *sides, (0, 0)),
     )
     return pooled[:, : counts[0], : counts[1]]
+
+
+def average_pool(x: Array, window: int) -> Array:
+    """The mean of every window, at stride 1, as GoogLeNet's classifier ends.
+
+    Args:
+        x: Maps, [N, H, W, C] floating point; sums are at least float32.
+        window: Side of the windows, pixels; no more than H and W.
+
+    Returns:
+        [N, H - window + 1, W - window + 1, C] of the dtype of `x`.
+
+    Raises:
+        ValueError: If no window finds room.
+    """
+    if window == 1:
+        return x
+    if not 1 <= window <= min(x.shape[1:3]):
+        raise ValueError(
+            f"average_pool: a map of {x.shape[1]}x{x.shape[2]} has no room for a "
+            f"window of {window}x{window}; give the network a larger image."
+        )
+    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+    total = jax.lax.reduce_window(
+        x.astype(wide),
+        np.zeros((), wide),  # Known while tracing: only then has it a gradient.
+        jax.lax.add,
+        window_dimensions=(1, window, window, 1),
+        window_strides=(1, 1, 1, 1),
+        padding="VALID",
+    )
+    return (total / window**2).astype(x.dtype)

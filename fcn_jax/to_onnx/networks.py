@@ -186,7 +186,7 @@ def _fcn_head(
         upscored = _upscore(graph, model, net, scores, step, head)
         name = layer_name(f"score_{step.skip}", head)
         skipped = _score(graph, model, maps[step.skip], name, scale)
-        if step.offset >= 0:
+        if step.offset > 0:
             skipped = layers.crop(graph, skipped, step.offset, graph.size_of(upscored))
         else:
             there = graph.size_of(skipped)

@@ -13,7 +13,12 @@ from tests.support.paths import GOLDEN
 
 TABLES = published.CONVOLUTIONS
 # What the papers and the sizes of the released files say of the convolutions.
-TOTALS = {"fcn32s": 134_346_581, "deconvnet": 251_772_245}
+TOTALS = {
+    "fcn32s": 134_346_581,
+    "deconvnet": 251_772_245,
+    "fcn_alexnet": 56_954_261,
+    "fcn_googlenet": 5_995_077,
+}
 
 
 def shapes_of(name):

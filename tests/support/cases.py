@@ -61,7 +61,7 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-} | {"deconvnet": ("deconvnet", {})}
+} | {net: (net, {}) for net in ("deconvnet", "fcn_alexnet", "fcn_googlenet")}
 
 
 def quick_jit(fn):

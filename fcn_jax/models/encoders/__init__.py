@@ -1,9 +1,23 @@
 """Encoders: image -> named features."""
 
+from fcn_jax.models.encoders.alexnet import AlexNet
 from fcn_jax.models.encoders.encoder import Encoder, Features
+from fcn_jax.models.encoders.googlenet import GoogLeNet
 from fcn_jax.models.encoders.layer import Layer
 from fcn_jax.models.encoders.vgg import VGG16
 
-ENCODERS: dict[str, type[Encoder]] = {"vgg16": VGG16}
+ENCODERS: dict[str, type[Encoder]] = {
+    "vgg16": VGG16,
+    "alexnet": AlexNet,
+    "googlenet": GoogLeNet,
+}
 
-__all__ = ["ENCODERS", "VGG16", "Encoder", "Features", "Layer"]
+__all__ = [
+    "ENCODERS",
+    "VGG16",
+    "AlexNet",
+    "Encoder",
+    "Features",
+    "GoogLeNet",
+    "Layer",
+]

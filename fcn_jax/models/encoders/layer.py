@@ -1,12 +1,13 @@
 """A line of an encoder's layer list, and how the maps of a list lie over the image."""
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 
 import jax
 
-from fcn_jax.ops import cropping, extents
+from fcn_jax.ops import cropping, extents, window_pooling
 
 Array = jax.Array
 
@@ -30,7 +31,7 @@ class Layer:
         dilation: Distance between the taps of a convolution, pixels.
         inputs: Layers that it is computed from; (): the layer before.
         batch_norm: Name of the BatchNorm after a convolution; "": none.
-        dropout: Name of the dropout after a convolution; "": none.
+        dropout: Name of the dropout after it; "": none.
         alpha, beta: Of "lrn".
     """
 
@@ -111,3 +112,48 @@ def coordinate_maps(layers: Iterable[Layer]) -> dict[str, cropping.CoordinateMap
         maps[layer.name] = paths[0].then(layer.coordinate_map())
         before = layer.name
     return maps
+
+
+@functools.cache
+def smallest_side(layers: tuple[Layer, ...]) -> int:
+    """The least side of an image of which every layer makes a map.
+
+    Args:
+        layers: From the image on, every one after its inputs.
+    """
+    side = 1
+    while not all(_sides(layers, side)):
+        side += 1
+    return side
+
+
+def _sides(layers: tuple[Layer, ...], side: int) -> list[int]:
+    """Sides of the maps that layers make of an image; 0 where there is no room."""
+    found: dict[str, int] = {}
+    for layer in layers:
+        if layer.inputs:
+            side = found[layer.inputs[0]]
+        if side and layer.kind == "conv":
+            side = (side + 2 * layer.pad - layer.window) // layer.stride + 1
+        elif side and layer.kind == "pool":
+            side = window_pooling.pooled_size(
+                side, layer.window, layer.stride, layer.pad
+            )
+        found[layer.name] = side = max(0, side)
+    return list(found.values())
+
+
+def check_padding(padding: str, known: Collection[str]) -> None:
+    """Refuse a padding that an encoder does not have.
+
+    Args:
+        padding: Its name.
+        known: Those that it has.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if padding not in known:
+        raise ValueError(
+            f"padding={padding!r} is not known; choose one of {', '.join(known)}."
+        )
