@@ -13,6 +13,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
 Array = jax.Array
 _T = TypeVar("_T", int, jax.Array)
@@ -52,15 +53,21 @@ def max_pool_windows(x: Array, window: int, stride: int, pad: int = 0) -> Array:
         [N, h, w, C] of the dtype of `x`, with h and w of `pooled_size`.
 
     Raises:
-        ValueError: If a number has no sense, or no window finds room.
+        ValueError: If a number has no sense, or no window finds room; with symbolic
+            sizes (`jax.export`) the latter cannot be answered and is not asked.
     """
     if window < 1 or stride < 1 or not 0 <= pad < window:
         raise ValueError(
             f"max_pool_windows: window={window}, stride={stride}, pad={pad}; expected "
             f"a window and a stride of at least 1, and a padding less than the window."
         )
-    sides, counts = [], []
+    sides: list[tuple[int, int]] = []
+    counts: list[int | None] = []
     for size in x.shape[1:3]:
+        if export.is_symbolic_dim(size):
+            sides.append((pad, _far_padding(window, stride, pad)))
+            counts.append(None)
+            continue
         count = pooled_size(size, window, stride, pad)
         if count < 1:
             raise ValueError(
@@ -79,6 +86,22 @@ def max_pool_windows(x: Array, window: int, stride: int, pad: int = 0) -> Array:
         padding=((0, 0), *sides, (0, 0)),
     )
     return pooled[:, : counts[0], : counts[1]]
+
+
+def _far_padding(window: int, stride: int, pad: int) -> int:
+    """Padding at the far edge by which, rounding down, windows are those of Caffe.
+
+    Raises:
+        ValueError: If a window could lie in it altogether.
+    """
+    far = pad + stride - 1
+    if far >= window:
+        raise ValueError(
+            f"max_pool_windows: window={window}, stride={stride}, pad={pad} cannot be "
+            f"exported for all sizes of images (a window could hold no pixel); give "
+            f"the network a pooling whose windows are wider than its steps."
+        )
+    return far
 
 
 def average_pool(x: Array, window: int) -> Array:
