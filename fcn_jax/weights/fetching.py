@@ -100,9 +100,7 @@ def fetch(
     return path
 
 
-def start_of(
-    given: str, asking: str = "config.init_from"
-) -> tuple[str, str | None]:
+def start_of(given: str, asking: str = "config.init_from") -> tuple[str, str | None]:
     """Where the weights are that `config.init_from` means.
 
     Args:

@@ -161,9 +161,7 @@ class GoogLeNet(Encoder):
                 ours,
             )
         if any(name.startswith(("Mixed_5b.", "Conv2d_1a_3x3")) for name in names):
-            return Objection(
-                "it is an Inception-v3, which is another network", ours
-            )
+            return Objection("it is an Inception-v3, which is another network", ours)
         if stored.convention == "Keras" and not stored.has(FIRST, "inception_3a_1x1"):
             return Objection(
                 "it is of Keras, whose applications have no GoogLeNet (its "

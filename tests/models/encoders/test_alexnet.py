@@ -176,7 +176,10 @@ def test_every_parameter_gets_a_gradient():
 @pytest.mark.parametrize(
     ("options", "message"),
     (
-        ({"padding": "same"}, "padding='same' is not known; choose one of caffe, valid"),
+        (
+            {"padding": "same"},
+            "padding='same' is not known; choose one of caffe, valid",
+        ),
         ({"width": 0}, "width=0 and fc_features=256 must be positive; .* AlexNet"),
         ({"fc_features": -1}, "fc_features=-1 must be positive"),
     ),
@@ -264,7 +267,9 @@ def test_the_released_fcn_alexnet(tmp_path, ours):
         ("CaffeNet", True, "its net is CaffeNet, with LRN after .* norm_first=False"),
     ),
 )  # fmt: skip
-def test_the_two_releases_are_told_apart(tmp_path, ours, net, norm_first, message, strict):
+def test_the_two_releases_are_told_apart(
+    tmp_path, ours, net, norm_first, message, strict
+):
     path = tmp_path / "net.caffemodel"
     path.write_bytes(foreign.caffemodel(blobs(ours), net=net))
     with pytest.raises(WeightsError, match=message):
