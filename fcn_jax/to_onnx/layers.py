@@ -356,7 +356,11 @@ def resized(
 
 
 def extended(
-    graph: Graph, x: str, near: int, far: int, mode: Literal["edge", "constant"] = "edge"
+    graph: Graph,
+    x: str,
+    near: int,
+    far: int,
+    mode: Literal["edge", "constant"] = "edge",
 ) -> str:
     """Rows and columns more on both sides: the outermost again, or zeros.
 
