@@ -9,7 +9,7 @@ def base_config(family: str = "fcn") -> Config:
     """A locked config: setting a key that does not stand here is an error.
 
     Args:
-        family: "fcn" or "deconvnet", whose options are then those of `model`.
+        family: A key of `FAMILIES`, whose options are then those of `model`.
     """
     config = Config()
     config.seed = 0  # Of weights, order, augmentation, dropout.
@@ -186,7 +186,10 @@ def _fcn():
     model.bn_epsilon = 1e-5  # Added to variances.
     model.freeze_batch_norm = False  # True: averages are kept, and used in training.
     model.dropout_rate = 0.5  # After fc6 and fc7.
-    model.upsampling = "fixed"  # "fixed" (bilinear), "learned" or "learned_2x".
+    # Image pixels per cell of fc7, by dilation in place of strides; 1: dense; 0: 32.
+    model.output_stride = 0
+    # "fixed" (bilinear), "learned" or "learned_2x"; or resizing, "nearest", "bilinear".
+    model.upsampling = "fixed"
     model.skip_scales = ()  # Of pool4 and pool3; (): the model's own.
     model.dtype = "float32"  # "float32" or "bfloat16".
     model.crf = ""  # Parameters at which a CRF starts that learns with the network.
@@ -212,4 +215,18 @@ def _deconvnet():
     return model
 
 
-FAMILIES = {"fcn": _fcn, "deconvnet": _deconvnet}
+def _segnet():
+    model = ml_collections.ConfigDict()
+    model.name = "segnet"
+    model.num_classes = 21
+    model.width = 1.0
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-9
+    model.bn_shift = 1e-3
+    model.freeze_batch_norm = False
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
+    return model
+
+
+FAMILIES = {"fcn": _fcn, "deconvnet": _deconvnet, "segnet": _segnet}

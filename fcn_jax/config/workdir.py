@@ -219,7 +219,8 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 def _with_defaults(config: JsonObject) -> JsonObject:
     """The config of a run; keys that are younger than it have their defaults."""
-    family = "deconvnet" if config["model"]["name"] == "deconvnet" else "fcn"
+    name = config["model"]["name"]
+    family = name if name in base.FAMILIES else "fcn"
     defaults = json.loads(base.base_config(family).to_json())
     return _merged(defaults, config)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn, inputs
+from fcn_jax.models import deconvnet, fcn, inputs, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -17,6 +17,7 @@ MODELS: dict[str, type[Network]] = {
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
     "deconvnet": deconvnet.DeconvNet,
+    "segnet": segnet.SegNet,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
@@ -63,7 +64,7 @@ def create(
     if isinstance(encoder, Encoder):
         of_encoder: list[str] = []
     elif encoder in ENCODERS:
-        of_encoder = encoder_options(cls, ENCODERS[encoder])
+        of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
     else:
         raise ValueError(
             f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
@@ -80,7 +81,7 @@ def create(
     if not isinstance(encoder, Encoder):
         encoder = _make_encoder(
             cls,
-            ENCODERS[encoder],
+            _encoder_class(cls, encoder),
             {n: x for n, x in options.items() if n in of_encoder},
         )
     return cls(
@@ -98,7 +99,8 @@ def option_names(name: str, encoder: str = "vgg16") -> list[str]:
         encoder: A key of `ENCODERS`.
     """
     cls = MODELS[name]
-    return [*_option_names(cls), *encoder_options(cls, ENCODERS[encoder])]
+    of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
+    return [*_option_names(cls), *of_encoder]
 
 
 def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:
@@ -118,6 +120,11 @@ def options_of(model: Network) -> dict[str, object]:
     own = {name: getattr(model, name) for name in _option_names(type(model))}
     names = encoder_options(type(model), type(model.encoder))
     return own | {name: getattr(model.encoder, name) for name in names}
+
+
+def _encoder_class(cls: type[Network], encoder: str) -> type[Encoder]:
+    """The encoder of that name, in the form that a network takes."""
+    return cls.encoder_forms.get(ENCODERS[encoder], ENCODERS[encoder])
 
 
 def _make_encoder(

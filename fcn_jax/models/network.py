@@ -27,6 +27,9 @@ class Network(nn.Module):
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
 
+    # Encoders that it takes in a form of their own, such as without their last layers.
+    encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
+
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there
     # are several.

@@ -27,7 +27,10 @@ class Layer:
         stride: Step of the window, pixels.
         pad: Zeros (no pixels, where it is a pooling) added on every side.
         groups: Parts that the channels of a convolution are split into.
-        dilation: Distance between the taps of a convolution, pixels.
+        dilation: Distance between the taps of a convolution, or between the values
+            that a window of a pooling sees, pixels.
+        overhang: Of a pooling: pixels by which windows may reach over the far edge,
+            beyond `pad`; None: stride - 1, which is Caffe's rounding up.
         inputs: Layers that it is computed from; (): the layer before.
         batch_norm: Name of the BatchNorm after a convolution; "": none.
         dropout: Name of the dropout after a convolution; "": none.
@@ -42,6 +45,7 @@ class Layer:
     pad: int = 0
     groups: int = 1
     dilation: int = 1
+    overhang: int | None = None
     inputs: tuple[str, ...] = ()
     batch_norm: str = ""
     dropout: str = ""
@@ -70,7 +74,8 @@ class Layer:
     @property
     def is_tiling(self) -> bool:
         """Whether its windows lie side by side, without padding."""
-        return self.stride == self.kernel_size and not self.pad
+        side_by_side = self.stride == self.kernel_size and self.dilation == 1
+        return side_by_side and not self.pad and self.overhang is None
 
     def coordinate_map(self) -> cropping.CoordinateMap:
         """From the pixels of the map before to those of its own."""
@@ -81,7 +86,9 @@ class Layer:
         if self.kind == "conv":
             return extents.after_convolution(sizes, self.window, self.stride, self.pad)
         if self.kind == "pool":
-            return extents.after_window(sizes, self.window, self.stride, self.pad)
+            return extents.after_window(
+                sizes, self.window, self.stride, self.pad, self.overhang
+            )
         return sizes
 
 
