@@ -76,6 +76,7 @@ class Network:
         self._stride = stride
         self.gradient = jax.jit(self._gradient)
         self.predict = jax.jit(self._predict)
+        self.probabilities = jax.jit(self._probabilities)
 
     def _gradient(
         self, params: Tree, stats: Tree, batch: Batch, key: jax.Array, share: jax.Array
@@ -114,19 +115,37 @@ class Network:
         confusion, total, count = np.zeros((classes, classes), np.int64), 0.0, 0.0
         for batch in batches:
             pred, part_total, part_count = self.predict(variables, batch)
-            counted = metrics.confusion_matrix(
-                jnp.asarray(batch["labels"], jnp.int32), pred, classes
-            )
-            confusion += np.asarray(counted)
+            confusion += counted(batch["labels"], np.asarray(pred), classes)
             total, count = total + float(part_total), count + float(part_count)
-        found = metrics.scores(confusion)
-        objects = [iu for name, iu in found["iu"].items() if name != "0"]
-        known = [iu for iu in objects if iu is not None]
-        return {
-            "loss": total / count,
-            "mean_iu": found["mean_iu"],
-            "mean_iu_of_objects": float(np.mean(known)) if known else 0.0,
-        }
+        return {"loss": total / count, **scores_of(confusion)}
+
+
+def counted(labels: np.ndarray, pred: np.ndarray, classes: int) -> np.ndarray:
+    """Confusion of predictions, int64 [C, C].
+
+    Args:
+        labels: uint8 [N, H, W].
+        pred: Integers of the same shape.
+        classes: C.
+    """
+    found = metrics.confusion_matrix(
+        jnp.asarray(labels, jnp.int32), jnp.asarray(pred, jnp.int32), classes
+    )
+    return np.asarray(found, np.int64)
+
+
+def scores_of(confusion: np.ndarray) -> dict[str, float]:
+    """Mean IU of all classes, and of all but the background.
+
+    Args:
+        confusion: [C, C].
+    """
+    found = metrics.scores(confusion)
+    objects = [x for name, x in found["iu"].items() if name != "0" and x is not None]
+    return {
+        "mean_iu": found["mean_iu"],
+        "mean_iu_of_objects": float(np.mean(objects)) if objects else 0.0,
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,29 +169,22 @@ class Plan:
     every: int = 0
 
 
-def held_out(
-    config: Config,
-    count: int,
-    change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-) -> list[Batch]:
-    """Parts of validation images, the same whenever they are asked for.
+def held_out(config: Config, count: int) -> list[Batch]:
+    """Parts of the top left corners of validation images, always the same.
 
     Args:
         config: From `narrow_config`.
         count: Images, a multiple of a part's.
-        change: Image and labels -> the image that is seen; None: as it is.
     """
     source, part = datasets.open_source(config, "eval"), config.batch_size
     height, width = config.data.crop
     found = []
     for first in range(0, count, part):
         items = [source[index] for index in range(first, first + part)]
-        pairs = [(np.asarray(i["image"]), np.asarray(i["labels"])) for i in items]
-        images = [x if change is None else change(x, y) for x, y in pairs]
         found.append(
             {
-                "image": np.stack([x[:height, :width] for x in images]),
-                "labels": np.stack([y[:height, :width] for _, y in pairs]),
+                name: np.stack([np.asarray(i[name])[:height, :width] for i in items])
+                for name in ("image", "labels")
             }
         )
     return found
