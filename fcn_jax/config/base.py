@@ -62,6 +62,10 @@ def _add_data(config: Config) -> None:
     config.data.train_split = "train"  # That is trained on.
     config.data.eval_split = "val"  # That is scored.
     config.data.eval_name = ""  # Data set that eval_split is of; "": data.name.
+    # What is seen of training images, the rest being masked out: "foreground" (the
+    # objects), "background", "shape" (the objects, white); "": all of them.
+    config.data.train_cue = ""
+    config.data.eval_cue = ""  # Likewise, of those that are scored.
     config.data.root = ""  # "folder": the one in VOC layout; of a tool: its files.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": its own.
     _add_folder(config)
@@ -136,8 +140,15 @@ def _add_loss_and_optim(config: Config) -> None:
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
     config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.
+    # What class_weights and balance do: "loss": they are factors of a pixel's loss;
+    # "sampling": pixels count as often, the class that weighs most with
+    # pixel_probability.
+    config.loss.weigh_by = "loss"
     config.loss.pixel_probability = 1.0  # That a pixel counts in a step.
     config.loss.pixel_stride = 0  # Side of the cells sampled together; 0: of a pixel.
+    # True: an update has batch_size / pixel_probability images, so that as many pixels
+    # count as without sampling.
+    config.loss.larger_batch = False
 
     config.optim = ml_collections.ConfigDict()
     config.optim.name = "sgd"  # "sgd", which is Caffe's, or "adamw".
