@@ -6,10 +6,10 @@ python examples/ray_train.py --config=voc_fcn8s_atonce --workdir=/shared/runs/vo
 python examples/ray_train.py --config=shapes_fcn8s:smoke --workdir=/tmp/shapes \
     --workers=1,2 --platform=cpu
 
-Ray starts a worker a host, and all anew where one is gone, with as many as there is room
-for: from --workers=LEAST,MOST. Each time the run goes on from its last checkpoint, so
-that --workdir has to be a directory that all hosts see. config.batch_size is that of all
-workers together: it has to divide by every number of their devices that may be.
+Ray starts a worker a host, and all anew where one is gone, with as many as there is
+room for: from --workers=LEAST,MOST. Each time the run goes on from its last checkpoint,
+so that --workdir has to be a directory that all hosts see. config.batch_size is that of
+all workers together: it has to divide by every number of their devices that may be.
 """
 
 import argparse

@@ -79,7 +79,7 @@ def joined() -> Crew:
 
 
 def _crew(watches: list[Watch], close: Callable[[], object]) -> Joined:
-    """The crew of the processes that JAX knows; its watch is begun, and in `watches`."""
+    """The crew of all that JAX knows; its watch begins, and is in `watches`."""
     index, count = jax.process_index(), jax.process_count()
     board = Board(cast("Client", _client()), index, count)
     names = board.gather("hosts", f"{socket.gethostname()}, pid {os.getpid()}")

@@ -213,6 +213,8 @@ def test_a_data_dir_that_may_not_be_written_to_is_named(tmp_path):
         is_prepared=bool,
         download_and_prepare=refuse,
     )
-    message = r"data/shapes/1 could not be .*for writing or choose another config.data.d"
+    message = (
+        r"data/shapes/1 could not be .*for writing or choose another config.data.d"
+    )
     with tfds_source.quiet_tfds() as tfds, pytest.raises(OSError, match=message):
         tfds_source.prepare(builder, tfds, "shapes")
