@@ -26,6 +26,7 @@ class Network(nn.Module):
     # with other values; only those that the encoder has.
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
+    default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
 
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.models.network import Outputs
+from fcn_jax.ops import interp
 from fcn_jax.training import pixels
 from fcn_jax.training.pixels import sample_pixels
 
@@ -36,6 +37,8 @@ class LossOptions:
         pixel_probability: Probability with which a pixel takes part in the loss (Long
             et al. 2015, sec. 4.4, "patch sampling is loss sampling").
         stride: Side of the cells that are sampled together, pixels.
+        label_shrink: Pixels from one that the loss sees to the next; 1: it sees all.
+            DeepLab's nets are trained at their own stride, 8 (`ops.interp.shrink`).
         ignore_label: The label of void pixels, which are ignored; by head where there
             are several.
         focal_gamma: Exponent of the focal loss; 0: cross-entropy.
@@ -51,6 +54,7 @@ class LossOptions:
     class_weights: tuple[float, ...] | Mapping[str, tuple[float, ...]] | None = None
     pixel_probability: float = 1.0
     stride: int = 1
+    label_shrink: int = 1
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL
     focal_gamma: float = 2.0
     tversky: tuple[float, float] = (0.3, 0.7)
@@ -132,6 +136,9 @@ class HeadwiseLoss(abc.ABC):
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         labels = labels.astype(jnp.int32)
+        if options.label_shrink != 1:
+            labels = interp.shrink(labels, options.label_shrink)
+            logits = interp.shrink(logits, options.label_shrink)
         keep = None
         if options.pixel_probability < 1:
             keep = sample_pixels(

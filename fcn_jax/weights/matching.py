@@ -272,7 +272,8 @@ def advice(matched: Matched, strict: bool) -> str:
     classes = [
         theirs
         for name, theirs, ours in matched.mismatched
-        if name.split("/")[1] in ("score_fr", "seg-score") and len(ours) == 1
+        if name.split("/")[1] in ("score_fr", "seg-score", "fc8_score")
+        and len(ours) == 1
     ]
     if classes:
         return (
