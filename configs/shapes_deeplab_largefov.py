@@ -1,7 +1,6 @@
 r"""DeepLab-LargeFOV on the built-in shapes, from scratch, on a CPU.
 
-python train.py --config=configs/shapes_deeplab_largefov.py \
-    --workdir=runs/shapes_deeplab
+python train.py --config=configs/shapes_deeplab_largefov.py --workdir=runs/deeplab
 BatchNorm and AdamW are ours, as in the demo: the published net starts from VGG-16.
 Ours: see docs/results.md.
 """

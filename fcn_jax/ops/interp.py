@@ -1,4 +1,4 @@
-"""Bilinear upsampling and label shrinking of DeepLab's Interp layer: corners on corners.
+"""What DeepLab's Interp layer does: upsampling and shrinking, corners on corners.
 
 By a factor f, cell i of the small map lies on pixel f i of the large one, and n cells
 make n + (n - 1)(f - 1) pixels. Resizing by half-pixel centres, as image libraries do,
