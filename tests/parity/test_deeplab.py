@@ -13,6 +13,7 @@ from torch.nn import functional
 
 import fcn_jax
 from fcn_jax.ops import interp
+from fcn_jax.training.losses import CrossEntropy, LossOptions
 
 pytestmark = pytest.mark.parity
 
@@ -149,8 +150,7 @@ def test_gradients_of_the_loss_match_pytorch(name):
     theirs.backward()
     with jax.enable_x64(True):
         model = create(name)
-        options = fcn_jax.training.losses.LossOptions(label_shrink=8)
-        loss = fcn_jax.training.losses.CrossEntropy(options)
+        loss = CrossEntropy(LossOptions(label_shrink=8))
 
         def of(params):
             logits = model.apply({"params": params}, image, train=True)
