@@ -149,6 +149,9 @@ def _add_loss_and_optim(config: Config) -> None:
     # True: an update has batch_size / pixel_probability images, so that as many pixels
     # count as without sampling.
     config.loss.larger_batch = False
+    # Pixels from one that the loss sees to the next; 8: those on which DeepLab's cells
+    # lie; 1: all.
+    config.loss.label_shrink = 1
 
     config.optim = ml_collections.ConfigDict()
     config.optim.name = "sgd"  # "sgd", which is Caffe's, or "adamw".
@@ -240,4 +243,36 @@ def _segnet():
     return model
 
 
-FAMILIES = {"fcn": _fcn, "deconvnet": _deconvnet, "segnet": _segnet}
+def _deeplab():
+    model = ml_collections.ConfigDict()
+    model.name = "deeplab_largefov"
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 0  # 0: those of the net, 1024 or 4096.
+    model.batch_norm = False
+    model.batch_norm_fc = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
+    return model
+
+
+FAMILIES = {
+    "fcn": _fcn,
+    "deconvnet": _deconvnet,
+    "segnet": _segnet,
+    "deeplab": _deeplab,
+}
+
+
+def family_of(model: str) -> str:
+    """The family whose options a network has.
+
+    Args:
+        model: Its name, a key of `fcn_jax.models.MODELS`.
+    """
+    return next((name for name in FAMILIES if model.startswith(name)), "fcn")

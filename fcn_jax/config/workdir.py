@@ -98,7 +98,7 @@ def _of_weights(metadata: JsonObject) -> Config:
     """The defaults around a network whose options a checkpoint records."""
     model = metadata["model"]
     name = str(model["name"])
-    config = base.base_config(name if name in base.FAMILIES else "fcn")
+    config = base.base_config(base.family_of(name))
     with config.unlocked():
         config.model.update(model)
     config.data.name = "folder"  # No data set is known.
@@ -221,8 +221,7 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 def _with_defaults(config: JsonObject) -> JsonObject:
     """The config of a run; keys that are younger than it have their defaults."""
-    name = config["model"]["name"]
-    family = name if name in base.FAMILIES else "fcn"
+    family = base.family_of(config["model"]["name"])
     defaults = json.loads(base.base_config(family).to_json())
     return _merged(defaults, config)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn, inputs, segnet
+from fcn_jax.models import deconvnet, deeplab, fcn, inputs, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -18,6 +18,11 @@ MODELS: dict[str, type[Network]] = {
     "fcn8s_atonce": fcn.FCN8sAtOnce,
     "deconvnet": deconvnet.DeconvNet,
     "segnet": segnet.SegNet,
+    "deeplab": deeplab.DeepLab,
+    "deeplab_7x7": deeplab.DeepLab7x7,
+    "deeplab_largefov": deeplab.DeepLabLargeFOV,
+    "deeplab_msc": deeplab.DeepLabMSc,
+    "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
@@ -28,7 +33,7 @@ _RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
 def create(
     name: str,
     num_classes: int | Mapping[str, int] = 21,
-    encoder: str | Encoder = "vgg16",
+    encoder: str | Encoder = "",
     **options: Any,
 ) -> Network:
     """Make a network by name.
@@ -38,7 +43,7 @@ def create(
         num_classes: Classes to score, background included; or a number for each head,
             by its name.
         encoder: A key of `ENCODERS`, or an encoder that is made already, whose options
-            then stay as they are.
+            then stay as they are. "": the network's own, "vgg16" of most.
         **options: Fields of the network and of the encoder, such as padding="same",
             batch_norm=True, width=0.5 or dtype=jnp.bfloat16; the documentation of their
             classes says what they mean.
@@ -61,6 +66,7 @@ def create(
     inputs.check_num_classes(num_classes)
     cls = MODELS[name]
     own = _option_names(cls)
+    encoder = encoder or cls.default_encoder
     if isinstance(encoder, Encoder):
         of_encoder: list[str] = []
     elif encoder in ENCODERS:
@@ -91,16 +97,16 @@ def create(
     )
 
 
-def option_names(name: str, encoder: str = "vgg16") -> list[str]:
+def option_names(name: str, encoder: str = "") -> list[str]:
     """What `create` takes for a network beside its name, classes and encoder.
 
     Args:
         name: A key of `MODELS`.
-        encoder: A key of `ENCODERS`.
+        encoder: A key of `ENCODERS`; "": the network's own.
     """
     cls = MODELS[name]
-    of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
-    return [*_option_names(cls), *of_encoder]
+    form = _encoder_class(cls, encoder or cls.default_encoder)
+    return [*_option_names(cls), *encoder_options(cls, form)]
 
 
 def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:

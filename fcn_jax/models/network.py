@@ -26,6 +26,7 @@ class Network(nn.Module):
     # with other values; only those that the encoder has.
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
+    default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
 
     # Encoders that it takes in a form of their own, such as without their last layers.
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}

@@ -1,4 +1,4 @@
-"""Max pooling whose windows overlap, with Caffe's rounding.
+"""Pooling whose windows overlap, with Caffe's rounding and divisors.
 
 `fcn_jax.ops.pooling` is for windows side by side (VGG-16), and can be undone; AlexNet,
 GoogLeNet and DeepLab pool 3x3 windows at strides 2 and 1.
@@ -126,3 +126,39 @@ def _by_shifts(
                 best = jnp.where((value > best) | (value != value), value, best)
     assert best is not None
     return best
+
+
+def average_pool(x: Array, window: int) -> Array:
+    """The mean of the window around every pixel; beyond the edge are zeros that count.
+
+    Caffe's average pooling of stride 1 and a padding that keeps the size. It divides by
+    all pixels of a window, those of the padding too: of four pixels in a corner the
+    3x3 mean is their sum / 9.
+
+    Args:
+        x: Maps, [N, H, W, C] floating point.
+        window: Side of the windows, pixels, odd.
+
+    Returns:
+        [N, H, W, C] of the dtype of `x`.
+
+    Raises:
+        ValueError: If the window is not odd and positive.
+
+    References:
+        BVLC/caffe, pooling_layer.cpp, PoolingParameter_PoolMethod_AVE.
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(
+            f"average_pool: window={window} has no middle pixel; expected an odd side."
+        )
+    side = (window // 2, window // 2)
+    total = jax.lax.reduce_window(
+        x,
+        np.array(0, x.dtype),  # Known while tracing: only then has it a gradient.
+        jax.lax.add,
+        window_dimensions=(1, window, window, 1),
+        window_strides=(1, 1, 1, 1),
+        padding=((0, 0), side, side, (0, 0)),
+    )
+    return total / np.array(window * window, x.dtype)

@@ -91,7 +91,10 @@ _CLASSIFIER = "fc8"
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")  # Of a model that was compiled.
 _SCALES = ("scale_pool4", "scale_pool3")
 # Layers of our nets by the names of Caffe.
-_LAYER = re.compile(r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score)")
+_LAYER = re.compile(
+    r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score"
+    r"|(data|pool\d)_(conv|fc|ms))"
+)
 _TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
 
 # The last part of a name, by who writes it; for BatchNorm and for all else.

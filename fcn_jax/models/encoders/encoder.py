@@ -142,6 +142,9 @@ class Encoder(nn.Module):
             elif layer.kind == "pool":
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
+            elif layer.kind == "average":
+                mean = window_pooling.average_pool(x, layer.kernel_size)
+                x = extents.mask(mean, sizes)
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
