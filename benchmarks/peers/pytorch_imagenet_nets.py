@@ -93,6 +93,7 @@ class AlexNet(_Net):
         self.add_last(fc)
 
     def forward(self, image):
+        """Logits or scores, [N, C, h, w], of images [N, 3, H, W]."""
         x = image
         for name in ("conv1", "conv2"):
             x = self.block(x, name)
@@ -131,6 +132,7 @@ class GoogLeNet(_Net):
         self.add_last(given)
 
     def inception(self, x, name):
+        """The four branches of a block, side by side."""
         pooled = F.max_pool2d(x, 3, 1, padding=1, ceil_mode=True)
         branches = (
             self.block(x, f"{name}_1x1"),
@@ -141,6 +143,7 @@ class GoogLeNet(_Net):
         return torch.cat(branches, 1)
 
     def forward(self, image):
+        """Logits or scores, [N, C, h, w], of images [N, 3, H, W]."""
         x = norm(pool(self.block(image, "conv1_7x7_s2")))
         x = self.block(self.block(x, "conv2_3x3_reduce"), "conv2_3x3")
         x = pool(norm(x))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn, inputs
+from fcn_jax.models import deconvnet, deeplab, fcn, inputs, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -19,6 +19,12 @@ MODELS: dict[str, type[Network]] = {
     "fcn_alexnet": fcn.FCNAlexNet,
     "fcn_googlenet": fcn.FCNGoogLeNet,
     "deconvnet": deconvnet.DeconvNet,
+    "segnet": segnet.SegNet,
+    "deeplab": deeplab.DeepLab,
+    "deeplab_7x7": deeplab.DeepLab7x7,
+    "deeplab_largefov": deeplab.DeepLabLargeFOV,
+    "deeplab_msc": deeplab.DeepLabMSc,
+    "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
@@ -66,7 +72,7 @@ def create(
     if isinstance(encoder, Encoder):
         of_encoder: list[str] = []
     elif encoder in ENCODERS:
-        of_encoder = encoder_options(cls, ENCODERS[encoder])
+        of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
     else:
         raise ValueError(
             f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
@@ -83,7 +89,7 @@ def create(
     if not isinstance(encoder, Encoder):
         encoder = _make_encoder(
             cls,
-            ENCODERS[encoder],
+            _encoder_class(cls, encoder),
             {n: x for n, x in options.items() if n in of_encoder},
         )
     of_network: dict[str, Any] = {n: x for n, x in options.items() if n in own}
@@ -99,8 +105,8 @@ def option_names(name: str, encoder: str = "") -> list[str]:
         encoder: A key of `ENCODERS`; "": the network's own.
     """
     cls = MODELS[name]
-    encoder = encoder or cls.default_encoder
-    return [*_option_names(cls), *encoder_options(cls, ENCODERS[encoder])]
+    form = _encoder_class(cls, encoder or cls.default_encoder)
+    return [*_option_names(cls), *encoder_options(cls, form)]
 
 
 def encoder_name(model: Network) -> str:
@@ -130,6 +136,11 @@ def options_of(model: Network) -> dict[str, object]:
     own = {name: getattr(model, name) for name in _option_names(type(model))}
     names = encoder_options(type(model), type(model.encoder))
     return own | {name: getattr(model.encoder, name) for name in names}
+
+
+def _encoder_class(cls: type[Network], encoder: str) -> type[Encoder]:
+    """The encoder of that name, in the form that a network takes."""
+    return cls.encoder_forms.get(ENCODERS[encoder], ENCODERS[encoder])
 
 
 def _make_encoder(

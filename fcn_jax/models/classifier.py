@@ -92,7 +92,7 @@ class Classifier(Network):
                 f"its shorter side has {self.side} or more."
             )
         x = self.encoder(images, train=train).maps[self.encoder.top]
-        x = window_pooling.average_pool(x, self.average)
+        x = window_pooling.mean_pool(x, self.average)
         count = self.heads[""]
         return layers.Score(count, param_dtype=self.encoder.param_dtype, name="fc8")(x)
 

@@ -29,6 +29,9 @@ class Network(nn.Module):
     classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
     default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
 
+    # Encoders that it takes in a form of their own, such as without their last layers.
+    encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
+
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there
     # are several.

@@ -9,7 +9,7 @@ from tests.support import cases, classifiers
 
 
 def test_a_cell_is_the_crop_that_it_sees():
-    """Where no zero padding is in reach: AlexNet's conv2 to conv5 have some, so near."""
+    """But for what the convolutions pad it with."""
     model = classifiers.create("vgg16")
     variables = cases.random_variables(model)
     image = np.random.default_rng(0).integers(0, 256, (256, 224, 3), np.uint8)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from fcn_jax.models import classifier
-from tests.support import cases
 from tests.support import foreign_weights as foreign
 
 CLASSES = 10

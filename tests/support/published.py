@@ -6,8 +6,10 @@ FCN-AlexNet: Krizhevsky et al. 2012, fig. 2 and sec. 3.5, with the authors'
 voc-fcn-alexnet/train.prototxt (of two groups each sees half of the channels).
 FCN-GoogLeNet: Szegedy et al. 2015, table 1, with the scores of Long et al. 2015.
 DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
-its "deconv" ends with fewer channels where unpooling follows. Nothing of `fcn_jax` is
-imported here.
+its "deconv" ends with fewer channels where unpooling follows. DeepLab: Chen et al.
+2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+here.
 """
 
 # Layer: side of the kernel, channels in, channels out.
@@ -88,6 +90,36 @@ for _block, (_in, _1, _to3, _3, _to5, _5, _proj) in INCEPTION.items():
         f"inception_{_block}_5x5": (5, _to5, _5),
         f"inception_{_block}_pool_proj": (1, _in, _proj),
     }
+TRUNK = {name: layer for name, layer in VGG16.items() if name.startswith("conv")}
+DEEPLAB_7X7 = TRUNK | {
+    "fc6": (7, 512, 4096),
+    "fc7": (1, 4096, 4096),
+    "fc8_score": (1, 4096, 21),
+}
+DEEPLAB = DEEPLAB_7X7 | {"fc6": (4, 512, 4096)}
+DEEPLAB_LARGEFOV = TRUNK | {
+    "fc6": (3, 512, 1024),
+    "fc7": (1, 1024, 1024),
+    "fc8_score": (1, 1024, 21),
+}
+# DeepLab-MSc*: of the image and of pool1 to pool4, which have so many channels.
+DEEPLAB_BRANCHES = {
+    "data_conv": (3, 3, 128),
+    "data_fc": (1, 128, 128),
+    "data_ms": (1, 128, 21),
+    "pool1_conv": (3, 64, 128),
+    "pool1_fc": (1, 128, 128),
+    "pool1_ms": (1, 128, 21),
+    "pool2_conv": (3, 128, 128),
+    "pool2_fc": (1, 128, 128),
+    "pool2_ms": (1, 128, 21),
+    "pool3_conv": (3, 256, 128),
+    "pool3_fc": (1, 128, 128),
+    "pool3_ms": (1, 128, 21),
+    "pool4_conv": (3, 512, 128),
+    "pool4_fc": (1, 128, 128),
+    "pool4_ms": (1, 128, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
@@ -96,6 +128,11 @@ CONVOLUTIONS = {
     "fcn_alexnet": FCN_ALEXNET,
     "fcn_googlenet": FCN_GOOGLENET,
     "deconvnet": DECONVNET,
+    "deeplab": DEEPLAB,
+    "deeplab_7x7": DEEPLAB_7X7,
+    "deeplab_largefov": DEEPLAB_LARGEFOV,
+    "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
+    "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
 }
 # Transposed convolutions without a bias, and the sides of their kernels.
 UPSAMPLING = {
@@ -120,6 +157,7 @@ TABLES = {
     "fcn_alexnet": ("fcn_alexnet", False, ()),
     "fcn_googlenet": ("fcn_googlenet", False, ()),
 }
+TABLES |= {net: (net, False, ()) for net in CONVOLUTIONS if net.startswith("deeplab")}
 
 
 def batch_norm_of(layer: str) -> str:

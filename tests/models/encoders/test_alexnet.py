@@ -208,7 +208,7 @@ def ours():
 
 
 def blobs(ours, **renamed):
-    """As bvlc_reference_caffenet has them: without scores, fully connected, with fc8."""
+    """As bvlc_reference_caffenet has them: dense layers, fc8, no scores."""
     found = {n: x for n, x in foreign.caffe(ours).items() if n != "score_fr"}
     for layer in ("fc6", "fc7"):
         kernel, bias = found[layer]

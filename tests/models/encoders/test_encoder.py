@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.core import FrozenDict
 
 import fcn_jax
 from fcn_jax.models import encoders, fcn, layers
@@ -215,7 +216,7 @@ def test_an_encoder_without_skips(monkeypatch):
 
 def test_an_encoder_with_one_skip():
     class One(MadeUp):
-        skips = {16: "pool2"}
+        skips = FrozenDict({16: "pool2"})
 
     with pytest.raises(ValueError, match=r"stride 8, .*skips are pool2 \(stride 16\)"):
         fcn_jax.create("fcn8s", encoder=One())
