@@ -67,6 +67,7 @@ def make_loss(
         pixel_probability=settings.pixel_probability,
         stride=settings.get("pixel_stride", 0) or 1,
         larger_batch=settings.get("larger_batch", known.larger_batch),
+        label_shrink=settings.get("label_shrink", known.label_shrink),
         ignore_label=ignore_label,
         focal_gamma=settings.get("focal_gamma", known.focal_gamma),
         tversky=tuple(settings.get("tversky", known.tversky)),
@@ -141,6 +142,12 @@ def check_loss(config: Config) -> None:
         )
     sampling.check_sampling(config)
     known = LossOptions()  # Of keys that older runs lack.
+    shrink = settings.get("label_shrink", known.label_shrink)
+    if shrink < 1:
+        raise ValueError(
+            f"config.loss.label_shrink={shrink!r} is no number of pixels from 1 on; 1 "
+            f"is a loss of all pixels, 8 that of DeepLab."
+        )
     gamma = settings.get("focal_gamma", known.focal_gamma)
     if not 0 <= gamma < math.inf:
         raise ValueError(

@@ -22,6 +22,8 @@ class LossOptions:
         pixel_probability: Probability with which a pixel takes part in the loss (Long
             et al. 2015, sec. 4.4, "patch sampling is loss sampling").
         stride: Side of the cells that are sampled together, pixels.
+        label_shrink: Pixels from one that the loss sees to the next; 1: it sees all.
+            DeepLab's nets are trained at their own stride, 8 (`ops.interp.shrink`).
         larger_batch: Whether batches have 1 / pixel_probability times their images, as
             there: "sum" divides by the images that there would be without.
         ignore_label: The label of void pixels, which are ignored; by head where there
@@ -40,6 +42,7 @@ class LossOptions:
     weigh_by: str = "loss"
     pixel_probability: float = 1.0
     stride: int = 1
+    label_shrink: int = 1
     larger_batch: bool = False
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL
     focal_gamma: float = 2.0

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.models.network import Outputs
+from fcn_jax.ops import interp
 from fcn_jax.training import pixels, sampling
 from fcn_jax.training.loss_options import REDUCTIONS, LossOptions
 
@@ -96,6 +97,9 @@ class HeadwiseLoss(abc.ABC):
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         labels = labels.astype(jnp.int32)
+        if options.label_shrink != 1:
+            labels = interp.shrink(labels, options.label_shrink)
+            logits = interp.shrink(logits, options.label_shrink)
         part = self.of_head(logits, labels, self._kept(labels, keys, head), head)
         if options.larger_batch and options.reduction == "sum":
             return _times(1 / options.pixel_probability, part)

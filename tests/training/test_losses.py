@@ -207,3 +207,33 @@ def test_errors():
         losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 1), bool))
     with pytest.raises(TypeError, match="keep is float32; expected bool"):
         losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 2)))
+
+
+def test_a_loss_on_shrunk_labels_by_hand():
+    """Three pixels of 17 count in a row, by their own scores alone."""
+    scores = np.log([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]])
+    logits = np.full((1, 2, 17, 2), 7.0)
+    logits[0, 0, ::8] = scores
+    labels = np.ones((1, 2, 17), np.int32)
+    labels[0, 0, 0], labels[0, 0, 16] = 0, 255
+    loss = losses.CrossEntropy(losses.LossOptions(label_shrink=8))
+    batch = {"labels": jnp.asarray(labels)}
+    keys = jax.random.split(jax.random.key(0), 1)
+    (part,) = loss(jnp.asarray(logits, "float32"), batch, keys)
+    assert float(part.total) == pytest.approx(-np.log(0.5) - np.log(0.75), rel=1e-5)
+    assert (float(part.count), float(part.weight)) == (2, 2)
+
+    def total(logits):
+        return loss(logits, batch, keys)[0].total
+
+    gradient = jax.grad(total)(jnp.asarray(logits, "float32"))
+    seen = np.abs(gradient).sum((0, 3))
+    np.testing.assert_array_equal(np.argwhere(seen > 0), [[0, 0], [0, 8]])
+
+
+def test_pixels_are_sampled_of_the_shrunk_labels(key):
+    options = losses.LossOptions(label_shrink=8, pixel_probability=0.5)
+    logits = jnp.zeros((2, 65, 65, 3))
+    batch = {"labels": jnp.zeros((2, 65, 65), jnp.int32)}
+    (part,) = losses.CrossEntropy(options)(logits, batch, jax.random.split(key, 2))
+    assert 40 < float(part.count) < 122  # Of 2 x 81.
