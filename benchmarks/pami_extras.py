@@ -29,7 +29,7 @@ from fcn_jax import runtime
 from fcn_jax.data import transforms
 from fcn_jax.training import momentum
 
-PART, UPDATES, PARTS, HELD_OUT = 4, 300, 2, 64
+PART, UPDATES, PARTS, HELD_OUT = 4, 200, 2, 64
 LEARNING_RATE = 2e-3  # AdamW, of cues and resolutions.
 # Trained on, scored on: as the table's masks of foreground and background.
 CUES = {
@@ -43,7 +43,7 @@ CUES = {
 PUBLISHED = dict(zip(CUES, (84.8, 81.0, 19.8, 76.1, 37.8, 29.1), strict=True))
 RANGE = (0.5, 2.0)  # Of the scales that are trained at.
 SCALES = (0.5, 1.0, 2.0)
-RATE, IMAGES = 1e-3, 800  # Of SGD; images that each sees.
+RATE, IMAGES = 1e-3, 600  # Of SGD; images that each sees.
 # Images of an update and momentum.
 LEARNERS = {
     "accum": (20, 0.9),

@@ -104,6 +104,10 @@ class Network:
         part = losses.cross_entropy(logits, labels)
         return jnp.argmax(logits, axis=-1), part.total, part.count
 
+    def _probabilities(self, variables: Tree, image: jax.Array):
+        images = preprocess(image, self.preprocessing)
+        return jax.nn.softmax(self.model.apply(variables, images, train=False))
+
     def score(self, variables: Tree, batches: list[Batch]) -> dict[str, float]:
         """Mean loss, mean IU, and mean IU of all classes but the background.
 

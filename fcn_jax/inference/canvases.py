@@ -85,6 +85,10 @@ class CompiledByCanvas(Generic[P, R]):
         self._compiled: dict[tuple[int, int], Callable[P, R]] = {}
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        """For how many canvases it is kept compiled."""
+        return len(self._compiled)
+
     def of(
         self, height: int, width: int, least: int = 1
     ) -> tuple[tuple[int, int], Callable[P, R]]:

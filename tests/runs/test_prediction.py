@@ -177,7 +177,7 @@ def test_near_sizes_share_a_compilation(net):
     again.predict_probs(folders.photo(size=(60, 90)))
     np.testing.assert_allclose(again.predict_probs(image), alone, atol=1e-5)
     again.predict_probs(folders.photo(size=(64, 70)))
-    assert again._probs._cache_size() == 1
+    assert len(again._probs) == 1
 
 
 def test_views_of_an_image(workdir):
