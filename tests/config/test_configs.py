@@ -13,6 +13,8 @@ from fcn_jax.runs import logs, trainer
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 CONFIGS = sorted(
     path.stem for path in (ROOT / "configs").glob("*.py") if path.stem != "base"
 )

@@ -1,0 +1,39 @@
+"""Runs whose nets are shallow: tracing and compiling them takes half the time.
+
+For tests of what a run does, whatever its net: VGG-16 has one convolution a stage, its
+mirror one deconvolution, both by the names of the first; and the curves of a run, which
+take a second to draw, are a picture of one pixel. What nets compute, and what curves
+show, is tested elsewhere.
+"""
+
+import contextlib
+
+import pytest
+from PIL import Image
+
+from fcn_jax.models import deconvnet
+from fcn_jax.models.encoders import vgg
+from fcn_jax.storage import files
+from fcn_jax.viz import plots
+from tests.support import cases
+
+PLOT_CURVES = plots.plot_curves
+
+
+def no_curves(entries, path):
+    pixel = Image.new("L", (1, 1))
+    files.write_whole(path, lambda part: pixel.save(part, format="png"))
+
+
+@contextlib.contextmanager
+def shallow():
+    """Shallow nets and no curves, in this process, as long as it lasts."""
+    one = tuple(channels[-1:] for channels in vgg.STAGES)
+    mirrored = {stage: channels[-1:] for stage, channels in deconvnet.STAGES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg, "STAGES", one)
+        patch.setattr(deconvnet, "STAGES", mirrored)
+        patch.setattr(plots, "plot_curves", no_curves)
+        cases.variable_shapes.cache_clear()  # A net does not know how deep it is.
+        yield
+    cases.variable_shapes.cache_clear()
