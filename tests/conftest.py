@@ -71,5 +71,14 @@ def quick_runs_only():
 
 
 @pytest.fixture
+def shallow_nets():
+    """A test whose nets are shallow."""
+    from tests.support import quick_runs
+
+    with quick_runs.shallow():
+        yield
+
+
+@pytest.fixture
 def key():
     return jax.random.key(0)

@@ -13,8 +13,6 @@ from fcn_jax.runs import logs, trainer
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 CONFIGS = sorted(
     path.stem for path in (ROOT / "configs").glob("*.py") if path.stem != "base"
 )
@@ -105,6 +103,7 @@ def test_the_stages_of_deconvnet_are_those_of_the_release():
     assert second.init_from == "runs/stage1"
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(
     "name", smoked([c for c in CONFIGS if not c.startswith("camvid")])
 )
@@ -119,6 +118,7 @@ def test_smoke(name, tmp_path, monkeypatch):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("name", smoked([c for c in CONFIGS if c.startswith("camvid")]))
 def test_smoke_of_camvid(name, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])

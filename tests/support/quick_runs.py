@@ -15,7 +15,6 @@ from fcn_jax.models import deconvnet
 from fcn_jax.models.encoders import vgg
 from fcn_jax.storage import files
 from fcn_jax.viz import plots
-from tests.support import cases
 
 PLOT_CURVES = plots.plot_curves
 
@@ -34,6 +33,4 @@ def shallow():
         patch.setattr(vgg, "STAGES", one)
         patch.setattr(deconvnet, "STAGES", mirrored)
         patch.setattr(plots, "plot_curves", no_curves)
-        cases.variable_shapes.cache_clear()  # A net does not know how deep it is.
         yield
-    cases.variable_shapes.cache_clear()
