@@ -39,6 +39,10 @@ NETWORKS = [
         ("fcn8s_atonce", "same", False),
         ("deconvnet", "valid", False),
         ("deconvnet", "same", True),
+        ("deeplab", "", False),
+        ("deeplab_7x7", "", False),
+        ("deeplab_largefov", "", False),
+        ("deeplab_msc_largefov", "", True),
     )
 ]
 
@@ -66,7 +70,8 @@ def file(small, tmp_path_factory):
 def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
     # Learned kernels go another way than fixed ones; both are among the nets.
     learned = {"upsampling": "learned"} if name in ("fcn16s", "fcn8s") else {}
-    model = fcn_jax.create(name, padding=padding, **SMALL, **learned)
+    padded = {"padding": padding} if padding else {}
+    model = fcn_jax.create(name, **padded, **SMALL, **learned)
     variables = cases.random_variables(model)
     net = write(tmp_path / "net.zip", model, variables)
     assert net.exported.platforms == ("cpu", "cuda", "tpu")

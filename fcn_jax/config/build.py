@@ -27,7 +27,8 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
     options = config.model.to_dict()
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
-    for name_of_default in ("skip_scales", "encoder", "channels", "fc6_dilation"):
+    defaults = ("skip_scales", "encoder", "channels", "fc6_dilation", "output_stride")
+    for name_of_default in defaults:
         if not options.get(name_of_default):
             options.pop(name_of_default, None)
     if options["dtype"] not in ("float32", "bfloat16"):

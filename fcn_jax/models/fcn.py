@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from fcn_jax import messages
 from fcn_jax.models import inputs, layers
@@ -48,7 +49,8 @@ class FCN(Network):
     skips: tuple[str, ...] = ()  # Encoder layers, coarsest first.
     # "fixed": bilinear, without parameters, as the nets released with the PAMI paper;
     # "learned": every upsampling learned from a bilinear start; "learned_2x": all but
-    # the last, as the nets of the CVPR paper.
+    # the last, as the nets of the CVPR paper. "nearest" and "bilinear" (ours) resize,
+    # and do not fade towards the edges of the image.
     upsampling: str = "fixed"
     skip_scales: tuple[float, ...] = (1.0, 1.0)  # Factors on the skips.
 
@@ -108,20 +110,30 @@ class FCN(Network):
         scores = self._score(features, top, layer_name("score_fr", head), count)
         size = features.sizes[top]
         scores = extents.mask(scores, size)  # Its bias reaches beyond the true extent.
+        # Maps without strides lie side by side: each lacks edges that another has.
+        sparse = self.encoder.is_rarefied
+        crop = cropping.place if sparse else cropping.crop
         for step, scale in zip(steps[:-1], self.skip_scales, strict=False):
-            upscored = _upsample(self, scores, step, head)
+            upscored = _upsample(self, scores, step, head, size)
             name = layer_name(f"score_{step.skip}", head)
             skipped = self._score(features, step.skip, name, count, scale)
+            if sparse:
+                skipped = extents.mask(skipped, features.sizes[step.skip])
             if step.offset >= 0:
                 size = extents.after_upsampling(size, step.kernel_size, step.factor)
-                skipped = cropping.crop(skipped, step.offset, upscored.shape[1:3])
+                skipped = crop(skipped, step.offset, upscored.shape[1:3])
             else:
                 size = features.sizes[step.skip]
-                upscored = cropping.crop(upscored, -step.offset, skipped.shape[1:3])
+                upscored = crop(upscored, -step.offset, skipped.shape[1:3])
             scores = extents.mask(upscored + skipped, size)
-        upscored = _upsample(self, scores, steps[-1], head)
+        near = cells_before(steps[-1])
+        if near:
+            scores = jnp.pad(scores, ((0, 0), (near, 0), (near, 0), (0, 0)), "edge")
+            size = None if size is None else size + near
+        upscored = _upsample(self, scores, steps[-1], head, size)
         height, width = image_size
-        return cropping.crop(upscored, steps[-1].offset, (height, width))
+        offset = steps[-1].offset + near * steps[-1].factor
+        return cropping.crop(upscored, offset, (height, width))
 
     def _score(
         self, features: Features, layer: str, name: str, count: int, scale: float = 1.0
@@ -141,7 +153,7 @@ class FCN(Network):
             layer_name(step.name, head): (step.kernel_size, count)
             for head, count in self.heads.items()
             for step in reversed(upsampling_steps(self.encoder, self.skips))
-            if not self.learns(step)
+            if not self.learns(step) and self.upsampling not in layers.RESIZINGS
         }
 
     def check_options(self) -> None:
@@ -169,15 +181,18 @@ class FCN(Network):
             )
 
 
-def _upsample(net: FCN, scores: Array, step: "UpsamplingStep", head: str) -> Array:
+def _upsample(
+    net: FCN, scores: Array, step: "UpsamplingStep", head: str, size: Array | None
+) -> Array:
     upscore = layers.Upscore(
         step.kernel_size,
         step.factor,
         net.learns(step),
         param_dtype=net.encoder.param_dtype,
+        resizing=net.upsampling if net.upsampling in layers.RESIZINGS else "",
         name=layer_name(step.name, head),
     )
-    return upscore(scores)
+    return upscore(scores, size)
 
 
 class FCN32s(FCN):
@@ -256,9 +271,21 @@ def upsampling_steps(
     image = cropping.CoordinateMap(Fraction(1), Fraction(0))
     factor = int(1 / Fraction(path.scale))
     kernel_size, upsampled = _aligned(path, factor, image)
-    name = f"upscore{factor}" if skips else "upscore"
+    name = f"upscore{factor}" if skips and factor > 1 else "upscore"
     offset = cropping.crop_offset(image, upsampled)
     return (*found, UpsamplingStep(name, kernel_size, factor, "", offset))
+
+
+def cells_before(last: UpsamplingStep) -> int:
+    """Cells by which scores must be continued to reach the image's first pixel.
+
+    The first cell of a map without strides lies at the middle of what it sees, and no
+    other before it.
+
+    Args:
+        last: The upsampling to the image.
+    """
+    return max(0, -(last.offset // last.factor))
 
 
 def _aligned(

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcn_jax.ops import bilinear, convolution, extents, scoring
+from fcn_jax.ops import bilinear, convolution, enlarging, extents, scoring
 
 Array = jax.Array
 
-UPSAMPLINGS = ("fixed", "learned", "learned_2x")
+RESIZINGS = {"nearest": enlarging.nearest, "bilinear": enlarging.linear}
+UPSAMPLINGS = ("fixed", "learned", "learned_2x", *RESIZINGS)
 
 
 class Conv(nn.Module):
@@ -326,16 +327,26 @@ class Upscore(nn.Module):
 
     Kernels are bilinear: for ever, and then no parameter holds them, or (`learned`) at
     the start, [kernel_size, kernel_size, C, C] with zeros between different classes.
+    A resizing of the same frame may take its place.
     """
 
     kernel_size: int
     factor: int
     learned: bool = False
     param_dtype: jnp.dtype = jnp.float32
+    resizing: str = ""  # A key of RESIZINGS; "": the transposed convolution.
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """[N, h, w, C] -> [N, (h - 1) factor + kernel_size, (w - 1) ..., C]."""
+    def __call__(self, x: Array, sizes: Array | None = None) -> Array:
+        """[N, h, w, C] -> [N, (h - 1) factor + kernel_size, (w - 1) ..., C].
+
+        Args:
+            x: Scores.
+            sizes: True (height, width) of every example, [N, 2] integer, or None.
+        """
+        if self.resizing:
+            resize = RESIZINGS[self.resizing]
+            return resize(x, self.factor, self.kernel_size, sizes)
         if not self.learned:
             return bilinear.bilinear_upsample(x, self.factor, self.kernel_size)
 

@@ -26,6 +26,10 @@ class Network(nn.Module):
     # with other values; only those that the encoder has.
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
+    default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
+
+    # Encoders that it takes in a form of their own, such as without their last layers.
+    encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
 
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there

@@ -52,9 +52,7 @@ class Evaluation:
         parallel.check_batch_size(
             config.eval_batch_size, len(self.devices), key="config.eval_batch_size"
         )
-        self.source = datasets.open_split(
-            config, split or config.data.eval_split, config.data.eval_name
-        )
+        self.source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
         recorded.check_classes(

@@ -9,12 +9,48 @@ import dataclasses
 
 import numpy as np
 
+from fcn_jax.models.encoders import DeepLabVGG16
+from fcn_jax.models.encoders.vgg import FC6_KERNEL
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.matching import Matched
 
 _SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
+
+
+def decimate_fully_connected(matched: Matched) -> Matched:
+    """Let DeepLab's fc6 and fc7 start with some taps and channels of VGG-16's."""
+    if not isinstance(matched.net.encoder, DeepLabVGG16):
+        return matched
+    for layer, side in (("fc6", FC6_KERNEL), ("fc7", 1)):
+        parts = [f"params/{layer}/{part}" for part in ("kernel", "bias")]
+        other = {name for name, _, _ in matched.mismatched} & {*parts}
+        found = {name: _decimated(matched, name, side) for name in other}
+        values = {name: x for name, x in found.items() if x is not None}
+        if not other or values.keys() != other:  # Its channels belong together.
+            continue
+        left = tuple(x for x in matched.mismatched if x[0] not in other)
+        shape = "x".join(map(str, matched.shapes[parts[0]].shape))
+        matched = matched.replace(mismatched=left).with_values(values)
+        matched = matched.noted(
+            f"{layer} takes taps and channels of the file's at equal steps: {shape}"
+        )
+    return matched
+
+
+def _decimated(matched: Matched, name: str, side: int) -> np.ndarray | None:
+    """What DeepLab takes of a kernel or bias of the file; None: it is no such."""
+    entry, shape = matched.found(name), matched.shapes[name].shape
+    if entry is None:
+        return None
+    if len(shape) == 1:
+        return surgery.decimate(entry.array.reshape(-1), shape)
+    whole = surgery.as_convolution(entry, side)
+    # Maps of pool5 are all looked at; those of fc6 as far as it gives them.
+    if whole is None or (side > 1 and whole.shape[2] != shape[2]):
+        return None
+    return surgery.decimate(whole, shape)
 
 
 def check_upsampling(matched: Matched) -> Matched:

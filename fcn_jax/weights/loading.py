@@ -105,6 +105,7 @@ def load_weights(
     matched = matching.match(path, model, file, named)
     if nested := keras_nesting.note(known):
         matched = matched.noted(nested)
+    matched = conversion.decimate_fully_connected(matched)
     matched = conversion.check_upsampling(matched)
     matched = conversion.fold_skip_scales(matched, skip_scales)
     matched = conversion.fold_upsampling_bias(matched)

@@ -18,7 +18,7 @@ import numpy as np
 
 from fcn_jax.models import layers as layers_of
 from fcn_jax.models.encoders import VGG16, Encoder
-from fcn_jax.weights import prefixes
+from fcn_jax.weights import prefixes, segnet_names
 
 # Whose names a file has.
 CAFFE, PYTORCH, TORCHVISION = "Caffe", "PyTorch", "torchvision"
@@ -91,7 +91,10 @@ _CLASSIFIER = "fc8"
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")  # Of a model that was compiled.
 _SCALES = ("scale_pool4", "scale_pool3")
 # Layers of our nets by the names of Caffe.
-_LAYER = re.compile(r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score)")
+_LAYER = re.compile(
+    r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score"
+    r"|(data|pool\d)_(conv|fc|ms))"
+)
 _TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
 
 # The last part of a name, by who writes it; for BatchNorm and for all else.
@@ -149,7 +152,7 @@ def map_names(
         arrays = {name: x for name, x in arrays.items() if name not in record}
     split = {name: _split(short[name], convention) for name in arrays}
     layers = {layer for layer, _ in split.values()}
-    table = encoder.foreign_names(convention, layers)
+    table = {**encoder.foreign_names(convention, layers), **segnet_names.table(layers)}
     entries, unused, unknown, extra = [], [], [], {}
     for name, (theirs, part) in split.items():
         layer = table.get(theirs, theirs)
@@ -192,9 +195,8 @@ def map_names(
 def _is_layer(table: Mapping[str, str], layer: str) -> bool:
     """Whether a layer of that name is one of a net of ours, whatever it is called."""
     layer = table.get(layer, layer)
-    return bool(_LAYER.search(_ALIASES.get(layer, layer))) or layers_of.is_batch_norm(
-        layer
-    )
+    known = bool(_LAYER.search(_ALIASES.get(layer, layer)))
+    return known or layers_of.is_batch_norm(layer) or segnet_names.is_decoder(layer)
 
 
 # VGG-16 as an archive of TensorFlow's layout: conv1_1_W, fc6_b.

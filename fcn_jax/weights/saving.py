@@ -180,6 +180,7 @@ _RUN_OPTIONS = (
     "width",
     "fc_features",
     "fc6_dilation",
+    "output_stride",
     "upsampling",
     "skip_scales",
 )

@@ -20,7 +20,8 @@ few_cases = pytest.mark.parametrize(
     ],
     ids=str,
 )
-without_bn = [case for case in cases.CASES if not case.batch_norm]
+# Score layers of FCN start at zero.
+from_zero = [x for x in cases.CASES if not x.batch_norm and x.model.startswith("fcn")]
 _LAYERS = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 SHAPE = (33, 50)
 SIZES = ((33, 21), (1, 50))
@@ -107,7 +108,7 @@ def test_every_parameter_gets_a_gradient(case):
 
 
 @pytest.mark.usefixtures("shallow_nets")
-@pytest.mark.parametrize("case", without_bn, ids=str)
+@pytest.mark.parametrize("case", from_zero, ids=str)
 def test_a_fresh_net_scores_every_class_zero(case, key):
     """So the loss is ln C and the prediction class 0."""
     model = case.create()
@@ -144,9 +145,11 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        expected = jnp.float32 if "score" in name else jnp.bfloat16
+        scores = "score" in name or name.endswith("_ms")
+        expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    score = "seg-score" if case.model == "deconvnet" else "score_fr"
+    own = {"deconvnet": "seg-score"} | dict.fromkeys(cases.DEEPLAB, "fc8_score")
+    score = own.get(case.model, "score_fr")
     assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
 
 

@@ -28,7 +28,7 @@ class Case(NamedTuple):
     @property
     def learned(self):
         """Options that make a parameter of all that may be one."""
-        return {} if self.model == "deconvnet" else {"upsampling": "learned"}
+        return {"upsampling": "learned"} if self.model.startswith("fcn") else {}
 
     def create(self, **options):
         small = {"num_classes": 3, "width": 1 / 32, "fc_features": 256}
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
 # Every net with both paddings; plain or with BatchNorm, FCN-8s with both.
 CASES = tuple(
-    Case(model, {"padding": padding} | batch_norm)
+    Case(model, {"padding": padding} | batch_norm if padding else batch_norm)
     for model, padding, batch_norm in (
         ("fcn32s", "caffe", {"batch_norm": True}),
         ("fcn32s", "same", {}),
@@ -50,7 +50,13 @@ CASES = tuple(
         ("fcn8s_atonce", "caffe", {}),
         ("fcn8s_atonce", "same", {"batch_norm": True}),
         ("deconvnet", "same", {}),
+        ("deeplab", "", {"batch_norm": True}),
+        ("deeplab_msc_largefov", "", {}),
     )
+)
+DEEPLAB = (
+    *("deeplab", "deeplab_7x7", "deeplab_largefov"),
+    *("deeplab_msc", "deeplab_msc_largefov"),
 )
 
 # Models whose variables are recorded in tests/golden/parameters_<name>.txt.
@@ -62,7 +68,7 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-} | {"deconvnet": ("deconvnet", {})}
+} | {name: (name, {}) for name in ("deconvnet", *DEEPLAB)}
 
 
 def quick_jit(fn):

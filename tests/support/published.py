@@ -3,8 +3,10 @@
 FCN: Long et al. 2015 and the authors' net definitions (fcn.berkeleyvision.org,
 voc-fcn*/train.prototxt); VGG-16 by Simonyan and Zisserman 2015, table 1, column D.
 DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
-its "deconv" ends with fewer channels where unpooling follows. Nothing of `fcn_jax` is
-imported here.
+its "deconv" ends with fewer channels where unpooling follows. DeepLab: Chen et al.
+2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+here.
 """
 
 # Layer: side of the kernel, channels in, channels out.
@@ -48,12 +50,47 @@ DECONVNET = VGG16 | {
     "deconv1_2": (3, 64, 64),
     "seg-score": (1, 64, 21),
 }
+TRUNK = {name: layer for name, layer in VGG16.items() if name.startswith("conv")}
+DEEPLAB_7X7 = TRUNK | {
+    "fc6": (7, 512, 4096),
+    "fc7": (1, 4096, 4096),
+    "fc8_score": (1, 4096, 21),
+}
+DEEPLAB = DEEPLAB_7X7 | {"fc6": (4, 512, 4096)}
+DEEPLAB_LARGEFOV = TRUNK | {
+    "fc6": (3, 512, 1024),
+    "fc7": (1, 1024, 1024),
+    "fc8_score": (1, 1024, 21),
+}
+# DeepLab-MSc*: of the image and of pool1 to pool4, which have so many channels.
+DEEPLAB_BRANCHES = {
+    "data_conv": (3, 3, 128),
+    "data_fc": (1, 128, 128),
+    "data_ms": (1, 128, 21),
+    "pool1_conv": (3, 64, 128),
+    "pool1_fc": (1, 128, 128),
+    "pool1_ms": (1, 128, 21),
+    "pool2_conv": (3, 128, 128),
+    "pool2_fc": (1, 128, 128),
+    "pool2_ms": (1, 128, 21),
+    "pool3_conv": (3, 256, 128),
+    "pool3_fc": (1, 128, 128),
+    "pool3_ms": (1, 128, 21),
+    "pool4_conv": (3, 512, 128),
+    "pool4_fc": (1, 128, 128),
+    "pool4_ms": (1, 128, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
     "fcn8s": FCN8S,
     "fcn8s_atonce": FCN8S,
     "deconvnet": DECONVNET,
+    "deeplab": DEEPLAB,
+    "deeplab_7x7": DEEPLAB_7X7,
+    "deeplab_largefov": DEEPLAB_LARGEFOV,
+    "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
+    "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
 }
 # Transposed convolutions without a bias, and the sides of their kernels.
 UPSAMPLING = {
@@ -74,6 +111,7 @@ TABLES = {
         ("_same_bn", False, tuple(x for x in VGG16 if x.startswith("conv"))),
     )
 } | {"deconvnet": ("deconvnet", False, tuple(x for x in DECONVNET if x != "seg-score"))}
+TABLES |= {net: (net, False, ()) for net in CONVOLUTIONS if net.startswith("deeplab")}
 
 
 def batch_norm_of(layer: str) -> str:

@@ -52,6 +52,10 @@ NETWORKS = [
         ("atonce-same", "float32", "fcn8s_atonce", {"padding": "same", **LEARNED}),
         ("deconvnet-valid", "", "deconvnet", {}),
         ("deconvnet-same", "float32 float16", "deconvnet", {"padding": "same"}),
+        ("deeplab", "", "deeplab", {}),
+        ("deeplab-7x7", "", "deeplab_7x7", {"batch_norm_fc": True}),
+        ("deeplab-largefov", "", "deeplab_largefov", BN),
+        ("deeplab-msc", "float32", "deeplab_msc_largefov", {}),
     )
     for precision in to_onnx.PRECISIONS
 ]
@@ -296,7 +300,7 @@ def test_networks_that_are_not_known(tmp_path, small):
     with_crf = crf.WithCRF(model, crf.CRF(3))
     for net, message in (
         (with_crf, r"FCN32s has a CRF behind it .*\(--nocrf\)"),
-        (Other(model.encoder), r"network Other is not known in ONNX, only FCN and Dec"),
+        (Other(model.encoder), r"network Other is not known in ONNX, only FCN, Decon"),
         (Sharper(model.encoder, 3), r"Sharper._score is not known .* of FCN is; exp"),
         (fcn.FCN(Gated(), 3), r"Gated._convolve is not known .* of Encoder is; export"),
     ):

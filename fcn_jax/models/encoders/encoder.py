@@ -76,6 +76,11 @@ class Encoder(nn.Module):
         """Image pixels per cell of `top`."""
         return int(1 / Fraction(self.coordinate_maps()[self.top].scale))
 
+    @property
+    def is_rarefied(self) -> bool:
+        """Whether strides of its layers were removed (`rarefaction.rarefied`)."""
+        return any(layer.overhang is not None for layer in self.layers())
+
     @classmethod
     def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
         """What files of other projects call the layers.
@@ -137,6 +142,9 @@ class Encoder(nn.Module):
             elif layer.kind == "pool":
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
+            elif layer.kind == "average":
+                mean = window_pooling.average_pool(x, layer.kernel_size)
+                x = extents.mask(mean, sizes)
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
@@ -188,7 +196,8 @@ def _max_pool(
 ) -> tuple[Array, Array | None]:
     if not layer.is_tiling:
         window = (layer.kernel_size, layer.stride, layer.pad)
-        return window_pooling.max_pool_windows(x, *window), None
+        spread = (layer.dilation, layer.overhang)
+        return window_pooling.max_pool_windows(x, *window, *spread), None
     if with_switches:
         return pooling.max_pool_with_switches(x, layer.kernel_size)
     return pooling.max_pool(x, layer.kernel_size), None
