@@ -1,7 +1,7 @@
 """Runs whose nets are shallow: tracing and compiling them takes half the time.
 
-For tests of what a run does, whatever its net: VGG-16 has one convolution a stage, what
-mirrors it one of its own, both by the names of the first; and the curves of a run, which
+For tests of what a run does, whatever its net: VGG-16 has one convolution a stage, and
+so has what mirrors it, by the names of the first; and the curves of a run, which
 take a second to draw, are a picture of one pixel. What nets compute, and what curves
 show, is tested elsewhere.
 """
