@@ -22,6 +22,8 @@ from tests.support import cases
 from tests.support.exporting import apply, photos
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 PALETTE = label_sets.VOC.palette
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 NETWORKS = [

@@ -19,6 +19,8 @@ from fcn_jax.runs import reports, trainer
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -181,6 +183,7 @@ EVALUATION = """
 import os, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 from fcn_jax import __main__, viz
+from tests.support import quick_runs
 
 draw = viz.save_image
 
@@ -191,7 +194,8 @@ def interrupted(path, image):
 
 
 viz.save_image = interrupted
-__main__.start("eval", ["fcn_jax eval", *sys.argv[1:]])
+with quick_runs.shallow():
+    __main__.start("eval", ["fcn_jax eval", *sys.argv[1:]])
 """
 
 

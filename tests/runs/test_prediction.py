@@ -18,6 +18,8 @@ from tests.support import folders
 from tests.support.predicting import lines, listed, write_pictures
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 COLOURS = [(10, 20, 30), (200, 0, 0), (0, 200, 0)]
 
 

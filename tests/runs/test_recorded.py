@@ -21,6 +21,8 @@ from fcn_jax.runs import lock, logs, recorded, results, status, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 def heads(*names):
     return (Head("", names, VOC.palette),)

@@ -97,9 +97,11 @@ def train_all(count, runs, tmp_path, stop_at=0):
 
 
 def train(crew, told):
+    """Shallow nets, as in the test that compares with them."""
     from fcn_jax.config.parts import RunParts
     from fcn_jax.config.types import Config
     from fcn_jax.runs import trainer
+    from tests.support import quick_runs
 
     runs, stop_at = told
     make = RunParts.train_batches
@@ -115,7 +117,8 @@ def train(crew, told):
     for number, (config, workdir) in enumerate(runs, 1):
         if stop_at and number == len(runs) and crew.index == crew.count - 1:
             RunParts.train_batches = interrupted
-        trainer.train(Config(config), workdir, crew=crew)
+        with quick_runs.shallow():
+            trainer.train(Config(config), workdir, crew=crew)
 
 
 def add(crew, told):
