@@ -88,7 +88,7 @@ def test_a_directory_that_all_see_is_held_by_the_first(tmp_path, capsys):
 
 
 def test_only_the_first_prints(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(shared, "_check_seen", lambda workdir, crew: None)
+    monkeypatch.setattr(shared, "check_seen", lambda workdir, crew: None)
     for crew in crews(2):
         with shared.held(tmp_path, crew):
             print(f"process {crew.index}")
