@@ -218,7 +218,6 @@ def train_one(
             "eval_batch_size": 4,
             "eval_every": steps + 1,
             "checkpoint_every": steps,
-            "data.data_dir": f"{place}/data{index}",
         }
     )
     crew = hosts.ALONE
