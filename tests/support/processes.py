@@ -147,9 +147,15 @@ def main(what, path, port, index, count):
     jax.config.update("jax_num_cpu_devices", 1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     address = f"127.0.0.1:{port}"
-    crew = hosts.join(hosts.Place(int(index), int(count), address), timeout=60)
-    with hosts.together(crew), open(path) as file:
-        {"train": train, "add": add}[what](crew, json.load(file))
+    with open(path) as file:
+        told = json.load(file)
+    if isinstance(told, dict) and told.get("joined"):  # As Ray Train does.
+        jax.distributed.initialize(address, int(count), int(index))
+        crew = hosts.joined()
+    else:
+        crew = hosts.join(hosts.Place(int(index), int(count), address), timeout=60)
+    with hosts.together(crew):
+        {"train": train, "add": add}[what](crew, told)
 
 
 if __name__ == "__main__":
