@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fcn_jax.models
 from fcn_jax.models import layers
-from tests.support import cases
+from tests.support import cases, quick_runs
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 # What holds of one net of a kind will hold of the others, which are `slow`. Where every
@@ -215,3 +216,21 @@ def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     together = run(variables, images)
     for image, found in zip(images, together, strict=True):
         np.testing.assert_array_equal(run(variables, image[None])[0], found)
+
+
+@pytest.mark.parametrize(
+    ("name", "deep", "alike"),
+    (("fcn32s", 16, 8), ("deconvnet", 30, 16), ("segnet", 26, 16)),
+)
+def test_nets_are_shallow_no_longer_than_asked_for(name, deep, alike):
+    """Of quick runs: VGG-16 has 8 convolutions that follow another, as its mirrors."""
+    model = fcn_jax.models.create(name, 3, width=1 / 32)
+
+    def count():
+        params = cases.variable_shapes(model)["params"]
+        return sum("kernel" in layer for layer in params.values())
+
+    assert count() == deep
+    with quick_runs.shallow():
+        assert count() == deep - alike
+    assert count() == deep
