@@ -11,7 +11,7 @@ from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import evaluate, metrics
@@ -35,10 +35,7 @@ class Evaluation:
         devices: None: all.
         with_run: Directory of a second run, which makes an ensemble of the two.
         combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
-        crew: The processes that share the images, each with its own devices.
-
-    Raises:
-        ValueError: If processes differ in what they score, or as `TrainedNet`.
+        crew: The processes that share the images; they must score the same.
     """
 
     def __init__(
@@ -74,20 +71,7 @@ class Evaluation:
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
         if crew.count > 1:
-            crew.agree(self._what_is_scored())
-
-    def _what_is_scored(self) -> dict[str, object]:
-        """What must be the same in all processes, whose counts are added."""
-        return {
-            "the split": self.source.split,
-            "the number of images": len(self.source),
-            "the fingerprint of the data": self.source.fingerprint(),
-            "the checkpoint": [member.checkpoint.step for member in self.members],
-            "the digest of the networks": [
-                trees.content_hash(member.checkpoint.arrays)[:12]
-                for member in self.members
-            ],
-        }
+            crew.agree(_what_is_scored(self))
 
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
@@ -187,6 +171,21 @@ class Evaluation:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def _what_is_scored(run: Evaluation) -> dict[str, object]:
+    """What must be the same in all processes, whose counts are added."""
+    return {
+        "the split": run.source.split,
+        "the number of images": len(run.source),
+        "the fingerprint of the data": fingerprints.of(
+            run.source, fingerprints.FileDigests(None)
+        ),
+        "the checkpoint": [member.checkpoint.step for member in run.members],
+        "the digest of the networks": [
+            trees.content_hash(member.checkpoint.arrays)[:12] for member in run.members
+        ],
+    }
 
 
 def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:

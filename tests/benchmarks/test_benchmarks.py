@@ -18,6 +18,7 @@ TINY = (
     "device_parity",
     "eval_memory",
     "fuzz_weights",
+    "hosts",
     "input_pipeline",
     "losses",
     "mixed_sizes",
