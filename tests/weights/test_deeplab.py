@@ -169,7 +169,5 @@ def test_scores_of_other_classes_are_told(load):
     model = foreign.create("deeplab_largefov")
     arrays = foreign.by_name(foreign.caffe(foreign.drawn(model)))
     other = foreign.create("deeplab_largefov", num_classes=5)
-    with pytest.raises(
-        WeightsError, match="create the net with num_classes=3, or"
-    ):
+    with pytest.raises(WeightsError, match="create the net with num_classes=3, or"):
         load(arrays, other, "caffemodel")
