@@ -7,7 +7,7 @@ from pathlib import Path
 from fcn_jax.config import base, build
 from fcn_jax.config.types import Config
 from fcn_jax.preprocessing import PREPROCESSING
-from fcn_jax.storage import checkpoints, files
+from fcn_jax.storage import checkpoints, files, mirrors
 from fcn_jax.storage.files import JsonObject
 
 # Keys of where data lie, and who reads them: they may differ between starts of a run,
@@ -25,6 +25,7 @@ PLACE_KEYS: tuple[str, ...] = (
     "data.cache",
     "data.objects.cache_dir",
 )
+_COPY = "copy it to a local disk: aws s3 sync, gcloud storage rsync"
 # Keys that change what is shown or kept, how soon a run ends, or where data lie, but
 # not the parameters of a step: they may differ when a run goes on. So may all of
 # config.inference and of config.crf.
@@ -52,8 +53,9 @@ def config_of_run(workdir: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If the directory is not that of a run.
-        ValueError: If its config is damaged.
+        ValueError: If its config is damaged, or the directory is an address.
     """
+    mirrors.check_local(workdir, "the run", _COPY)
     path = Path(workdir) / "config.json"
     if not path.exists():
         metadata = checkpoints.CheckpointReader(

@@ -16,7 +16,8 @@ from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.matching import Matched
 
-_SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
+# Of VGG-16's skips, as the fields of `skip_scales`.
+_SKIP_SCORES = ("score_pool4", "score_pool3")
 
 
 def decimate_fully_connected(matched: Matched) -> Matched:
@@ -95,14 +96,14 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
         WeightsError: If the file's factors are not one number, or one a channel.
     """
     ours = getattr(matched.net, "skip_scales", ())
-    for i, layer in enumerate(_SKIP_SCORES):
+    for i, layer in enumerate(_skip_scores(matched)):
         target, theirs = f"params/{layer}/kernel", layer.replace("score", "scale")
         if target not in matched.values:
             if theirs in matched.named.extra:
                 matched = matched.with_unexpected(theirs)
             continue
         kernel = matched.values[target]
-        scale = _scale_in_file(matched, i, given)
+        scale = _scale_in_file(matched, i, theirs, given)
         if scale is None:
             matched = matched.noted(
                 f"the file does not say by what factor its {layer} was trained: taken "
@@ -124,9 +125,17 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
     return matched
 
 
-def _scale_in_file(matched: Matched, i: int, given: tuple[float, ...] | None):
+def _skip_scores(matched: Matched) -> list[str]:
+    """The scores of the net's skips in their order, and those that files may have."""
+    own = (f"score_{skip}" for skip in getattr(matched.net, "skips", ()))
+    return list(dict.fromkeys((*own, *_SKIP_SCORES)))
+
+
+def _scale_in_file(
+    matched: Matched, i: int, name: str, given: tuple[float, ...] | None
+):
     """The factors on skip `i` that the file's scores were trained with, or None."""
-    stored = matched.named.extra.get(_SKIP_SCORES[i].replace("score", "scale"))
+    stored = matched.named.extra.get(name)
     if given is None and stored is not None:
         return stored
     scales = given

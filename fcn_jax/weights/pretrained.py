@@ -125,9 +125,13 @@ def options_of(settings: JsonObject, name: str | None) -> tuple[str, JsonObject]
     Returns:
         Its name, and what `create` takes beside it.
     """
-    same = name in (None, settings["name"])
-    name = name or str(settings["name"])
+    theirs = str(settings["name"])
+    same = name in (None, theirs)
+    name = name or theirs
     encoder = str(settings.get("encoder") or "")
+    if not same and not encoder and theirs in models.MODELS:
+        encoder = models.MODELS[theirs].default_encoder
+        settings = {**settings, "encoder": encoder}
     known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):
         known.discard("skip_scales")

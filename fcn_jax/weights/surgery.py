@@ -13,6 +13,9 @@ from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights.names import HWIO, IOHW, Entry
 
+# The layers that see the image, of VGG-16, AlexNet and GoogLeNet.
+_FIRST = ("conv1_1", "conv1", "conv1_7x7_s2")
+
 
 def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
     """Bring an array of a file into the shape that the net has for it.
@@ -49,7 +52,7 @@ def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
         array = array.transpose((2, 3, 0, 1) if entry.layout == IOHW else (2, 3, 1, 0))
     if array.shape == shape:
         return array
-    first = entry.target.endswith("/conv1_1/kernel")
+    first = entry.target.split("/")[1] in _FIRST
     if first and array.ndim == 4 and array.shape[2] < in_:
         array = add_input_channels(array, in_)
         return array if array.shape == shape else None

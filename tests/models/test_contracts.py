@@ -9,7 +9,8 @@ from fcn_jax.models import layers
 from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
-# What holds of one net of a kind will hold of the others, which are `slow`.
+# What holds of one net of a kind will hold of the others, which are `slow`. Where every
+# net is compiled, it has one convolution a stage.
 FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
 few_cases = pytest.mark.parametrize(
     "case",
@@ -58,6 +59,7 @@ def check_sizes_contract(case, dtype, tolerance, num_alone):
         close(logits[0.0][n : n + 1, :height, :width], alone, tolerance)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_padding_changes_nothing_in_float64(case):
     with jax.enable_x64(True):
@@ -82,6 +84,7 @@ def test_jit_is_eager_and_full_sizes_are_none(case):
     close(model.apply(variables, images, full), eager, 1e-6)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_every_parameter_gets_a_gradient(case):
     model = case.create(**case.learned)
@@ -104,6 +107,7 @@ def test_every_parameter_gets_a_gradient(case):
         assert np.abs(leaf).max() > 0, name
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("case", from_zero, ids=str)
 def test_a_fresh_net_scores_every_class_zero(case, key):
     """So the loss is ln C and the prediction class 0."""
@@ -149,6 +153,7 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_lowers_for_gpu_and_tpu(case):
     model = case.create()
@@ -199,6 +204,7 @@ def test_one_compilation_for_images_of_any_sizes(model):
     assert len(traced) == 1
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
 def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     """On a CPU, as docs/evaluation.md says; DeconvNet's are not."""

@@ -16,6 +16,8 @@ TABLES = published.CONVOLUTIONS
 TOTALS = {
     "fcn32s": 134_346_581,
     "deconvnet": 251_772_245,
+    "fcn_alexnet": 56_954_261,
+    "fcn_googlenet": 5_995_077,
     # Chen et al. 2015, table 2: 134.3, 65.1 and 20.5 million.
     "deeplab_7x7": 134_346_581,
     "deeplab": 65_140_565,

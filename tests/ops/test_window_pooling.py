@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from fcn_jax.ops import window_pooling
 
@@ -46,6 +47,43 @@ def test_the_gradient_goes_to_the_maximum():
 def test_a_map_without_room_for_a_window():
     with pytest.raises(ValueError, match="a map of 1x5 has no room for a window of"):
         window_pooling.max_pool_windows(jnp.ones((1, 1, 5, 1)), 3, 2)
+
+
+@pytest.mark.parametrize(("window", "stride", "pad"), ((3, 2, 0), (3, 1, 1)))
+def test_of_all_sizes_at_once(key, window, stride, pad):
+    """Exported with symbolic sizes, rounding is that of each size."""
+
+    def pool(x):
+        return window_pooling.max_pool_windows(x, window, stride, pad)
+
+    shape = export.symbolic_shape("1, h, w, 2", constraints=["h >= 3", "w >= 3"])
+    traced = export.export(jax.jit(pool))(jax.ShapeDtypeStruct(shape, jnp.float32))
+    for size in ((7, 8), (3, 10)):
+        x = jax.random.normal(key, (1, *size, 2))
+        np.testing.assert_array_equal(traced.call(x), pool(x))
+
+
+def test_windows_that_could_hold_no_pixel_are_not_exported():
+    shape = export.symbolic_shape("1, h, w, 2")
+    with pytest.raises(ValueError, match="cannot be exported for all sizes of images"):
+        export.export(jax.jit(lambda x: window_pooling.max_pool_windows(x, 2, 2, 1)))(
+            jax.ShapeDtypeStruct(shape, jnp.float32)
+        )
+
+
+def test_means_against_loops(key):
+    x = np.asarray(jax.random.normal(key, (1, 5, 4, 2)))
+    ours = window_pooling.mean_pool(jnp.asarray(x), 3)
+    assert ours.shape == (1, 3, 2, 2)
+    for row, column in np.ndindex(3, 2):
+        expected = x[0, row : row + 3, column : column + 3].mean((0, 1))
+        np.testing.assert_allclose(ours[0, row, column], expected, atol=1e-6)
+    assert window_pooling.mean_pool(x, 1) is x
+
+
+def test_no_room_for_a_mean():
+    with pytest.raises(ValueError, match="a map of 6x9 has no room for a window of 7"):
+        window_pooling.mean_pool(jnp.ones((1, 6, 9, 1)), 7)
 
 
 @pytest.mark.parametrize("numbers", ((0, 1, 0), (3, 0, 0), (3, 1, 3), (3, 1, -1)))

@@ -8,6 +8,7 @@ import numpy as np
 
 import fcn_jax.models
 from fcn_jax.models import inputs
+from fcn_jax.models.encoders import vgg
 
 
 class Case(NamedTuple):
@@ -67,7 +68,9 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-} | {name: (name, {}) for name in ("deconvnet", *DEEPLAB)}
+} | {
+    name: (name, {}) for name in ("deconvnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+}
 
 
 def quick_jit(fn):
@@ -75,9 +78,14 @@ def quick_jit(fn):
     return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
+    return _variable_shapes(model, vgg.STAGES)  # A net does not know how deep it is.
+
+
+@functools.cache
+def _variable_shapes(model, stages):
+    del stages
     image = inputs.example_image(model)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 

@@ -31,6 +31,7 @@ SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 DEPTH = Preprocessing("depth", "bgrd", (1.0, 2.0, 3.0, 4.0), (9.0, 9.0, 9.0, 9.0))
 HEADS = FrozenDict({"semantic": 3, "geometric": 2})
 BN, LEARNED = {"batch_norm": True}, {"upsampling": "learned"}
+GOOGLENET = {"encoder": "googlenet", "width": 1 / 16, "fc_features": None}
 # The precisions that are not slow to try: each compiles three sizes.
 NETWORKS = [
     pytest.param(
@@ -50,6 +51,9 @@ NETWORKS = [
         ("8s-same", "float16", "fcn8s", {"padding": "same", "batch_norm_fc": True}),
         ("atonce-caffe", "", "fcn8s_atonce", {"skip_scales": (0.5, 0.25)}),
         ("atonce-same", "float32", "fcn8s_atonce", {"padding": "same", **LEARNED}),
+        ("alexnet-8s", "float32", "fcn8s", {"encoder": "alexnet", **LEARNED}),
+        ("alexnet-bvlc", "", "fcn_alexnet", {"norm_first": True}),
+        ("googlenet-8s", "", "fcn8s", GOOGLENET),
         ("deconvnet-valid", "", "deconvnet", {}),
         ("deconvnet-same", "float32 float16", "deconvnet", {"padding": "same"}),
         ("deeplab", "", "deeplab", {}),
@@ -98,7 +102,8 @@ def unchecked(monkeypatch):
 @pytest.mark.parametrize(("name", "options", "precision"), NETWORKS)
 def test_all_networks_at_three_sizes(tmp_path, name, options, precision):
     path = tmp_path / "net.onnx"
-    model = fcn_jax.create(name, **SMALL | options)
+    given = {key: x for key, x in (SMALL | options).items() if x is not None}
+    model = fcn_jax.create(name, **given)
     variables = cases.random_variables(model)
     checks = write(path, model, variables, precision=precision)
     shapes = [check.shape for check in checks]
