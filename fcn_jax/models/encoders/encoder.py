@@ -156,12 +156,9 @@ class Encoder(nn.Module):
                 sizes = map_sizes[layer.inputs[0]]
             if layer.kind == "conv":
                 x, sizes = self._convolve(layer, x, sizes, train)
-            elif layer.kind == "pool":
+            elif layer.kind in ("pool", "average"):
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
-            elif layer.kind == "average":
-                mean = window_pooling.average_pool(x, layer.kernel_size)
-                x = extents.mask(mean, sizes)
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
@@ -195,8 +192,8 @@ class Encoder(nn.Module):
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
     ) -> tuple[Array, Array | None, Array | None]:
-        """The maxima, their extents, and their switches if these are asked for."""
-        maxima, switches = _max_pool(layer, x, self.return_switches)
+        """Maxima or means, their extents, and switches if these are asked for."""
+        maxima, switches = _pooled(layer, x, self.return_switches)
         sizes = layer.extents(sizes)
         # Windows that overlap may reach from outside into the true extent.
         return (
@@ -206,9 +203,9 @@ class Encoder(nn.Module):
         )
 
 
-def _max_pool(
-    layer: Layer, x: Array, with_switches: bool
-) -> tuple[Array, Array | None]:
+def _pooled(layer: Layer, x: Array, with_switches: bool) -> tuple[Array, Array | None]:
+    if layer.kind == "average":
+        return window_pooling.average_pool(x, layer.kernel_size), None
     if not layer.is_tiling:
         window = (layer.kernel_size, layer.stride, layer.pad)
         spread = (layer.dilation, layer.overhang)
