@@ -165,7 +165,10 @@ def normals(points: np.ndarray, missing: np.ndarray, window: int) -> np.ndarray:
     """
     seen = ~missing
     inverse = seen / points[..., 2]
-    a, b = seen * points[..., 0] / points[..., 2], seen * points[..., 1] / points[..., 2]
+    a, b = (
+        seen * points[..., 0] / points[..., 2],
+        seen * points[..., 1] / points[..., 2],
+    )
     names = ("aa", "ab", "a", "bb", "b", "n", "az", "bz", "z")
     terms = (a * a, a * b, a, b * b, b, seen, a * inverse, b * inverse, inverse)
     s = {n: box_sum(x, window) for n, x in zip(names, terms, strict=True)}

@@ -86,7 +86,7 @@ class FCN(Network):
         """
         inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
-        features = self.encoder(images, sizes, train=train, example_ids=example_ids)
+        features = self._features(images, sizes, train, example_ids)
         steps = upsampling_steps(self.encoder, self.skips)
         return self.by_head(
             {
@@ -94,6 +94,16 @@ class FCN(Network):
                 for head, count in self.heads.items()
             }
         )
+
+    def _features(
+        self,
+        images: Array,
+        sizes: Array | None,
+        train: bool,
+        example_ids: Array | None,
+    ) -> Features:
+        """The maps that are scored."""
+        return self.encoder(images, sizes, train=train, example_ids=example_ids)
 
     def _logits(
         self,

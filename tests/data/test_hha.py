@@ -156,7 +156,9 @@ def test_where_fewer_than_three_points_are_no_plane_is():
     missing[0, :2] = False
     assert np.isnan(hha.normals(points, missing, 3)).all()
     missing[1, 0] = False
-    np.testing.assert_allclose(hha.normals(points, missing, 3)[0, 0], (0, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(
+        hha.normals(points, missing, 3)[0, 0], (0, 0, 1), atol=1e-6
+    )
 
 
 def test_box_sums_end_with_the_image():

@@ -57,6 +57,7 @@ class Encoder(nn.Module):
     bn_shift: float = 0.0  # At which the biases of BatchNorm start.
     # Running averages in training too, never updated; or patterns of layers, "bn1_*".
     freeze_batch_norm: bool | tuple[str, ...] = False
+    suffix: str = ""  # Of the names of its variables, where a net has several.
 
     def layers(self) -> tuple[Layer, ...]:
         """The layers from the image to `top`, every one after its inputs.
@@ -155,16 +156,18 @@ class Encoder(nn.Module):
     ):
         """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
         sizes = layer.extents(sizes)
-        frozen = layers.is_frozen(self.freeze_batch_norm, layer.batch_norm)
-        batch_statistics = train and layer.batch_norm and not frozen
+        norm = f"{layer.batch_norm}{self.suffix}" if layer.batch_norm else ""
+        frozen = layers.is_frozen(self.freeze_batch_norm, norm)
+        batch_statistics = train and norm and not frozen
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
-        x = _conv(layer, self.param_dtype)(x, train_bias=not batch_statistics)
-        if layer.batch_norm:
-            x = _batch_norm(self, layer.batch_norm)(x, sizes, train=train)
+        x = _conv(layer, self)(x, train_bias=not batch_statistics)
+        if norm:
+            x = _batch_norm(self, norm)(x, sizes, train=train)
         x = extents.mask(nn.relu(x), sizes)
         if layer.dropout:
-            x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
+            name = f"{layer.dropout}{self.suffix}"
+            x = layers.Dropout(self.dropout_rate, name=name)(
                 x, example_ids, train=train
             )
         return x, sizes
@@ -194,7 +197,7 @@ def _max_pool(
     return pooling.max_pool(x, layer.kernel_size), None
 
 
-def _conv(layer: Layer, param_dtype: jnp.dtype):
+def _conv(layer: Layer, encoder: Encoder):
     return layers.Conv(
         layer.features,
         layer.kernel_size,
@@ -202,8 +205,8 @@ def _conv(layer: Layer, param_dtype: jnp.dtype):
         stride=layer.stride,
         groups=layer.groups,
         dilation=layer.dilation,
-        param_dtype=param_dtype,
-        name=layer.name,
+        param_dtype=encoder.param_dtype,
+        name=f"{layer.name}{encoder.suffix}",
     )
 
 
