@@ -63,6 +63,11 @@ class Preprocessing:
         """Whether the first three channels are red, green and blue."""
         return self.channels[:3] in ("bgr", "rgb")
 
+    @property
+    def takes_photos(self) -> bool:
+        """Whether an image is what a camera makes: red, green, blue, and no more."""
+        return self.has_colours and self.num_channels == 3
+
     def part(self, start: int, count: int) -> "Preprocessing":
         """The preprocessing of some of the channels.
 

@@ -5,6 +5,8 @@
 milliseconds; `config.data.cache` keeps them.
 """
 
+import re
+
 import numpy as np
 
 from fcn_jax.data import hha, label_sets, rgbd
@@ -19,7 +21,7 @@ class Indoor(OneHead):
     """A split of the rooms.
 
     Args:
-        split: "train" or "val".
+        split: "train", "val", or the first of one: "val[:8]".
         channels: Of `rgbd.INPUTS`.
 
     Raises:
@@ -29,13 +31,18 @@ class Indoor(OneHead):
     name = "indoor"
 
     def __init__(self, split: str, channels: str = "rgb"):
-        if split not in SIZES:
+        found = re.fullmatch(r"(\w+)(?:\[:(\d+)\])?", split)
+        whole, count = found.groups() if found else ("", None)
+        if whole not in SIZES or count == "0":
             raise ValueError(
-                f"indoor has no split {split!r}; there are {', '.join(SIZES)}."
+                f"indoor has no split {split!r}; there are {', '.join(SIZES)}, and the "
+                f"first of these, such as val[:8]."
             )
         self.split, self.channels = split, channels
+        self._number, size = list(SIZES).index(whole), SIZES[whole]
+        size = min(size, int(count or size))
         self.classes, self.palette = indoor_scenes.CLASSES, label_sets.VOC.palette
-        self.ids = tuple(f"{split}_{number:04}" for number in range(SIZES[split]))
+        self.ids = tuple(f"{whole}_{number:04}" for number in range(size))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,8 +58,7 @@ class Indoor(OneHead):
                 f"indoor {self.split}: no image {index}; there are {len(self)}, from "
                 f"0 on."
             )
-        number_of_split = list(SIZES).index(self.split)
-        rng = np.random.default_rng([_SEED, number_of_split, index])
+        rng = np.random.default_rng([_SEED, self._number, index])
         return indoor_scenes.draw(rng)
 
     def __getitem__(self, index: int) -> Item:

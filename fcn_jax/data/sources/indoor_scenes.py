@@ -9,9 +9,9 @@ import dataclasses
 
 import numpy as np
 
-from fcn_jax.data import hha
+from fcn_jax.data import hha, label_sets
 
-CLASSES = ("wall", "floor", "ceiling", "bed", "table", "cabinet")
+CLASSES = label_sets.INDOOR
 SIZE = (96, 128)
 CAMERA = hha.Camera(112.0, 112.0, 64.5, 48.5)
 # Half the sides of the windows of HHA, for images a quarter as wide as NYUDv2's.
