@@ -54,8 +54,10 @@ def measure(out, steps, seed=0):
         steps: Of each net that is trained alone.
         seed: Of all.
     """
-    found = {mode: scores(config_of(mode, steps, seed), out / mode) for mode in SINGLE}
+    found = {}
     half = max(1, steps // 2)
+    for mode in ("color", "hha"):
+        found[mode] = scores(config_of(mode, steps, seed), out / mode)
     again = later(config_of("color", half, seed), str(out / "color"))
     found["color, longer"] = scores(again, out / "color_longer")
     start = f"color={out / 'color'},hha={out / 'hha'}"
