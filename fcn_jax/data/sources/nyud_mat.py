@@ -95,7 +95,7 @@ class NyudMat(OneHead):
         image = rgbd.stacked(
             self.channels,
             self._read("images", place),
-            lambda: self._depth(place),
+            lambda: self._depth(place, where),
             lambda: self._hha(place, where),
             where,
         )
@@ -108,16 +108,14 @@ class NyudMat(OneHead):
         labels = nyud_labels.to_labels(nyud_labels.table()[numbers].astype(int), where)
         return {"image": image, "labels": labels, "id": self.ids[index]}
 
-    def _depth(self, place: int) -> np.ndarray:
+    def _depth(self, place: int, where: str) -> np.ndarray:
         """In-painted depth, in whole millimetres as the files of the papers."""
         metres = self._read("depths", place)
-        return np.where(
-            np.isfinite(metres), depths.encoded(metres) / depths.MILLIMETRES, metres
-        )
+        depths.check(metres, where)
+        return depths.encoded(metres) / depths.MILLIMETRES
 
     def _hha(self, place: int, where: str) -> np.ndarray:
-        depth = self._depth(place)
-        depths.check(depth, where)
+        depth = self._depth(place, where)
         missing = self._read("rawDepths", place) == 0
         return hha.encode(depth, hha.KINECT_CROPPED, missing)
 
