@@ -19,6 +19,7 @@ from fcn_jax.data.options import (
     Options,
     ToolOptions,
 )
+from fcn_jax.storage import mirrors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +140,7 @@ def open_source(
     Args:
         name: One of DATASETS.
         split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
-        root: As of `Options`, and so are the others.
+        root: As of `Options`, and so are the others; or as of `at_hand`.
         palette: "folder": text file of the colours of RGB masks.
         data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
@@ -155,15 +156,44 @@ def open_source(
             `root`, or another than "folder" with `palette`, or the set has no such
             channels.
     """
-    options = Options(root, palette, data_dir, manual_dir, folder, tool, channels)
-    found = _known(name, palette)
-    if channels and channels not in found.inputs:
+    known = _known(name, palette)
+    _check_local(palette=palette, data_dir=data_dir, manual_dir=manual_dir)
+    _check_local(**dataclasses.asdict(tool))
+    place = at_hand(root, data_dir)
+    options = Options(place, palette, data_dir, manual_dir, folder, tool, channels)
+    if channels and channels not in known.inputs:
         raise ValueError(
             f"data set {name!r} has no channels {channels!r}; set "
-            f"--config.data.channels to one of {', '.join(found.inputs)}, or leave it "
+            f"--config.data.channels to one of {', '.join(known.inputs)}, or leave it "
             f"empty."
         )
-    return found.open(split, options)
+    return known.open(split, options)
+
+
+def at_hand(root: str | None, data_dir: str | None = None) -> str | None:
+    """Where the files of `root` can be read: of an object store a copy of them.
+
+    Args:
+        root: A folder, or an address such as "s3://bucket/voc".
+        data_dir: Where copies are kept; None: ~/.cache/fcn_jax/mirrored.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        OSError: If it cannot be copied.
+        ValueError: If the kind of address is not known, or a package is missing.
+    """
+    if not root or not mirrors.is_address(root):
+        return root
+    return str(mirrors.mirrored(root, data_dir or "~/.cache/fcn_jax/mirrored"))
+
+
+def _check_local(**places: str | None) -> None:
+    for name, place in places.items():
+        mirrors.check_local(
+            place or "",
+            f"config.data.{name}",
+            "of data config.data.root alone is read from there. Give a local path",
+        )
 
 
 def heads(

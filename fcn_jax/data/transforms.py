@@ -182,7 +182,7 @@ def translate(
     Returns:
         Image and labels, of their size.
     """
-    moved = _filled(image.shape[:2], image, channels)
+    moved = mean_coloured(image.shape[:2], image, channels)
     (to_r, from_r), (to_c, from_c) = (
         _overlap(int(s), n) for s, n in zip(shift, image.shape[:2], strict=True)
     )
@@ -291,7 +291,7 @@ def pad(
         Image and labels of that size.
     """
     height, width = image.shape[:2]
-    padded = _filled(size, image, channels)
+    padded = mean_coloured(size, image, channels)
     padded[:height, :width] = image
 
     def extend(x: np.ndarray, ignored: int):
@@ -302,10 +302,16 @@ def pad(
     return padded, map_labels(extend, labels, ignore_label)
 
 
-def _filled(
-    size: Sequence[int], like: np.ndarray, channels: Channels | None
+def mean_coloured(
+    size: Sequence[int], like: np.ndarray, channels: Channels | None = None
 ) -> np.ndarray:
-    """An image of what lies outside another, in its channels and dtype."""
+    """An image of what lies outside another, in its channels and dtype.
+
+    Args:
+        size: Height and width, pixels.
+        like: [H, W, channels].
+        channels: Of it; None: colours first, all else filled with 0.
+    """
     pixel = channels_of.filling(channels, like)
     # A row at a time: ten times as quick as a pixel at a time.
     row = np.tile(pixel, size[1])

@@ -10,6 +10,7 @@ References:
     score_fused is the sum with coefficients 0.5 and 0.5.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import flax.linen as nn
@@ -48,11 +49,17 @@ class LateFusion(FCN):
         """Channels of an image: those of all streams."""
         return self.encoder.channels * len(self.streams)
 
+    @property
+    def trunk(self) -> Callable[..., Features]:
+        """Both encoders, each on its channels."""
+        return self._features
+
     def alone(self) -> FCN:
         """The net of one stream, whose layers have the same names without its name."""
         return self.of_stream(
             encoder=self.encoder,
             num_classes=self.num_classes,
+            skips=self.skips,
             upsampling=self.upsampling,
             skip_scales=self.skip_scales,
             parent=None,
@@ -61,9 +68,10 @@ class LateFusion(FCN):
     def _features(
         self,
         images: Array,
-        sizes: Array | None,
-        train: bool,
-        example_ids: Array | None,
+        sizes: Array | None = None,
+        *,
+        train: bool = False,
+        example_ids: Array | None = None,
     ) -> Features:
         """The maps of all streams, by layer and stream; their sizes, by layer."""
         count = self.encoder.channels
@@ -99,6 +107,8 @@ class FCN32sLateFusion(LateFusion):
 
 class FCN16sLateFusion(LateFusion):
     """FCN-16s on RGB and on HHA."""
+
+    skip_strides: ClassVar[tuple[int, ...]] = (16,)
 
     skips: tuple[str, ...] = ("pool4",)
     of_stream: ClassVar[type[FCN]] = FCN16s

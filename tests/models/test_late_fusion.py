@@ -171,5 +171,5 @@ def test_images_of_other_channels_are_refused():
 
 def test_onnx_does_not_know_it():
     assert to_onnx.OUTPUTS
-    with pytest.raises(ValueError, match="LateFusion._features is not known in ONNX"):
+    with pytest.raises(ValueError, match="LateFusion.trunk is not known in ONNX"):
         networks.checked(create())
