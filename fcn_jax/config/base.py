@@ -68,6 +68,9 @@ def _add_data(config: Config) -> None:
     config.data.eval_cue = ""  # Likewise, of those that are scored.
     config.data.root = ""  # "folder": the one in VOC layout; of a tool: its files.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": its own.
+    # Of sets with depth: "rgb", "rgbd" (its logarithm), "hha" (made of depth) or
+    # "rgbhha"; "": colours. config.preprocessing and model.channels must fit.
+    config.data.channels = ""
     _add_folder(config)
     config.data.labels = ""  # Of a tool's files: the table of labels; "": its own.
     config.data.images = ""  # Of a tool's files: folder of images; "": to be found.

@@ -9,6 +9,7 @@ import ml_collections
 from fcn_jax import data
 from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, crops, frequencies, loader
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
@@ -16,6 +17,7 @@ from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.cues import CUES, CueSource
 from fcn_jax.data.options import FolderOptions, ToolOptions
+from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposals.cache import ProposalCache
 
 
@@ -82,9 +84,38 @@ def open_split(config: Config, split: str, name: str = "") -> Source:
         manual_dir=config.data.manual_dir or None,
         folder=folder_options(config),
         tool=tool_options(config),
+        channels=config.data.get("channels", ""),  # Older runs do not have it.
     )
     checks.check_num_classes(source, num_classes_of(config))
     return source
+
+
+def check_channels(source: Source, model: Model, preprocessing: Preprocessing) -> None:
+    """Refuse images that the network, or what is made of them for it, does not take.
+
+    Args:
+        source: Of the images.
+        model: The network.
+        preprocessing: What turns images into its input.
+
+    Raises:
+        ValueError: Naming what differs.
+    """
+    letters = contracts.channels_in(source).letters
+    given = preprocessing.channels_given.lower()
+    if letters != given:
+        raise ValueError(
+            f"{source.name} has images of {letters} and config.preprocessing="
+            f"{preprocessing.name!r} takes {given}; set --config.preprocessing (one of "
+            f"{', '.join(PREPROCESSING)}) and --config.data.channels to the same."
+        )
+    if model.network.channels != preprocessing.num_channels:
+        raise ValueError(
+            f"{source.name} has images of {preprocessing.num_channels} channels, "
+            f"{letters}, and the network takes {model.network.channels}; set "
+            f"--config.model.channels={preprocessing.num_channels} (0 for nets of "
+            f"several streams)."
+        )
 
 
 def folder_options(config: Config) -> FolderOptions:

@@ -94,6 +94,8 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
         )
     model = build.make_model(config, axis_name=parallel.AXIS)
     preprocessing = build.make_preprocessing(config)
+    for source in (train_source, eval_source):
+        datasets.check_channels(source, model, preprocessing)
     predictor = predictors.make_predictor(
         config, model, preprocessing, (config.eval_scale,)
     )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, deeplab, fcn, inputs, segnet
+from fcn_jax.models import deconvnet, deeplab, fcn, inputs, late_fusion, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -16,6 +16,8 @@ MODELS: dict[str, type[Network]] = {
     "fcn16s": fcn.FCN16s,
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
+    "fcn32s_late_fusion": late_fusion.FCN32sLateFusion,
+    "fcn16s_late_fusion": late_fusion.FCN16sLateFusion,
     "fcn_alexnet": fcn.FCNAlexNet,
     "fcn_googlenet": fcn.FCNGoogLeNet,
     "deconvnet": deconvnet.DeconvNet,
@@ -29,7 +31,7 @@ MODELS: dict[str, type[Network]] = {
 _T = TypeVar("_T")
 # Options as earlier versions called them.
 _RENAMED = {"full_margin": "full_padding"}
-_RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
+_RESERVED = ("num_classes", "encoder", "skips", "suffix", "parent", "name")
 
 
 def create(

@@ -91,7 +91,7 @@ class FCN(Network):
         """
         inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
-        features = self.encoder(images, sizes, train=train, example_ids=example_ids)
+        features = self.trunk(images, sizes, train=train, example_ids=example_ids)
         steps = upsampling_steps(self.encoder, self.skips)
         return self.by_head(
             {

@@ -1,6 +1,6 @@
 """What every network is: an encoder that is handed in, and what scores its features."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import chex
@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 
 from fcn_jax.models import inputs
-from fcn_jax.models.encoders import Encoder
+from fcn_jax.models.encoders import Encoder, Features
 
 Array = jax.Array
 # Logits [N, H, W, C], or what is made of them; by head where there are several.
@@ -76,6 +76,11 @@ class Network(nn.Module):
     def fixed_upsampling(self) -> dict[str, tuple[int, int]]:
         """Upsampling layers without parameters: kernel size and classes, by name."""
         return {}
+
+    @property
+    def trunk(self) -> Callable[..., Features]:
+        """What finds features in images: the encoder, or several together."""
+        return self.encoder
 
     def setup(self) -> None:
         """Check the options; lay the encoder's variables beside the network's own."""

@@ -17,6 +17,7 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
+from fcn_jax.data import channels as channels_of
 from fcn_jax.data import transforms
 from fcn_jax.evaluation import evaluate
 from fcn_jax.inference.canvases import CompiledByCanvas
@@ -177,7 +178,7 @@ class TrainedNet:
     def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
         canvas, compiled = function.of(height, width, self.model.smallest_image)
-        batch = _padded_batch(image, self._own_predictor, canvas)
+        batch = _padded_batch(image, self._own_predictor, canvas, self.preprocessing)
         with runtime.naming_memory(*batch["image"].shape[:3]):
             found = compiled(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
@@ -225,17 +226,21 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
 
 
 def _padded_batch(
-    image: np.ndarray, predictor: Predictor, canvas: tuple[int, int]
+    image: np.ndarray,
+    predictor: Predictor,
+    canvas: tuple[int, int],
+    preprocessing: Preprocessing,
 ) -> batches.MutableBatch:
     """A batch of one image, padded to a canvas."""
     height, width = image.shape[:2]
+    channels = channels_of.of(preprocessing.channels_given.lower())
     batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
     batch["image"][0, :height, :width] = image
     batch["sizes"][0] = height, width
     for scale in predictor.scales:
         if scale != 1:
             h, w = transforms.scaled_size((height, width), scale)
-            resized = transforms.resize_image(image, (h, w))
+            resized = transforms.resize_image(image, (h, w), channels=channels)
             batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
             batch[batches.scaled_key("sizes", scale)][0] = h, w
     if predictor.windows is not None:

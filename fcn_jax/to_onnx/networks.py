@@ -21,7 +21,7 @@ from fcn_jax.to_onnx.graph import Graph
 
 # What the walk does as these classes do; where others do it otherwise, it is not known.
 _ENCODING = ("__call__", "_convolve", "_pool")
-_SCORING = ("__call__", "_logits", "_score", "learns", "_early_map")
+_SCORING = ("__call__", "trunk", "_logits", "_score", "learns", "_early_map")
 _INSTEAD = "export it with --format=stablehlo, which takes every network."
 
 

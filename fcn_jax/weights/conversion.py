@@ -229,7 +229,10 @@ def decoder_from_scores(matched: Matched) -> Matched:
 
 
 def fold_inputs(
-    matched: Matched, inputs: Preprocessing | None, preprocessing: Preprocessing
+    matched: Matched,
+    inputs: Preprocessing | None,
+    preprocessing: Preprocessing,
+    place: int = 0,
 ) -> Matched:
     """Rewrite the first layer for images preprocessed as the net's will be.
 
@@ -238,20 +241,30 @@ def fold_inputs(
         inputs: What the file's net was given; None: what the file records, or what is
             known of nets with such names.
         preprocessing: What the net will be given.
+        place: Which of the channels of the file's net is the first of the net's, where
+            that has fewer.
 
     Returns:
-        What was taken, the first layer rewritten where the two differ.
+        What was taken, the first layer rewritten where the two differ. Where one of
+        them has no colours it stays as it is, as HHA starts from VGG-16 in the release.
 
     Raises:
         WeightsError: If what the file records cannot be understood.
     """
     source = inputs or provenance.inputs(matched.path, matched.file, matched.named)
     source = source or preprocessing
+    if source.num_channels > preprocessing.num_channels:
+        source = source.part(place, preprocessing.num_channels)
     first = matched.net.encoder.convolutions()[0]
     kernel, bias = (f"params/{first}/{part}" for part in ("kernel", "bias"))
     same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
     if kernel not in matched.values or same:
         return matched
+    if source.has_colours != preprocessing.has_colours:
+        return matched.noted(
+            f"{first} stays as it is: {source.name} and {preprocessing.name} images "
+            f"are not both of colours"
+        )
     old = matched.values.get(bias)
     zero = np.zeros(matched.values[kernel].shape[-1])
     new_kernel, new_bias = surgery.fold_input(

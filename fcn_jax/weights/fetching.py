@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fcn_jax.storage import downloading, packages
-from fcn_jax.weights import pretrained, zoo
+from fcn_jax.weights import pretrained, streams, zoo
 
 # Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
 LARGEST = 2 << 30
@@ -130,3 +130,34 @@ def start_of(given: str, asking: str = "config.init_from") -> tuple[str, str | N
         )
     downloading.check(path, weights.checksums)
     return str(path), weights.inputs
+
+
+def starts_of(
+    given: str, names: tuple[str, ...]
+) -> tuple[str | dict[str, str], str | None]:
+    """Where the weights are that `config.init_from` means, of a net with streams too.
+
+    Args:
+        given: As of `start_of`; or one such for each stream, "color=A,hha=B".
+        names: Of the streams; (): there are none.
+
+    Returns:
+        The path, or one by stream; and what their nets were given, as of `start_of`.
+
+    Raises:
+        FileNotFoundError: As `start_of`.
+        ValueError: As `start_of`; or if the nets of the streams were given different
+            things.
+    """
+    found = streams.parsed(given, names)
+    if isinstance(found, str):
+        return start_of(found)
+    starts = {name: start_of(place) for name, place in found.items()}
+    inputs = {known for _, known in starts.values()}
+    if len(inputs) > 1:
+        raise ValueError(
+            f"config.init_from={given} names nets that were given different images "
+            f"({', '.join(sorted(map(str, inputs)))}); convert one of them first "
+            f"(fcn_jax convert)."
+        )
+    return {name: place for name, (place, _) in starts.items()}, inputs.pop()

@@ -9,6 +9,7 @@ import pytest
 import fcn_jax.models
 from fcn_jax.config import build, datasets, losses
 from fcn_jax.data.sources import shapes
+from fcn_jax.models import inputs
 from fcn_jax.runs import logs, trainer
 from fcn_jax.training import optim
 from tests.support.paths import ROOT
@@ -52,8 +53,7 @@ def test_it_opens_with_the_command_and_the_published_number(name):
 def test_the_full_model_can_be_built(name):
     config = load(name)
     model = build.make_model(config)
-    side = max(64, model.smallest_image)
-    image = np.zeros((1, side, side, 3), np.float32)
+    image = inputs.example_image(model, least=64)
     shapes_of = jax.eval_shape(model.init, jax.random.key(0), image)
     assert config.model.name in fcn_jax.models.MODELS
     build.make_optimizer(config, shapes_of["params"])

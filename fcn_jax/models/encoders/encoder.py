@@ -62,6 +62,7 @@ class Encoder(nn.Module):
     bn_shift: float = 0.0  # At which the biases of BatchNorm start.
     # Running averages in training too, never updated; or patterns of layers, "bn1_*".
     freeze_batch_norm: bool | tuple[str, ...] = False
+    suffix: str = ""  # Of the names of its variables, where a net has several.
 
     def layers(self) -> tuple[Layer, ...]:
         """The layers from the image to `top`, every one after its inputs.
@@ -164,9 +165,10 @@ class Encoder(nn.Module):
                     x, layer.kernel_size, layer.alpha, layer.beta
                 )
             if layer.dropout:
-                x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
-                    x, example_ids, train=train
+                dropout = layers.Dropout(
+                    self.dropout_rate, name=f"{layer.dropout}{self.suffix}"
                 )
+                x = dropout(x, example_ids, train=train)
             if layer.name in kept:
                 maps[layer.name], map_sizes[layer.name] = x, sizes
         return _only(names, Features(maps, map_sizes, switches))
@@ -180,13 +182,14 @@ class Encoder(nn.Module):
     ):
         """Convolution, BatchNorm and ReLU, zero outside the true extents."""
         sizes = layer.extents(sizes)
-        frozen = layers.is_frozen(self.freeze_batch_norm, layer.batch_norm)
-        batch_statistics = train and layer.batch_norm and not frozen
+        norm = layer.batch_norm and f"{layer.batch_norm}{self.suffix}"
+        frozen = layers.is_frozen(self.freeze_batch_norm, norm)
+        batch_statistics = train and norm and not frozen
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
-        x = _conv(layer, self.param_dtype)(x, train_bias=not batch_statistics)
-        if layer.batch_norm:
-            x = _batch_norm(self, layer.batch_norm)(x, sizes, train=train)
+        x = _conv(layer, self)(x, train_bias=not batch_statistics)
+        if norm:
+            x = _batch_norm(self, norm)(x, sizes, train=train)
         return extents.mask(nn.relu(x), sizes), sizes
 
     def _pool(
@@ -215,7 +218,7 @@ def _pooled(layer: Layer, x: Array, with_switches: bool) -> tuple[Array, Array |
     return pooling.max_pool(x, layer.kernel_size), None
 
 
-def _conv(layer: Layer, param_dtype: jnp.dtype):
+def _conv(layer: Layer, encoder: Encoder):
     return layers.Conv(
         layer.features,
         layer.kernel_size,
@@ -223,8 +226,8 @@ def _conv(layer: Layer, param_dtype: jnp.dtype):
         stride=layer.stride,
         groups=layer.groups,
         dilation=layer.dilation,
-        param_dtype=param_dtype,
-        name=layer.name,
+        param_dtype=encoder.param_dtype,
+        name=f"{layer.name}{encoder.suffix}",
     )
 
 
