@@ -5,6 +5,7 @@ import pytest
 from fcn_jax.config import keys
 from fcn_jax.config.base import FAMILIES, base_config, family_of
 from fcn_jax.models import MODELS, option_names
+from fcn_jax.models.encoders import ENCODERS
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -36,7 +37,9 @@ def test_networks_of_a_family_have_its_options():
     for name in MODELS:
         family = family_of(name)
         assert name.startswith(family)
-        known = {*option_names(name), "name", "num_classes", "encoder", "crf"}
+        known = {"name", "num_classes", "encoder", "crf"}
+        for encoder in ("", *ENCODERS):  # At its default a key of another says nothing.
+            known |= {*option_names(name, encoder)}
         assert set(base_config(family).model) <= known, name
     assert family_of("deeplab_7x7") == "deeplab"
     assert "padding" not in base_config("deeplab").model
