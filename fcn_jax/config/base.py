@@ -68,6 +68,11 @@ def _add_data(config: Config) -> None:
     config.data.labels = ""  # Of a tool's files: the table of labels; "": its own.
     config.data.images = ""  # Of a tool's files: folder of images; "": to be found.
     config.data.masks = ""  # Of a tool's files: folder of masks likewise.
+    config.data.classes = ""  # Label set of a data set with several: "60" or "59".
+    # Data set that is trained on beside data.name, such as "coco_voc"; "": none.
+    config.data.extra = ""
+    config.data.extra_split = "train"  # Of that.
+    config.data.extra_root = ""  # Where it is.
     config.data.data_dir = ""  # Where prepared data are; "": the default.
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.

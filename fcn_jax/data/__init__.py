@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 
 from fcn_jax import messages
-from fcn_jax.data import imports, label_sets
+from fcn_jax.data import imports, label_sets, official
 from fcn_jax.data.contracts import Head, Source, heads_of
 from fcn_jax.data.options import (
     AS_FOUND,
@@ -30,12 +30,16 @@ class DataSet:
         open: (split, options) -> the source; what it needs is imported then.
         heads: What its labels say, where that is known without opening it.
         takes_palette: Whether `Options.palette` has a meaning.
+        splits: What is trained on, and what is scored, as it calls them.
+        classes: Its label sets, where there are several; the first is the usual one.
     """
 
     description: str
     open: Callable[[str, Options], Source]
     heads: tuple[Head, ...] | None = None
     takes_palette: bool = False
+    splits: tuple[str, str] = ("train", "val")
+    classes: tuple[str, ...] = ()
 
 
 def _open_folder(split: str, options: Options) -> Source:
@@ -66,6 +70,17 @@ def _open_imported(form: str, split: str, options: Options) -> Source:
     return imported.open_imported(form, split, options)
 
 
+def _official(name: str) -> DataSet:
+    known = official.NAMES[name]
+
+    def open_one(split: str, options: Options) -> Source:
+        if options.root and name in imports.FORMATS:
+            return _open_imported(name, split, options)
+        return official.open_official(name, split, options)
+
+    return DataSet(known.text, open_one, splits=known.splits, classes=known.classes)
+
+
 def _voc(year: str, description: str) -> DataSet:
     def open_year(split: str, options: Options) -> Source:
         from fcn_jax.data.sources import voc
@@ -93,6 +108,8 @@ DATASETS: dict[str, DataSet] = {
         form: DataSet(text, functools.partial(_open_imported, form))
         for form, text in imports.FORMATS.items()
     },
+    # From their authors' archives; three of them also as `imports` reads a folder.
+    **{name: _official(name) for name in official.NAMES},
 }
 
 
@@ -124,10 +141,17 @@ def open_source(
 
     Raises:
         ValueError: If the name is unknown, a "folder" or a tool's format comes without
-            `root`, or another than "folder" with `palette`.
+            `root`, another than "folder" with `palette`, or `tool.classes` where there
+            is one label set.
     """
     options = Options(root, palette, data_dir, manual_dir, folder, tool)
-    return _known(name, palette).open(split, options)
+    found = _known(name, palette)
+    if tool.classes and not found.classes:
+        raise ValueError(
+            f"config.data.classes={tool.classes!r} is given, but data set {name!r} has "
+            f"one label set; leave it out."
+        )
+    return found.open(split, options)
 
 
 def heads(
