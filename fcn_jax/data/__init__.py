@@ -8,6 +8,7 @@ A source is a sequence, `source[i]` a dict of `image` (uint8 RGB [H, W, 3]), `la
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fcn_jax import messages
 from fcn_jax.data import imports, label_sets, official
@@ -19,6 +20,9 @@ from fcn_jax.data.options import (
     Options,
     ToolOptions,
 )
+
+if TYPE_CHECKING:
+    from fcn_jax.data.sources.voc_folder import VocFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +68,7 @@ def _open_shapes(split: str, options: Options) -> Source:
     return shapes.open_shapes(split, options.data_dir)
 
 
-def _open_imported(form: str, split: str, options: Options) -> Source:
+def _open_imported(form: str, split: str, options: Options) -> "VocFolder":
     from fcn_jax.data.sources import imported
 
     return imported.open_imported(form, split, options)
@@ -75,7 +79,11 @@ def _official(name: str) -> DataSet:
 
     def open_one(split: str, options: Options) -> Source:
         if options.root and name in imports.FORMATS:
-            return _open_imported(name, split, options)
+            source = _open_imported(name, split, options)
+            (head,) = official.layout_of(name).heads
+            if heads_of(source)[0].classes == head.classes:
+                source.palette = head.palette
+            return source
         return official.open_official(name, split, options)
 
     return DataSet(known.text, open_one, splits=known.splits, classes=known.classes)
@@ -183,6 +191,8 @@ def heads(
         ValueError: As `open_source`.
     """
     found = _known(name, palette).heads
+    if name in official.NAMES and not root:
+        return official.layout_of(name, tool.classes).heads
     if found is None:
         source = open_source(
             name,
