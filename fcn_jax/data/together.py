@@ -17,6 +17,7 @@ class Together:
         extra: What is trained on beside it.
 
     Attributes:
+        ids: Of the images of both; () where one does not tell.
         notes: Those of both, and how many images the second adds.
 
     Raises:
@@ -28,6 +29,8 @@ class Together:
         self.name, self.split = first.name, first.split
         self.channels, self.heads = first.channels, contracts.heads_of(first)
         _check_same(first, extra)
+        ours, theirs = (tuple(getattr(each, "ids", ())) for each in (first, extra))
+        self.ids = (*ours, *theirs) if ours and theirs else ()
         self.notes = [
             *getattr(first, "notes", ()),
             f"{len(extra)} of these images are from {extra.name} {extra.split}",
@@ -38,16 +41,6 @@ class Together:
         if name in ("_first", "_extra"):  # Of one that is being copied.
             raise AttributeError(name)
         return getattr(self._first, name)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Of the images of both.
-
-        Raises:
-            AttributeError: If one of them does not tell.
-        """
-        first, extra = (getattr(each, "ids") for each in (self._first, self._extra))  # noqa: B009
-        return (*first, *extra)
 
     def __len__(self) -> int:
         return len(self._first) + len(self._extra)

@@ -21,7 +21,6 @@ from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
 from fcn_jax.data.official.trees import Part, Tree
 
 VOID = ""  # The name of what is no class.
-_LISTED = 8  # Values that a message names.
 
 
 class Member(NamedTuple):
