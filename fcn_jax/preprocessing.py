@@ -98,7 +98,11 @@ CAFFE = Preprocessing(
 IMAGENET = Preprocessing(
     "imagenet", "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 )
-PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET)}
+# The means of FCN's layers for other data sets (siftflow_layers.py).
+SIFT_FLOW = Preprocessing(
+    "sift_flow", "bgr", (114.578, 115.294, 108.353), (1.0, 1.0, 1.0)
+)
+PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET, SIFT_FLOW)}
 
 
 def preprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:

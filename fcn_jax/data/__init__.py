@@ -68,6 +68,13 @@ def _open_shapes(split: str, options: Options) -> Source:
     return shapes.open_shapes(split, options.data_dir)
 
 
+def _open_landscapes(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import landscapes
+
+    del options
+    return landscapes.Landscapes(split)
+
+
 def _open_imported(form: str, split: str, options: Options) -> "VocFolder":
     from fcn_jax.data.sources import imported
 
@@ -107,6 +114,11 @@ DATASETS: dict[str, DataSet] = {
         "generated textured shapes, built in",
         _open_shapes,
         (Head("", label_sets.SHAPES, label_sets.VOC.palette),),
+    ),
+    "landscapes": DataSet(
+        "drawn landscapes with two heads, built in",
+        _open_landscapes,
+        splits=("train", "test"),
     ),
     "voc_segmentation/2011": _voc("2011", "PASCAL VOC 2011"),
     "voc_segmentation/2012": _voc("2012", "PASCAL VOC 2012"),

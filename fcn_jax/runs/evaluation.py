@@ -13,7 +13,8 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
-from fcn_jax.data.contracts import Labels
+from fcn_jax.data.contracts import Labels, Source
+from fcn_jax.data.one_head import OneOfHeads
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -47,12 +48,12 @@ class Evaluation:
         with_run: str | Path | None = None,
         combine: str = "mean_prob",
     ):
-        self.config, self.combine = config, combine
+        self.config, self.combine, self.head = config, combine, ""
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
             config.eval_batch_size, len(self.devices), key="config.eval_batch_size"
         )
-        self.source = datasets.open_split(
+        self.source: Source = datasets.open_split(
             config, split or config.data.eval_split, config.data.eval_name
         )
         print(datasets.describe_source(self.source))
@@ -67,6 +68,17 @@ class Evaluation:
             second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
+
+    def look_at(self, head: str) -> None:
+        """Look at one of several heads alone from now on, as if there were no other.
+
+        Args:
+            head: Its name.
+
+        Raises:
+            ValueError: If there is no such head.
+        """
+        self.source, self.head = OneOfHeads(self.source, head), head
 
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
@@ -162,6 +174,8 @@ class Evaluation:
         """How networks are asked together, and their variables."""
         members = members or self.members
         asked = [member.predictor(scales, flip) for member in members]
+        if self.head:
+            asked = [ensembles_of.of_head(each, self.head) for each in asked]
         if len(members) == 1:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)

@@ -336,8 +336,8 @@ def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
     if not isinstance(found, np.ndarray):
         raise ValueError(
             f"tiles, sizes and probabilities are for networks with one head; this one "
-            f"has {', '.join(head.name for head in net.heads)}: leave them out, and "
-            f"set --tile=0 for large images."
+            f"has {', '.join(head.name for head in net.heads)}: choose one with "
+            f"--head={net.heads[0].name}, or leave them out (--tile=0 for large images)."
         )
     return found
 
@@ -373,5 +373,6 @@ def made(net: TrainedNet, options: Options) -> JsonObject:
         "flip": net.flip,
         "crf": net.config.crf.parameters,
         "inference": net.config.inference.method,
+        **({"head": net.head} if net.head else {}),
         **dataclasses.asdict(options),
     }
