@@ -1,4 +1,4 @@
-r"""FCN-16s on SIFT Flow, two heads of one net (Long et al. 2015, table 5).
+r"""FCN-16s on SIFT Flow, one net with two heads (Long et al. 2015, table 5).
 
 python train.py --config=configs/siftflow_fcn16s.py --workdir=runs/siftflow_fcn16s
 Starts from the best checkpoint of runs/siftflow_fcn32s; the heads' score_pool4 start at

@@ -1,4 +1,4 @@
-r"""FCN-32s on SIFT Flow, two heads of one net (fcn.berkeleyvision.org, siftflow-fcn32s).
+r"""FCN-32s on SIFT Flow, one net with two heads (fcn.berkeleyvision.org).
 
 python train.py --config=configs/siftflow_fcn32s.py --workdir=runs/siftflow_fcn32s \
     --config.init_from=vgg16.npz

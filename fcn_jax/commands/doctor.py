@@ -132,9 +132,7 @@ def _patient(config: Config, given: str, num_classes: int, found: Findings) -> P
     packed = given in official.NAMES and not config.data.root and not is_folder
     if given in imports.FORMATS and not is_folder and not packed:
         return _imported(config, given, splits, num_classes, found)
-    if packed or (
-        given in data.DATASETS and given not in ("folder", *imports.FORMATS)
-    ):
+    if packed or (given in data.DATASETS and given not in ("folder", *imports.FORMATS)):
         return _opened(config, given, splits, num_classes, found)
     root = config.data.root if given == "folder" else given
     return Folder(

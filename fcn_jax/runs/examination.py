@@ -71,8 +71,9 @@ def report(
     Raises:
         ImportError: If the extra is not installed.
         FileNotFoundError: If one is no run.
-        ValueError: If runs have several heads and none is chosen, or score other classes, the split has no
-            images, it is not known where they lie, or a directory stands for the page.
+        ValueError: If runs have several heads and none is chosen, or score other
+            classes, the split has no images, it is not known where they lie, or a
+            directory stands for the page.
     """
     html_report.check_installed()
     if out is not None and Path(out).is_dir():

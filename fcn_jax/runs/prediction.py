@@ -337,7 +337,8 @@ def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"tiles, sizes and probabilities are for networks with one head; this one "
             f"has {', '.join(head.name for head in net.heads)}: choose one with "
-            f"--head={net.heads[0].name}, or leave them out (--tile=0 for large images)."
+            f"--head={net.heads[0].name}, or leave them out, and set --tile=0 for "
+            f"large images."
         )
     return found
 

@@ -158,7 +158,9 @@ def test_a_label_set_is_chosen_by_its_key(doctor, official_sets, tmp_path):
     )  # fmt: skip
     status, out = doctor("pascal_context", *keys, "--num_classes=60")
     assert status == 1
-    assert "num_classes=60, but pascal_context/59 has 59 classes" in " ".join(out.split())
+    assert "num_classes=60, but pascal_context/59 has 59 classes" in " ".join(
+        out.split()
+    )
 
 
 @pytest.mark.parametrize(

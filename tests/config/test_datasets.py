@@ -149,8 +149,14 @@ def test_more_images_to_train_on(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     (
-        ({"extra": "coco_vco"}, "extra='coco_vco' is no data set; did you mean 'coco_vo"),
-        ({"extra": "coco_voc"}, "extra='coco_voc' needs the path .*data.extra_root=DIR"),
+        (
+            {"extra": "coco_vco"},
+            "extra='coco_vco' is no data set; did you mean 'coco_vo",
+        ),
+        (
+            {"extra": "coco_voc"},
+            "extra='coco_voc' needs the path .*data.extra_root=DIR",
+        ),
     ),
 )
 def test_an_extra_that_there_is_not(tmp_path, changes, match):

@@ -1,4 +1,4 @@
-"""Data sets as their authors give them, tiny and whole: as a folder, and as archives."""
+"""Data sets as their authors give them, tiny: as a folder, and as archives."""
 
 import io
 import tarfile
@@ -14,7 +14,10 @@ from fcn_jax.data.sources import archives
 
 SIZE = (6, 8)
 SCENES = "spatial_envelope_256x256_static_8outdoorcategories"
-TRAINED, TESTED = ("coast_a1", "forest_b2", "street_c3"), ("coast_arnat59", "street_gre11")
+TRAINED, TESTED = (
+    ("coast_a1", "forest_b2", "street_c3"),
+    ("coast_arnat59", "street_gre11"),
+)
 CAMVID = {
     "train": ("0001TP_006690", "0006R0_f00930", "0016E5_08190"),
     "val": ("0016E5_07959",),

@@ -1,7 +1,8 @@
 """Data sets as their authors give them, from the archives or from the folder.
 
-One data set a module, with a function `layout`; see `layouts.Layout`. Of archives a TFDS
-builder is made (`prepared`), which works without TensorFlow; a folder is read as it is.
+One data set a module, with a function `layout`; see `layouts.Layout`. Of archives a
+TFDS builder is made (`prepared`), which works without TensorFlow; a folder is read as
+it is.
 """
 
 import importlib

@@ -21,28 +21,27 @@ from fcn_jax.data.official import layouts
 from fcn_jax.data.official.layouts import VOID, Member, Table
 from fcn_jax.data.official.trees import Part, Tree
 
-CLASSES = tuple(
-    (
-        "wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, "
-        "cabinet, sidewalk, person, earth, door, table, mountain, plant, curtain, "
-        "chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, "
-        "armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, "
-        "base, box, column, signboard, chest of drawers, counter, sand, sink, "
-        "skyscraper, fireplace, refrigerator, grandstand, path, stairs, runway, case, "
-        "pool table, pillow, screen door, stairway, river, bridge, bookcase, blind, "
-        "coffee table, toilet, flower, book, hill, bench, countertop, stove, palm, "
-        "kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, "
-        "bus, towel, light, truck, tower, chandelier, awning, streetlight, booth, "
-        "television receiver, airplane, dirt track, apparel, pole, land, bannister, "
-        "escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain, "
-        "conveyer belt, canopy, washer, plaything, swimming pool, stool, barrel, "
-        "basket, waterfall, tent, bag, minibike, cradle, oven, ball, food, step, tank, "
-        "trade name, microwave, pot, animal, bicycle, lake, dishwasher, screen, "
-        "blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan, "
-        "pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, "
-        "clock, flag"
-    ).split(", ")
+_NAMES = (
+    "wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, "
+    "cabinet, sidewalk, person, earth, door, table, mountain, plant, curtain, "
+    "chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, "
+    "armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, "
+    "base, box, column, signboard, chest of drawers, counter, sand, sink, "
+    "skyscraper, fireplace, refrigerator, grandstand, path, stairs, runway, case, "
+    "pool table, pillow, screen door, stairway, river, bridge, bookcase, blind, "
+    "coffee table, toilet, flower, book, hill, bench, countertop, stove, palm, "
+    "kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, "
+    "bus, towel, light, truck, tower, chandelier, awning, streetlight, booth, "
+    "television receiver, airplane, dirt track, apparel, pole, land, bannister, "
+    "escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain, "
+    "conveyer belt, canopy, washer, plaything, swimming pool, stool, barrel, "
+    "basket, waterfall, tent, bag, minibike, cradle, oven, ball, food, step, tank, "
+    "trade name, microwave, pot, animal, bicycle, lake, dishwasher, screen, "
+    "blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan, "
+    "pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, "
+    "clock, flag"
 )
+CLASSES = tuple(_NAMES.split(", "))
 # RRGGBB of each class.
 _COLOURS = """
     787878 b47878 06e6e6 503232 04c803 787850 8c8c8c cc05ff e6e6e6 04fa07 e005ff ebff07

@@ -1,9 +1,9 @@
 """CamVid: as SegNet's tutorial has it, and as Cambridge has it.
 
-| data set | images | labels |
-| --- | --- | --- |
-| camvid | CamVid/SPLIT/ID.png, 360x480 | CamVid/SPLITannot/ID.png, 0 to 10, 11 is void |
-| camvid/full | 701_StillsRaw_full/ID.png, 720x960 | LabeledApproved_full/ID_L.png, colours |
+| data set | size | images | labels |
+| --- | --- | --- | --- |
+| camvid | 360x480 | SPLIT/ID.png | SPLITannot/ID.png: 0 to 10, 11 is void |
+| camvid/full | 720x960 | 701_StillsRaw_full/ID.png | LabeledApproved_full/ID_L.png |
 
 The 32 colours are 31 classes and void, or by groups the 11 that papers score. Cambridge
 has no splits; those of the tutorial (367, 101 and 233) follow from the sequences, but

@@ -48,7 +48,9 @@ _BY_ID = Table(
     "ids 0 to 33 of Cityscapes",
 )
 _BY_TRAIN_ID = Table(
-    {255: VOID, **dict(enumerate(CLASSES))}, CLASSES, "trainIds 0 to 18, or 255 for void"
+    {255: VOID, **dict(enumerate(CLASSES))},
+    CLASSES,
+    "trainIds 0 to 18, or 255 for void",
 )
 _IMAGE, _IDS, _TRAIN_IDS = (
     "_leftImg8bit.png",

@@ -24,7 +24,7 @@ from fcn_jax.data.official.layouts import VOID, Member, Table
 from fcn_jax.data.official.trees import Part, Tree
 
 # By the value of a pixel; the ids of the list are these plus one.
-_NAMES = (
+_TEXT = (
     "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, "
     "traffic light, fire hydrant, street sign, stop sign, parking meter, bench, bird, "
     "cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, hat, backpack, "
@@ -47,7 +47,8 @@ _NAMES = (
     "tent, textile-other, towel, tree, vegetable, wall-brick, wall-concrete, "
     "wall-other, wall-panel, wall-stone, wall-tile, wall-wood, water-other, "
     "waterdrops, window-blind, window-other, wood"
-).split(", ")
+)
+_NAMES = _TEXT.split(", ")
 _WITHOUT = frozenset((
     "street sign", "hat", "shoe", "eye glasses", "plate", "mirror", "window", "desk",
     "door", "blender", "hair brush",

@@ -1,11 +1,8 @@
 """A split of a data set in the folder that its authors made."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from fcn_jax.data import checks, contracts, fingerprints, image_files
-from fcn_jax.data.content import Content
 from fcn_jax.data.contracts import Item
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.data.official import layouts

@@ -1,7 +1,7 @@
 """What a data set looks like as its authors give it: which files, and what they hold.
 
-A layout is told the names of all files (`trees`), names the image and the labels of each
-example, and makes labels of a file's content by a table: what a value, an id or a
+A layout is told the names of all files (`trees`), names the image and the labels of
+each example, and makes labels of a file's content by a table: what a value, an id or a
 colour, is called, and so which class it is. What the table does not have is refused.
 """
 

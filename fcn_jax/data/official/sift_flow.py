@@ -10,9 +10,9 @@ but two without annotation. Cow, desert and moon are in no image of test: the pa
 means are over the other 30 classes, and so are ours, also where they are predicted.
 
 References:
-    Liu et al. 2011, "Nonparametric scene parsing via label transfer"; Tighe and Lazebnik
-    2010 (geometric classes); fcn.berkeleyvision.org, data/sift-flow (lists, order of the
-    classes) and siftflow_layers.py (geometric -1 is void too).
+    Liu et al. 2011, "Nonparametric scene parsing via label transfer"; Tighe and
+    Lazebnik 2010 (geometric classes); fcn.berkeleyvision.org, data/sift-flow (lists,
+    order of the classes) and siftflow_layers.py (geometric -1 is void too).
 """
 
 import dataclasses

@@ -62,7 +62,15 @@ def test_each_pixel_by_hand(tmp_path):
 
 def test_two_objects_of_a_class_are_void_where_they_overlap(tmp_path):
     shapes = [square(0, 0, 4, 4, 1), square(3, 0, 6, 4, 1)]
-    assert labels(write(tmp_path, shapes))[0, :7].tolist() == [15, 15, 15, 255, 15, 15, 0]
+    assert labels(write(tmp_path, shapes))[0, :7].tolist() == [
+        15,
+        15,
+        15,
+        255,
+        15,
+        15,
+        0,
+    ]
 
 
 def test_images_with_few_pixels_of_the_classes(tmp_path):
@@ -81,7 +89,10 @@ def test_images_with_few_pixels_of_the_classes(tmp_path):
         "1 images of instances_train2017.json are left out, with at most 1,000 pixels "
         "of VOC's classes"
     ]
-    assert len(imports.read("coco_voc", write(tmp_path / "v", [], "val2017")).examples) == 1
+    assert (
+        len(imports.read("coco_voc", write(tmp_path / "v", [], "val2017")).examples)
+        == 1
+    )
 
 
 def test_its_classes_are_those_of_voc(tmp_path):
@@ -94,8 +105,8 @@ def test_categories_of_another_data_set(tmp_path):
     categories = [{"id": 1, "name": "person"}, {"id": 2, "name": "pet"}]
     root = write(tmp_path, [square(0, 0, 4, 4, 1)], categories=categories)
     match = (
-        r"train2017.json has no category 'airplane', which is VOC's aeroplane; it has 2 "
-        r"categories \(person, pet, ...\). Give COCO's own instances"
+        r"train2017.json has no category 'airplane', which is VOC's aeroplane; it has "
+        r"2 categories \(person, pet, ...\). Give COCO's own instances"
     )
     with pytest.raises(ValueError, match=match):
         imports.read("coco_voc", root)

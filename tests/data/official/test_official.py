@@ -92,15 +92,19 @@ def test_a_batch_of_two_heads(tmp_path):
     )
     batch = next(batches)
     batches.close()
-    assert batch["labels"]["sem"].shape == batch["labels"]["geo"].shape == (2, *made.SIZE)
+    assert (
+        batch["labels"]["sem"].shape == batch["labels"]["geo"].shape == (2, *made.SIZE)
+    )
 
 
 def table(name, head="", classes="", **held):
     """The labels of some values of a data set."""
     layout = official.layout_of(name, classes)
     file, values, dtype = held["file"], np.array([held["values"]]), held.get("dtype")
-    content = made.mat(**{held["key"]: values}) if file == "mat" else made.image(
-        values.astype(dtype or np.uint8)
+    content = (
+        made.mat(**{held["key"]: values})
+        if file == "mat"
+        else made.image(values.astype(dtype or np.uint8))
     )
     return layout.decode(content, head, held.get("where", "x.png"))[0].tolist()
 
@@ -112,7 +116,12 @@ def test_sift_flow_by_hand():
     geometric = table("sift_flow", "geo", file="mat", key="S", values=[-1, 1, 2, 3])
     assert geometric == [VOID, 0, 1, 2]
     head = official.layout_of("sift_flow").heads[0]
-    assert [head.classes[i] for i in (8, 10, 15, 27)] == ["cow", "desert", "moon", "sky"]
+    assert [head.classes[i] for i in (8, 10, 15, 27)] == [
+        "cow",
+        "desert",
+        "moon",
+        "sky",
+    ]
     assert head.may_be_absent == ("cow", "desert", "moon")
 
 
@@ -200,7 +209,9 @@ def test_the_division_of_camvid():
     for name in names:
         counts[camvid.split_of(name)] += 1
     assert counts == {"train": 367, "val": 101, "test": 233}
-    with pytest.raises(ValueError, match="Thumbs is no image of CamVid, whose names ar"):
+    with pytest.raises(
+        ValueError, match="Thumbs is no image of CamVid, whose names ar"
+    ):
         camvid.split_of("Thumbs")
 
 

@@ -38,8 +38,8 @@ def sift_flow_with(tmp_path, place, **matrices):
 def test_a_mat_of_another_data_set(tmp_path):
     source = sift_flow_with(tmp_path, "SemanticLabels", LabelMap=np.ones((6, 8)))
     match = (
-        "SemanticLabels/.*coast_a1.mat holds LabelMap and no S; expected labels of SIFT "
-        "Flow. It is of another data set: get the official archive"
+        "SemanticLabels/.*coast_a1.mat holds LabelMap and no S; expected labels of "
+        "SIFT Flow. It is of another data set: get the official archive"
     )
     with pytest.raises(ValueError, match=match):
         source[0]
@@ -76,7 +76,9 @@ def test_a_matrix_that_holds_no_labels(tmp_path, matrix, held):
 def test_a_torn_mat(tmp_path, content):
     root = made.unpack("sift_flow", tmp_path)
     (root / "GeoLabels" / SCENES / "coast_a1.mat").write_bytes(content)
-    with pytest.raises(ValueError, match="coast_a1.mat cannot be read as a MATLAB file"):
+    with pytest.raises(
+        ValueError, match="coast_a1.mat cannot be read as a MATLAB file"
+    ):
         opened("sift_flow", root=root)[0]
 
 
@@ -96,7 +98,9 @@ def test_a_head_that_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=match):
         opened("sift_flow", root=root)
     packed = made.pack("sift_flow", tmp_path / "manual", without=(missing,))
-    with pytest.raises(FileNotFoundError, match="Dataset.zip holds no .*: get it again"):
+    with pytest.raises(
+        FileNotFoundError, match="Dataset.zip holds no .*: get it again"
+    ):
         opened("sift_flow", data_dir=tmp_path / "data", manual_dir=packed)
     prepared = tmp_path / "data" / "official_sift_flow" / "33"
     kept = [p for p in prepared.rglob("*") if p.is_file()]
@@ -122,13 +126,17 @@ def test_a_split_that_is_not_there(tmp_path):
 
 
 def test_a_folder_that_is_another(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere does not exist; set --config.d"):
+    with pytest.raises(
+        FileNotFoundError, match="nowhere does not exist; set --config.d"
+    ):
         opened("sift_flow", root=tmp_path / "nowhere")
     match = "holds no Images; expected the folder of sift_flow as its authors have it"
     with pytest.raises(FileNotFoundError, match=match):
         opened("sift_flow", root=tmp_path)
     (tmp_path / "annotations/train2017").mkdir(parents=True)
-    with pytest.raises(ValueError, match="holds no image of coco_stuff's split 'train'"):
+    with pytest.raises(
+        ValueError, match="holds no image of coco_stuff's split 'train'"
+    ):
         opened("coco_stuff", root=tmp_path)
 
 
@@ -198,8 +206,8 @@ def test_59_classes_where_60_are_expected(tmp_path):
         ("pascal_context", "58", "classes='58' is not known for data set 'pascal_contex"
          "t'; use '60' or '59'"),
         ("camvid/full", "32", "'32' is not known for .*; use '11' or '31'"),
-        ("shapes", "60", "classes='60' is given, but data set 'shapes' has one label s"),
-        ("sift_flow", "3", "classes='3' is given, but data set 'sift_flow' has one lab"),
+        ("shapes", "60", "classes='60' is given, but data set 'shapes' has one label"),
+        ("sift_flow", "3", "classes='3' is given, but data set 'sift_flow' has one la"),
     ),
 )  # fmt: skip
 def test_a_label_set_that_there_is_not(name, classes, match):
@@ -207,7 +215,9 @@ def test_a_label_set_that_there_is_not(name, classes, match):
         opened(name, classes=classes)
 
 
-@pytest.mark.parametrize("name", [n for n, e in official.NAMES.items() if not e.classes])
+@pytest.mark.parametrize(
+    "name", [n for n, e in official.NAMES.items() if not e.classes]
+)
 def test_a_layout_says_which_label_sets_it_has(name):
     with pytest.raises(ValueError, match="classes='7' is not known for data set"):
         official.layout_of(name, "7")
@@ -216,14 +226,20 @@ def test_a_layout_says_which_label_sets_it_has(name):
 def test_archives_of_which_one_is_missing(tmp_path):
     packed = made.pack("pascal_context", tmp_path)
     (packed / "trainval.tar.gz").unlink()
-    match = "trainval.tar.gz does not exist; get it from https://roozbehm.info/pascal-co"
+    match = (
+        "trainval.tar.gz does not exist; get it from https://roozbehm.info/pascal-co"
+    )
     with pytest.raises(FileNotFoundError, match=match):
         opened("pascal_context", data_dir=tmp_path / "data", manual_dir=packed)
 
 
 def test_an_archive_that_wants_an_account(tmp_path):
-    match = "leftImg8bit_trainvaltest.zip {}; get it from www.cityscapes-dataset.com, wh"
-    with pytest.raises(FileNotFoundError, match=match.format("does not exist")) as caught:
+    match = (
+        "leftImg8bit_trainvaltest.zip {}; get it from www.cityscapes-dataset.com, wh"
+    )
+    with pytest.raises(
+        FileNotFoundError, match=match.format("does not exist")
+    ) as caught:
         opened("cityscapes", data_dir=tmp_path / "data", manual_dir=tmp_path)
     assert "downloaded" not in str(caught.value)
     with pytest.raises(
@@ -249,7 +265,9 @@ def test_a_zip_whose_file_is_damaged(tmp_path):
     path.write_bytes(content)
     reader = ArchiveReader(path, "", tmp_path)
     assert list(reader.names()) == ["x"]
-    with pytest.raises(ValueError, match="a.zip cannot be read as an archive .*Bad CRC"):
+    with pytest.raises(
+        ValueError, match="a.zip cannot be read as an archive .*Bad CRC"
+    ):
         reader.read("x")
     with pytest.raises(ValueError, match="a.zip holds no y, which its lists name"):
         reader.read("y")
@@ -272,7 +290,9 @@ def test_a_colour_that_camvid_has_not():
 
 def test_a_class_of_coco_stuff_without_annotations():
     layout = official.layout_of("coco_stuff")
-    with pytest.raises(ValueError, match=r"x.png holds 11 .*; expected 0 to 181, the c"):
+    with pytest.raises(
+        ValueError, match=r"x.png holds 11 .*; expected 0 to 181, the c"
+    ):
         layout.decode(made.image(np.full((2, 2), 11, np.uint8)), "", "x.png")
 
 
