@@ -31,7 +31,7 @@ def test_what_may_be_absent_stays_so():
 
 
 def test_a_head_that_there_is_not():
-    match = "--head 'semantc' is not known; did you mean 'semantic'. There are: semant"
+    match = "--head 'semantc' is not known; did you mean 'semantic'. There are: geometr"
     with pytest.raises(ValueError, match=match):
         OneOfHeads(made_up.Rooms("val", 2), "semantc")
     with pytest.raises(ValueError, match="--head=a: outdoors has one head; leave --he"):

@@ -15,6 +15,7 @@ References:
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -142,7 +143,7 @@ class CambridgeCamVid:
         palette = layouts.palette_of(_COLOURS.values())
         return (Head("", tuple(_COLOURS), palette),)
 
-    @property
+    @functools.cached_property
     def table(self) -> Table:
         """Which class each colour is."""
         place = 2 if self.variant == "11" else 0

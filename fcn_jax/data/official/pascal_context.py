@@ -14,6 +14,7 @@ References:
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -67,7 +68,7 @@ class PascalContext:
         """The one head."""
         return (Head("", self.classes, VOC.palette),)
 
-    @property
+    @functools.cached_property
     def table(self) -> Table:
         """Which class each of the 459 ids is; 0 is none of them."""
         other = "background" if self.variant == "60" else VOID
