@@ -161,8 +161,8 @@ def open_source(
 
     Raises:
         ValueError: If the name is unknown, a "folder" or a tool's format comes without
-            `root`, another than "folder" with `palette`, or `tool.classes` where there
-            is one label set.
+            `root`, another than "folder" with `palette`, or a label set where there
+            is one.
     """
     options = Options(root, palette, data_dir, manual_dir, folder, tool)
     found = _known(name, palette)

@@ -29,8 +29,10 @@ class Together:
         self.name, self.split = first.name, first.split
         self.channels, self.heads = first.channels, contracts.heads_of(first)
         _check_same(first, extra)
-        ours, theirs = (tuple(getattr(each, "ids", ())) for each in (first, extra))
-        self.ids = (*ours, *theirs) if ours and theirs else ()
+        ids: list[tuple[str, ...]] = [
+            tuple(getattr(each, "ids", ())) for each in (first, extra)
+        ]
+        self.ids: tuple[str, ...] = (*ids[0], *ids[1]) if all(ids) else ()
         self.notes = [
             *getattr(first, "notes", ()),
             f"{len(extra)} of these images are from {extra.name} {extra.split}",

@@ -56,8 +56,10 @@ def of_head(predictor: Predictor, head: str) -> Predictor:
 
     Args:
         predictor: Of the network.
-        head: Name of the head.
+        head: Name of the head; "": all, of which nothing is changed.
     """
+    if not head:
+        return predictor
 
     def scores(variables: Variables, batch: Batch) -> Outputs:
         found = predictor.scores(variables, batch)

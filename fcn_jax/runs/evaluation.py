@@ -69,17 +69,6 @@ class Evaluation:
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
 
-    def look_at(self, head: str) -> None:
-        """Look at one of several heads alone from now on, as if there were no other.
-
-        Args:
-            head: Its name.
-
-        Raises:
-            ValueError: If there is no such head.
-        """
-        self.source, self.head = OneOfHeads(self.source, head), head
-
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
         """The checkpoint of the first network."""
@@ -173,13 +162,28 @@ class Evaluation:
     ) -> tuple[Predictor, Variables]:
         """How networks are asked together, and their variables."""
         members = members or self.members
-        asked = [member.predictor(scales, flip) for member in members]
-        if self.head:
-            asked = [ensembles_of.of_head(each, self.head) for each in asked]
+        asked = [
+            ensembles_of.of_head(member.predictor(scales, flip), self.head)
+            for member in members
+        ]
         if len(members) == 1:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def look_at(run: Evaluation, head: str) -> None:
+    """Look at one of several heads alone from now on, as if there were no other.
+
+    Args:
+        run: What is scored.
+        head: Its name; "": nothing is changed.
+
+    Raises:
+        ValueError: If there is no such head.
+    """
+    if head:
+        run.source, run.head = OneOfHeads(run.source, head), head
 
 
 def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:

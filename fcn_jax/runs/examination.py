@@ -16,7 +16,7 @@ from fcn_jax.evaluation.boundary import BoundaryIU
 from fcn_jax.evaluation.calibration import Calibration
 from fcn_jax.evaluation.examples import Example, Examples
 from fcn_jax.evaluation.object_sizes import ObjectSizeIU
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.runs.evaluation import Evaluation, look_at
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import html_report
@@ -97,8 +97,7 @@ def report(
     classes: list[JsonObject] = []
     for name, config, workdir in zip(names, configs, workdirs_of, strict=True):
         run = Evaluation(config, workdir, split, options.step)
-        if options.head:
-            run.look_at(options.head)
+        look_at(run, options.head)
         head = contracts.heads_of(run.source)[0]
         if found and _classes(head) != classes:
             raise ValueError(
@@ -133,8 +132,7 @@ def report_of(run: Evaluation, path: Path, options: Options) -> Path:
     """
     html_report.check_installed()
     _check_one_head(run.config, run.members[0].workdir, options.head)
-    if options.head:
-        run.look_at(options.head)
+    look_at(run, options.head)
     name = " + ".join(_names([member.workdir for member in run.members]))
     of_run, examples = _examined(run, name, options, None)
     head = contracts.heads_of(run.source)[0]

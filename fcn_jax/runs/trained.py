@@ -49,7 +49,7 @@ class TrainedNet:
 
     Attributes:
         heads: Names and colours of the classes, one for each head.
-        head: Which one of several is asked for; "": all.
+        head: The one of several that is asked for; "": all.
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
@@ -120,9 +120,7 @@ class TrainedNet:
     @functools.cached_property
     def _own_predictor(self) -> Predictor:
         """How the run's config asks it, the CRF of the config behind it."""
-        found = self.predictor(self.scales, self.flip)
-        if self.head:
-            found = predictors_of.of_head(found, self.head)
+        found = predictors_of.of_head(self.predictor(self.scales, self.flip), self.head)
         if self.config.crf.parameters:
             found = predictors.with_crf(found, self.config)
         return found

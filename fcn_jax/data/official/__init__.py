@@ -97,4 +97,7 @@ def open_official(name: str, split: str, options: Options) -> Source:
         return folder.OfficialFolder(layout, tree, split)
     from fcn_jax.data.official import prepared
 
-    return prepared.open_prepared(layout, split, options.data_dir, options.manual_dir)
+    variants = NAMES[name].classes or (layout.variant,)
+    return prepared.open_prepared(
+        layout, variants, split, options.data_dir, options.manual_dir
+    )

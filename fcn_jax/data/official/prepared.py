@@ -20,24 +20,27 @@ from fcn_jax.data.sources.tfds_source import Builder
 
 
 @functools.cache
-def builder_class(name: str, variant: str, heads: tuple[str, ...]) -> Builder:
+def builder_class(
+    name: str, variants: tuple[str, ...], heads: tuple[str, ...]
+) -> Builder:
     """The TFDS builder of a layout; made on first use.
 
     Args:
         name: Of the data set.
-        variant: Its label set.
+        variants: Its label sets.
         heads: Names of its heads.
     """
     with tfds_source.quiet_tfds() as tfds:
         # TFDS has data sets of some of these names, from archives of its own.
         of_builder = f"official_{name.replace('/', '_')}"
 
-        class Official(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        class Official(tfds.core.GeneratorBasedBuilder):
             """Images as they came, and PNGs of labels."""
 
             VERSION = tfds.core.Version("1.0.0")
-            BUILDER_CONFIGS = (
-                tfds.core.BuilderConfig(name=variant, description=variant),
+            BUILDER_CONFIGS = tuple(
+                tfds.core.BuilderConfig(name=each, description=each)
+                for each in variants
             )
             name = of_builder
             layout: Layout  # Both are set before the builder is prepared.
@@ -179,12 +182,17 @@ class PreparedSplit:
 
 
 def open_prepared(
-    layout: Layout, split: str, data_dir: str | None, manual_dir: str | None
+    layout: Layout,
+    variants: tuple[str, ...],
+    split: str,
+    data_dir: str | None,
+    manual_dir: str | None,
 ) -> PreparedSplit:
     """Open a split; on first use all splits are prepared from the archives.
 
     Args:
         layout: Of the data set.
+        variants: All label sets that it may have.
         split: A split of it, or a slice.
         data_dir: Where prepared data sets are kept; None: the default of TFDS.
         manual_dir: Where the archives are; None: they are downloaded.
@@ -198,7 +206,7 @@ def open_prepared(
         ValueError: If an archive is damaged or another, or the split unknown.
     """
     names = tuple(head.name for head in layout.heads)
-    make = builder_class(layout.name, layout.variant, names)
+    make = builder_class(layout.name, variants, names)
     with tfds_source.quiet_tfds() as tfds:
         builder = make(
             config=layout.variant, data_dir=data_dir, file_format="array_record"
