@@ -20,6 +20,7 @@ from fcn_jax.data.options import (
     Options,
     ToolOptions,
 )
+from fcn_jax.storage import mirrors
 
 if TYPE_CHECKING:
     from fcn_jax.data.sources.voc_folder import VocFolder
@@ -149,7 +150,7 @@ def open_source(
     Args:
         name: One of DATASETS.
         split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
-        root: As of `Options`, and so are the others.
+        root: As of `Options`, and so are the others; or as of `at_hand`.
         palette: "folder": text file of the colours of RGB masks.
         data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
@@ -164,14 +165,43 @@ def open_source(
             `root`, another than "folder" with `palette`, or a label set where there
             is one.
     """
-    options = Options(root, palette, data_dir, manual_dir, folder, tool)
-    found = _known(name, palette)
-    if tool.classes and not found.classes:
+    known = _known(name, palette)
+    if tool.classes and not known.classes:
         raise ValueError(
             f"config.data.classes={tool.classes!r} is given, but data set {name!r} has "
             f"one label set; leave it out."
         )
-    return found.open(split, options)
+    _check_local(palette=palette, data_dir=data_dir, manual_dir=manual_dir)
+    _check_local(**dataclasses.asdict(tool))
+    place = at_hand(root, data_dir)
+    options = Options(place, palette, data_dir, manual_dir, folder, tool)
+    return known.open(split, options)
+
+
+def at_hand(root: str | None, data_dir: str | None = None) -> str | None:
+    """Where the files of `root` can be read: of an object store a copy of them.
+
+    Args:
+        root: A folder, or an address such as "s3://bucket/voc".
+        data_dir: Where copies are kept; None: ~/.cache/fcn_jax/mirrored.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        OSError: If it cannot be copied.
+        ValueError: If the kind of address is not known, or a package is missing.
+    """
+    if not root or not mirrors.is_address(root):
+        return root
+    return str(mirrors.mirrored(root, data_dir or "~/.cache/fcn_jax/mirrored"))
+
+
+def _check_local(**places: str | None) -> None:
+    for name, place in places.items():
+        mirrors.check_local(
+            place or "",
+            f"config.data.{name}",
+            "of data config.data.root alone is read from there. Give a local path",
+        )
 
 
 def heads(

@@ -154,7 +154,7 @@ def translate(
     Returns:
         Image and labels, of their size.
     """
-    moved = _mean_coloured(image.shape[:2], image)
+    moved = mean_coloured(image.shape[:2], image)
     (to_r, from_r), (to_c, from_c) = (
         _overlap(int(s), n) for s, n in zip(shift, image.shape[:2], strict=True)
     )
@@ -198,7 +198,7 @@ def rotate(
         return np.where(seen, turned(x, nearest, ignored), np.uint8(ignored))
 
     labels = map_labels(turn, labels, ignore_label)
-    fill = _mean_coloured((1, 1), image)[0, 0].tolist()
+    fill = mean_coloured((1, 1), image)[0, 0].tolist()
     if image.dtype == np.uint8 and image.shape[2] == 3:
         return turned(np.ascontiguousarray(image), bilinear, tuple(fill)), labels
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
@@ -225,7 +225,7 @@ def cover(
     """
     row0, col0, row1, col1 = (max(0, n) for n in box)
     image = image.copy()
-    image[row0:row1, col0:col1] = _mean_coloured((1, 1), image)[0, 0]
+    image[row0:row1, col0:col1] = mean_coloured((1, 1), image)[0, 0]
 
     def void(x: np.ndarray, ignored: int):
         x = x.copy()
@@ -253,7 +253,7 @@ def pad(
         Image and labels of that size.
     """
     height, width = image.shape[:2]
-    padded = _mean_coloured(size, image)
+    padded = mean_coloured(size, image)
     padded[:height, :width] = image
 
     def extend(x: np.ndarray, ignored: int):
@@ -264,8 +264,13 @@ def pad(
     return padded, map_labels(extend, labels, ignore_label)
 
 
-def _mean_coloured(size: Sequence[int], like: np.ndarray) -> np.ndarray:
-    """An image of the mean colour, its channels and dtype those of another."""
+def mean_coloured(size: Sequence[int], like: np.ndarray) -> np.ndarray:
+    """An image of the mean colour, its channels and dtype those of another.
+
+    Args:
+        size: Height and width, pixels.
+        like: [H, W, channels]; what lies behind three channels is 0.
+    """
     channels = like.shape[2]
     colour = np.zeros(channels, like.dtype)
     colour[:3] = MEAN_COLOUR[:channels] if channels >= 3 else MEAN_GREY

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn, inputs
+from fcn_jax.models import deconvnet, deeplab, fcn, inputs, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -16,7 +16,15 @@ MODELS: dict[str, type[Network]] = {
     "fcn16s": fcn.FCN16s,
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
+    "fcn_alexnet": fcn.FCNAlexNet,
+    "fcn_googlenet": fcn.FCNGoogLeNet,
     "deconvnet": deconvnet.DeconvNet,
+    "segnet": segnet.SegNet,
+    "deeplab": deeplab.DeepLab,
+    "deeplab_7x7": deeplab.DeepLab7x7,
+    "deeplab_largefov": deeplab.DeepLabLargeFOV,
+    "deeplab_msc": deeplab.DeepLabMSc,
+    "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
@@ -27,7 +35,7 @@ _RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
 def create(
     name: str,
     num_classes: int | Mapping[str, int] = 21,
-    encoder: str | Encoder = "vgg16",
+    encoder: str | Encoder = "",
     **options: Any,
 ) -> Network:
     """Make a network by name.
@@ -37,7 +45,7 @@ def create(
         num_classes: Classes to score, background included; or a number for each head,
             by its name.
         encoder: A key of `ENCODERS`, or an encoder that is made already, whose options
-            then stay as they are.
+            then stay as they are. "": the network's own, "vgg16" of most.
         **options: Fields of the network and of the encoder, such as padding="same",
             batch_norm=True, width=0.5 or dtype=jnp.bfloat16; the documentation of their
             classes says what they mean.
@@ -60,10 +68,11 @@ def create(
     inputs.check_num_classes(num_classes)
     cls = MODELS[name]
     own = _option_names(cls)
+    encoder = encoder or cls.default_encoder
     if isinstance(encoder, Encoder):
         of_encoder: list[str] = []
     elif encoder in ENCODERS:
-        of_encoder = encoder_options(cls, ENCODERS[encoder])
+        of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
     else:
         raise ValueError(
             f"encoder {encoder!r} is not known{_suggestion(encoder, ENCODERS)}; the "
@@ -80,25 +89,34 @@ def create(
     if not isinstance(encoder, Encoder):
         encoder = _make_encoder(
             cls,
-            ENCODERS[encoder],
+            _encoder_class(cls, encoder),
             {n: x for n, x in options.items() if n in of_encoder},
         )
-    return cls(
-        encoder=encoder,
-        num_classes=_hashable(num_classes),
-        **{n: x for n, x in options.items() if n in own},
-    )
+    of_network: dict[str, Any] = {n: x for n, x in options.items() if n in own}
+    of_network |= cls.suited(encoder)
+    return cls(encoder=encoder, num_classes=_hashable(num_classes), **of_network)
 
 
-def option_names(name: str, encoder: str = "vgg16") -> list[str]:
+def option_names(name: str, encoder: str = "") -> list[str]:
     """What `create` takes for a network beside its name, classes and encoder.
 
     Args:
         name: A key of `MODELS`.
-        encoder: A key of `ENCODERS`.
+        encoder: A key of `ENCODERS`; "": the network's own.
     """
     cls = MODELS[name]
-    return [*_option_names(cls), *encoder_options(cls, ENCODERS[encoder])]
+    form = _encoder_class(cls, encoder or cls.default_encoder)
+    return [*_option_names(cls), *encoder_options(cls, form)]
+
+
+def encoder_name(model: Network) -> str:
+    """The name by which `create` knows the encoder of a network.
+
+    Returns:
+        A key of `ENCODERS`; "": the network's own, or one that has no name.
+    """
+    names = [name for name, cls in ENCODERS.items() if cls is type(model.encoder)]
+    return names[0] if names and names[0] != type(model).default_encoder else ""
 
 
 def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:
@@ -118,6 +136,11 @@ def options_of(model: Network) -> dict[str, object]:
     own = {name: getattr(model, name) for name in _option_names(type(model))}
     names = encoder_options(type(model), type(model.encoder))
     return own | {name: getattr(model.encoder, name) for name in names}
+
+
+def _encoder_class(cls: type[Network], encoder: str) -> type[Encoder]:
+    """The encoder of that name, in the form that a network takes."""
+    return cls.encoder_forms.get(ENCODERS[encoder], ENCODERS[encoder])
 
 
 def _make_encoder(

@@ -59,6 +59,7 @@ class DeconvNet(Network):
         "batch_norm_fc": True,
         "return_switches": True,
         "full_padding": False,
+        "output_stride": 0,
     }
     encoder_defaults: ClassVar[Mapping[str, object]] = {
         "padding": "valid",
@@ -167,6 +168,11 @@ class DeconvNet(Network):
             raise ValueError(
                 f"DeconvNet: padding={self.encoder.padding!r} is not known; choose one "
                 f"of {', '.join(PADDINGS)}."
+            )
+        if self.encoder.is_rarefied:
+            raise ValueError(
+                f"DeconvNet: output_stride={self.encoder.output_stride} of the encoder "
+                f"leaves poolings without strides, which no unpooling undoes; pass 0."
             )
         if self.decoder_start not in DECODER_STARTS:
             raise ValueError(

@@ -12,16 +12,18 @@ from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from fcn_jax import messages
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import Encoder, Features
+from fcn_jax.models.encoders import AlexNet, Encoder, Features, GoogLeNet
+from fcn_jax.models.encoders.layer import check_padding
 from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import cropping, extents
 
 Array = jax.Array
 
-PADDINGS = ("caffe", "same")  # Of vgg.PADDINGS.
+PADDINGS = ("caffe", "same")  # Of those that encoders have.
 
 
 class FCN(Network):
@@ -44,11 +46,14 @@ class FCN(Network):
         "return_switches": False,
         "bn_shift": 0.0,
     }
+    skip_strides: ClassVar[tuple[int, ...]] = ()  # Of its skips, image pixels.
+    named_after: ClassVar[type[Encoder] | None] = None  # The only encoder it is on.
 
     skips: tuple[str, ...] = ()  # Encoder layers, coarsest first.
     # "fixed": bilinear, without parameters, as the nets released with the PAMI paper;
     # "learned": every upsampling learned from a bilinear start; "learned_2x": all but
-    # the last, as the nets of the CVPR paper.
+    # the last, as the nets of the CVPR paper. "nearest" and "bilinear" (ours) resize,
+    # and do not fade towards the edges of the image.
     upsampling: str = "fixed"
     skip_scales: tuple[float, ...] = (1.0, 1.0)  # Factors on the skips.
 
@@ -108,26 +113,63 @@ class FCN(Network):
         scores = self._score(features, top, layer_name("score_fr", head), count)
         size = features.sizes[top]
         scores = extents.mask(scores, size)  # Its bias reaches beyond the true extent.
+        # Maps without strides lie side by side: each lacks edges that another has.
+        sparse = self.encoder.is_rarefied
+        crop = cropping.place if sparse else cropping.crop
         for step, scale in zip(steps[:-1], self.skip_scales, strict=False):
-            upscored = _upsample(self, scores, step, head)
+            upscored = _upsample(self, scores, step, head, size)
             name = layer_name(f"score_{step.skip}", head)
             skipped = self._score(features, step.skip, name, count, scale)
-            if step.offset >= 0:
+            if sparse:
+                skipped = extents.mask(skipped, features.sizes[step.skip])
+            if step.offset > 0:
                 size = extents.after_upsampling(size, step.kernel_size, step.factor)
-                skipped = cropping.crop(skipped, step.offset, upscored.shape[1:3])
+                skipped = crop(skipped, step.offset, upscored.shape[1:3])
             else:
                 size = features.sizes[step.skip]
-                upscored = cropping.crop(upscored, -step.offset, skipped.shape[1:3])
+                upscored = crop(upscored, -step.offset, skipped.shape[1:3])
             scores = extents.mask(upscored + skipped, size)
-        upscored = _upsample(self, scores, steps[-1], head)
+        near = cells_before(steps[-1])
+        if near:
+            scores = jnp.pad(scores, ((0, 0), (near, 0), (near, 0), (0, 0)), "edge")
+            size = None if size is None else size + near
+        upscored = _upsample(self, scores, steps[-1], head, size)
         height, width = image_size
-        return cropping.crop(upscored, steps[-1].offset, (height, width))
+        offset = steps[-1].offset + near * steps[-1].factor
+        return cropping.crop(upscored, offset, (height, width))
 
     def _score(
         self, features: Features, layer: str, name: str, count: int, scale: float = 1.0
     ):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
+
+    @classmethod
+    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
+        """The skips, which are other layers in other encoders.
+
+        Args:
+            encoder: On which it is put.
+
+        Raises:
+            ValueError: If the encoder has no map of such a stride that may be scored,
+                or is not the one that the network is named after.
+        """
+        if cls.named_after and not isinstance(encoder, cls.named_after):
+            raise ValueError(
+                f"{cls.__name__} is FCN-32s on {cls.named_after.__name__}, not on "
+                f"{type(encoder).__name__}; create fcn32s with that encoder."
+            )
+        there = encoder.skips
+        for stride in cls.skip_strides:
+            if stride not in there:
+                known = (f"{name} (stride {s})" for s, name in there.items())
+                raise ValueError(
+                    f"{cls.__name__} scores a map of stride {stride}, of which "
+                    f"{type(encoder).__name__} has none; its skips are "
+                    f"{', '.join(known) or 'none'}: create fcn32s, which has no skip."
+                )
+        return {"skips": tuple(there[stride] for stride in cls.skip_strides)}
 
     def learns(self, step: "UpsamplingStep"):
         """Whether the kernel of an upsampling is a parameter."""
@@ -141,7 +183,7 @@ class FCN(Network):
             layer_name(step.name, head): (step.kernel_size, count)
             for head, count in self.heads.items()
             for step in reversed(upsampling_steps(self.encoder, self.skips))
-            if not self.learns(step)
+            if not self.learns(step) and self.upsampling not in layers.RESIZINGS
         }
 
     def check_options(self) -> None:
@@ -150,12 +192,9 @@ class FCN(Network):
         Raises:
             ValueError: Naming the option and its values.
         """
-        padding = getattr(self.encoder, "padding", PADDINGS[0])
-        if padding not in PADDINGS:
-            raise ValueError(
-                f"padding={padding!r} is not known; choose one of "
-                f"{', '.join(PADDINGS)}."
-            )
+        paddings = self.encoder.paddings or PADDINGS
+        paddings = [padding for padding in PADDINGS if padding in paddings]
+        check_padding(getattr(self.encoder, "padding", paddings[0]), paddings)
         if self.upsampling not in layers.UPSAMPLINGS:
             raise ValueError(
                 f"upsampling={self.upsampling!r} is not known; choose one of "
@@ -169,15 +208,18 @@ class FCN(Network):
             )
 
 
-def _upsample(net: FCN, scores: Array, step: "UpsamplingStep", head: str) -> Array:
+def _upsample(
+    net: FCN, scores: Array, step: "UpsamplingStep", head: str, size: Array | None
+) -> Array:
     upscore = layers.Upscore(
         step.kernel_size,
         step.factor,
         net.learns(step),
         param_dtype=net.encoder.param_dtype,
+        resizing=net.upsampling if net.upsampling in layers.RESIZINGS else "",
         name=layer_name(step.name, head),
     )
-    return upscore(scores)
+    return upscore(scores, size)
 
 
 class FCN32s(FCN):
@@ -187,11 +229,15 @@ class FCN32s(FCN):
 class FCN16s(FCN):
     """FCN-16s: the scores of fc7 and of pool4."""
 
+    skip_strides: ClassVar[tuple[int, ...]] = (16,)
+
     skips: tuple[str, ...] = ("pool4",)
 
 
 class FCN8s(FCN):
     """FCN-8s: the scores of fc7, of pool4 and of pool3; trained in stages."""
+
+    skip_strides: ClassVar[tuple[int, ...]] = (16, 8)
 
     skips: tuple[str, ...] = ("pool4", "pool3")
 
@@ -202,6 +248,31 @@ class FCN8sAtOnce(FCN8s):
     skip_scales: tuple[float, ...] = (1e-2, 1e-4)
 
 
+class FCNAlexNet(FCN32s):
+    """FCN-AlexNet: the scores of CaffeNet's fc7, upsampled by 32 at once.
+
+    References:
+        fcn.berkeleyvision.org, voc-fcn-alexnet/train.prototxt.
+    """
+
+    default_encoder: ClassVar[str] = "alexnet"
+    named_after: ClassVar[type[Encoder] | None] = AlexNet
+
+
+class FCNGoogLeNet(FCN32s):
+    """FCN-GoogLeNet: the scores of the last block, upsampled by 32 at once.
+
+    The authors' own was never released: the padding of 100 pixels and the kernel of 63
+    are those of FCN-AlexNet.
+
+    References:
+        Long et al. 2015, arXiv:1411.4038, sec. 4.1 and table 1.
+    """
+
+    default_encoder: ClassVar[str] = "googlenet"
+    named_after: ClassVar[type[Encoder] | None] = GoogLeNet
+
+
 class UpsamplingStep(NamedTuple):
     """One upsampling of scores, and where the result lies on what it meets."""
 
@@ -210,8 +281,8 @@ class UpsamplingStep(NamedTuple):
     factor: int
     skip: str  # Encoder layer whose scores are added then; "": none, it is the last.
     # Row and column at which the crop of the skip's scores to the size of the upsampled
-    # ones starts, or, if negative, minus that at which the crop of those starts; of the
-    # last, the row and column of the image's first pixel.
+    # ones starts, or, if not positive, minus that at which the crop of those starts; of
+    # the last, the row and column of the image's first pixel.
     offset: int
 
 
@@ -252,13 +323,25 @@ def upsampling_steps(
         kernel_size, upsampled = _aligned(path, factor, coordinates[skip])
         offset = cropping.crop_offset(upsampled, coordinates[skip])
         found.append(UpsamplingStep(name, kernel_size, factor, skip, offset))
-        path = upsampled if offset >= 0 else coordinates[skip]
+        path = upsampled if offset > 0 else coordinates[skip]
     image = cropping.CoordinateMap(Fraction(1), Fraction(0))
     factor = int(1 / Fraction(path.scale))
     kernel_size, upsampled = _aligned(path, factor, image)
-    name = f"upscore{factor}" if skips else "upscore"
+    name = f"upscore{factor}" if skips and factor > 1 else "upscore"
     offset = cropping.crop_offset(image, upsampled)
     return (*found, UpsamplingStep(name, kernel_size, factor, "", offset))
+
+
+def cells_before(last: UpsamplingStep) -> int:
+    """Cells by which scores must be continued to reach the image's first pixel.
+
+    The first cell of a map without strides lies at the middle of what it sees, and no
+    other before it.
+
+    Args:
+        last: The upsampling to the image.
+    """
+    return max(0, -(last.offset // last.factor))
 
 
 def _aligned(

@@ -26,6 +26,11 @@ class Network(nn.Module):
     # with other values; only those that the encoder has.
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
+    classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
+    default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
+
+    # Encoders that it takes in a form of their own, such as without their last layers.
+    encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
 
     encoder: Encoder
     # Classes that are scored; by head, {"semantic": 33, "geometric": 3}, where there
@@ -53,6 +58,16 @@ class Network(nn.Module):
         if isinstance(self.num_classes, Mapping):
             return dict(self.num_classes)
         return {"": self.num_classes}
+
+    @classmethod
+    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
+        """Fields that this network sets itself by the encoder that it is put on.
+
+        Args:
+            encoder: It.
+        """
+        del encoder
+        return {}
 
     def with_encoder(self, **changes: Any) -> "Network":
         """The same network, options of its encoder changed."""

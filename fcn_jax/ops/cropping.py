@@ -118,6 +118,20 @@ def crop(x: jax.Array, offset: int, size: Sequence[int]) -> jax.Array:
     return x[:, offset : offset + height, offset : offset + width]
 
 
+def place(x: jax.Array, offset: int, size: Sequence[int]) -> jax.Array:
+    """The same cut, zero where the map does not reach.
+
+    Args:
+        x: [N, H, W, C].
+        offset: First row and column to keep; negative: so many before the map.
+        size: Rows and columns to keep.
+
+    Returns:
+        [N, size[0], size[1], C].
+    """
+    return _crop_by_padding(x, offset, size)
+
+
 def _crop_by_padding(x: jax.Array, offset: int, size: Sequence[int]) -> jax.Array:
     """The cut as padding by less than nothing: its size follows without a proof."""
     ends = [

@@ -73,7 +73,11 @@ def after_convolution(
 
 
 def after_window(
-    sizes: Array | None, kernel_size: int, stride: int = 1, pad: int = 0
+    sizes: Array | None,
+    kernel_size: int,
+    stride: int = 1,
+    pad: int = 0,
+    overhang: int | None = None,
 ) -> Array | None:
     """Extents after a pooling, by Caffe's rounding: up, but no window in the padding.
 
@@ -82,13 +86,14 @@ def after_window(
         kernel_size: Side of the window.
         stride: Step of the window.
         pad: Pixels by which windows reach over the near edge.
+        overhang: See `window_pooling.pooled_size`.
 
     Returns:
         True (height, width) after it, [N, 2], or None.
     """
     if sizes is None:
         return None
-    return window_pooling.pooled_size(sizes, kernel_size, stride, pad)
+    return window_pooling.pooled_size(sizes, kernel_size, stride, pad, overhang)
 
 
 def after_upsampling(

@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from fcn_jax import parallel
+from fcn_jax import hosts, parallel
 from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
@@ -22,7 +22,7 @@ from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.runs import recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 
 
 class Evaluation:
@@ -36,6 +36,10 @@ class Evaluation:
         devices: None: all.
         with_run: Directory of a second run, which makes an ensemble of the two.
         combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
+        crew: The processes that share the images, each with its own devices.
+
+    Raises:
+        ValueError: If processes differ in what they score, or as `TrainedNet`.
     """
 
     def __init__(
@@ -47,15 +51,18 @@ class Evaluation:
         devices: Sequence[parallel.Device] | None = None,
         with_run: str | Path | None = None,
         combine: str = "mean_prob",
+        crew: hosts.Crew = hosts.ALONE,
     ):
         self.config, self.combine, self.head = config, combine, ""
+        self.crew = crew
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
-            config.eval_batch_size, len(self.devices), key="config.eval_batch_size"
+            config.eval_batch_size,
+            len(self.devices) * crew.count,
+            processes=crew.count,
+            key="config.eval_batch_size",
         )
-        self.source: Source = datasets.open_split(
-            config, split or config.data.eval_split, config.data.eval_name
-        )
+        self.source: Source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
         recorded.check_classes(
@@ -68,6 +75,21 @@ class Evaluation:
             second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
+        if crew.count > 1:
+            crew.agree(self._what_is_scored())
+
+    def _what_is_scored(self) -> dict[str, object]:
+        """What must be the same in all processes, whose counts are added."""
+        return {
+            "the split": self.source.split,
+            "the number of images": len(self.source),
+            "the fingerprint of the data": self.source.fingerprint(),
+            "the checkpoint": [member.checkpoint.step for member in self.members],
+            "the digest of the networks": [
+                trees.content_hash(member.checkpoint.arrays)[:12]
+                for member in self.members
+            ],
+        }
 
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
@@ -152,7 +174,7 @@ class Evaluation:
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
         size = self.config.eval_batch_size
-        return Evaluator(predictor, self.source, size, self.devices)
+        return Evaluator(predictor, self.source, size, self.devices, self.crew)
 
     def _joint_predictor(
         self,

@@ -3,8 +3,7 @@
 import copy
 import dataclasses
 import functools
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +21,7 @@ from fcn_jax.data import batch as batches
 from fcn_jax.data import one_head, transforms
 from fcn_jax.evaluation import evaluate
 from fcn_jax.inference import predictor as predictors_of
-from fcn_jax.inference.canvases import Canvases
+from fcn_jax.inference.canvases import CompiledByCanvas
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
@@ -33,7 +32,7 @@ from fcn_jax.weights import pretrained
 
 # What is found for an image or a stack of images; by head where there are several.
 Prediction: TypeAlias = np.ndarray | dict[str, np.ndarray]
-Asked: TypeAlias = Callable[[VariableDict, batches.Batch], Outputs]
+Asked: TypeAlias = CompiledByCanvas[[VariableDict, batches.Batch], Outputs]
 
 
 class TrainedNet:
@@ -67,7 +66,6 @@ class TrainedNet:
     ):
         checks.check_numbers(config)
         self.scales, self.flip, self.head = scales, flip, ""
-        self._canvases: defaultdict[Asked, Canvases] = defaultdict(Canvases)
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
@@ -127,7 +125,7 @@ class TrainedNet:
 
     @functools.cached_property
     def _probs(self) -> Asked:
-        return jax.jit(self._own_predictor.probs)
+        return CompiledByCanvas(self._own_predictor.probs)
 
     @functools.cached_property
     def _labels(self) -> Asked:
@@ -135,7 +133,7 @@ class TrainedNet:
             scores = self._own_predictor.scores(variables, batch)
             return jax.tree.map(lambda x: x.argmax(-1).astype(np.uint8), scores)
 
-        return jax.jit(labels)
+        return CompiledByCanvas(labels)
 
     def predict(self, images: Images) -> Prediction | list[Prediction]:
         """The class of every pixel.
@@ -181,10 +179,10 @@ class TrainedNet:
 
     def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
-        canvas = self._canvases[function].of(height, width, self.model.smallest_image)
+        canvas, compiled = function.of(height, width, self.model.smallest_image)
         batch = _padded_batch(image, self._own_predictor, canvas)
         with runtime.naming_memory(*batch["image"].shape[:3]):
-            found = function(self.variables, batches.for_devices(batch))
+            found = compiled(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
 
 

@@ -4,7 +4,7 @@ Nothing is taken that operators leave open: who wins a tie in a pooling, how ind
 poolings count, how sizes are rounded. `Pad`, `Slice` and comparisons say it.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -144,21 +144,46 @@ def max_pool(graph: Graph, x: str, layer: Layer) -> str:
         ValueError: If windows could lie beyond the edge altogether.
     """
     # Padded so far at the end that rounding down gives what Caffe rounds up to.
-    far = layer.pad + layer.stride - 1
-    if far >= layer.kernel_size:
+    overhang = layer.stride - 1 if layer.overhang is None else layer.overhang
+    far = layer.pad + overhang
+    if far >= layer.window:
         raise ValueError(
             f"layer {layer.name!r} of the encoder: a pooling of windows of "
             f"{layer.kernel_size} at stride {layer.stride} with a padding of "
             f"{layer.pad} is not known in ONNX (a window could hold no pixel); export "
             f"it with --format=stablehlo."
         )
+    pads = (layer.pad, layer.pad, far, far)
+    if layer.dilation > 1:  # onnxruntime knows no padding as large as the kernel.
+        lowest = graph.constant(np.array(np.finfo(graph.dtype).min, graph.dtype))
+        sides = graph.integers(0, 0, *pads[:2], 0, 0, *pads[2:])
+        x, pads = graph.node("Pad", x, sides, lowest), (0,) * 4
     return graph.node(
         "MaxPool",
         x,
         name=layer.name,
         kernel_shape=(layer.kernel_size,) * 2,
         strides=(layer.stride,) * 2,
-        pads=(layer.pad, layer.pad, far, far),
+        pads=pads,
+        dilations=(layer.dilation,) * 2,
+    )
+
+
+def average_pool(graph: Graph, x: str, layer: Layer) -> str:
+    """The mean of the window around every pixel; zeros beyond the edge count.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, window and padding.
+    """
+    return graph.node(
+        "AveragePool",
+        x,
+        name=layer.name,
+        kernel_shape=(layer.kernel_size,) * 2,
+        pads=(layer.pad,) * 4,
+        count_include_pad=1,
     )
 
 
@@ -306,6 +331,66 @@ def upsampled_by_kernel(
         kernel_shape=(size, size),
         strides=(factor, factor),
     )
+
+
+def resized(
+    graph: Graph,
+    x: str,
+    name: str,
+    kernel_size: int,
+    factor: int,
+    channels: int,
+    kind: str,
+) -> str:
+    """Resizing in the frame of a transposed convolution, as `ops.enlarging` does.
+
+    Args:
+        graph: Which it is put into.
+        x: Scores, float32.
+        name: Of the layer.
+        kernel_size: Of the convolution.
+        factor: Output pixels per cell.
+        channels: Of the scores.
+        kind: "nearest" or "bilinear".
+    """
+    reach = graph.node("Sub", graph.size_of(x), graph.integers(1))
+    reach = graph.node("Mul", reach, graph.integers(factor))
+    size = graph.node("Add", reach, graph.integers(kernel_size))
+    x = extended(graph, x, near=1, far=1)
+    if kind == "bilinear":
+        x = upsampled(graph, x, name, kernel_size, factor, channels)
+        return crop(graph, x, factor, size)
+    ones = graph.floats(np.ones((channels, 1, factor, factor)), f"{name}/kernel", True)
+    x = graph.node(
+        "ConvTranspose",
+        x,
+        ones,
+        name=name,
+        kernel_shape=(factor, factor),
+        strides=(factor, factor),
+        group=channels,
+    )
+    return crop(graph, x, (3 * factor - kernel_size + 1) // 2, size)
+
+
+def extended(
+    graph: Graph,
+    x: str,
+    near: int,
+    far: int,
+    mode: Literal["edge", "constant"] = "edge",
+) -> str:
+    """Rows and columns more on both sides: the outermost again, or zeros.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        near: How many before.
+        far: How many behind.
+        mode: What they hold.
+    """
+    sides = graph.integers(0, 0, near, near, 0, 0, far, far)
+    return graph.node("Pad", x, sides, mode=mode)
 
 
 def crop(graph: Graph, x: str, offset: int, size: str) -> str:

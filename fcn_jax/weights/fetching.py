@@ -100,13 +100,14 @@ def fetch(
     return path
 
 
-def start_of(given: str) -> tuple[str, str | None]:
+def start_of(given: str, asking: str = "config.init_from") -> tuple[str, str | None]:
     """Where the weights are that `config.init_from` means.
 
     Args:
         given: A path; or what is none: the name of a net that comes with the package,
             or one of `zoo.WEIGHTS`, for what `fetch` put into `default_dir()`, which is
             checked.
+        asking: What was given so, for errors.
 
     Returns:
         The path, and what their net was given where the table says so, as
@@ -124,7 +125,7 @@ def start_of(given: str) -> tuple[str, str | None]:
     path = default_dir() / weights.file
     if not path.exists():
         raise FileNotFoundError(
-            f"config.init_from={given} names weights that are not there yet: {path} "
+            f"{asking}={given} names weights that are not there yet: {path} "
             f"does not exist. Get them first: fcn_jax fetch {given}"
         )
     downloading.check(path, weights.checksums)

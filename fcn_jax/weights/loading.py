@@ -6,6 +6,7 @@ from pathlib import Path
 from flax.typing import VariableDict
 
 from fcn_jax.crf.module import Model
+from fcn_jax.models.encoders import Encoder, foreign
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import (
     conversion,
@@ -101,10 +102,18 @@ def load_weights(
     if file.format == "keras":
         trunk = [n for n in encoder.convolutions() if not n.startswith("fc")]
         known = keras_nesting.renumbered(path, file.arrays, len(trunk))
-    named = names.map_names(file.arrays, file.format, type(encoder), known)
+    named = names.map_names(
+        file.arrays,
+        file.format,
+        type(encoder),
+        known,
+        model.network.classifies,
+    )
+    check_objection(path, encoder, file, named)
     matched = matching.match(path, model, file, named)
     if nested := keras_nesting.note(known):
         matched = matched.noted(nested)
+    matched = conversion.decimate_fully_connected(matched)
     matched = conversion.check_upsampling(matched)
     matched = conversion.fold_skip_scales(matched, skip_scales)
     matched = conversion.fold_upsampling_bias(matched)
@@ -129,6 +138,31 @@ def load_weights(
             matching.advice(matched, strict),
         )
     return matching.variables(matched, initial), report
+
+
+def check_objection(
+    path: str | Path, encoder: Encoder, file: formats.File, named: names.NamedArrays
+) -> None:
+    """Refuse a file that an encoder knows to be of another network.
+
+    Args:
+        path: The file, for errors.
+        encoder: Of the net that it is for.
+        file: It, read.
+        named: Its arrays under our names.
+
+    Raises:
+        WeightsError: If it is.
+    """
+    kernels = {
+        entry.layer: entry.array.shape
+        for entry in named.entries
+        if entry.target.endswith("/kernel")
+    }
+    net = str(file.metadata.get("net", ""))
+    stored = foreign.StoredLayers(named.convention, kernels, net)
+    if why := encoder.objection(stored):
+        raise WeightsError(path, *why)
 
 
 def _preprocessing(inputs: Preprocessing | str | None):

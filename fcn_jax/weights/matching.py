@@ -20,6 +20,9 @@ from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.names import Entry, NamedArrays
 from fcn_jax.weights.reports import Mismatch, Report
 
+# Layers whose biases tell how many classes a net scores.
+_SCORES = ("score_fr", "seg-score", "conv1_1_D", "fc8_score")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Matched:
@@ -272,7 +275,7 @@ def advice(matched: Matched, strict: bool) -> str:
     classes = [
         theirs
         for name, theirs, ours in matched.mismatched
-        if name.split("/")[1] in ("score_fr", "seg-score") and len(ours) == 1
+        if name.split("/")[1] in _SCORES and len(ours) == 1
     ]
     if classes:
         return (

@@ -42,9 +42,14 @@ _KNOWN_INPUTS = {
 _FREE = {
     *("dtype", "param_dtype", "axis_name", "return_switches", "full_padding"),
     *("dropout_rate", "bn_momentum", "bn_shift", "freeze_batch_norm", "decoder_start"),
-    *("width", "fc_features", "batch_norm", "batch_norm_fc", "channels", "upsampling"),
+    *("width", "fc_features", "batch_norm", "batch_norm_fc", "channels"),
     *("skip_scales", "fc6_dilation"),
 }
+# SegNet of Caffe sees images as they are: its data layer takes no mean away.
+_SEGNET_INPUTS = Preprocessing("BGR", "bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+_SEGNET_LAYER = "params/conv5_3_D/kernel"
+# Whether kernels of the upsampling are parameters, the names of arrays tell.
+_TRANSPOSED = ("fixed", "learned", "learned_2x")
 
 
 def skip_scales(model: nn.Module) -> tuple[float, ...] | None:
@@ -108,7 +113,7 @@ def inputs(
     """
     if not named.record.keys() & {_MEAN, _STD, _RGB}:
         recorded = _preprocessing(path, file.metadata.get("preprocessing"))
-        return recorded or _KNOWN_INPUTS.get(named.convention)
+        return recorded or _known_inputs(named)
     mean, std, rgb = (
         tuple(np.ravel(named.record.get(name, ())).astype(float).tolist())
         for name in (_MEAN, _STD, _RGB)
@@ -122,6 +127,15 @@ def inputs(
         == {"name": known.name} | found
     )
     return _as_preprocessing(path, {"name": next(names_known, "recorded")} | found)
+
+
+def _known_inputs(named: names.NamedArrays) -> Preprocessing | None:
+    """What nets of such names were given, or None if nothing is known."""
+    if named.convention == names.CAFFE and any(
+        entry.target == _SEGNET_LAYER for entry in named.entries
+    ):
+        return _SEGNET_INPUTS
+    return _KNOWN_INPUTS.get(named.convention)
 
 
 def recorded_skip_scales(
@@ -155,7 +169,9 @@ def differing_options(metadata: Mapping[str, object], model: Network) -> list[st
     Returns:
         A sentence for each option; none of what the file does not record.
     """
-    theirs = _recorded_options(metadata)
+    theirs = dict(_recorded_options(metadata))
+    if theirs.get("upsampling") in _TRANSPOSED:
+        theirs["upsampling"] = _TRANSPOSED[0]
     normalised = any(layer.batch_norm for layer in model.encoder.layers())
     return [
         f"{name} was {theirs[name]!r} in training and is {ours!r} in this net: the "
@@ -168,10 +184,10 @@ def differing_options(metadata: Mapping[str, object], model: Network) -> list[st
 
 def _options(model: Network) -> dict[str, object]:
     """The options by which the same weights score otherwise, as JSON has them."""
-    found = models.options_of(model).items()
-    return json.loads(
-        json.dumps({n: x for n, x in found if n not in _FREE}, default=str)
-    )
+    found = {n: x for n, x in models.options_of(model).items() if n not in _FREE}
+    if found.get("upsampling") in _TRANSPOSED:
+        found["upsampling"] = _TRANSPOSED[0]
+    return json.loads(json.dumps(found, default=str))
 
 
 def _recorded_options(metadata: Mapping[str, object]) -> Mapping[str, object]:

@@ -28,7 +28,9 @@ TINY = (
     "pooling",
     "predict_memory",
     "predict_speed",
+    "pami_extras",
     "roofline.stages",
+    "sampling",
     "startup",
 )
 

@@ -9,7 +9,8 @@ from fcn_jax.models import layers
 from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
-# What holds of one net of a kind will hold of the others, which are `slow`.
+# What holds of one net of a kind will hold of the others, which are `slow`. Where every
+# net is compiled, it has one convolution a stage.
 FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
 few_cases = pytest.mark.parametrize(
     "case",
@@ -19,7 +20,8 @@ few_cases = pytest.mark.parametrize(
     ],
     ids=str,
 )
-without_bn = [case for case in cases.CASES if not case.batch_norm]
+# Score layers of FCN start at zero.
+from_zero = [x for x in cases.CASES if not x.batch_norm and x.model.startswith("fcn")]
 _LAYERS = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 SHAPE = (33, 50)
 SIZES = ((33, 21), (1, 50))
@@ -57,6 +59,7 @@ def check_sizes_contract(case, dtype, tolerance, num_alone):
         close(logits[0.0][n : n + 1, :height, :width], alone, tolerance)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_padding_changes_nothing_in_float64(case):
     with jax.enable_x64(True):
@@ -81,6 +84,7 @@ def test_jit_is_eager_and_full_sizes_are_none(case):
     close(model.apply(variables, images, full), eager, 1e-6)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_every_parameter_gets_a_gradient(case):
     model = case.create(**case.learned)
@@ -103,7 +107,8 @@ def test_every_parameter_gets_a_gradient(case):
         assert np.abs(leaf).max() > 0, name
 
 
-@pytest.mark.parametrize("case", without_bn, ids=str)
+@pytest.mark.usefixtures("shallow_nets")
+@pytest.mark.parametrize("case", from_zero, ids=str)
 def test_a_fresh_net_scores_every_class_zero(case, key):
     """So the loss is ln C and the prediction class 0."""
     model = case.create()
@@ -140,12 +145,15 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        expected = jnp.float32 if "score" in name else jnp.bfloat16
+        scores = "score" in name or name.endswith("_ms")
+        expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    score = "seg-score" if case.model == "deconvnet" else "score_fr"
+    own = {"deconvnet": "seg-score"} | dict.fromkeys(cases.DEEPLAB, "fc8_score")
+    score = own.get(case.model, "score_fr")
     assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_lowers_for_gpu_and_tpu(case):
     model = case.create()
@@ -196,6 +204,7 @@ def test_one_compilation_for_images_of_any_sizes(model):
     assert len(traced) == 1
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
 def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     """On a CPU, as docs/evaluation.md says; DeconvNet's are not."""

@@ -18,6 +18,8 @@ from fcn_jax.serving.served import Served
 from tests.support import servers
 from tests.support.runs import make_folder, saved_run, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 SCENE = servers.scene()
 FILE = servers.file_of(SCENE)
 
@@ -130,7 +132,7 @@ def test_near_sizes_share_what_is_compiled(net):
     answers = Answers(Served(net))
     for height, width in ((33, 40), (40, 33), (64, 64), (50, 60)):
         answers.answer(servers.file_of(servers.scene(height, width)), Question())
-    assert answers._served.nets[False]._probs._cache_size() == 1
+    assert len(answers._served.nets[False]._probs) == 1
 
 
 def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 
 import fcn_jax.models
 from fcn_jax.models import inputs
+from fcn_jax.models.encoders import vgg
 
 
 class Case(NamedTuple):
@@ -27,7 +28,7 @@ class Case(NamedTuple):
     @property
     def learned(self):
         """Options that make a parameter of all that may be one."""
-        return {} if self.model == "deconvnet" else {"upsampling": "learned"}
+        return {"upsampling": "learned"} if self.model.startswith("fcn") else {}
 
     def create(self, **options):
         small = {"num_classes": 3, "width": 1 / 32, "fc_features": 256}
@@ -36,7 +37,7 @@ class Case(NamedTuple):
 
 # Every net with both paddings; plain or with BatchNorm, FCN-8s with both.
 CASES = tuple(
-    Case(model, {"padding": padding} | batch_norm)
+    Case(model, {"padding": padding} | batch_norm if padding else batch_norm)
     for model, padding, batch_norm in (
         ("fcn32s", "caffe", {"batch_norm": True}),
         ("fcn32s", "same", {}),
@@ -49,7 +50,13 @@ CASES = tuple(
         ("fcn8s_atonce", "caffe", {}),
         ("fcn8s_atonce", "same", {"batch_norm": True}),
         ("deconvnet", "same", {}),
+        ("deeplab", "", {"batch_norm": True}),
+        ("deeplab_msc_largefov", "", {}),
     )
+)
+DEEPLAB = (
+    *("deeplab", "deeplab_7x7", "deeplab_largefov"),
+    *("deeplab_msc", "deeplab_msc_largefov"),
 )
 
 # Models whose variables are recorded in tests/golden/parameters_<name>.txt.
@@ -61,7 +68,9 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-} | {"deconvnet": ("deconvnet", {})}
+} | {
+    name: (name, {}) for name in ("deconvnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+}
 
 
 def quick_jit(fn):
@@ -69,9 +78,14 @@ def quick_jit(fn):
     return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
+    return _variable_shapes(model, vgg.STAGES)  # A net does not know how deep it is.
+
+
+@functools.cache
+def _variable_shapes(model, stages):
+    del stages
     image = inputs.example_image(model)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
+from fcn_jax.models.encoders.foreign import Objection, StoredLayers
 from fcn_jax.models.encoders.layer import Layer, coordinate_maps
 from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
 
@@ -45,6 +46,10 @@ class Encoder(nn.Module):
     """
 
     top: ClassVar[str] = "fc7"  # The coarsest map, which every network scores.
+    # The map that FCN-16s and FCN-8s score too, by image pixels per cell of it.
+    skips: ClassVar[Mapping[int, str]] = {}
+    # Values of its field `padding`; (): it has no such field.
+    paddings: ClassVar[tuple[str, ...]] = ()
 
     dropout_rate: float = 0.5
     channels: int = 3  # Of the images.
@@ -76,6 +81,11 @@ class Encoder(nn.Module):
         """Image pixels per cell of `top`."""
         return int(1 / Fraction(self.coordinate_maps()[self.top].scale))
 
+    @property
+    def is_rarefied(self) -> bool:
+        """Whether strides of its layers were removed (`rarefaction.rarefied`)."""
+        return any(layer.overhang is not None for layer in self.layers())
+
     @classmethod
     def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
         """What files of other projects call the layers.
@@ -90,6 +100,18 @@ class Encoder(nn.Module):
         """
         del convention, layers
         return {}
+
+    def objection(self, stored: StoredLayers) -> Objection | None:
+        """What forbids to take the weights of a file, although some of them would fit.
+
+        Args:
+            stored: What the file holds.
+
+        Returns:
+            Why it is refused; None: it is not.
+        """
+        del stored
+        return None
 
     def convolutions(self) -> list[str]:
         """The names of the convolutions, first to last."""
@@ -133,13 +155,20 @@ class Encoder(nn.Module):
                 x = jnp.concatenate([maps[name] for name in layer.inputs], axis=-1)
                 sizes = map_sizes[layer.inputs[0]]
             if layer.kind == "conv":
-                x, sizes = self._convolve(layer, x, sizes, train, example_ids)
+                x, sizes = self._convolve(layer, x, sizes, train)
             elif layer.kind == "pool":
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
+            elif layer.kind == "average":
+                mean = window_pooling.average_pool(x, layer.kernel_size)
+                x = extents.mask(mean, sizes)
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
+                )
+            if layer.dropout:
+                x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
+                    x, example_ids, train=train
                 )
             if layer.name in kept:
                 maps[layer.name], map_sizes[layer.name] = x, sizes
@@ -151,9 +180,8 @@ class Encoder(nn.Module):
         x: Array,
         sizes: Array | None,
         train: bool,
-        example_ids: Array | None,
     ):
-        """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
+        """Convolution, BatchNorm and ReLU, zero outside the true extents."""
         sizes = layer.extents(sizes)
         frozen = layers.is_frozen(self.freeze_batch_norm, layer.batch_norm)
         batch_statistics = train and layer.batch_norm and not frozen
@@ -162,12 +190,7 @@ class Encoder(nn.Module):
         x = _conv(layer, self.param_dtype)(x, train_bias=not batch_statistics)
         if layer.batch_norm:
             x = _batch_norm(self, layer.batch_norm)(x, sizes, train=train)
-        x = extents.mask(nn.relu(x), sizes)
-        if layer.dropout:
-            x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
-                x, example_ids, train=train
-            )
-        return x, sizes
+        return extents.mask(nn.relu(x), sizes), sizes
 
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
@@ -188,7 +211,8 @@ def _max_pool(
 ) -> tuple[Array, Array | None]:
     if not layer.is_tiling:
         window = (layer.kernel_size, layer.stride, layer.pad)
-        return window_pooling.max_pool_windows(x, *window), None
+        spread = (layer.dilation, layer.overhang)
+        return window_pooling.max_pool_windows(x, *window, *spread), None
     if with_switches:
         return pooling.max_pool_with_switches(x, layer.kernel_size)
     return pooling.max_pool(x, layer.kernel_size), None

@@ -7,12 +7,14 @@ References:
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 
 from fcn_jax.models import layers
 from fcn_jax.models.encoders.encoder import Encoder
-from fcn_jax.models.encoders.layer import Layer
+from fcn_jax.models.encoders.layer import Layer, check_padding
+from fcn_jax.models.encoders.rarefaction import rarefied
 from fcn_jax.ops import wide_padding
 
 Array = jax.Array
@@ -25,6 +27,7 @@ FC6_KERNEL = 7
 # 7, 4, 3 and 2. That of 3x3, by 3, is LargeFOV's form of it.
 FC6_DILATIONS = (1, 2, 3, 6)
 _POOL5_STRIDE = 32  # Image pixels per cell of pool5.
+STRIDES = (1, 2, 4, 8, 16, _POOL5_STRIDE)  # Of maps, after 0 to 5 poolings.
 # Side of the smallest image whose pool5 holds a window of fc6.
 SMALLEST_VALID = (FC6_KERNEL - 1) * _POOL5_STRIDE + 1
 
@@ -73,15 +76,8 @@ def layer_list(
     References:
         Chen et al. 2015, arXiv:1412.7062, sec. 3.2 (LargeFOV).
     """
-    if padding not in PADDINGS:
-        raise ValueError(
-            f"padding={padding!r} is not known; choose one of {', '.join(PADDINGS)}."
-        )
-    if width <= 0 or fc_features <= 0:
-        raise ValueError(
-            f"width={width} and fc_features={fc_features} must be positive; width=1, "
-            f"fc_features={FC_FEATURES} make VGG-16."
-        )
+    check_padding(padding, PADDINGS)
+    layers.check_widths("VGG-16", width, fc_features)
     if fc6_dilation not in FC6_DILATIONS:
         raise ValueError(
             f"fc6_dilation={fc6_dilation} does not make a window of "
@@ -126,6 +122,9 @@ class VGG16(Encoder):
     every pixel, switches are asked for, or `full_padding` is set.
     """
 
+    skips: ClassVar[Mapping[int, str]] = {16: "pool4", 8: "pool3"}
+    paddings: ClassVar[tuple[str, ...]] = tuple(PADDINGS)
+
     padding: str = "caffe"  # A key of PADDINGS.
     batch_norm: bool = False  # After conv1_1 ... conv5_3.
     batch_norm_fc: bool = False  # After fc6 and fc7.
@@ -133,10 +132,13 @@ class VGG16(Encoder):
     fc_features: int = FC_FEATURES  # Channels of fc6 and fc7 before that factor.
     fc6_dilation: int = 1  # Of FC6_DILATIONS; 3: fc6 is 3x3, dilated, as in LargeFOV.
     full_padding: bool = False  # Maps before pool3 as large as in the Caffe nets.
+    # Image pixels per cell of fc7, of STRIDES: poolings whose strides would lead beyond
+    # it have none, and what follows is dilated; 1 scores every pixel. 0: the poolings'.
+    output_stride: int = 0
 
     def layers(self) -> tuple[Layer, ...]:
         """conv1_1 ... pool5, fc6, fc7, with the padding as it is published."""
-        return layer_list(
+        listed = layer_list(
             self.padding,
             self.width,
             self.fc_features,
@@ -144,6 +146,15 @@ class VGG16(Encoder):
             self.batch_norm_fc,
             self.fc6_dilation,
         )
+        if not self.output_stride:
+            return listed
+        if self.output_stride not in STRIDES:
+            raise ValueError(
+                f"output_stride={self.output_stride} is no stride that poolings of 2 "
+                f"leave; choose one of {', '.join(map(str, STRIDES))}, or 0 to leave "
+                f"them as they are."
+            )
+        return rarefied(listed, self.output_stride)
 
     @property
     def smallest_image(self) -> int:
@@ -168,6 +179,7 @@ class VGG16(Encoder):
     def repeats(self) -> Mapping[str, wide_padding.Repeat]:
         """What is put into maps of repeated padding that is computed once, by layer."""
         wide = self.full_padding or self.batch_norm or self.return_switches
+        wide = wide or self.output_stride
         return REPEATS if self.padding == "caffe" and not wide else {}
 
     def computed(self, layer: Layer) -> Layer:
@@ -186,10 +198,8 @@ class VGG16(Encoder):
         x: Array,
         sizes: Array | None,
         train: bool,
-        example_ids: Array | None,
     ):
-        layer = self.computed(layer)
-        return super()._convolve(layer, x, sizes, train, example_ids)
+        return super()._convolve(self.computed(layer), x, sizes, train)
 
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
@@ -200,6 +210,21 @@ class VGG16(Encoder):
             x = wide_padding.expand(x, sizes, repeat)
             sizes = wide_padding.after_expansion(sizes, repeat)
         return x, sizes, switch
+
+
+class VGG16Trunk(VGG16):
+    """VGG-16 without its fully connected layers: conv1_1 to pool5."""
+
+    top: ClassVar[str] = "pool5"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """conv1_1 ... pool5."""
+        return tuple(x for x in super().layers() if not x.name.startswith("fc"))
+
+    @property
+    def smallest_image(self) -> int:
+        """The least height and width of an image, pixels."""
+        return 1
 
 
 def _torchvision(batch_norm: bool) -> dict[str, str]:

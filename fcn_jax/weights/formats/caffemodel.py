@@ -5,7 +5,8 @@ the releases of VGG-16 and DeconvNet have). The file is mapped into memory; arra
 views of it.
 
 References:
-    BVLC/caffe and HyeonwooNoh/caffe, src/caffe/proto/caffe.proto.
+    BVLC/caffe, HyeonwooNoh/caffe (DeconvNet) and alexgkendall/caffe-segnet (SegNet),
+    src/caffe/proto/caffe.proto.
 """
 
 import dataclasses
@@ -20,23 +21,23 @@ from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.formats import protobuf
 
 # NetParameter.
-_LAYERS_V1, _LAYERS = 2, 100
+_NAME, _LAYERS_V1, _LAYERS = 1, 2, 100
 
 
 @dataclasses.dataclass(frozen=True)
 class _Numbers:
-    """Field numbers of a layer; `bn_param` is that of DeconvNet's fork."""
+    """Field numbers of a layer; `bn_param` is that of the forks of DeconvNet, SegNet."""
 
     name: int
     type: int
     top: int
     blobs: int
-    bn_param: int | None
+    bn_param: int
 
 
 _NUMBERS = {
     _LAYERS_V1: _Numbers(name=4, type=5, top=3, blobs=6, bn_param=45),
-    _LAYERS: _Numbers(name=1, type=2, top=4, blobs=7, bn_param=None),
+    _LAYERS: _Numbers(name=1, type=2, top=4, blobs=7, bn_param=45),
 }
 # V1LayerParameter.LayerType; others have no parameters that a net of ours takes.
 _TYPES_V1 = {
@@ -49,7 +50,7 @@ _TYPES_V1 = {
 _NUM, _CHANNELS, _HEIGHT, _WIDTH, _DATA, _DIFF, _SHAPE, _DOUBLE = range(1, 9)
 _RAW_TYPE, _RAW_DATA = 10, 12  # Of NVIDIA's and OpenCV's versions.
 _RAW_DTYPES = {0: np.dtype("<f8"), 1: np.dtype("<f4"), 2: np.dtype("<f2")}
-# BNParameter of DeconvNet's fork.
+# BNParameter of both forks.
 _BN_MODE, _BN_INFERENCE = 3, 1
 
 # A net has hundreds of fields; a file with more than this is none, and would take
@@ -67,7 +68,7 @@ class Layer:
         type: Such as "Convolution"; of V1 layers only those that hold weights here
             have a name, others are "V1 type <number>".
         blobs: Its parameters, weights first; views of the file.
-        bn_inference: Of a BN layer of DeconvNet's fork: whether its scale and shift
+        bn_inference: Of a BN layer of these forks: whether its scale and shift
             hold the statistics. The script that folds them in saves a net whose BN
             layers have three tops (output, mean, variance); a training net has one.
     """
@@ -130,12 +131,24 @@ def by_name(layers: Iterable[Layer]) -> dict[str, np.ndarray]:
 
 def read_layers(path: str | Path) -> list[Layer]:
     """The layers that hold parameters; arguments and errors as of `read`."""
+    return read_net(path)[1]
+
+
+def read_net(path: str | Path) -> tuple[str, list[Layer]]:
+    """The name of the net, "" if it has none, and its layers that hold parameters.
+
+    Args:
+        path: The `.caffemodel`.
+
+    Raises:
+        WeightsError: As of `read`.
+    """
     path = Path(path)
     with open(path, "rb") as file:
         if path.stat().st_size == 0:
             raise WeightsError(path, "it is empty", "expected a .caffemodel")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _Reader(path, memoryview(mapped)).layers()
+    return _Reader(path, memoryview(mapped)).net()
 
 
 class _Reader:
@@ -165,9 +178,13 @@ class _Reader:
                 raise self.fail(f"more than {_MOST_FIELDS:,} fields, which no net has")
             yield field
 
-    def layers(self):
-        found, names = [], set()
+    def net(self) -> tuple[str, list[Layer]]:
+        found: list[Layer] = []
+        names: set[str] = set()
+        title = ""
         for field in self.fields(0, len(self.buffer)):
+            if field.number == _NAME and field.wire_type == protobuf.BYTES:
+                title = self.text(field)
             if field.number not in _NUMBERS or field.wire_type != protobuf.BYTES:
                 continue
             layer = self.layer(field)
@@ -185,7 +202,7 @@ class _Reader:
                 "a protocol buffer without a layer that holds parameters",
                 "expected a trained .caffemodel, not a net definition or a solverstate",
             )
-        return found
+        return title, found
 
     def layer(self, message: protobuf.Field):
         numbers = _NUMBERS[message.number]
