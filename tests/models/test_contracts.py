@@ -10,7 +10,7 @@ from tests.support import cases
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 # What holds of one net of a kind will hold of the others, which are `slow`.
-FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
+FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same", "segnet"}
 few_cases = pytest.mark.parametrize(
     "case",
     [
@@ -140,10 +140,11 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        expected = jnp.float32 if "score" in name else jnp.bfloat16
+        scores = "score" in name or name == case.score
+        expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    score = "seg-score" if case.model == "deconvnet" else "score_fr"
-    assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
+    last = "conv5_3" if case.model == "segnet" else "fc7"
+    assert {"conv1_1", last, case.score} < captured["intermediates"].keys()
 
 
 @every_case

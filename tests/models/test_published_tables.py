@@ -13,7 +13,9 @@ from tests.support.paths import GOLDEN
 
 TABLES = published.CONVOLUTIONS
 # What the papers and the sizes of the released files say of the convolutions.
-TOTALS = {"fcn32s": 134_346_581, "deconvnet": 251_772_245}
+TOTALS = {"fcn32s": 134_346_581, "deconvnet": 251_772_245, "segnet": 29_439_253}
+# Of BatchNorm: a scale and a shift for every channel.
+NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}
 
 
 def shapes_of(name):
@@ -39,14 +41,14 @@ def test_every_layer_is_that_of_the_table(name):
     channels = {
         layer: made
         for layer, (_, _, made) in TABLES[name].items()
-        if layer != "seg-score"
+        if layer != published.LAST.get(name)
     }
-    assert len(normalised) == (len(channels) if name == "deconvnet" else 0)
+    assert len(normalised) == (len(channels) if name in published.LAST else 0)
     for parts in normalised.values():
         assert parts.keys() == {"scale", "bias"}
     if normalised:
         total = sum(parts["scale"][0] for parts in normalised.values())
-        assert total == sum(channels.values()) == 33_408 // 2
+        assert total == sum(channels.values()) == NORMALISED[name] // 2
 
 
 @pytest.mark.parametrize("table", published.TABLES)
@@ -63,7 +65,7 @@ def test_every_recorded_table_has_its_net_and_its_paper():
         name, options = cases.PARAMETER_TABLES[table]
         assert name == net
         assert learned == ("upsampling" in options)
-        assert bool(normalised) == ("batch_norm" in options or net == "deconvnet")
+        assert bool(normalised) == ("batch_norm" in options or net in published.LAST)
 
 
 def test_the_tables_of_the_papers_know_nothing_of_the_code():

@@ -3,8 +3,9 @@
 FCN: Long et al. 2015 and the authors' net definitions (fcn.berkeleyvision.org,
 voc-fcn*/train.prototxt); VGG-16 by Simonyan and Zisserman 2015, table 1, column D.
 DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
-its "deconv" ends with fewer channels where unpooling follows. Nothing of `fcn_jax` is
-imported here.
+its "deconv" ends with fewer channels where unpooling follows.
+SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
+Models/segnet_train.prototxt). Nothing of `fcn_jax` is imported here.
 """
 
 # Layer: side of the kernel, channels in, channels out.
@@ -48,13 +49,31 @@ DECONVNET = VGG16 | {
     "deconv1_2": (3, 64, 64),
     "seg-score": (1, 64, 21),
 }
+SEGNET = {name: layer for name, layer in VGG16.items() if name.startswith("conv")} | {
+    "conv5_3_D": (3, 512, 512),
+    "conv5_2_D": (3, 512, 512),
+    "conv5_1_D": (3, 512, 512),
+    "conv4_3_D": (3, 512, 512),
+    "conv4_2_D": (3, 512, 512),
+    "conv4_1_D": (3, 512, 256),
+    "conv3_3_D": (3, 256, 256),
+    "conv3_2_D": (3, 256, 256),
+    "conv3_1_D": (3, 256, 128),
+    "conv2_2_D": (3, 128, 128),
+    "conv2_1_D": (3, 128, 64),
+    "conv1_2_D": (3, 64, 64),
+    "conv1_1_D": (3, 64, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
     "fcn8s": FCN8S,
     "fcn8s_atonce": FCN8S,
     "deconvnet": DECONVNET,
+    "segnet": SEGNET,
 }
+# Layers that BatchNorm does not follow, in nets where it follows all others.
+LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
 # Transposed convolutions without a bias, and the sides of their kernels.
 UPSAMPLING = {
     "fcn32s": {"upscore": 64},
@@ -64,7 +83,8 @@ UPSAMPLING = {
 }
 CLASSES = 21
 # Recorded tables: the net, whether its upsampling is learned, and what has BatchNorm:
-# in DeconvNet every layer but the last; as a variant of ours the 3x3 ones of VGG-16.
+# in DeconvNet and SegNet every layer but the last; as a variant of ours the 3x3 ones of
+# VGG-16.
 TABLES = {
     f"{net}{suffix}": (net, learned, norm)
     for net in UPSAMPLING
@@ -73,11 +93,14 @@ TABLES = {
         ("_learned", True, ()),
         ("_same_bn", False, tuple(x for x in VGG16 if x.startswith("conv"))),
     )
-} | {"deconvnet": ("deconvnet", False, tuple(x for x in DECONVNET if x != "seg-score"))}
+} | {
+    net: (net, False, tuple(x for x in CONVOLUTIONS[net] if x != last))
+    for net, last in LAST.items()
+}
 
 
 def batch_norm_of(layer: str) -> str:
-    """The name of a layer's BatchNorm in DeconvNet: bn1_1, bnfc6, debn5_1."""
+    """The name of a layer's BatchNorm: bn1_1, bnfc6, debn5_1, bn5_3_D."""
     if layer == "fc6-deconv":
         return "fc6-deconv-bn"
     return layer.replace("deconv", "debn").replace("conv", "bn").replace("fc", "bnfc")

@@ -6,4 +6,4 @@ from fcn_jax.models.encoders.vgg import VGG16, VGG16Trunk
 
 ENCODERS: dict[str, type[Encoder]] = {"vgg16": VGG16}
 
-__all__ = ["ENCODERS", "VGG16", "VGG16Trunk", "Encoder", "Features", "Layer"]
+__all__ = ["ENCODERS", "VGG16", "Encoder", "Features", "Layer", "VGG16Trunk"]
