@@ -52,6 +52,12 @@ NETWORKS = [
         ("atonce-same", "float32", "fcn8s_atonce", {"padding": "same", **LEARNED}),
         ("deconvnet-valid", "", "deconvnet", {}),
         ("deconvnet-same", "float32 float16", "deconvnet", {"padding": "same"}),
+        ("segnet", "float32", "segnet", {}),
+        ("32s-nearest", "", "fcn32s", {"upsampling": "nearest"}),
+        ("8s-bilinear", "", "fcn8s", {"padding": "same", "upsampling": "bilinear"}),
+        ("32s-dense", "", "fcn32s", {"padding": "same", "output_stride": 1}),
+        ("16s-dilated", "", "fcn16s", {"output_stride": 8}),
+        ("8s-dilated", "", "fcn8s", {"padding": "same", "output_stride": 16}),
     )
     for precision in to_onnx.PRECISIONS
 ]
@@ -94,7 +100,8 @@ def unchecked(monkeypatch):
 @pytest.mark.parametrize(("name", "options", "precision"), NETWORKS)
 def test_all_networks_at_three_sizes(tmp_path, name, options, precision):
     path = tmp_path / "net.onnx"
-    model = fcn_jax.create(name, **SMALL | options)
+    sizes = {"num_classes": 3, "width": 1 / 16} if name == "segnet" else SMALL
+    model = fcn_jax.create(name, **sizes | options)
     variables = cases.random_variables(model)
     checks = write(path, model, variables, precision=precision)
     shapes = [check.shape for check in checks]
