@@ -7,10 +7,10 @@ The settings of the authors' tutorial: SGD at 1e-3, momentum 0.9, decay 5e-4, ba
 from VGG-16 trained on ImageNet (without init_from: from scratch). BatchNorm takes its
 statistics over the training images before use. Needs no other data than CamVid; a GPU.
 Modes: full, cpu (half width and resolution, AdamW, from scratch), smoke.
-Published (Badrinarayanan et al. 2017; test, mean IU): 0.601 after 140,000 steps on 3,433
-road images of four data sets, without weights of classes; 0.500 after 40,000. With
-CamVid's 367 images alone only the small SegNet-Basic is published: 0.477 with these
-weights, 0.463 without.
+Published (Badrinarayanan et al. 2017; test, mean IU): 0.601 after 140,000 steps on
+3,433 road images of four data sets, without weights of classes; 0.500 after 40,000.
+With CamVid's 367 images alone only the small SegNet-Basic is published: 0.477 with
+these weights, 0.463 without.
 Ours: not run yet.
 """
 
