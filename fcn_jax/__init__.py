@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fcn_jax.runs import load
     from fcn_jax.viz.labels import decode_labels
     from fcn_jax.weights import load_weights
+    from fcn_jax.weights.classifiers import load_classifier
     from fcn_jax.weights.pretrained import create
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "decode_labels",
     "deprocess",
     "load",
+    "load_classifier",
     "load_exported",
     "load_weights",
     "preprocess",
@@ -38,6 +40,7 @@ _HOME = {
     "decode_labels": "fcn_jax.viz",
     "deprocess": "fcn_jax.preprocessing",
     "load": "fcn_jax.runs",
+    "load_classifier": "fcn_jax.weights.classifiers",
     "load_exported": "fcn_jax.exported",
     "load_weights": "fcn_jax.weights",
     "preprocess": "fcn_jax.preprocessing",

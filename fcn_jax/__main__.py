@@ -29,6 +29,7 @@ PURPOSES = {
     },
     "Using one": {
         "predict": "label photographs: no masks are needed",
+        "heatmap": "draw where in a photograph a classifier sees a class",
         "serve": "show a network in the browser, and answer as JSON",
         "export": "write a run's network into one file, for JAX alone or as ONNX",
         "pack": "write a run's network into a small file that others start from",

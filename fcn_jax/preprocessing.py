@@ -17,7 +17,8 @@ class Preprocessing:
     Attributes:
         name: As it stands in configs and checkpoints.
         channels: "bgr" (Caffe) or "rgb", perhaps with more behind, a letter each
-            ("bgrd" for depth, "rgbhha"); or "grey". Images come with red first.
+            ("bgrd" for depth, "bgrhha"); "hha", which is no colour; or "grey". Images
+            come with red first.
         mean: Of each channel in that order; of colours in [0, 255].
         std: Of each channel in that order, positive.
 
@@ -38,10 +39,10 @@ class Preprocessing:
 
     def __post_init__(self):
         """Refuse what `preprocess` would silently take for something else."""
-        if self.channels != "grey" and self.channels[:3] not in ("bgr", "rgb"):
+        if self.channels not in ("grey", "hha") and not self.has_colours:
             raise ValueError(
                 f"Preprocessing: channels={self.channels!r} is not known; expected "
-                f"'bgr' (Caffe) or 'rgb', more letters behind it, or 'grey'."
+                f"'bgr' (Caffe) or 'rgb', more letters behind it, 'hha' or 'grey'."
             )
         count = self.num_channels
         if len(self.mean) != count or len(self.std) != count:
@@ -56,6 +57,27 @@ class Preprocessing:
                 f"Preprocessing: std={self.std} is not positive; pass (1, 1, 1) where "
                 f"only the mean is to be taken off."
             )
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether the first three channels are red, green and blue."""
+        return self.channels[:3] in ("bgr", "rgb")
+
+    @property
+    def takes_photos(self) -> bool:
+        """Whether an image is what a camera makes: red, green, blue, and no more."""
+        return self.has_colours and self.num_channels == 3
+
+    def part(self, start: int, count: int) -> "Preprocessing":
+        """The preprocessing of some of the channels.
+
+        Args:
+            start: The first of them.
+            count: How many.
+        """
+        chosen = slice(start, start + count)
+        kept = (self.channels[chosen], self.mean[chosen], self.std[chosen])
+        return Preprocessing(self.name, *kept)
 
     @property
     def channels_given(self) -> str:
@@ -98,7 +120,20 @@ CAFFE = Preprocessing(
 IMAGENET = Preprocessing(
     "imagenet", "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 )
-PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET)}
+# NYUDv2 as the release has it (nyud_layers.py). Its mean of colours is the largest for
+# blue, which suggests the order of RGB; its weights want it as it is.
+_NYUD_BGR, _NYUD_HHA = (116.190, 97.203, 92.318), (132.431, 94.076, 118.477)
+_NYUD_LOG_DEPTH = (7.844,)  # Of millimetres; see `fcn_jax.data.depth`.
+NYUD = tuple(
+    Preprocessing(f"nyud_{name}", channels, mean, (1.0,) * len(mean))
+    for name, channels, mean in (
+        ("rgb", "bgr", _NYUD_BGR),
+        ("rgbd", "bgrd", _NYUD_BGR + _NYUD_LOG_DEPTH),
+        ("hha", "hha", _NYUD_HHA),
+        ("rgbhha", "bgrhha", _NYUD_BGR + _NYUD_HHA),
+    )
+)
+PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET, *NYUD)}
 
 
 def preprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:

@@ -19,6 +19,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import jax
 import pytest
 
+# Traces make millions of objects, few of which wait for the collector.
+gc.set_threshold(50_000, 20, 20)
 jax.config.update("jax_num_cpu_devices", 8)  # Virtual; most tests use the first.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -57,6 +59,24 @@ def _free_programs():
     if maps.exists() and len(maps.read_text().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def quick_runs_only():
+    """A module whose runs have shallow nets; see tests/support/quick_runs.py."""
+    from tests.support import quick_runs
+
+    with quick_runs.shallow():
+        yield
+
+
+@pytest.fixture
+def shallow_nets():
+    """A test whose nets are shallow."""
+    from tests.support import quick_runs
+
+    with quick_runs.shallow():
+        yield
 
 
 @pytest.fixture

@@ -37,6 +37,10 @@ NETWORKS = [
         ("fcn8s_atonce", "same", False),
         ("deconvnet", "valid", False),
         ("deconvnet", "same", True),
+        ("deeplab", "", False),
+        ("deeplab_7x7", "", False),
+        ("deeplab_largefov", "", False),
+        ("deeplab_msc_largefov", "", True),
     )
 ]
 
@@ -60,11 +64,13 @@ def file(small, tmp_path_factory):
     return path
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(("name", "padding"), NETWORKS)
 def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
     # Learned kernels go another way than fixed ones; both are among the nets.
     learned = {"upsampling": "learned"} if name in ("fcn16s", "fcn8s") else {}
-    model = fcn_jax.create(name, padding=padding, **SMALL, **learned)
+    padded = {"padding": padding} if padding else {}
+    model = fcn_jax.create(name, **padded, **SMALL, **learned)
     variables = cases.random_variables(model)
     net = write(tmp_path / "net.zip", model, variables)
     assert net.exported.platforms == ("cpu", "cuda", "tpu")
@@ -82,6 +88,25 @@ def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
         scale = np.abs(theirs).max()
         assert scale > 1e-3
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    (
+        ("alexnet", {"fc_features": 128}),
+        pytest.param("googlenet", {}, marks=pytest.mark.slow),
+    ),
+)
+def test_windows_that_overlap(tmp_path, encoder, options):
+    """Poolings of 3 at stride 2, LRN, groups and branches, with skips."""
+    model = fcn_jax.create("fcn8s", 3, encoder=encoder, width=1 / 16, **options)
+    variables = cases.random_variables(model)
+    net = write(tmp_path / "net.zip", model, variables)
+    images = photos((1, 33, 50))
+    theirs = apply(model, variables, images)
+    scale = np.abs(theirs).max()
+    assert scale > 1e-3
+    np.testing.assert_allclose(net(images), theirs, rtol=0, atol=1e-5 * scale)
 
 
 def test_probabilities(tmp_path, small):

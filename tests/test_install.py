@@ -77,7 +77,8 @@ def test_its_commands_work_in_an_empty_folder(wheel, tmp_path):
         return done.stdout
 
     script = [sys.executable, site / "bin" / "fcn_jax"]
-    run(*script, "train", "--config=shapes_fcn8s:smoke", "--workdir=X")
+    small = ("--config.model.name=fcn32s", "--config.model.batch_norm=False")
+    run(*script, "train", "--config=shapes_fcn8s:smoke", "--workdir=X", *small)
     assert "mean IU" in run(
         *script, "eval", "--workdir=X", "--config.eval_batch_size=8"
     )

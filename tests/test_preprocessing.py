@@ -27,7 +27,8 @@ def test_imagenet_is_torchvisions_mean_and_std():
 @pytest.mark.parametrize("name", sorted(preprocessing.PREPROCESSING))
 def test_there_and_back(name):
     recipe = preprocessing.PREPROCESSING[name]
-    images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
+    shape = (2, 5, 4, recipe.num_channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     there = jax.jit(lambda x: preprocessing.preprocess(x, recipe))(images)
     np.testing.assert_array_equal(preprocessing.deprocess(there, recipe), images)
     assert preprocessing.Preprocessing.from_dict(recipe.to_dict()) == recipe
@@ -88,3 +89,20 @@ def test_a_list_of_images_is_no_array():
     images = [np.zeros((4, 6, 3), np.uint8), np.zeros((5, 6, 3), np.uint8)]
     with pytest.raises(TypeError, match=r"images are a list of 2; .* tell the model t"):
         fcn_jax.preprocess(images)
+
+
+def test_the_parts_of_channels():
+    """HHA is no colour: it is not turned round, and no photograph is such an image."""
+    both = preprocessing.PREPROCESSING["nyud_rgbhha"]
+    hha = preprocessing.PREPROCESSING["nyud_hha"]
+    colours = preprocessing.PREPROCESSING["nyud_rgb"]
+    for part, whole in ((both.part(0, 3), colours), (both.part(3, 3), hha)):
+        assert (part.channels, part.mean, part.std) == (
+            whole.channels, whole.mean, whole.std,
+        )  # fmt: skip
+    assert both.channels_given == "RGBHHA"
+    assert [x.takes_photos for x in (both, hha, colours)] == [False, False, True]
+    images = np.arange(6, dtype=np.uint8).reshape(1, 1, 1, 6)
+    found = np.asarray(preprocessing.preprocess(images, both)).ravel()
+    expected = np.array([2, 1, 0, 3, 4, 5]) - np.array(both.mean)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

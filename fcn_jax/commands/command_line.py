@@ -11,6 +11,7 @@ from ml_collections import config_flags
 from fcn_jax import messages
 from fcn_jax.config import keys, named, of_run, with_options
 from fcn_jax.config.types import Config
+from fcn_jax.storage import mirrors
 
 
 def define_flags() -> None:
@@ -103,14 +104,18 @@ def _is_run(workdir: Path, takes_weights: bool) -> bool:
 
 
 def check_workdir(values: flags.FlagValues) -> None:
-    """Refuse a directory of a run that is none, or whose place is taken by a file.
+    """Refuse a directory of a run that is a file or an address, and such an --out.
 
     Args:
         values: The flags, parsed.
 
     Raises:
         flags.Error: Naming what is there.
+        ValueError: Likewise.
     """
+    for name in ("workdir", "out"):
+        place = values[name].value if name in values else None
+        mirrors.check_local(place or "", f"--{name}")
     given = values["workdir"].value if "workdir" in values else None
     if given and not Path(given).is_dir() and Path(given).exists():
         raise flags.Error(f"--workdir={given} is a file; give a run's directory.")

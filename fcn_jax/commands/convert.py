@@ -8,6 +8,7 @@ fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--inputs=caffe|imagenet] [--preprocessing=caffe|imagenet] [--upsampling=learned]
     [--padding=caffe|same|valid] [--width=1] [--fc_features=4096] [--batch_norm]
     [--skip_scales=0.01,0.0001] [--bn_form=training|inference]
+    [--encoder=vgg16|alexnet|googlenet] [--norm_first]
 
 IN is a .caffemodel, .pth, .safetensors, .h5, .npz or a run's directory, detected by its
 content. Of a run the net and its options are known: flags, --model too, are for what
@@ -25,11 +26,14 @@ from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.config import workdir as workdirs
+from fcn_jax.models.encoders import ENCODERS
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.weights import loading, pretrained, saving
 
 _OPTIONS = (
     "num_classes",
+    "encoder",
+    "norm_first",
     "padding",
     "upsampling",
     "width",
@@ -49,6 +53,8 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "preprocessing", None, known, "What OUT's net is given; caffe by default."
     )
+    flags.DEFINE_enum("encoder", None, list(ENCODERS), "Of an FCN; its own by default.")
+    flags.DEFINE_bool("norm_first", None, "AlexNet: LRN before pooling (bvlc_alexnet).")
     flags.DEFINE_string("padding", None, "Of the net; its own by default.")
     flags.DEFINE_string("upsampling", None, "Of an FCN; its own by default.")
     flags.DEFINE_float("width", None, "Factor on the net's channels; 1 by default.")

@@ -143,7 +143,7 @@ def _patient(config: Config, given: str, num_classes: int, found: Findings) -> P
         return Opened(sources, splits, num_classes, found)
     root = config.data.root if given == "folder" else given
     return Folder(
-        Path(root).expanduser(),
+        Path(data.at_hand(root, config.data.data_dir) or "").expanduser(),
         splits,
         config.data.palette or None,
         datasets.folder_options(config),
@@ -161,7 +161,7 @@ def _imported(
 ) -> Folder:
     """What is made of a tool's files, opened."""
     options = Options(
-        root=config.data.root,
+        root=data.at_hand(config.data.root, config.data.data_dir),
         data_dir=config.data.data_dir or None,
         folder=datasets.folder_options(config),
         tool=datasets.tool_options(config),

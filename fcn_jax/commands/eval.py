@@ -17,6 +17,10 @@ what its server takes) and overlays/ID.png. With
 comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
 CRF comes last; scores and the contact sheet then show before and after.
 
+Several processes share the images where they are started as those of fcn_jax train
+(srun, Kubernetes, or --coordinator, --process and --processes), with directories that
+all see. Every image is scored once, and config.eval_batch_size is that of all together.
+
 With --report the HTML page of fcn_jax report is written too, in a second pass.
 """
 
@@ -24,10 +28,12 @@ from pathlib import Path
 
 from absl import flags
 
-from fcn_jax.commands import command_line
+from fcn_jax import hosts
+from fcn_jax.commands import command_line, several
 from fcn_jax.commands.command import Command
+from fcn_jax.config.types import Config
 from fcn_jax.inference import ensembles
-from fcn_jax.runs import examination
+from fcn_jax.runs import examination, shared
 from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
 from fcn_jax.viz import html_report
@@ -50,6 +56,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
     flags.DEFINE_bool("report", False, "Write the page of fcn_jax report too.")
+    several.define_flags()
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.", lower_bound=1)
 
 
@@ -60,7 +67,8 @@ def run_flags(values: flags.FlagValues) -> None:
         values: Of the flags.
 
     Raises:
-        ValueError: If --report is asked for beside what makes no such page.
+        ValueError: If --report is asked for beside what makes no such page, or of
+            several processes what only one makes.
     """
     config = command_line.config_of_flags()
     if values.report:
@@ -70,6 +78,20 @@ def run_flags(values: flags.FlagValues) -> None:
                 "or run them one after the other."
             )
         html_report.check_installed()
+    if several.place_of(values) is not None:
+        for name in ("resolutions", "compare", "report"):
+            if values[name].value:
+                raise ValueError(
+                    f"--{name} is for one process, and several were started; leave it "
+                    f"out, or start one (without srun, --coordinator and --processes)."
+                )
+    crew = several.crew_of(values)
+    with hosts.together(crew), shared.silent(crew):
+        _run(config, values, crew)
+
+
+def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
+    shared.check_alike(config, crew)
     scales = (
         command_line.parse_numbers("scales", values.scales) if values.scales else None
     )
@@ -80,8 +102,15 @@ def run_flags(values: flags.FlagValues) -> None:
         values.step,
         with_run=values.with_run,
         combine=values.combine,
+        crew=crew,
     )
     out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
+    if crew.count > 1:
+        same = ("scales", "flip", "labels", "overlays")
+        crew.agree({f"--{name}": values[name].value for name in same})
+        if crew.first:
+            out.mkdir(parents=True, exist_ok=True)
+        shared.check_seen(out, crew, "--out")
     if values.resolutions:
         resolutions = command_line.parse_numbers("resolutions", values.resolutions)
         compare_resolutions(run, out, resolutions, values.flip)

@@ -24,7 +24,7 @@ import sys
 from absl import flags
 
 from fcn_jax import hosts
-from fcn_jax.commands import command_line
+from fcn_jax.commands import command_line, several
 from fcn_jax.commands.command import Command
 from fcn_jax.runs.trainer import train
 
@@ -36,22 +36,13 @@ def define_flags() -> None:
     flags.DEFINE_multi_enum(
         "allow_changed", [], ["data"], "Go on though the training data have changed."
     )
-    flags.DEFINE_string(
-        "coordinator",
-        None,
-        "HOST:PORT of process 0, where several train together; auto: JAX finds all.",
-    )
-    flags.DEFINE_integer("process", None, "Which of them this is, from 0.")
-    flags.DEFINE_integer("processes", None, "How many there are.")
-    flags.DEFINE_float(
-        "join_timeout", hosts.TIMEOUT, "Seconds in which all must have come.", 1.0
-    )
+    several.define_flags()
 
 
 def run_flags(values: flags.FlagValues) -> None:
     """Train as the command line says."""
     config = command_line.config_of_flags()
-    crew = _crew(values)
+    crew = several.crew_of(values)
     try:
         with hosts.together(crew):
             train(config, values.workdir, values.restart, values.allow_changed, crew)
@@ -59,17 +50,6 @@ def run_flags(values: flags.FlagValues) -> None:
         # Of a signal: all is saved. Python would wait for threads that make batches.
         sys.stdout.flush()
         os._exit(int(ended.code or 0))
-
-
-def _crew(values: flags.FlagValues) -> hosts.Crew:
-    """The processes that train together, as flags or who started them say."""
-    place = hosts.find(values.coordinator, values.process, values.processes, os.environ)
-    if place is None:
-        said = hosts.note(os.environ)
-        if said:
-            print(f"note: {said}", flush=True)
-        return hosts.ALONE
-    return hosts.join(place, values.join_timeout)
 
 
 COMMAND = Command(

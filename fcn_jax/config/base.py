@@ -62,8 +62,15 @@ def _add_data(config: Config) -> None:
     config.data.train_split = "train"  # That is trained on.
     config.data.eval_split = "val"  # That is scored.
     config.data.eval_name = ""  # Data set that eval_split is of; "": data.name.
+    # What is seen of training images, the rest being masked out: "foreground" (the
+    # objects), "background", "shape" (the objects, white); "": all of them.
+    config.data.train_cue = ""
+    config.data.eval_cue = ""  # Likewise, of those that are scored.
     config.data.root = ""  # "folder": the one in VOC layout; of a tool: its files.
     config.data.palette = ""  # "folder": text file of RGB masks' colours; "": its own.
+    # Of sets with depth: "rgb", "rgbd" (its logarithm), "hha" (made of depth) or
+    # "rgbhha"; "": colours. config.preprocessing and model.channels must fit.
+    config.data.channels = ""
     _add_folder(config)
     config.data.labels = ""  # Of a tool's files: the table of labels; "": its own.
     config.data.images = ""  # Of a tool's files: folder of images; "": to be found.
@@ -136,8 +143,18 @@ def _add_loss_and_optim(config: Config) -> None:
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
     config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.
+    # What class_weights and balance do: "loss": they are factors of a pixel's loss;
+    # "sampling": pixels count as often, the class that weighs most with
+    # pixel_probability.
+    config.loss.weigh_by = "loss"
     config.loss.pixel_probability = 1.0  # That a pixel counts in a step.
     config.loss.pixel_stride = 0  # Side of the cells sampled together; 0: of a pixel.
+    # True: an update has batch_size / pixel_probability images, so that as many pixels
+    # count as without sampling.
+    config.loss.larger_batch = False
+    # Pixels from one that the loss sees to the next; 8: those on which DeepLab's cells
+    # lie; 1: all.
+    config.loss.label_shrink = 1
 
     config.optim = ml_collections.ConfigDict()
     config.optim.name = "sgd"  # "sgd", which is Caffe's, or "adamw".
@@ -173,13 +190,15 @@ def _add_inference(config: Config) -> None:
 def _fcn():
     model = ml_collections.ConfigDict()
     model.name = "fcn8s"  # A name of fcn_jax.models.MODELS.
-    model.encoder = ""  # A name of fcn_jax.models.encoders.ENCODERS; "": vgg16.
+    # A name of fcn_jax.models.encoders.ENCODERS; "": the net's own, vgg16 of most.
+    model.encoder = ""
     model.num_classes = 21  # Or a number for each head, by name.
     model.channels = 0  # Of the images; 0: the 3 of RGB.
     model.width = 1.0  # Factor on the channels of every layer.
     model.fc_features = 4096  # Of fc6 and fc7, times width.
     model.fc6_dilation = 0  # 3: fc6 is 3x3, dilated to see 7x7 cells; 0: it is 7x7.
     model.padding = "caffe"  # "caffe": 100 pixels around an image; "same": none.
+    model.norm_first = False  # AlexNet: LRN before pooling, as in bvlc_alexnet.
     model.batch_norm = False  # After each convolution of the encoder.
     model.batch_norm_fc = False  # After fc6 and fc7, as in DeconvNet's encoder.
     model.bn_momentum = 0.9  # Of the running averages.
@@ -229,4 +248,36 @@ def _segnet():
     return model
 
 
-FAMILIES = {"fcn": _fcn, "deconvnet": _deconvnet, "segnet": _segnet}
+def _deeplab():
+    model = ml_collections.ConfigDict()
+    model.name = "deeplab_largefov"
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 0  # 0: those of the net, 1024 or 4096.
+    model.batch_norm = False
+    model.batch_norm_fc = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
+    return model
+
+
+FAMILIES = {
+    "fcn": _fcn,
+    "deconvnet": _deconvnet,
+    "segnet": _segnet,
+    "deeplab": _deeplab,
+}
+
+
+def family_of(model: str) -> str:
+    """The family whose options a network has.
+
+    Args:
+        model: Its name, a key of `fcn_jax.models.MODELS`.
+    """
+    return next((name for name in FAMILIES if model.startswith(name)), "fcn")

@@ -1,17 +1,22 @@
 """From a config to the network, preprocessing and optimiser of a run."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import jax.numpy as jnp
 import ml_collections
 import optax
 
 from fcn_jax import crf, models
+from fcn_jax.config import base
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
+from fcn_jax.models.encoders import ENCODERS
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.storage.trees import Tree
 from fcn_jax.training import optim, schedules
+
+_T = TypeVar("_T")
 
 
 def make_model(config: Config, axis_name: str | None = None) -> Model:
@@ -24,7 +29,7 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
     Raises:
         ValueError: If the dtype, or an option of the network, is unknown.
     """
-    options = config.model.to_dict()
+    options = _without_foreign_defaults(config.model.to_dict())
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
     defaults = ("skip_scales", "encoder", "channels", "fc6_dilation", "output_stride")
@@ -50,6 +55,21 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
         **crf.get_parameters(crf_parameters),
     )
     return crf.WithCRF(network, layer, make_preprocessing(config))
+
+
+def _without_foreign_defaults(options: dict[str, _T]) -> dict[str, _T]:
+    """Options of a network, but for those of others that stand at their defaults."""
+    name, encoder = str(options["name"]), str(options.get("encoder") or "")
+    if name not in models.MODELS or encoder not in ("", *ENCODERS):
+        return options  # Refused where the network is made.
+    known = {"name", "num_classes", "encoder", "crf"}
+    known |= {*models.option_names(name, encoder)}
+    defaults = base.FAMILIES["fcn"]()
+    return {
+        key: value
+        for key, value in options.items()
+        if key in known or key not in defaults or defaults[key] != value
+    }
 
 
 def check_one_head(config: Config, asking: str) -> None:

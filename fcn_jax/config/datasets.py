@@ -7,14 +7,17 @@ from pathlib import Path
 import ml_collections
 
 from fcn_jax import data
-from fcn_jax.config import build
+from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
+from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, crops, frequencies, loader
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
+from fcn_jax.data.cues import CUES, CueSource
 from fcn_jax.data.options import FolderOptions, ToolOptions
+from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposals.cache import ProposalCache
 
 
@@ -28,12 +31,38 @@ def open_source(config: Config, which: str) -> Source:
         which: "train" or "eval".
     """
     if which == "eval":
-        return open_split(config, config.data.eval_split, config.data.eval_name)
-    source = open_split(config, config.data.train_split)
+        return open_eval(config)
+    source = _with_cue(config, "train_cue", open_split(config, config.data.train_split))
     if config.data.objects.stage:
         source = _crops(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
     return CachedSource(source, round(room * 2**30)) if room > 0 else source
+
+
+def open_eval(config: Config, split: str = "") -> Source:
+    """What a network is scored on, as `config.data.eval_cue` shows it.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        split: Of the data set; "": the config's.
+    """
+    source = open_split(config, split or config.data.eval_split, config.data.eval_name)
+    return _with_cue(config, "eval_cue", source)
+
+
+def _with_cue(config: Config, key: str, source: Source) -> Source:
+    """The source, or of its images what the config has seen.
+
+    Raises:
+        ValueError: If the cue is not known, or the source has no background.
+    """
+    cue = config.data.get(key, "")  # Older runs do not have it.
+    if cue not in CUES:
+        raise ValueError(
+            f"config.data.{key}={cue!r} is not known; use one of "
+            f"{', '.join(CUES[1:])}, or '' for images as they are."
+        )
+    return CueSource(source, cue) if cue else source
 
 
 def open_split(config: Config, split: str, name: str = "") -> Source:
@@ -55,9 +84,38 @@ def open_split(config: Config, split: str, name: str = "") -> Source:
         manual_dir=config.data.manual_dir or None,
         folder=folder_options(config),
         tool=tool_options(config),
+        channels=config.data.get("channels", ""),  # Older runs do not have it.
     )
     checks.check_num_classes(source, num_classes_of(config))
     return source
+
+
+def check_channels(source: Source, model: Model, preprocessing: Preprocessing) -> None:
+    """Refuse images that the network, or what is made of them for it, does not take.
+
+    Args:
+        source: Of the images.
+        model: The network.
+        preprocessing: What turns images into its input.
+
+    Raises:
+        ValueError: Naming what differs.
+    """
+    letters = contracts.channels_in(source).letters
+    given = preprocessing.channels_given.lower()
+    if letters != given:
+        raise ValueError(
+            f"{source.name} has images of {letters} and config.preprocessing="
+            f"{preprocessing.name!r} takes {given}; set --config.preprocessing (one of "
+            f"{', '.join(PREPROCESSING)}) and --config.data.channels to the same."
+        )
+    if model.network.channels != preprocessing.num_channels:
+        raise ValueError(
+            f"{source.name} has images of {preprocessing.num_channels} channels, "
+            f"{letters}, and the network takes {model.network.channels}; set "
+            f"--config.model.channels={preprocessing.num_channels} (0 for nets of "
+            f"several streams)."
+        )
 
 
 def folder_options(config: Config) -> FolderOptions:
@@ -221,11 +279,13 @@ def batch_note(config: Config, source: Source) -> str:
         config: See `fcn_jax.config.base`.
         source: That it is trained on.
     """
-    size, images = config.batch_size, len(source)
+    size, images = sampling.images_of_update(config), len(source)
     if size <= images:
         return ""
+    larger = size != config.batch_size
+    key = "config.batch_size" + " / config.loss.pixel_probability" * larger
     return (
-        f"config.batch_size={size:,} is more than the {images:,} images of "
+        f"{key}={size:,} is more than the {images:,} images of "
         f"{source.split}: each update sees them {size / images:,.1f} times"
     )
 
@@ -277,7 +337,7 @@ def train_batches(
     settings = config.data
     return loader.train_batches(
         source,
-        batch_size=config.batch_size,
+        batch_size=sampling.images_of_update(config),
         seed=config.seed,
         num_classes=num_classes_of(config),
         augmentation=augmentation_of(config),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from fcn_jax import messages
+from fcn_jax.config import sampling
 from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import overlaps
@@ -62,8 +63,11 @@ def make_loss(
     options = LossOptions(
         reduction=settings.reduction,
         class_weights=class_weights or tuple(settings.class_weights) or None,
+        weigh_by=settings.get("weigh_by", known.weigh_by),
         pixel_probability=settings.pixel_probability,
         stride=settings.get("pixel_stride", 0) or 1,
+        larger_batch=settings.get("larger_batch", known.larger_batch),
+        label_shrink=settings.get("label_shrink", known.label_shrink),
         ignore_label=ignore_label,
         focal_gamma=settings.get("focal_gamma", known.focal_gamma),
         tversky=tuple(settings.get("tversky", known.tversky)),
@@ -136,7 +140,14 @@ def check_loss(config: Config) -> None:
             f"config.loss.reduction={settings.reduction!r} is not known; use one of "
             f"{', '.join(REDUCTIONS)}."
         )
+    sampling.check_sampling(config)
     known = LossOptions()  # Of keys that older runs lack.
+    shrink = settings.get("label_shrink", known.label_shrink)
+    if shrink < 1:
+        raise ValueError(
+            f"config.loss.label_shrink={shrink!r} is no number of pixels from 1 on; 1 "
+            f"is a loss of all pixels, 8 that of DeepLab."
+        )
     gamma = settings.get("focal_gamma", known.focal_gamma)
     if not 0 <= gamma < math.inf:
         raise ValueError(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcn_jax import parallel
-from fcn_jax.config import build, checks, datasets, losses
+from fcn_jax.config import build, checks, datasets, losses, sampling
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
@@ -79,9 +79,8 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
     checks.check_numbers(config)
     losses.check_loss(config)
     processes = len({device.process_index for device in devices})
-    parallel.check_batch_size(
-        config.batch_size, len(devices), config.accumulate, processes
-    )
+    images = sampling.images_of_update(config)
+    parallel.check_batch_size(images, len(devices), config.accumulate, processes)
     parallel.check_batch_size(
         config.eval_batch_size, len(devices), 1, processes, "config.eval_batch_size"
     )
@@ -95,13 +94,18 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
         )
     model = build.make_model(config, axis_name=parallel.AXIS)
     preprocessing = build.make_preprocessing(config)
+    for source in (train_source, eval_source):
+        datasets.check_channels(source, model, preprocessing)
     predictor = predictors.make_predictor(
         config, model, preprocessing, (config.eval_scale,)
     )
     weights = datasets.class_weights(config, train_source)
     if weights:
         shown = ", ".join(f"{weight:.3g}" for weight in weights)
-        print(f"class weights by {config.loss.balance}: {shown}", flush=True)
+        how = "factors of the loss"
+        if config.loss.get("weigh_by", "") == "sampling":
+            how = "pixels count as often"
+        print(f"class weights by {config.loss.balance}: {shown} ({how})", flush=True)
     void = contracts.ignore_labels(train_source)
     loss = losses.make_loss(config, void, weights, axis_name=parallel.AXIS)
     return RunParts(

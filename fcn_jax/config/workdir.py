@@ -7,7 +7,7 @@ from pathlib import Path
 from fcn_jax.config import base, build
 from fcn_jax.config.types import Config
 from fcn_jax.preprocessing import PREPROCESSING
-from fcn_jax.storage import checkpoints, files
+from fcn_jax.storage import checkpoints, files, mirrors
 from fcn_jax.storage.files import JsonObject
 
 # Keys of where data lie, and who reads them: they may differ between starts of a run,
@@ -25,6 +25,7 @@ PLACE_KEYS: tuple[str, ...] = (
     "data.cache",
     "data.objects.cache_dir",
 )
+_COPY = "copy it to a local disk: aws s3 sync, gcloud storage rsync"
 # Keys that change what is shown or kept, how soon a run ends, or where data lie, but
 # not the parameters of a step: they may differ when a run goes on. So may all of
 # config.inference and of config.crf.
@@ -52,8 +53,9 @@ def config_of_run(workdir: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If the directory is not that of a run.
-        ValueError: If its config is damaged.
+        ValueError: If its config is damaged, or the directory is an address.
     """
+    mirrors.check_local(workdir, "the run", _COPY)
     path = Path(workdir) / "config.json"
     if not path.exists():
         metadata = checkpoints.CheckpointReader(
@@ -96,7 +98,7 @@ def _of_weights(metadata: JsonObject) -> Config:
     """The defaults around a network whose options a checkpoint records."""
     model = metadata["model"]
     name = str(model["name"])
-    config = base.base_config(name if name in base.FAMILIES else "fcn")
+    config = base.base_config(base.family_of(name))
     with config.unlocked():
         config.model.update(model)
     config.data.name = "folder"  # No data set is known.
@@ -219,8 +221,7 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 def _with_defaults(config: JsonObject) -> JsonObject:
     """The config of a run; keys that are younger than it have their defaults."""
-    name = config["model"]["name"]
-    family = name if name in base.FAMILIES else "fcn"
+    family = base.family_of(config["model"]["name"])
     defaults = json.loads(base.base_config(family).to_json())
     return _merged(defaults, config)
 

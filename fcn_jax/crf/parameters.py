@@ -38,6 +38,20 @@ class CRFParameters:
     normalization: str = "symmetric"
 
 
+def _deeplab(bilateral_xy: float, bilateral_rgb: float, bilateral_weight: float):
+    """Of a DeepLab net: three numbers are searched for (sec. 5.1), the rest fixed."""
+    found: Numbers = {
+        "smooth_xy": 3.0,
+        "smooth_weight": 3.0,
+        "bilateral_xy": bilateral_xy,
+        "bilateral_rgb": bilateral_rgb,
+        "bilateral_weight": bilateral_weight,
+        "iterations": 10,
+        "normalization": "after",
+    }
+    return found
+
+
 PARAMETERS: dict[str, Numbers] = {
     # lucasb-eyer/pydensecrf, README and examples.
     "pydensecrf": {
@@ -49,16 +63,14 @@ PARAMETERS: dict[str, Numbers] = {
         "iterations": 5,
         "normalization": "symmetric",
     },
-    # Chen et al. 2015, arXiv:1412.7062: DeepLab-LargeFOV.
-    "deeplab": {
-        "smooth_xy": 3.0,
-        "smooth_weight": 3.0,
-        "bilateral_xy": 121.0,
-        "bilateral_rgb": 5.0,
-        "bilateral_weight": 4.0,
-        "iterations": 10,
-        "normalization": "after",
-    },
+    # Chen et al. 2015, arXiv:1412.7062: DeepLab-LargeFOV, by both names.
+    "deeplab": _deeplab(121.0, 5.0, 4.0),
+    "deeplab_largefov": _deeplab(121.0, 5.0, 4.0),
+    # deeplab-public, SetupEnv.m: DeepLab (4x4, "not optimised well") and DeepLab-MSc.
+    "deeplab_4x4": _deeplab(50.0, 10.0, 5.0),
+    "deeplab_msc": _deeplab(95.0, 3.0, 3.0),
+    # DeepLab-MSc-LargeFOV as later repositories quote it.
+    "deeplab_msc_largefov": _deeplab(83.0, 5.0, 4.0),
     # HyeonwooNoh/DeconvNet, generate_EDeconvNet_CRF_results.m.
     "deconvnet": {
         "smooth_xy": 3.0,

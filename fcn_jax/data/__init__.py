@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 
 from fcn_jax import messages
-from fcn_jax.data import imports, label_sets
+from fcn_jax.data import imports, label_sets, rgbd
 from fcn_jax.data.contracts import Head, Source, heads_of
 from fcn_jax.data.options import (
     AS_FOUND,
@@ -19,6 +19,7 @@ from fcn_jax.data.options import (
     Options,
     ToolOptions,
 )
+from fcn_jax.storage import mirrors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +31,14 @@ class DataSet:
         open: (split, options) -> the source; what it needs is imported then.
         heads: What its labels say, where that is known without opening it.
         takes_palette: Whether `Options.palette` has a meaning.
+        inputs: What `Options.channels` may be.
     """
 
     description: str
     open: Callable[[str, Options], Source]
     heads: tuple[Head, ...] | None = None
     takes_palette: bool = False
+    inputs: tuple[str, ...] = ("rgb",)
 
 
 def _open_folder(split: str, options: Options) -> Source:
@@ -58,6 +61,18 @@ def _open_shapes(split: str, options: Options) -> Source:
     from fcn_jax.data.sources import shapes
 
     return shapes.open_shapes(split, options.data_dir)
+
+
+def _open_indoor(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import indoor
+
+    return indoor.Indoor(split, options.channels or "rgb")
+
+
+def _open_nyud(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import nyud
+
+    return nyud.open_nyud(split, options)
 
 
 def _open_imported(form: str, split: str, options: Options) -> Source:
@@ -85,6 +100,18 @@ DATASETS: dict[str, DataSet] = {
         _open_shapes,
         (Head("", label_sets.SHAPES, label_sets.VOC.palette),),
     ),
+    "indoor": DataSet(
+        "generated rooms with depth, built in",
+        _open_indoor,
+        (Head("", label_sets.INDOOR, label_sets.VOC.palette),),
+        inputs=rgbd.INPUTS,
+    ),
+    "nyud": DataSet(
+        "NYUDv2 with depth, 40 classes, at root",
+        _open_nyud,
+        (Head("", label_sets.NYUD.classes, label_sets.NYUD.palette),),
+        inputs=rgbd.INPUTS,
+    ),
     "voc_segmentation/2011": _voc("2011", "PASCAL VOC 2011"),
     "voc_segmentation/2012": _voc("2012", "PASCAL VOC 2012"),
     "voc_segmentation/sbd": _voc("sbd", "PASCAL VOC with the SBD annotations"),
@@ -106,28 +133,67 @@ def open_source(
     manual_dir: str | None = None,
     folder: FolderOptions = AS_STORED,
     tool: ToolOptions = AS_FOUND,
+    channels: str = "",
 ) -> Source:
     """Open a split of a data set; one that is not prepared yet is prepared first.
 
     Args:
         name: One of DATASETS.
         split: Such as "train" or "val"; data sets of TFDS take slices ("train[:10%]").
-        root: As of `Options`, and so are the others.
+        root: As of `Options`, and so are the others; or as of `at_hand`.
         palette: "folder": text file of the colours of RGB masks.
         data_dir: Where prepared data sets are kept.
         manual_dir: Where archives are that were downloaded by hand.
         folder: "folder": how its files are to be read.
         tool: The formats of tools: what their files leave open.
+        channels: Of a set with depth, one of `rgbd.INPUTS`; "": colours.
 
     Returns:
         The source.
 
     Raises:
         ValueError: If the name is unknown, a "folder" or a tool's format comes without
-            `root`, or another than "folder" with `palette`.
+            `root`, or another than "folder" with `palette`, or the set has no such
+            channels.
     """
-    options = Options(root, palette, data_dir, manual_dir, folder, tool)
-    return _known(name, palette).open(split, options)
+    known = _known(name, palette)
+    _check_local(palette=palette, data_dir=data_dir, manual_dir=manual_dir)
+    _check_local(**dataclasses.asdict(tool))
+    place = at_hand(root, data_dir)
+    options = Options(place, palette, data_dir, manual_dir, folder, tool, channels)
+    if channels and channels not in known.inputs:
+        raise ValueError(
+            f"data set {name!r} has no channels {channels!r}; set "
+            f"--config.data.channels to one of {', '.join(known.inputs)}, or leave it "
+            f"empty."
+        )
+    return known.open(split, options)
+
+
+def at_hand(root: str | None, data_dir: str | None = None) -> str | None:
+    """Where the files of `root` can be read: of an object store a copy of them.
+
+    Args:
+        root: A folder, or an address such as "s3://bucket/voc".
+        data_dir: Where copies are kept; None: ~/.cache/fcn_jax/mirrored.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        OSError: If it cannot be copied.
+        ValueError: If the kind of address is not known, or a package is missing.
+    """
+    if not root or not mirrors.is_address(root):
+        return root
+    return str(mirrors.mirrored(root, data_dir or "~/.cache/fcn_jax/mirrored"))
+
+
+def _check_local(**places: str | None) -> None:
+    for name, place in places.items():
+        mirrors.check_local(
+            place or "",
+            f"config.data.{name}",
+            "of data config.data.root alone is read from there. Give a local path",
+        )
 
 
 def heads(

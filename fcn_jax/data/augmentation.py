@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fcn_jax.data import appearance, transforms
+from fcn_jax.data.channels import Channels
 from fcn_jax.data.contracts import Labels, first_labels, map_labels
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
@@ -94,6 +95,7 @@ def augment(
     augmentation: Augmentation,
     rng: np.random.Generator,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Change an image and its labels as `augmentation` allows, but for `class_mix`.
 
@@ -105,6 +107,7 @@ def augment(
         augmentation: What may happen.
         rng: Draws all that is random.
         ignore_label: Label of what lies outside the image; by head likewise.
+        channels: Of the image; None: colours first. Only colours change in looks.
 
     Returns:
         Image and labels, of the crop's size if there is one.
@@ -114,22 +117,27 @@ def augment(
         factor = float(np.exp(rng.uniform(*np.log(augmentation.scale))))
     if augmentation.crop is not None:
         image, labels = transforms.random_crop(
-            image, labels, factor, augmentation.crop, rng, ignore_label
+            image, labels, factor, augmentation.crop, rng, ignore_label, channels
         )
     elif factor != 1:
-        image, labels = transforms.rescale(image, labels, factor)
+        image, labels = transforms.rescale(image, labels, factor, channels)
     if augmentation.jitter:
         shift = rng.integers(-augmentation.jitter, augmentation.jitter + 1, size=2)
-        image, labels = transforms.translate(image, labels, tuple(shift), ignore_label)
+        image, labels = transforms.translate(
+            image, labels, tuple(shift), ignore_label, channels
+        )
     if augmentation.flip and rng.random() < 0.5:
         image, labels = image[:, ::-1], map_labels(lambda x: x[:, ::-1], labels)
     if augmentation.rotation:
         degrees = rng.uniform(-augmentation.rotation, augmentation.rotation)
-        image, labels = transforms.rotate(image, labels, degrees, ignore_label)
-    image = _changed_in_looks(image, augmentation, rng)
+        image, labels = transforms.rotate(
+            image, labels, degrees, ignore_label, channels
+        )
+    if channels is None or channels.has_colours:
+        image = _changed_in_looks(image, augmentation, rng)
     if augmentation.cutout is not None:
         box = _box(augmentation.cutout, image.shape, rng)
-        image, labels = transforms.cover(image, labels, box, ignore_label)
+        image, labels = transforms.cover(image, labels, box, ignore_label, channels)
     return np.ascontiguousarray(image), map_labels(np.ascontiguousarray, labels)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
+from fcn_jax.data import channels as channels_of
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC, LabelSet
 
 # One image: `image` (uint8 or float32 [H, W, channels]), `labels`, `id` (str) and
@@ -52,7 +53,8 @@ class Source(Protocol):
     Attributes:
         name: Of the data set.
         split: Such as "train".
-        channels: Of its images, a letter each: "rgb", "grey", "rgbd", "rgbhha".
+        channels: Of its images, a letter each: "rgb", "grey", "rgbd", "hha", "rgbhha";
+            what these are: `fcn_jax.data.channels`.
         heads: What its labels say; most data sets have one.
     """
 
@@ -105,10 +107,14 @@ def heads_of(source: Source) -> tuple[Head, ...]:
     return (Head("", **defaults | given),)
 
 
+def channels_in(source: Source) -> channels_of.Channels:
+    """The channels of a source's images; RGB where it does not say."""
+    return channels_of.of(getattr(source, "channels", "rgb"))
+
+
 def num_channels(source: Source) -> int:
     """How many channels a source's images have: "grey" 1, "rgbd" 4, 3 by default."""
-    channels = getattr(source, "channels", "rgb")
-    return 1 if channels == "grey" else len(channels)
+    return len(channels_in(source).fill)
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fcn_jax.data import boxes, fingerprints, objects, transforms
-from fcn_jax.data.contracts import Head, Item, OneHead, Source, heads_of
+from fcn_jax.data.contracts import Head, Item, OneHead, Source, channels_in, heads_of
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.storage import array_cache
 
@@ -70,6 +70,7 @@ class _Crops(OneHead, abc.ABC):
                 f"appear at least once."
             )
         self.name, self.split = f"{base.name} ({self.kind})", base.split
+        self.channels = getattr(base, "channels", "rgb")
         head = _one_head(base)
         self.classes, self.palette = head.classes, head.palette
         self.ignore_label = head.ignore_label
@@ -153,7 +154,8 @@ class _Crops(OneHead, abc.ABC):
         labels = self._labels(item, thing, label)
         around = boxes.extend(np.array(box), self._extension)
         image, labels = boxes.cut(item["image"], labels, around, self.ignore_label)
-        image, labels = transforms.resize(image, labels, (self._size, self._size))
+        size, channels = (self._size, self._size), channels_in(self)
+        image, labels = transforms.resize(image, labels, size, channels=channels)
         corners = "_".join(str(n) for n in box)
         return {"image": image, "labels": labels, "id": f"{item['id']}_{corners}"}
 

@@ -76,3 +76,21 @@ VOC = LabelSet(
 
 # Of the built-in shapes.
 SHAPES = ("background", "disc", "square", "triangle", "star", "ring", "cross")
+
+# Of the built-in rooms.
+INDOOR = ("wall", "floor", "ceiling", "bed", "table", "cabinet")
+
+# The 40 classes of Gupta et al. 2013, in the order of classMapping40.mat and as they
+# are spelled there.
+NYUD = LabelSet(
+    "nyud",
+    (
+        *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door"),
+        *("window", "bookshelf", "picture", "counter", "blinds", "desk", "shelves"),
+        *("curtain", "dresser", "pillow", "mirror", "floor mat", "clothes", "ceiling"),
+        *("books", "refridgerator", "television", "paper", "towel", "shower curtain"),
+        *("box", "whiteboard", "person", "night stand", "toilet", "sink", "lamp"),
+        *("bathtub", "bag", "otherstructure", "otherfurniture", "otherprop"),
+    ),
+    voc_palette(),
+)

@@ -15,6 +15,7 @@ from fcn_jax.data import batch as batches
 from fcn_jax.data import checks, contracts, sharing, transforms
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
+from fcn_jax.data.channels import Channels
 from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.sharing import Share
@@ -86,13 +87,14 @@ def train_batches(
     if augmentation.crop is None:
         canvas = _training_canvas(source, augmentation, canvas)
     ignore_label = contracts.ignore_labels(source)
+    channels = contracts.channels_in(source)
 
     def changed(index: int, rng: np.random.Generator):
         item = source[index]
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
         image, labels = augmentations.augment(
-            item["image"], item["labels"], augmentation, rng, ignore_label
+            item["image"], item["labels"], augmentation, rng, ignore_label, channels
         )
         return image, labels, where
 
@@ -304,7 +306,7 @@ def _fill(
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
         _check_fits(item["image"].shape[:2], canvas, where)
-        _fill_row(batch, row, item, scales)
+        _fill_row(batch, row, item, scales, contracts.channels_in(source))
         batch["index"][row] = place
         if windows is not None:
             found = windows(item["image"], item["id"])
@@ -313,7 +315,9 @@ def _fill(
     return batch
 
 
-def _fill_row(batch: Batch, row: int, item: Item, scales: Sequence[float]) -> None:
+def _fill_row(
+    batch: Batch, row: int, item: Item, scales: Sequence[float], channels: Channels
+) -> None:
     """Lay an image, and its labels, into a row of a batch."""
     image, labels = item["image"], item["labels"]
     height, width = image.shape[:2]
@@ -330,7 +334,7 @@ def _fill_row(batch: Batch, row: int, item: Item, scales: Sequence[float]) -> No
     for scale in scales:
         if scale != 1:
             h, w = transforms.scaled_size((height, width), scale)
-            resized = transforms.resize_image(image, (h, w))
+            resized = transforms.resize_image(image, (h, w), channels=channels)
             batch[scaled_key("image", scale)][row, :h, :w] = resized
             batch[scaled_key("sizes", scale)][row] = h, w
 

@@ -127,6 +127,7 @@ class Options:
         manual_dir: Where archives are that were downloaded by hand.
         folder: "folder": how its files are to be read.
         tool: The formats of tools: what their files leave open.
+        channels: Of a set with depth: what its images hold; "": colours.
     """
 
     root: str | None = None
@@ -135,3 +136,4 @@ class Options:
     manual_dir: str | None = None
     folder: FolderOptions = AS_STORED
     tool: ToolOptions = AS_FOUND
+    channels: str = ""

@@ -1,16 +1,14 @@
 """An image and its labels moved together: cut, resized, shifted, turned, covered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
+from fcn_jax.data import channels as channels_of
+from fcn_jax.data.channels import Channels
 from fcn_jax.data.contracts import Labels, map_labels
 from fcn_jax.data.label_sets import IGNORE_LABEL
-
-# The mean colour of ImageNet, rounded: what lies outside an image.
-MEAN_COLOUR = (123, 117, 104)
-MEAN_GREY = 117  # Its luminance, for images without colours.
 
 
 def random_crop(
@@ -20,6 +18,7 @@ def random_crop(
     size: tuple[int, int],
     rng: np.random.Generator,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """A random window of the image resized by `factor`; only the window is resized.
 
@@ -33,6 +32,7 @@ def random_crop(
         size: Height and width of the window, pixels.
         rng: Draws its place.
         ignore_label: Label of what lies outside the image.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels of that size.
@@ -52,14 +52,18 @@ def random_crop(
         out_h = min(crop_h, max(1, round(source_h * factor)))
         out_w = min(crop_w, max(1, round(source_w * factor)))
         box = (left, top, left + source_w, top + source_h)
-        window, window_labels = resize(image, labels, (out_h, out_w), box)
+        size_there = (out_h, out_w)
+        window, window_labels = resize(image, labels, size_there, box, channels)
     if window.shape[:2] == tuple(size):
         return window, window_labels
-    return pad(window, window_labels, size, ignore_label)
+    return pad(window, window_labels, size, ignore_label, channels)
 
 
 def rescale(
-    image: np.ndarray, labels: Labels, factor: float
+    image: np.ndarray,
+    labels: Labels,
+    factor: float,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Resize both: the image bilinearly (smoothed when reduced), labels to nearest.
 
@@ -67,11 +71,13 @@ def rescale(
         image: uint8 or float32 [H, W, channels].
         labels: uint8 [H, W], by head where there are several.
         factor: On height and width.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels of `scaled_size`.
     """
-    return resize(image, labels, scaled_size(image.shape[:2], factor))
+    size = scaled_size(image.shape[:2], factor)
+    return resize(image, labels, size, channels=channels)
 
 
 def resize(
@@ -79,6 +85,7 @@ def resize(
     labels: Labels,
     size: tuple[int, int],
     box: tuple[float, float, float, float] | None = None,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Resize both to (height, width), whatever the aspect.
 
@@ -87,44 +94,63 @@ def resize(
         labels: uint8 [H, W], by head where there are several; to nearest.
         size: Height and width of the result, pixels.
         box: The part that is resized (left, top, right, bottom; pixels); None: all.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels of that size.
     """
 
     def nearest(x: np.ndarray):
-        resized = Image.fromarray(x).resize(
-            (size[1], size[0]), Image.Resampling.NEAREST, box=box
-        )
-        return np.asarray(resized)
+        return _resized(x, size, Image.Resampling.NEAREST, box)
 
-    return resize_image(image, size, box), map_labels(nearest, labels)
+    resized = resize_image(image, size, box, channels)
+    return resized, map_labels(nearest, labels)
 
 
 def resize_image(
     image: np.ndarray,
     size: tuple[int, int],
     box: tuple[float, float, float, float] | None = None,
+    channels: Channels | None = None,
 ) -> np.ndarray:
     """Resize an image to (height, width), bilinearly, smoothed when reduced.
 
     Args:
-        image: uint8 or float32 [H, W, channels].
+        image: uint8 or float32 [H, W, channels]; depth is resized to nearest.
         size: Height and width of the result, pixels.
         box: The part that is resized (left, top, right, bottom; pixels); None: all.
+        channels: Of the image; None: none of them is depth.
 
     Returns:
         The image, of its dtype.
     """
-    bilinear, turned = Image.Resampling.BILINEAR, (size[1], size[0])
     if image.dtype == np.uint8 and image.shape[2] == 3:
-        return np.asarray(Image.fromarray(image).resize(turned, bilinear, box=box))
+        return _resized(image, size, Image.Resampling.BILINEAR, box)
     # Pillow knows no image of other channels: one at a time.
-    planes = [
-        np.asarray(Image.fromarray(plane).resize(turned, bilinear, box=box))
-        for plane in np.ascontiguousarray(image.transpose(2, 0, 1))
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    found = [
+        _resized(plane, size, how, box)
+        for plane, how in zip(planes, _samplings(image, channels), strict=True)
     ]
-    return np.stack(planes, axis=-1)
+    return np.stack(found, axis=-1)
+
+
+def _samplings(
+    image: np.ndarray, channels: Channels | None
+) -> Iterator[Image.Resampling]:
+    """How each channel of an image is resampled."""
+    known = channels or channels_of.counted(image.shape[2])
+    for to_nearest in known.to_nearest:
+        yield Image.Resampling.NEAREST if to_nearest else Image.Resampling.BILINEAR
+
+
+def _resized(
+    x: np.ndarray,
+    size: tuple[int, int],
+    how: Image.Resampling,
+    box: tuple[float, float, float, float] | None,
+) -> np.ndarray:
+    return np.asarray(Image.fromarray(x).resize((size[1], size[0]), how, box=box))
 
 
 def scaled_size(size: Sequence[int], factor: float) -> tuple[int, int]:
@@ -142,6 +168,7 @@ def translate(
     labels: Labels,
     shift: tuple[int, int],
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Move both down and right; what that uncovers has the mean colour and is void.
 
@@ -150,11 +177,12 @@ def translate(
         labels: uint8 [H, W], by head where there are several.
         shift: Rows and columns, pixels; negative: up and left.
         ignore_label: Label of void.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels, of their size.
     """
-    moved = _mean_coloured(image.shape[:2], image)
+    moved = mean_coloured(image.shape[:2], image, channels)
     (to_r, from_r), (to_c, from_c) = (
         _overlap(int(s), n) for s, n in zip(shift, image.shape[:2], strict=True)
     )
@@ -173,6 +201,7 @@ def rotate(
     labels: Labels,
     degrees: float,
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Turn both about their centre, counter-clockwise; the corners are void.
 
@@ -182,6 +211,7 @@ def rotate(
         labels: uint8 [H, W], by head where there are several; to nearest.
         degrees: By which they are turned.
         ignore_label: Label of void.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels, of their size.
@@ -198,11 +228,15 @@ def rotate(
         return np.where(seen, turned(x, nearest, ignored), np.uint8(ignored))
 
     labels = map_labels(turn, labels, ignore_label)
-    fill = _mean_coloured((1, 1), image)[0, 0].tolist()
+    fill = channels_of.filling(channels, image).tolist()
     if image.dtype == np.uint8 and image.shape[2] == 3:
         return turned(np.ascontiguousarray(image), bilinear, tuple(fill)), labels
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-    found = [turned(x, bilinear, of) for x, of in zip(planes, fill, strict=True)]
+    samplings = _samplings(image, channels)
+    found = [
+        np.where(seen, turned(x, how, of), x.dtype.type(of))
+        for x, how, of in zip(planes, samplings, fill, strict=True)
+    ]
     return np.stack(found, axis=-1), labels
 
 
@@ -211,6 +245,7 @@ def cover(
     labels: Labels,
     box: tuple[int, int, int, int],
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Cover a box with the mean colour; what is under it is void.
 
@@ -219,13 +254,14 @@ def cover(
         labels: uint8 [H, W], by head where there are several.
         box: (row0, col0, row1, col1), pixels; what lies beyond the image is left out.
         ignore_label: Label of void.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels, of their size.
     """
     row0, col0, row1, col1 = (max(0, n) for n in box)
     image = image.copy()
-    image[row0:row1, col0:col1] = _mean_coloured((1, 1), image)[0, 0]
+    image[row0:row1, col0:col1] = channels_of.filling(channels, image)
 
     def void(x: np.ndarray, ignored: int):
         x = x.copy()
@@ -240,6 +276,7 @@ def pad(
     labels: Labels,
     size: tuple[int, int],
     ignore_label: int | Mapping[str, int] = IGNORE_LABEL,
+    channels: Channels | None = None,
 ) -> tuple[np.ndarray, Labels]:
     """Extend both at the bottom and right, with the mean colour and void.
 
@@ -248,12 +285,13 @@ def pad(
         labels: uint8 [H, W], by head where there are several.
         size: Height and width of the result, pixels.
         ignore_label: Label of void.
+        channels: Of the image; None: colours first, all else filled with 0.
 
     Returns:
         Image and labels of that size.
     """
     height, width = image.shape[:2]
-    padded = _mean_coloured(size, image)
+    padded = mean_coloured(size, image, channels)
     padded[:height, :width] = image
 
     def extend(x: np.ndarray, ignored: int):
@@ -264,14 +302,20 @@ def pad(
     return padded, map_labels(extend, labels, ignore_label)
 
 
-def _mean_coloured(size: Sequence[int], like: np.ndarray) -> np.ndarray:
-    """An image of the mean colour, its channels and dtype those of another."""
-    channels = like.shape[2]
-    colour = np.zeros(channels, like.dtype)
-    colour[:3] = MEAN_COLOUR[:channels] if channels >= 3 else MEAN_GREY
+def mean_coloured(
+    size: Sequence[int], like: np.ndarray, channels: Channels | None = None
+) -> np.ndarray:
+    """An image of what lies outside another, in its channels and dtype.
+
+    Args:
+        size: Height and width, pixels.
+        like: [H, W, channels].
+        channels: Of it; None: colours first, all else filled with 0.
+    """
+    pixel = channels_of.filling(channels, like)
     # A row at a time: ten times as quick as a pixel at a time.
-    row = np.tile(colour, size[1])
-    return np.tile(row, (size[0], 1)).reshape(*size, channels)
+    row = np.tile(pixel, size[1])
+    return np.tile(row, (size[0], 1)).reshape(*size, len(pixel))
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:

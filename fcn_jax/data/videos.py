@@ -3,8 +3,9 @@
 One frame is held at a time. Audio is neither read nor written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -86,13 +87,12 @@ class Video:
 
     def __init__(self, path: Path):
         check_installed()
-        import av
         from av.error import FFmpegError
 
         self.path = path
         try:
-            self._container: InputContainer = av.open(
-                _address(path), metadata_errors="replace", options=_FILES_ALONE
+            self._container: InputContainer = _opening()(
+                _address(path), options=_FILES_ALONE
             )
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{path} does not exist.") from error
@@ -182,6 +182,15 @@ class Video:
             f"{self.path} breaks off after {number} frames ({why}); copy it anew, or "
             f"take it out."
         )
+
+
+def _opening() -> Callable[..., "InputContainer"]:
+    """What opens a video whose titles may be no UTF-8: PyAV 19 asks for nothing."""
+    import av
+
+    if int(av.__version__.split(".")[0]) < 19:
+        return partial(av.open, metadata_errors="replace")
+    return av.open
 
 
 def _address(path: Path) -> str:

@@ -6,7 +6,7 @@ all, `crew` is what a run knows of them. JAX's collectives are `fcn_jax.parallel
 
 from fcn_jax.hosts.crew import ALONE, Crew, together
 from fcn_jax.hosts.ends import GONE
-from fcn_jax.hosts.joining import TIMEOUT, join
+from fcn_jax.hosts.joining import TIMEOUT, join, joined
 from fcn_jax.hosts.place import Place, find, note
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Place",
     "find",
     "join",
+    "joined",
     "note",
     "together",
 ]

@@ -4,13 +4,14 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import cast
 
 import jax
 
 from fcn_jax.hosts import ends
 from fcn_jax.hosts.board import Board, Client
-from fcn_jax.hosts.crew import Joined
+from fcn_jax.hosts.crew import ALONE, Crew, Joined
 from fcn_jax.hosts.place import Place
 from fcn_jax.hosts.watch import Watch
 
@@ -57,12 +58,34 @@ def join(place: Place, timeout: float = TIMEOUT) -> Joined:
             f"join them at {where}: {(str(error).splitlines() or [''])[0]}. Mend that, "
             f"or give --coordinator=HOST:PORT, --process and --processes."
         ) from error
+    return _crew(watches, jax.distributed.shutdown)
+
+
+def joined() -> Crew:
+    """The processes that another library has joined, such as Ray Train.
+
+    It has called `jax.distributed.initialize`, and ends that too; where it has not, or
+    for one process, this one is alone.
+    """
+    if _client() is None:
+        return ALONE
+    _configure()
+    if jax.process_count() == 1:
+        return ALONE
+    watches: list[Watch] = []
+    gone = "process 0 is gone"
+    ends.on_abort(lambda: watches[0].lost() if watches else (ends.GONE, gone))
+    return _crew(watches, lambda: None)
+
+
+def _crew(watches: list[Watch], close: Callable[[], object]) -> Joined:
+    """The crew of all that JAX knows; its watch begins, and is in `watches`."""
     index, count = jax.process_index(), jax.process_count()
-    board = Board(_client(), index, count)
+    board = Board(cast("Client", _client()), index, count)
     names = board.gather("hosts", f"{socket.gethostname()}, pid {os.getpid()}")
     watches.append(Watch(board, index, names))
     watches[0].start()
-    return Joined(index, count, board, watches[0], jax.distributed.shutdown)
+    return Joined(index, count, board, watches[0], close)
 
 
 def _knock(address: str, found: str, timeout: float) -> None:
@@ -99,8 +122,8 @@ def _all_devices(place: Place) -> list[int] | None:
     return [] if given else None
 
 
-def _client() -> Client:
+def _client() -> Client | None:
     """JAX's client of the coordination service; Orbax takes it from there too."""
     from jax._src import distributed
 
-    return cast("Client", distributed.global_state.client)
+    return cast("Client | None", distributed.global_state.client)

@@ -119,8 +119,8 @@ def note(environ: Mapping[str, str]) -> str:
     if tasks == "1" or "SLURM_STEP_NODELIST" in environ:
         return ""
     return (
-        f"Slurm has {tasks} tasks, and this process was not started by srun: it trains "
-        f"alone; put srun before the command to have all of them train together"
+        f"Slurm has {tasks} tasks, and this process was not started by srun: it works "
+        f"alone; put srun before the command to have all of them share the work"
     )
 
 

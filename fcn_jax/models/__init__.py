@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, fcn, inputs, segnet
+from fcn_jax.models import deconvnet, deeplab, fcn, inputs, late_fusion, segnet
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -16,19 +16,28 @@ MODELS: dict[str, type[Network]] = {
     "fcn16s": fcn.FCN16s,
     "fcn8s": fcn.FCN8s,
     "fcn8s_atonce": fcn.FCN8sAtOnce,
+    "fcn32s_late_fusion": late_fusion.FCN32sLateFusion,
+    "fcn16s_late_fusion": late_fusion.FCN16sLateFusion,
+    "fcn_alexnet": fcn.FCNAlexNet,
+    "fcn_googlenet": fcn.FCNGoogLeNet,
     "deconvnet": deconvnet.DeconvNet,
     "segnet": segnet.SegNet,
+    "deeplab": deeplab.DeepLab,
+    "deeplab_7x7": deeplab.DeepLab7x7,
+    "deeplab_largefov": deeplab.DeepLabLargeFOV,
+    "deeplab_msc": deeplab.DeepLabMSc,
+    "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
 _RENAMED = {"full_margin": "full_padding"}
-_RESERVED = ("num_classes", "encoder", "skips", "parent", "name")
+_RESERVED = ("num_classes", "encoder", "skips", "suffix", "parent", "name")
 
 
 def create(
     name: str,
     num_classes: int | Mapping[str, int] = 21,
-    encoder: str | Encoder = "vgg16",
+    encoder: str | Encoder = "",
     **options: Any,
 ) -> Network:
     """Make a network by name.
@@ -38,7 +47,7 @@ def create(
         num_classes: Classes to score, background included; or a number for each head,
             by its name.
         encoder: A key of `ENCODERS`, or an encoder that is made already, whose options
-            then stay as they are.
+            then stay as they are. "": the network's own, "vgg16" of most.
         **options: Fields of the network and of the encoder, such as padding="same",
             batch_norm=True, width=0.5 or dtype=jnp.bfloat16; the documentation of their
             classes says what they mean.
@@ -61,6 +70,7 @@ def create(
     inputs.check_num_classes(num_classes)
     cls = MODELS[name]
     own = _option_names(cls)
+    encoder = encoder or cls.default_encoder
     if isinstance(encoder, Encoder):
         of_encoder: list[str] = []
     elif encoder in ENCODERS:
@@ -84,23 +94,31 @@ def create(
             _encoder_class(cls, encoder),
             {n: x for n, x in options.items() if n in of_encoder},
         )
-    return cls(
-        encoder=encoder,
-        num_classes=_hashable(num_classes),
-        **{n: x for n, x in options.items() if n in own},
-    )
+    of_network: dict[str, Any] = {n: x for n, x in options.items() if n in own}
+    of_network |= cls.suited(encoder)
+    return cls(encoder=encoder, num_classes=_hashable(num_classes), **of_network)
 
 
-def option_names(name: str, encoder: str = "vgg16") -> list[str]:
+def option_names(name: str, encoder: str = "") -> list[str]:
     """What `create` takes for a network beside its name, classes and encoder.
 
     Args:
         name: A key of `MODELS`.
-        encoder: A key of `ENCODERS`.
+        encoder: A key of `ENCODERS`; "": the network's own.
     """
     cls = MODELS[name]
-    of_encoder = encoder_options(cls, _encoder_class(cls, encoder))
-    return [*_option_names(cls), *of_encoder]
+    form = _encoder_class(cls, encoder or cls.default_encoder)
+    return [*_option_names(cls), *encoder_options(cls, form)]
+
+
+def encoder_name(model: Network) -> str:
+    """The name by which `create` knows the encoder of a network.
+
+    Returns:
+        A key of `ENCODERS`; "": the network's own, or one that has no name.
+    """
+    names = [name for name, cls in ENCODERS.items() if cls is type(model.encoder)]
+    return names[0] if names and names[0] != type(model).default_encoder else ""
 
 
 def encoder_options(cls: type[Network], encoder: type[Encoder]) -> list[str]:

@@ -16,13 +16,14 @@ import jax.numpy as jnp
 
 from fcn_jax import messages
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import Encoder, Features
+from fcn_jax.models.encoders import AlexNet, Encoder, Features, GoogLeNet
+from fcn_jax.models.encoders.layer import check_padding
 from fcn_jax.models.network import Network, layer_name
 from fcn_jax.ops import cropping, extents
 
 Array = jax.Array
 
-PADDINGS = ("caffe", "same")  # Of vgg.PADDINGS.
+PADDINGS = ("caffe", "same")  # Of those that encoders have.
 
 
 class FCN(Network):
@@ -45,6 +46,8 @@ class FCN(Network):
         "return_switches": False,
         "bn_shift": 0.0,
     }
+    skip_strides: ClassVar[tuple[int, ...]] = ()  # Of its skips, image pixels.
+    named_after: ClassVar[type[Encoder] | None] = None  # The only encoder it is on.
 
     skips: tuple[str, ...] = ()  # Encoder layers, coarsest first.
     # "fixed": bilinear, without parameters, as the nets released with the PAMI paper;
@@ -88,7 +91,7 @@ class FCN(Network):
         """
         inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
-        features = self.encoder(images, sizes, train=train, example_ids=example_ids)
+        features = self.trunk(images, sizes, train=train, example_ids=example_ids)
         steps = upsampling_steps(self.encoder, self.skips)
         return self.by_head(
             {
@@ -119,7 +122,7 @@ class FCN(Network):
             skipped = self._score(features, step.skip, name, count, scale)
             if sparse:
                 skipped = extents.mask(skipped, features.sizes[step.skip])
-            if step.offset >= 0:
+            if step.offset > 0:
                 size = extents.after_upsampling(size, step.kernel_size, step.factor)
                 skipped = crop(skipped, step.offset, upscored.shape[1:3])
             else:
@@ -140,6 +143,33 @@ class FCN(Network):
     ):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
+
+    @classmethod
+    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
+        """The skips, which are other layers in other encoders.
+
+        Args:
+            encoder: On which it is put.
+
+        Raises:
+            ValueError: If the encoder has no map of such a stride that may be scored,
+                or is not the one that the network is named after.
+        """
+        if cls.named_after and not isinstance(encoder, cls.named_after):
+            raise ValueError(
+                f"{cls.__name__} is FCN-32s on {cls.named_after.__name__}, not on "
+                f"{type(encoder).__name__}; create fcn32s with that encoder."
+            )
+        there = encoder.skips
+        for stride in cls.skip_strides:
+            if stride not in there:
+                known = (f"{name} (stride {s})" for s, name in there.items())
+                raise ValueError(
+                    f"{cls.__name__} scores a map of stride {stride}, of which "
+                    f"{type(encoder).__name__} has none; its skips are "
+                    f"{', '.join(known) or 'none'}: create fcn32s, which has no skip."
+                )
+        return {"skips": tuple(there[stride] for stride in cls.skip_strides)}
 
     def learns(self, step: "UpsamplingStep"):
         """Whether the kernel of an upsampling is a parameter."""
@@ -162,12 +192,9 @@ class FCN(Network):
         Raises:
             ValueError: Naming the option and its values.
         """
-        padding = getattr(self.encoder, "padding", PADDINGS[0])
-        if padding not in PADDINGS:
-            raise ValueError(
-                f"padding={padding!r} is not known; choose one of "
-                f"{', '.join(PADDINGS)}."
-            )
+        paddings = self.encoder.paddings or PADDINGS
+        paddings = [padding for padding in PADDINGS if padding in paddings]
+        check_padding(getattr(self.encoder, "padding", paddings[0]), paddings)
         if self.upsampling not in layers.UPSAMPLINGS:
             raise ValueError(
                 f"upsampling={self.upsampling!r} is not known; choose one of "
@@ -202,11 +229,15 @@ class FCN32s(FCN):
 class FCN16s(FCN):
     """FCN-16s: the scores of fc7 and of pool4."""
 
+    skip_strides: ClassVar[tuple[int, ...]] = (16,)
+
     skips: tuple[str, ...] = ("pool4",)
 
 
 class FCN8s(FCN):
     """FCN-8s: the scores of fc7, of pool4 and of pool3; trained in stages."""
+
+    skip_strides: ClassVar[tuple[int, ...]] = (16, 8)
 
     skips: tuple[str, ...] = ("pool4", "pool3")
 
@@ -217,6 +248,31 @@ class FCN8sAtOnce(FCN8s):
     skip_scales: tuple[float, ...] = (1e-2, 1e-4)
 
 
+class FCNAlexNet(FCN32s):
+    """FCN-AlexNet: the scores of CaffeNet's fc7, upsampled by 32 at once.
+
+    References:
+        fcn.berkeleyvision.org, voc-fcn-alexnet/train.prototxt.
+    """
+
+    default_encoder: ClassVar[str] = "alexnet"
+    named_after: ClassVar[type[Encoder] | None] = AlexNet
+
+
+class FCNGoogLeNet(FCN32s):
+    """FCN-GoogLeNet: the scores of the last block, upsampled by 32 at once.
+
+    The authors' own was never released: the padding of 100 pixels and the kernel of 63
+    are those of FCN-AlexNet.
+
+    References:
+        Long et al. 2015, arXiv:1411.4038, sec. 4.1 and table 1.
+    """
+
+    default_encoder: ClassVar[str] = "googlenet"
+    named_after: ClassVar[type[Encoder] | None] = GoogLeNet
+
+
 class UpsamplingStep(NamedTuple):
     """One upsampling of scores, and where the result lies on what it meets."""
 
@@ -225,8 +281,8 @@ class UpsamplingStep(NamedTuple):
     factor: int
     skip: str  # Encoder layer whose scores are added then; "": none, it is the last.
     # Row and column at which the crop of the skip's scores to the size of the upsampled
-    # ones starts, or, if negative, minus that at which the crop of those starts; of the
-    # last, the row and column of the image's first pixel.
+    # ones starts, or, if not positive, minus that at which the crop of those starts; of
+    # the last, the row and column of the image's first pixel.
     offset: int
 
 
@@ -267,7 +323,7 @@ def upsampling_steps(
         kernel_size, upsampled = _aligned(path, factor, coordinates[skip])
         offset = cropping.crop_offset(upsampled, coordinates[skip])
         found.append(UpsamplingStep(name, kernel_size, factor, skip, offset))
-        path = upsampled if offset >= 0 else coordinates[skip]
+        path = upsampled if offset > 0 else coordinates[skip]
     image = cropping.CoordinateMap(Fraction(1), Fraction(0))
     factor = int(1 / Fraction(path.scale))
     kernel_size, upsampled = _aligned(path, factor, image)

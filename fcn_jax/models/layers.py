@@ -366,11 +366,32 @@ def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
     return jnp.dtype(jnp.float64 if dtype == jnp.float64 else jnp.float32)
 
 
-def scaled(channels: int, width: float) -> int:
-    """A channel count times the width of a net, at least 1.
+def scaled(channels: int, width: float, multiple: int = 1) -> int:
+    """A channel count times the width of a net, at least `multiple`.
 
     Args:
         channels: At width 1.
         width: The factor.
+        multiple: Of what it has to be one, such as the groups of a convolution.
     """
-    return max(1, round(channels * width))
+    return multiple * max(1, round(channels * width / multiple))
+
+
+def check_widths(net: str, width: float, fc_features: int | None = None) -> None:
+    """Refuse factors on channels, and channels of fc6 and fc7, that make no net.
+
+    Args:
+        net: Which net they are of.
+        width: Factor on all channels.
+        fc_features: Channels of fc6 and fc7 before that factor; None: it has none.
+
+    Raises:
+        ValueError: If one is not positive.
+    """
+    if fc_features is None and width <= 0:
+        raise ValueError(f"width={width} must be positive; width=1 makes {net}.")
+    if fc_features is not None and (width <= 0 or fc_features <= 0):
+        raise ValueError(
+            f"width={width} and fc_features={fc_features} must be positive; width=1, "
+            f"fc_features=4096 make {net}."
+        )

@@ -1,6 +1,6 @@
 """What every network is: an encoder that is handed in, and what scores its features."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import chex
@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 
 from fcn_jax.models import inputs
-from fcn_jax.models.encoders import Encoder
+from fcn_jax.models.encoders import Encoder, Features
 
 Array = jax.Array
 # Logits [N, H, W, C], or what is made of them; by head where there are several.
@@ -26,6 +26,8 @@ class Network(nn.Module):
     # with other values; only those that the encoder has.
     encoder_fixed: ClassVar[Mapping[str, object]] = {}
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
+    classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
+    default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
 
     # Encoders that it takes in a form of their own, such as without their last layers.
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
@@ -57,6 +59,16 @@ class Network(nn.Module):
             return dict(self.num_classes)
         return {"": self.num_classes}
 
+    @classmethod
+    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
+        """Fields that this network sets itself by the encoder that it is put on.
+
+        Args:
+            encoder: It.
+        """
+        del encoder
+        return {}
+
     def with_encoder(self, **changes: Any) -> "Network":
         """The same network, options of its encoder changed."""
         return self.clone(encoder=self.encoder.clone(**changes))
@@ -64,6 +76,11 @@ class Network(nn.Module):
     def fixed_upsampling(self) -> dict[str, tuple[int, int]]:
         """Upsampling layers without parameters: kernel size and classes, by name."""
         return {}
+
+    @property
+    def trunk(self) -> Callable[..., Features]:
+        """What finds features in images: the encoder, or several together."""
+        return self.encoder
 
     def setup(self) -> None:
         """Check the options; lay the encoder's variables beside the network's own."""

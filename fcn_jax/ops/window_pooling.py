@@ -1,4 +1,4 @@
-"""Max pooling whose windows overlap, with Caffe's rounding.
+"""Pooling whose windows overlap, with Caffe's rounding and divisors.
 
 `fcn_jax.ops.pooling` is for windows side by side (VGG-16), and can be undone; AlexNet,
 GoogLeNet and DeepLab pool 3x3 windows at strides 2 and 1.
@@ -8,11 +8,12 @@ References:
     beyond the last pixel).
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
 Array = jax.Array
 _T = TypeVar("_T", int, jax.Array)
@@ -66,7 +67,8 @@ def max_pool_windows(
         [N, h, w, C] of the dtype of `x`, with h and w of `pooled_size`.
 
     Raises:
-        ValueError: If a number has no sense, or no window finds room.
+        ValueError: If a number has no sense, or no window finds room; with symbolic
+            sizes (`jax.export`) the latter cannot be answered and is not asked.
     """
     extent = dilation * (window - 1) + 1
     if window < 1 or stride < 1 or not 0 <= pad < max(extent, 1):
@@ -74,8 +76,14 @@ def max_pool_windows(
             f"max_pool_windows: window={window}, stride={stride}, pad={pad}; expected "
             f"a window and a stride of at least 1, and a padding less than the window."
         )
-    sides, counts = [], []
+    sides: list[tuple[int, int]] = []
+    counts: list[int] = []
     for size in x.shape[1:3]:
+        if export.is_symbolic_dim(size):
+            far = _far_padding(extent, stride, pad, overhang)
+            sides.append((pad, far))
+            counts.append(cast("int", size))  # As many as find room: it is not asked.
+            continue
         count = pooled_size(size, extent, stride, pad, overhang)
         if count < 1:
             raise ValueError(
@@ -95,7 +103,59 @@ def max_pool_windows(
         window_strides=(1, stride, stride, 1),
         padding=((0, 0), *sides, (0, 0)),
     )
-    return pooled[:, : counts[0], : counts[1]]
+    rows, columns = (
+        slice(None if export.is_symbolic_dim(count) else count) for count in counts
+    )
+    return pooled[:, rows, columns]
+
+
+def _far_padding(extent: int, stride: int, pad: int, overhang: int | None) -> int:
+    """Padding at the far edge by which, rounding down, windows are those of Caffe.
+
+    Raises:
+        ValueError: If a window could lie in it altogether.
+    """
+    far = pad + (stride - 1 if overhang is None else overhang)
+    if far >= extent:
+        raise ValueError(
+            f"max_pool_windows: a window of {extent}x{extent}, stride={stride}, "
+            f"pad={pad} cannot be exported for all sizes of images (a window could "
+            f"hold no pixel); give the network a pooling whose windows are wider than "
+            f"its steps."
+        )
+    return far
+
+
+def mean_pool(x: Array, window: int) -> Array:
+    """The mean of every window, at stride 1, as GoogLeNet's classifier ends.
+
+    Args:
+        x: Maps, [N, H, W, C] floating point; sums are at least float32.
+        window: Side of the windows, pixels; no more than H and W.
+
+    Returns:
+        [N, H - window + 1, W - window + 1, C] of the dtype of `x`.
+
+    Raises:
+        ValueError: If no window finds room.
+    """
+    if window == 1:
+        return x
+    if not 1 <= window <= min(x.shape[1:3]):
+        raise ValueError(
+            f"mean_pool: a map of {x.shape[1]}x{x.shape[2]} has no room for a "
+            f"window of {window}x{window}; give the network a larger image."
+        )
+    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+    total = jax.lax.reduce_window(
+        x.astype(wide),
+        np.zeros((), wide),  # Known while tracing: only then has it a gradient.
+        jax.lax.add,
+        window_dimensions=(1, window, window, 1),
+        window_strides=(1, 1, 1, 1),
+        padding="VALID",
+    )
+    return (total / window**2).astype(x.dtype)
 
 
 def _by_shifts(
@@ -126,3 +186,39 @@ def _by_shifts(
                 best = jnp.where((value > best) | (value != value), value, best)
     assert best is not None
     return best
+
+
+def average_pool(x: Array, window: int) -> Array:
+    """The mean of the window around every pixel; beyond the edge are zeros that count.
+
+    Caffe's average pooling of stride 1 and a padding that keeps the size. It divides by
+    all pixels of a window, those of the padding too: of four pixels in a corner the
+    3x3 mean is their sum / 9.
+
+    Args:
+        x: Maps, [N, H, W, C] floating point.
+        window: Side of the windows, pixels, odd.
+
+    Returns:
+        [N, H, W, C] of the dtype of `x`.
+
+    Raises:
+        ValueError: If the window is not odd and positive.
+
+    References:
+        BVLC/caffe, pooling_layer.cpp, PoolingParameter_PoolMethod_AVE.
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(
+            f"average_pool: window={window} has no middle pixel; expected an odd side."
+        )
+    side = (window // 2, window // 2)
+    total = jax.lax.reduce_window(
+        x,
+        np.array(0, x.dtype),  # Known while tracing: only then has it a gradient.
+        jax.lax.add,
+        window_dimensions=(1, window, window, 1),
+        window_strides=(1, 1, 1, 1),
+        padding=((0, 0), side, side, (0, 0)),
+    )
+    return total / np.array(window * window, x.dtype)

@@ -33,7 +33,8 @@ def initial_state(
     config = parts.config
     variables = training.init_variables(parts.model, config.seed)
     if saved is None and config.init_from:
-        start, known_inputs = fetching.start_of(config.init_from)
+        names = getattr(parts.model.network, "streams", ())
+        start, known_inputs = fetching.starts_of(config.init_from, names)
         variables, _ = weights.load_weights(
             start,
             parts.model,

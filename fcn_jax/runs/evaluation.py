@@ -6,12 +6,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from fcn_jax import parallel
+from fcn_jax import hosts, parallel
 from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
 from fcn_jax.evaluation import evaluate, metrics
@@ -21,7 +21,7 @@ from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.runs import recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
-from fcn_jax.storage import checkpoints
+from fcn_jax.storage import checkpoints, trees
 
 
 class Evaluation:
@@ -35,6 +35,7 @@ class Evaluation:
         devices: None: all.
         with_run: Directory of a second run, which makes an ensemble of the two.
         combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
+        crew: The processes that share the images; they must score the same.
     """
 
     def __init__(
@@ -46,15 +47,17 @@ class Evaluation:
         devices: Sequence[parallel.Device] | None = None,
         with_run: str | Path | None = None,
         combine: str = "mean_prob",
+        crew: hosts.Crew = hosts.ALONE,
     ):
-        self.config, self.combine = config, combine
+        self.config, self.combine, self.crew = config, combine, crew
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
-            config.eval_batch_size, len(self.devices), key="config.eval_batch_size"
+            config.eval_batch_size,
+            len(self.devices) * crew.count,
+            processes=crew.count,
+            key="config.eval_batch_size",
         )
-        self.source = datasets.open_split(
-            config, split or config.data.eval_split, config.data.eval_name
-        )
+        self.source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
         recorded.check_classes(
@@ -67,6 +70,8 @@ class Evaluation:
             second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
+        if crew.count > 1:
+            crew.agree(_what_is_scored(self))
 
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
@@ -151,7 +156,7 @@ class Evaluation:
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
         size = self.config.eval_batch_size
-        return Evaluator(predictor, self.source, size, self.devices)
+        return Evaluator(predictor, self.source, size, self.devices, self.crew)
 
     def _joint_predictor(
         self,
@@ -166,6 +171,21 @@ class Evaluation:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def _what_is_scored(run: Evaluation) -> dict[str, object]:
+    """What must be the same in all processes, whose counts are added."""
+    return {
+        "the split": run.source.split,
+        "the number of images": len(run.source),
+        "the fingerprint of the data": fingerprints.of(
+            run.source, fingerprints.FileDigests(None)
+        ),
+        "the checkpoint": [member.checkpoint.step for member in run.members],
+        "the digest of the networks": [
+            trees.content_hash(member.checkpoint.arrays)[:12] for member in run.members
+        ],
+    }
 
 
 def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:

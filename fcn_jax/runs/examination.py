@@ -150,6 +150,7 @@ def _take_data(config: Config, first: Config, root: str | None) -> None:
             if name in first.data:
                 config.data[name] = first.data[name]
         config.data.eval_name = first.data.eval_name
+        config.data.eval_cue = first.data.get("eval_cue", "")
         if root:
             config.data.root = root
 

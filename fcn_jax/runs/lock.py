@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 
-from fcn_jax.storage import files
+from fcn_jax.storage import files, mirrors
 
 LOCK, HOLDER = ".lock", "running.json"
 _MOMENT = 0.5  # Seconds: who only looks whether it is held takes it for an instant.
@@ -25,9 +25,10 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
             was written into it.
 
     Raises:
-        ValueError: If another process holds it; naming that.
+        ValueError: If another process holds it, naming that; or it is an address.
         OSError: If it may not be written to.
     """
+    mirrors.check_local(workdir, "--workdir")
     workdir = Path(workdir)
     lock = filelock.FileLock(workdir / LOCK)
     try:

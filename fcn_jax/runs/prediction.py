@@ -102,9 +102,10 @@ def predict(
     Raises:
         ValueError: If the directory holds predictions that were made otherwise, or of
             other images by the same names, or probabilities are asked for of a network
-            with several heads.
+            with several heads, or the network sees more than colours.
         OSError: If something cannot be written.
     """
+    check_photos(net)
     options = options or Options()
     predictions = Predictions(out, net.heads, made(net, options))
     if overwrite:
@@ -121,6 +122,26 @@ def predict(
     work.tally.seconds = time.perf_counter() - start
     work.claims.close()
     return work.tally
+
+
+def check_photos(net: TrainedNet) -> None:
+    """Refuse a network that photographs do not suffice for.
+
+    Args:
+        net: The network.
+
+    Raises:
+        ValueError: If it sees more than colours, or none; naming what to do.
+    """
+    if net.preprocessing.takes_photos:
+        return
+    given, count = net.preprocessing.channels_given, net.preprocessing.num_channels
+    raise ValueError(
+        f"{net.workdir} sees {given}, and images here are read as RGB; in Python "
+        f"fcn_jax.load({str(net.workdir)!r}).predict takes arrays [H, W, {count}] "
+        f"(fcn_jax.data.rgbd makes them of colours and depth), and fcn_jax eval scores "
+        f"a data set."
+    )
 
 
 class _Ahead(NamedTuple):

@@ -1,9 +1,11 @@
 """Reports on trained networks: scores, comparisons, resolutions."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from fcn_jax import hosts
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
@@ -11,6 +13,7 @@ from fcn_jax.evaluation import metrics, object_sizes
 from fcn_jax.evaluation.image_scores import ImageScores
 from fcn_jax.evaluation.object_sizes import ObjectSizes
 from fcn_jax.evaluation.pictures import Pictures
+from fcn_jax.runs import shared
 from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
@@ -27,6 +30,9 @@ def evaluate(
     rows: int = 6,
 ):
     """Score a run, print the table, write JSON and pictures; returns the scores.
+
+    Of several processes each writes the pictures of its images; the contact sheet
+    shows those of process 0, which writes all else.
 
     Args:
         run: What is scored.
@@ -51,6 +57,9 @@ def evaluate(
     start = time.perf_counter()
     scores = run.score(scales, flip, on_batch)
     seconds = time.perf_counter() - start
+    images.found |= _of_others(run.crew, out, images.found)
+    if not run.crew.first:
+        return scores
     table = metrics.format_table(scores)
     print(table + metrics.never_predicted(scores))
     scores.update(
@@ -81,10 +90,32 @@ def evaluate(
         f"step {run.checkpoint.step}, {len(run.source)} images of {run.source.split} "
         f"in {seconds:.1f} s; in {out}: {', '.join(written)}"
     )
-    others = pictures.note_of_others()
+    others = pictures.note_of_others() if run.crew.count == 1 else ""
     if others:
         print(f"note: {others}")
     return scores
+
+
+def _of_others(
+    crew: hosts.Crew, out: Path, found: dict[str, metrics.Scores]
+) -> dict[str, metrics.Scores]:
+    """What process 0 writes down of images that other processes have scored.
+
+    Through files: what processes tell each other should be small.
+    """
+    if crew.count == 1:
+        return {}
+    parts = [out / f".images_{number}.json" for number in range(crew.count)]
+    if not crew.first:
+        files.write_json(parts[crew.index], found)
+    crew.gather("the scores of images", None)
+    others: dict[str, metrics.Scores] = {}
+    if crew.first:
+        for part in parts[1:]:
+            shared.wait_for(part)
+            others |= json.loads(part.read_text("utf-8"))
+            part.unlink()
+    return others
 
 
 def compare(run: Evaluation, out: Path):

@@ -1,7 +1,7 @@
 """What a run that is done leaves: its curves, and result.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -9,6 +9,7 @@ from PIL import Image
 from fcn_jax.runs import logs
 from fcn_jax.runs import losses as recent_losses
 from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots
 
 
@@ -30,7 +31,7 @@ def write(
 
     Raises:
         OSError: If the last step cannot be read back.
-        FileNotFoundError: If the log is gone.
+        FileNotFoundError: If no scores are left.
     """
     newest = store.newest()
     if newest is None or newest.step != step:
@@ -42,33 +43,51 @@ def write(
     entries = logs.read(workdir / "log.jsonl")
     plots.plot_curves(entries, workdir / "curves.png")
     losses = {e["step"]: e["loss"] for e in entries if e.get("kind") == "train"}
-    scores = [e for e in entries if e.get("kind") == "eval"]
     last = newest.metadata.get("losses")
-    if step not in losses and losses and last:
+    if step not in losses and last:
         losses[step] = last[-1]  # It was saved, and its line is not due yet.
-    if step not in losses or not scores:
-        raise FileNotFoundError(
-            f"{workdir / 'log.jsonl'} is missing or has lost its lines, from which "
-            f"curves and result.json are made; the checkpoints are whole. Restore it, "
-            f"or take the scores from fcn_jax eval --workdir={workdir}."
-        )
-    lowest = recent_losses.lowest(losses)
+    lowest = recent_losses.lowest(losses) if losses else None
     result = {
         "step": step,
         "ended_early": ended_early or None,
-        "final_loss": losses[step],
-        "lowest_loss": {"loss": losses[lowest], "step": lowest},
+        "final_loss": losses.get(step),  # None: its line is lost.
+        "lowest_loss": lowest and {"loss": losses[lowest], "step": lowest},
         "best": best,
         "params_sha256": trees.content_hash(newest.arrays["params"]),
-        "scores": scores[-1],
+        "scores": _last_scores(entries, store, workdir),
     }
     files.write_json(workdir / "result.json", result)
     if ended_early:
         print(f"ended early, after step {step}: {ended_early}")
+    final = f"loss {losses[step]:.4f}" if step in losses else "its loss is lost"
+    best_loss = f", lowest {losses[lowest]:.4f} at step {lowest}" if lowest else ""
     print(
-        f"done: loss {result['final_loss']:.4f}, lowest {losses[lowest]:.4f} at "
-        f"step {lowest}; best {json.dumps(best)}; curves in {workdir / 'curves.png'}"
+        f"done: {final}{best_loss}; best {json.dumps(best)}; curves in "
+        f"{workdir / 'curves.png'}"
     )
+
+
+def _last_scores(
+    entries: Sequence[JsonObject],
+    store: checkpoints.CheckpointStore,
+    workdir: Path,
+) -> JsonObject:
+    """The scores that were written last, or, where the log has lost them, the mean IU.
+
+    Raises:
+        FileNotFoundError: If nothing of them is left.
+    """
+    scores = [entry for entry in entries if entry.get("kind") == "eval"]
+    if scores:
+        return scores[-1]
+    kept = store.scores.read()
+    if not kept:
+        raise FileNotFoundError(
+            f"{workdir / 'log.jsonl'} is missing or has lost its lines, and so has "
+            f"{store.scores.path.name}; the checkpoints are whole. Restore it, or take "
+            f"the scores from fcn_jax eval --workdir={workdir}."
+        )
+    return {"kind": "eval", "step": max(kept), "mean_iu": kept[max(kept)]}
 
 
 def damage(workdir: Path) -> dict[str, str]:

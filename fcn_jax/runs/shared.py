@@ -94,10 +94,24 @@ def held(workdir: str | Path, crew: Crew) -> Generator[None, None, None]:
     """
     if crew.first:
         with lock.held(workdir):
-            _check_seen(Path(workdir), crew)
+            check_seen(Path(workdir), crew)
             yield
         return
-    _check_seen(Path(workdir), crew)
+    check_seen(Path(workdir), crew)
+    with silent(crew):
+        yield
+
+
+@contextlib.contextmanager
+def silent(crew: Crew) -> Generator[None, None, None]:
+    """Have the first process print alone.
+
+    Args:
+        crew: The processes.
+    """
+    if crew.first:
+        yield
+        return
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -105,8 +119,17 @@ def held(workdir: str | Path, crew: Crew) -> Generator[None, None, None]:
         yield
 
 
-def _check_seen(workdir: Path, crew: Crew) -> None:
-    """Refuse a directory that not all processes see."""
+def check_seen(workdir: Path, crew: Crew, flag: str = "--workdir") -> None:
+    """Refuse a directory that not all processes see.
+
+    Args:
+        workdir: The directory; it is there in process 0.
+        crew: The processes.
+        flag: That gave it.
+
+    Raises:
+        ValueError: Naming who does not.
+    """
     if crew.count == 1:
         return
     mark = workdir / f".seen_by_all_{crew.tell('the mark', os.urandom(8).hex())}"
@@ -114,7 +137,7 @@ def _check_seen(workdir: Path, crew: Crew) -> None:
         mark.touch()
     crew.tell("that it is there", None)
     blind = [
-        n for n, seen in enumerate(crew.gather("the mark", _sees(mark))) if not seen
+        n for n, seen in enumerate(crew.gather("the mark", wait_for(mark))) if not seen
     ]
     if crew.first:
         mark.unlink()
@@ -122,11 +145,16 @@ def _check_seen(workdir: Path, crew: Crew) -> None:
         raise ValueError(
             f"{workdir} is not shared: what process 0 writes there, process(es) "
             f"{', '.join(map(str, blind))} do not see within {_SEEN:g} s. Give a "
-            f"--workdir on a file system that all hosts have."
+            f"{flag} on a file system that all hosts have."
         )
 
 
-def _sees(path: Path) -> bool:
+def wait_for(path: Path) -> bool:
+    """Whether a file is seen that another process has written, in time.
+
+    Args:
+        path: Of the file.
+    """
     until = time.monotonic() + _SEEN
     while not path.exists():
         if time.monotonic() > until:
@@ -240,7 +268,7 @@ def _read(
     store: checkpoints.CheckpointStore, step: int
 ) -> tuple[Checkpoint | None, str]:
     """A checkpoint that process 0 has read, or why this one cannot."""
-    _sees(store.directory / str(step))
+    wait_for(store.directory / str(step))
     try:
         return store.read(step), ""
     except (ValueError, OSError) as error:

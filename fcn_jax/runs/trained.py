@@ -2,8 +2,7 @@
 
 import copy
 import functools
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,9 +17,10 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
+from fcn_jax.data import channels as channels_of
 from fcn_jax.data import transforms
 from fcn_jax.evaluation import evaluate
-from fcn_jax.inference.canvases import Canvases
+from fcn_jax.inference.canvases import CompiledByCanvas
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
@@ -31,7 +31,7 @@ from fcn_jax.weights import pretrained
 
 # What is found for an image or a stack of images; by head where there are several.
 Prediction: TypeAlias = np.ndarray | dict[str, np.ndarray]
-Asked: TypeAlias = Callable[[VariableDict, batches.Batch], Outputs]
+Asked: TypeAlias = CompiledByCanvas[[VariableDict, batches.Batch], Outputs]
 
 
 class TrainedNet:
@@ -64,7 +64,6 @@ class TrainedNet:
     ):
         checks.check_numbers(config)
         self.scales, self.flip = scales, flip
-        self._canvases: defaultdict[Asked, Canvases] = defaultdict(Canvases)
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
@@ -124,7 +123,7 @@ class TrainedNet:
 
     @functools.cached_property
     def _probs(self) -> Asked:
-        return jax.jit(self._own_predictor.probs)
+        return CompiledByCanvas(self._own_predictor.probs)
 
     @functools.cached_property
     def _labels(self) -> Asked:
@@ -132,7 +131,7 @@ class TrainedNet:
             scores = self._own_predictor.scores(variables, batch)
             return jax.tree.map(lambda x: x.argmax(-1).astype(np.uint8), scores)
 
-        return jax.jit(labels)
+        return CompiledByCanvas(labels)
 
     def predict(self, images: Images) -> Prediction | list[Prediction]:
         """The class of every pixel.
@@ -178,10 +177,10 @@ class TrainedNet:
 
     def _ask_about(self, function: Asked, image: np.ndarray) -> Prediction:
         height, width = image.shape[:2]
-        canvas = self._canvases[function].of(height, width, self.model.smallest_image)
-        batch = _padded_batch(image, self._own_predictor, canvas)
+        canvas, compiled = function.of(height, width, self.model.smallest_image)
+        batch = _padded_batch(image, self._own_predictor, canvas, self.preprocessing)
         with runtime.naming_memory(*batch["image"].shape[:3]):
-            found = function(self.variables, batches.for_devices(batch))
+            found = compiled(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
 
 
@@ -227,17 +226,21 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
 
 
 def _padded_batch(
-    image: np.ndarray, predictor: Predictor, canvas: tuple[int, int]
+    image: np.ndarray,
+    predictor: Predictor,
+    canvas: tuple[int, int],
+    preprocessing: Preprocessing,
 ) -> batches.MutableBatch:
     """A batch of one image, padded to a canvas."""
     height, width = image.shape[:2]
+    channels = channels_of.of(preprocessing.channels_given.lower())
     batch = batches.empty(1, canvas, image.shape[2], predictor.scales, image.dtype)
     batch["image"][0, :height, :width] = image
     batch["sizes"][0] = height, width
     for scale in predictor.scales:
         if scale != 1:
             h, w = transforms.scaled_size((height, width), scale)
-            resized = transforms.resize_image(image, (h, w))
+            resized = transforms.resize_image(image, (h, w), channels=channels)
             batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
             batch[batches.scaled_key("sizes", scale)][0] = h, w
     if predictor.windows is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from fcn_jax import hosts, parallel, training
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, sampling
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
@@ -90,7 +90,8 @@ class Trainer:
             self.data.keep()
         scored = self.store.scores.has(step)
         self.log = shared.open_log(self.workdir, step, scored, crew)
-        self.progress = Progress(config.num_steps, step, config.batch_size, crew.first)
+        images = sampling.images_of_update(config)
+        self.progress = Progress(config.num_steps, step, images, crew.first)
 
     def run(self) -> None:
         """All steps that are left."""

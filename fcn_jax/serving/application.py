@@ -19,7 +19,9 @@ from starlette.routing import Route
 import fcn_jax
 from fcn_jax.serving import bodies, questions
 from fcn_jax.serving.answers import Answers
+from fcn_jax.serving.arrivals import Arrivals, Pace
 from fcn_jax.serving.guards import Guard
+from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import BUSY, TIMED_OUT, Refusal
 
 _log = logging.getLogger(__name__)
@@ -39,13 +41,14 @@ class Limits:
 
     Attributes:
         max_bytes: Of a request.
-        waiting: Requests that wait for the one that the network looks at.
-        seconds: In which a request must have come whole.
+        waiting: Requests that wait for the one that the network looks at. Those that
+            are on their way may hold as many times max_bytes, and that of one more.
+        pace: At which a request must come.
     """
 
     max_bytes: int = 20_000_000
     waiting: int = 8
-    seconds: float = 60.0
+    pace: Pace = dataclasses.field(default_factory=Pace)
 
 
 class Server:
@@ -56,13 +59,15 @@ class Server:
         limits: What is taken at a time.
 
     Attributes:
-        inside: Requests that are being looked at, or wait.
+        inside: Requests that came whole, and are being looked at, or wait.
         answered: Images so far.
     """
 
     def __init__(self, answers: Answers, limits: Limits):
         self._answers, self._limits = answers, limits
         self.inside = self.answered = 0
+        room = (limits.waiting + 1) * limits.max_bytes
+        self._arrivals = Arrivals(limits.pace, room)
         self._turn = asyncio.Lock()
         # JAX and Pillow's limits are asked in one thread, beside that of the server.
         self._worker = ThreadPoolExecutor(1, "network")
@@ -87,31 +92,33 @@ class Server:
         Raises:
             Refusal: If it is not answered.
         """
-        if self.inside > self._limits.waiting:
-            raise Refusal(
-                BUSY, f"{self.inside} images are waiting already; try again soon"
-            )
-        self.inside += 1
+        self._check_room()  # Before it is sent, and again when it has come.
         try:
-            return await self._predicted(request)
+            data, fields = await bodies.read(
+                request, self._limits.max_bytes, self._arrivals
+            )
+            query = request.query_params.multi_items()
+            question = questions.parsed([*query, *fields])
+            self._check_room()
+            self.inside += 1
+            try:
+                return await self._predicted(request, data, question)
+            finally:
+                self.inside -= 1
         except Refusal:
             raise
         except Exception as error:  # The server goes on.
             return _failed(error)
-        finally:
-            self.inside -= 1
 
-    async def _predicted(self, request: Request) -> Response:
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                data, fields = await bodies.read(request, self._limits.max_bytes)
-        except TimeoutError as error:
+    def _check_room(self) -> None:
+        if self.inside > self._limits.waiting:
             raise Refusal(
-                TIMED_OUT,
-                f"the image did not arrive within {self._limits.seconds:g} seconds",
-            ) from error
-        query = request.query_params.multi_items()
-        question = questions.parsed([*query, *fields])
+                BUSY, f"{self.inside} images are waiting already; try again soon"
+            )
+
+    async def _predicted(
+        self, request: Request, data: bytes, question: Question
+    ) -> Response:
         loop = asyncio.get_running_loop()
         async with self._turn:
             if await request.is_disconnected():
@@ -133,6 +140,7 @@ class Server:
             {
                 "ok": True,
                 "fcn_jax": fcn_jax.__version__,
+                "arriving": self._arrivals.count,
                 "inside": self.inside,
                 "answered": self.answered,
             }

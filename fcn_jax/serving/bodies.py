@@ -7,6 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from fcn_jax.serving.arrivals import Arrivals
 from fcn_jax.serving.refusals import BAD, TOO_LARGE, Refusal
 
 _MOST_FIELDS, _FIELD = 300, 1000  # Bytes of a field.
@@ -20,20 +21,24 @@ class _InMemory(MultiPartParser):
     spool_max_size = sys.maxsize
 
 
-async def read(request: Request, max_bytes: int) -> tuple[bytes, list[tuple[str, str]]]:
+async def read(
+    request: Request, max_bytes: int, arrivals: Arrivals
+) -> tuple[bytes, list[tuple[str, str]]]:
     """The image of a request, and what its form says beside it.
 
     Args:
         request: Whose body is the image, or a form (multipart/form-data) with one file.
         max_bytes: Of the body.
+        arrivals: Of the server.
 
     Returns:
         The image's bytes, and the form's other fields, names and values.
 
     Raises:
-        Refusal: If the body is empty, larger, or a form without an image or with two.
+        Refusal: If the body is empty, larger, too slow, or a form without an image or
+            with two; or if too much is on its way.
     """
-    data = await _bounded(request, max_bytes)
+    data = await _bounded(request, max_bytes, arrivals)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     fields: list[tuple[str, str]] = []
     if kind == "multipart/form-data":
@@ -43,20 +48,23 @@ async def read(request: Request, max_bytes: int) -> tuple[bytes, list[tuple[str,
     return data, fields
 
 
-async def _bounded(request: Request, max_bytes: int) -> bytes:
+async def _bounded(request: Request, max_bytes: int, arrivals: Arrivals) -> bytes:
     declared = request.headers.get("content-length", "0")
     size = int(declared) if declared.isdigit() else 0
     data = bytearray()
     total = 0
     try:
-        async for chunk in request.stream():
-            total += len(chunk)
-            if max(size, total) <= max_bytes:
-                data += chunk
-            elif total > max_bytes + _MOST_THROWN_AWAY:
-                break
-            else:
-                data.clear()
+        async with arrivals.one() as arrival:
+            async for chunk in request.stream():
+                total += len(chunk)
+                fits = max(size, total) <= max_bytes
+                arrival.came(len(chunk), kept=fits)
+                if fits:
+                    data += chunk
+                elif total > max_bytes + _MOST_THROWN_AWAY:
+                    break
+                else:
+                    data.clear()
     except ClientDisconnect as error:
         raise Refusal(BAD, "the image did not arrive whole") from error
     if max(size, total) > max_bytes:

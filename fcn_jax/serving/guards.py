@@ -37,13 +37,22 @@ def known_names(host: str, given: Iterable[str] = ()) -> frozenset[str]:
 
     Args:
         host: That it listens on.
-        given: Further names, as of a proxy before it.
+        given: Further names, as of a proxy before it; a port behind one counts for
+            nothing, as it does not in the requests.
     """
-    names = {"localhost", host, *given}
+    names = {"localhost", host, *map(_without_port, given)}
     if not _is_loopback(host):
         own = socket.gethostname()
         names |= {own, f"{own}.local"}
     return frozenset(name.lower() for name in names if name)
+
+
+def _without_port(name: str) -> str:
+    """The name of "name:8000", as a request's Host is read; others as they are."""
+    try:
+        return urlsplit(f"//{name}").hostname or name
+    except ValueError:
+        return name
 
 
 def _is_loopback(host: str) -> bool:

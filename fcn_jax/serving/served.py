@@ -48,11 +48,15 @@ class Served:
         max_pixels: int = 16_000_000,
         size: int = 0,
     ):
-        channels = net.preprocessing.num_channels
-        if channels != 3:
+        if not net.preprocessing.takes_photos:
+            count, given = (
+                net.preprocessing.num_channels,
+                net.preprocessing.channels_given,
+            )
+            sees = given if count == 3 else f"{count} channels"
             raise ValueError(
-                f"{net.workdir} sees {channels} channels; images that are sent are "
-                f"RGB, so that it cannot be served."
+                f"{net.workdir} sees {sees}; images that are sent are RGB, so that it "
+                f"cannot be served."
             )
         own = net.config.crf.parameters
         self.heads: Sequence[Head] = net.heads

@@ -169,6 +169,24 @@ def max_pool(graph: Graph, x: str, layer: Layer) -> str:
     )
 
 
+def average_pool(graph: Graph, x: str, layer: Layer) -> str:
+    """The mean of the window around every pixel; zeros beyond the edge count.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, window and padding.
+    """
+    return graph.node(
+        "AveragePool",
+        x,
+        name=layer.name,
+        kernel_shape=(layer.kernel_size,) * 2,
+        pads=(layer.pad,) * 4,
+        count_include_pad=1,
+    )
+
+
 def max_pool_with_masks(graph: Graph, x: str, name: str, channels: int) -> str:
     """The maximum of every 2x2 window; `masks` of the graph tells where it was.
 

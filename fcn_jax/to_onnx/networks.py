@@ -10,7 +10,9 @@ from fcn_jax import export
 from fcn_jax.crf.module import Model
 from fcn_jax.models import segnet
 from fcn_jax.models.deconvnet import STAGES, DeconvNet
+from fcn_jax.models.deeplab import IMAGE, DeepLab
 from fcn_jax.models.encoders import VGG16, Encoder, Layer, vgg
+from fcn_jax.models.encoders.deeplab import SCORE
 from fcn_jax.models.fcn import FCN, UpsamplingStep, cells_before, upsampling_steps
 from fcn_jax.models.layers import RESIZINGS
 from fcn_jax.models.network import Network, layer_name
@@ -19,7 +21,7 @@ from fcn_jax.to_onnx.graph import Graph
 
 # What the walk does as these classes do; where others do it otherwise, it is not known.
 _ENCODING = ("__call__", "_convolve", "_pool")
-_SCORING = ("__call__", "_logits", "_score", "learns")
+_SCORING = ("__call__", "trunk", "_logits", "_score", "learns", "_early_map")
 _INSTEAD = "export it with --format=stablehlo, which takes every network."
 
 
@@ -37,7 +39,7 @@ class Trained(NamedTuple):
     averages: Mapping[str, Mapping[str, np.ndarray]]
 
 
-def checked(model: Model) -> FCN | DeconvNet | segnet.SegNet:
+def checked(model: Model) -> FCN | DeconvNet | segnet.SegNet | DeepLab:
     """The network, if the walk knows all that it does.
 
     Args:
@@ -47,14 +49,14 @@ def checked(model: Model) -> FCN | DeconvNet | segnet.SegNet:
         ValueError: If it is another, or has a CRF behind it; naming what is not known.
     """
     export.refuse_crf(model)
-    for known in (FCN, DeconvNet, segnet.SegNet):
+    for known in (FCN, DeconvNet, segnet.SegNet, DeepLab):
         if isinstance(model, known):
             _check_methods(model, known, _SCORING)
             break
     else:
         raise ValueError(
             f"the network {type(model).__name__} is not known in ONNX, only FCN, "
-            f"DeconvNet and SegNet are; {_INSTEAD}"
+            f"DeconvNet, SegNet and DeepLab are; {_INSTEAD}"
         )
     encoder = model.encoder
     known = VGG16 if isinstance(encoder, VGG16) else Encoder
@@ -103,6 +105,8 @@ def logits(graph: Graph, model: Trained, x: str) -> dict[str, str]:
         return _deconvnet(graph, model, model.net, x)
     if isinstance(model.net, segnet.SegNet):
         return _segnet(graph, model, model.net, x)
+    if isinstance(model.net, DeepLab):
+        return _deeplab(graph, model, model.net, x)
     assert isinstance(model.net, FCN)
     return _fcn(graph, model, model.net, x)
 
@@ -144,6 +148,8 @@ def _encode(graph: Graph, model: Trained, x: str) -> dict[str, str]:
             x = layers.max_pool_with_masks(graph, x, layer.name, channels)
         elif layer.kind == "pool":
             x = layers.max_pool(graph, x, layer)
+        elif layer.kind == "average":
+            x = layers.average_pool(graph, x, layer)
         elif layer.kind == "lrn":
             x = layers.response_normalization(graph, x, layer)
         if layer.name in repeats:
@@ -190,7 +196,7 @@ def _fcn_head(
         upscored = _upscore(graph, model, net, scores, step, head)
         name = layer_name(f"score_{step.skip}", head)
         skipped = _score(graph, model, maps[step.skip], name, scale)
-        if step.offset >= 0:
+        if step.offset > 0:
             there = graph.size_of(upscored)
             skipped = _placed(graph, net, skipped, step.offset, there)
         else:
@@ -266,6 +272,53 @@ def _segnet(graph: Graph, model: Trained, net: segnet.SegNet, x: str) -> dict[st
         wide = graph.widened(x)
         found[head] = layers.convolution(graph, wide, layer, weights, wide=True)
     return found
+
+
+def _deeplab(graph: Graph, model: Trained, net: DeepLab, x: str) -> dict[str, str]:
+    """See `DeepLab.__call__`, where nothing is trained."""
+    size = graph.size_of(x)
+    maps = _encode(graph, model, x)
+    scales = net.encoder.coordinate_maps()
+    scored = {SCORE: (maps[net.encoder.top], net.stride)}
+    for branch in net.branches:
+        source, stride = branch.source, 1
+        found = x
+        if source != IMAGE:
+            found, stride = maps[source], int(1 / scales[source].scale)
+        for kind, kernel_size in (("conv", 3), ("fc", 1)):
+            layer = Layer(
+                f"{source}_{kind}", kernel_size=kernel_size, pad=kernel_size // 2
+            )
+            weights = _weights(model, layer.name)
+            found = graph.node("Relu", layers.convolution(graph, found, layer, weights))
+        scored[f"{source}_ms"] = found, stride
+    return {head: _deeplab_head(graph, model, scored, size, head) for head in net.heads}
+
+
+def _deeplab_head(
+    graph: Graph,
+    model: Trained,
+    scored: Mapping[str, tuple[str, int]],
+    size: str,
+    head: str,
+) -> str:
+    """The logits of one head; see `DeepLab._logits`."""
+    by_stride: dict[int, str] = {}
+    for name, (x, stride) in scored.items():
+        scores = _score(graph, model, x, layer_name(name, head))
+        if stride in by_stride:
+            scores = graph.node("Add", by_stride[stride], scores)
+        by_stride[stride] = scores
+    classes = len(model.params[layer_name(SCORE, head)]["bias"])
+    total = ""
+    for factor, scores in by_stride.items():
+        if factor > 1:  # Cells stay on their pixels: `ops.interp.zoom`.
+            name = layer_name(f"zoom{factor}", head)
+            kernel_size = 2 * factor - 1
+            scores = layers.upsampled(graph, scores, name, kernel_size, factor, classes)
+            scores = layers.crop(graph, scores, factor - 1, size)
+        total = graph.node("Add", total, scores) if total else scores
+    return total
 
 
 def _deconvolve(

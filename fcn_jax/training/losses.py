@@ -16,46 +16,11 @@ import jax.numpy as jnp
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.models.network import Outputs
-from fcn_jax.training import pixels
-from fcn_jax.training.pixels import sample_pixels
+from fcn_jax.ops import interp
+from fcn_jax.training import pixels, sampling
+from fcn_jax.training.loss_options import REDUCTIONS, LossOptions
 
 Array = jax.Array
-
-REDUCTIONS = ("sum", "mean")
-
-
-@dataclasses.dataclass(frozen=True)
-class LossOptions:
-    """What a config says of the loss.
-
-    Attributes:
-        reduction: "sum" (over pixels, divided by the number of images, as in the FCN
-            release) or "mean" (over the pixels that are not ignored).
-        class_weights: Weight of each class; None: all 1. By head where there are
-            several. Losses of overlaps see every class alike.
-        pixel_probability: Probability with which a pixel takes part in the loss (Long
-            et al. 2015, sec. 4.4, "patch sampling is loss sampling").
-        stride: Side of the cells that are sampled together, pixels.
-        ignore_label: The label of void pixels, which are ignored; by head where there
-            are several.
-        focal_gamma: Exponent of the focal loss; 0: cross-entropy.
-        tversky: What a false positive and what a false negative count in the Tversky
-            loss.
-        per_image: Whether losses of overlaps are those of each image, averaged, in
-            place of one of all pixels of the batch.
-        axis_name: Of the devices that share a batch, over which losses of overlaps
-            sum; None: there are no others.
-    """
-
-    reduction: str = "mean"
-    class_weights: tuple[float, ...] | Mapping[str, tuple[float, ...]] | None = None
-    pixel_probability: float = 1.0
-    stride: int = 1
-    ignore_label: int | Mapping[str, int] = IGNORE_LABEL
-    focal_gamma: float = 2.0
-    tversky: tuple[float, float] = (0.3, 0.7)
-    per_image: bool = False
-    axis_name: str | None = None
 
 
 class PixelLoss(NamedTuple):
@@ -104,7 +69,7 @@ class Loss(Protocol):
 class HeadwiseLoss(abc.ABC):
     """A loss that has a part for each head, of its scores and labels."""
 
-    options: LossOptions = LossOptions()
+    options: LossOptions = dataclasses.field(default_factory=LossOptions)
 
     @property
     def reduction(self) -> str:
@@ -132,12 +97,23 @@ class HeadwiseLoss(abc.ABC):
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         labels = labels.astype(jnp.int32)
-        keep = None
-        if options.pixel_probability < 1:
-            keep = sample_pixels(
-                keys, labels, options.pixel_probability, options.stride
-            )
-        return self.of_head(logits, labels, keep, head)
+        if options.label_shrink != 1:
+            labels = interp.shrink(labels, options.label_shrink)
+            logits = interp.shrink(logits, options.label_shrink)
+        part = self.of_head(logits, labels, self._kept(labels, keys, head), head)
+        if options.larger_batch and options.reduction == "sum":
+            return _times(1 / options.pixel_probability, part)
+        return part
+
+    def _kept(self, labels: Array, keys: Array, head: str) -> Array | None:
+        """The pixels that may count, by chance; None: all."""
+        options, probability = self.options, self.options.pixel_probability
+        weights = _of_head(options.class_weights, head)
+        if options.weigh_by == "sampling" and weights is not None:
+            probability = sampling.class_probabilities(labels, weights, probability)
+        elif probability == 1:
+            return None
+        return sampling.sample_pixels(keys, labels, probability, options.stride)
 
     @abc.abstractmethod
     def of_head(
@@ -157,7 +133,9 @@ class HeadwiseLoss(abc.ABC):
         return _of_head(self.options.ignore_label, head)
 
     def weights(self, head: str) -> Array | None:
-        """The weights of the classes of a head, [C] float32; None: all 1."""
+        """The factors of the classes of a head, [C] float32; None: all 1."""
+        if self.options.weigh_by == "sampling":
+            return None
         found = _of_head(self.options.class_weights, head)
         return None if found is None else jnp.asarray(found, "float32")
 

@@ -1,8 +1,4 @@
-"""Which pixels count in a loss: not the void ones, and not those left out by chance.
-
-References:
-    Long et al. 2015, arXiv:1411.4038, sec. 4.4 ("Patch Sampling").
-"""
+"""Which pixels count in a loss, and what is refused of them."""
 
 import jax
 import jax.numpy as jnp
@@ -111,41 +107,3 @@ def _check_values(
             f"classes labels are 0 to {num_classes - 1}, or ignore_label="
             f"{ignore_label}."
         )
-
-
-def sample_pixels(
-    keys: Array, labels: Array, probability: float, stride: int = 1
-) -> Array:
-    """Choose at random which pixels take part in the loss.
-
-    Args:
-        keys: A random key for every image, [N].
-        labels: [N, H, W]; only their shape matters.
-        probability: With which each cell is kept, in (0, 1].
-        stride: Side of the cells that are kept or left out together, in pixels.
-
-    Returns:
-        [N, H, W] bool.
-
-    Raises:
-        ValueError: If the probability is not in (0, 1] or the stride not positive.
-
-    References:
-        Long et al. 2015, sec. 4.4 ("Patch Sampling").
-    """
-    if not 0 < probability <= 1:
-        raise ValueError(
-            f"sample_pixels: probability={probability} is not in (0, 1]; 1 keeps all "
-            f"pixels."
-        )
-    if stride < 1:
-        raise ValueError(
-            f"sample_pixels: stride={stride} is not positive; 1 draws every pixel for "
-            f"itself."
-        )
-    height, width = labels.shape[1:]
-    cells = (-(-height // stride), -(-width // stride))
-    keep = jax.vmap(lambda key: jax.random.bernoulli(key, probability, cells))(keys)
-    for axis in (1, 2) if stride > 1 else ():
-        keep = jnp.repeat(keep, stride, axis=axis)
-    return keep[:, :height, :width]

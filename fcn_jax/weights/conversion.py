@@ -9,12 +9,49 @@ import dataclasses
 
 import numpy as np
 
+from fcn_jax.models.encoders import DeepLabVGG16
+from fcn_jax.models.encoders.vgg import FC6_KERNEL
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.matching import Matched
 
-_SKIP_SCORES = ("score_pool4", "score_pool3")  # As the fields of `skip_scales`.
+# Of VGG-16's skips, as the fields of `skip_scales`.
+_SKIP_SCORES = ("score_pool4", "score_pool3")
+
+
+def decimate_fully_connected(matched: Matched) -> Matched:
+    """Let DeepLab's fc6 and fc7 start with some taps and channels of VGG-16's."""
+    if not isinstance(matched.net.encoder, DeepLabVGG16):
+        return matched
+    for layer, side in (("fc6", FC6_KERNEL), ("fc7", 1)):
+        parts = [f"params/{layer}/{part}" for part in ("kernel", "bias")]
+        other = {name for name, _, _ in matched.mismatched} & {*parts}
+        found = {name: _decimated(matched, name, side) for name in other}
+        values = {name: x for name, x in found.items() if x is not None}
+        if not other or values.keys() != other:  # Its channels belong together.
+            continue
+        left = tuple(x for x in matched.mismatched if x[0] not in other)
+        shape = "x".join(map(str, matched.shapes[parts[0]].shape))
+        matched = matched.replace(mismatched=left).with_values(values)
+        matched = matched.noted(
+            f"{layer} takes taps and channels of the file's at equal steps: {shape}"
+        )
+    return matched
+
+
+def _decimated(matched: Matched, name: str, side: int) -> np.ndarray | None:
+    """What DeepLab takes of a kernel or bias of the file; None: it is no such."""
+    entry, shape = matched.found(name), matched.shapes[name].shape
+    if entry is None:
+        return None
+    if len(shape) == 1:
+        return surgery.decimate(entry.array.reshape(-1), shape)
+    whole = surgery.as_convolution(entry, side)
+    # Maps of pool5 are all looked at; those of fc6 as far as it gives them.
+    if whole is None or (side > 1 and whole.shape[2] != shape[2]):
+        return None
+    return surgery.decimate(whole, shape)
 
 
 def check_upsampling(matched: Matched) -> Matched:
@@ -59,14 +96,14 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
         WeightsError: If the file's factors are not one number, or one a channel.
     """
     ours = getattr(matched.net, "skip_scales", ())
-    for i, layer in enumerate(_SKIP_SCORES):
+    for i, layer in enumerate(_skip_scores(matched)):
         target, theirs = f"params/{layer}/kernel", layer.replace("score", "scale")
         if target not in matched.values:
             if theirs in matched.named.extra:
                 matched = matched.with_unexpected(theirs)
             continue
         kernel = matched.values[target]
-        scale = _scale_in_file(matched, i, given)
+        scale = _scale_in_file(matched, i, theirs, given)
         if scale is None:
             matched = matched.noted(
                 f"the file does not say by what factor its {layer} was trained: taken "
@@ -88,9 +125,17 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
     return matched
 
 
-def _scale_in_file(matched: Matched, i: int, given: tuple[float, ...] | None):
+def _skip_scores(matched: Matched) -> list[str]:
+    """The scores of the net's skips in their order, and those that files may have."""
+    own = (f"score_{skip}" for skip in getattr(matched.net, "skips", ()))
+    return list(dict.fromkeys((*own, *_SKIP_SCORES)))
+
+
+def _scale_in_file(
+    matched: Matched, i: int, name: str, given: tuple[float, ...] | None
+):
     """The factors on skip `i` that the file's scores were trained with, or None."""
-    stored = matched.named.extra.get(_SKIP_SCORES[i].replace("score", "scale"))
+    stored = matched.named.extra.get(name)
     if given is None and stored is not None:
         return stored
     scales = given
@@ -184,7 +229,10 @@ def decoder_from_scores(matched: Matched) -> Matched:
 
 
 def fold_inputs(
-    matched: Matched, inputs: Preprocessing | None, preprocessing: Preprocessing
+    matched: Matched,
+    inputs: Preprocessing | None,
+    preprocessing: Preprocessing,
+    place: int = 0,
 ) -> Matched:
     """Rewrite the first layer for images preprocessed as the net's will be.
 
@@ -193,20 +241,30 @@ def fold_inputs(
         inputs: What the file's net was given; None: what the file records, or what is
             known of nets with such names.
         preprocessing: What the net will be given.
+        place: Which of the channels of the file's net is the first of the net's, where
+            that has fewer.
 
     Returns:
-        What was taken, the first layer rewritten where the two differ.
+        What was taken, the first layer rewritten where the two differ. Where one of
+        them has no colours it stays as it is, as HHA starts from VGG-16 in the release.
 
     Raises:
         WeightsError: If what the file records cannot be understood.
     """
     source = inputs or provenance.inputs(matched.path, matched.file, matched.named)
     source = source or preprocessing
+    if source.num_channels > preprocessing.num_channels:
+        source = source.part(place, preprocessing.num_channels)
     first = matched.net.encoder.convolutions()[0]
     kernel, bias = (f"params/{first}/{part}" for part in ("kernel", "bias"))
     same = dataclasses.replace(source, name=preprocessing.name) == preprocessing
     if kernel not in matched.values or same:
         return matched
+    if source.has_colours != preprocessing.has_colours:
+        return matched.noted(
+            f"{first} stays as it is: {source.name} and {preprocessing.name} images "
+            f"are not both of colours"
+        )
     old = matched.values.get(bias)
     zero = np.zeros(matched.values[kernel].shape[-1])
     new_kernel, new_bias = surgery.fold_input(

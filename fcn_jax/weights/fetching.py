@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fcn_jax.storage import downloading, packages
-from fcn_jax.weights import pretrained, zoo
+from fcn_jax.weights import pretrained, streams, zoo
 
 # Twice the largest of these nets: DeconvNet, 252 M float32, 1.0 GB.
 LARGEST = 2 << 30
@@ -100,13 +100,14 @@ def fetch(
     return path
 
 
-def start_of(given: str) -> tuple[str, str | None]:
+def start_of(given: str, asking: str = "config.init_from") -> tuple[str, str | None]:
     """Where the weights are that `config.init_from` means.
 
     Args:
         given: A path; or what is none: the name of a net that comes with the package,
             or one of `zoo.WEIGHTS`, for what `fetch` put into `default_dir()`, which is
             checked.
+        asking: What was given so, for errors.
 
     Returns:
         The path, and what their net was given where the table says so, as
@@ -124,8 +125,39 @@ def start_of(given: str) -> tuple[str, str | None]:
     path = default_dir() / weights.file
     if not path.exists():
         raise FileNotFoundError(
-            f"config.init_from={given} names weights that are not there yet: {path} "
+            f"{asking}={given} names weights that are not there yet: {path} "
             f"does not exist. Get them first: fcn_jax fetch {given}"
         )
     downloading.check(path, weights.checksums)
     return str(path), weights.inputs
+
+
+def starts_of(
+    given: str, names: tuple[str, ...]
+) -> tuple[str | dict[str, str], str | None]:
+    """Where the weights are that `config.init_from` means, of a net with streams too.
+
+    Args:
+        given: As of `start_of`; or one such for each stream, "color=A,hha=B".
+        names: Of the streams; (): there are none.
+
+    Returns:
+        The path, or one by stream; and what their nets were given, as of `start_of`.
+
+    Raises:
+        FileNotFoundError: As `start_of`.
+        ValueError: As `start_of`; or if the nets of the streams were given different
+            things.
+    """
+    found = streams.parsed(given, names)
+    if isinstance(found, str):
+        return start_of(found)
+    starts = {name: start_of(place) for name, place in found.items()}
+    inputs = {known for _, known in starts.values()}
+    if len(inputs) > 1:
+        raise ValueError(
+            f"config.init_from={given} names nets that were given different images "
+            f"({', '.join(sorted(map(str, inputs)))}); convert one of them first "
+            f"(fcn_jax convert)."
+        )
+    return {name: place for name, (place, _) in starts.items()}, inputs.pop()

@@ -1,11 +1,15 @@
 """From a file of weights to the variables of a net, with an account of every name."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from flax.typing import VariableDict
 
 from fcn_jax.crf.module import Model
+from fcn_jax.models.encoders import Encoder, foreign
+from fcn_jax.models.late_fusion import LateFusion
 from fcn_jax.preprocessing import CAFFE, PREPROCESSING, Preprocessing
 from fcn_jax.weights import (
     conversion,
@@ -14,6 +18,7 @@ from fcn_jax.weights import (
     matching,
     names,
     provenance,
+    streams,
 )
 from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.reports import Report
@@ -21,8 +26,20 @@ from fcn_jax.weights.reports import Report
 BN_FORMS = ("training", "inference")
 
 
+class _Wanted(NamedTuple):
+    """How a file is to be read; see `load_weights`, and `place` `fold_inputs`."""
+
+    strict: bool
+    preprocessing: Preprocessing
+    inputs: Preprocessing | None
+    skip_scales: tuple[float, ...] | None
+    bn_form: str | None
+    least: float
+    place: int = 0
+
+
 def load_weights(
-    path: str | Path,
+    path: str | Path | Mapping[str, str | Path],
     model: Model,
     *,
     strict: bool = True,
@@ -53,8 +70,12 @@ def load_weights(
     the padding, and the net has another, the report says so, and if it is not printed
     a warning does.
 
+    A net of two streams (`models.late_fusion`) starts from a file of its own, from one
+    that both streams start from, or from one for each.
+
     Args:
-        path: The file, or the directory of a run.
+        path: The file, or the directory of a run; of a net of streams also one for each
+            stream, {"color": ..., "hha": ...}.
         model: The net, such as `fcn_jax.create("fcn8s")`.
         strict: Whether to refuse a file that is not exactly this net.
         preprocessing: What the net will be given; the first layer is rewritten for it
@@ -95,27 +116,18 @@ def load_weights(
             f"load_weights: bn_form={bn_form!r} is not known; choose one of "
             f"{', '.join(BN_FORMS)}, or None to tell by the file."
         )
-    file = formats.read(path)
-    encoder = model.network.encoder
-    known = {}
-    if file.format == "keras":
-        trunk = [n for n in encoder.convolutions() if not n.startswith("fc")]
-        known = keras_nesting.renumbered(path, file.arrays, len(trunk))
-    named = names.map_names(file.arrays, file.format, type(encoder), known)
-    matched = matching.match(path, model, file, named)
-    if nested := keras_nesting.note(known):
-        matched = matched.noted(nested)
-    matched = conversion.check_upsampling(matched)
-    matched = conversion.fold_skip_scales(matched, skip_scales)
-    matched = conversion.fold_upsampling_bias(matched)
-    matched = conversion.set_statistics(matched, bn_form)
-    if strict:
-        matching.check_strictly(matched)
-    if not strict and matched.values:
-        matching.check_encoder(matched, least)
-    matched = conversion.decoder_from_scores(matched)
-    matched = conversion.fold_inputs(matched, inputs, preprocessing)
-    differing = provenance.differing_options(file.metadata, model.network)
+    wanted = _Wanted(strict, preprocessing, inputs, skip_scales, bn_form, least)
+    if isinstance(model.network, LateFusion):
+        matched = _of_streams(path, model, model.network, wanted)
+    elif isinstance(path, Mapping):
+        raise ValueError(
+            f"load_weights: path names files for {', '.join(path)}; "
+            f"{type(model.network).__name__} has no streams: pass one file."
+        )
+    else:
+        matched = _converted(path, model, formats.read(path), wanted)
+    path = matched.path
+    differing = provenance.differing_options(matched.file.metadata, model.network)
     report = matched.replace(notes=(*matched.notes, *differing)).report()
     if verbose:
         print(report, flush=True)
@@ -129,6 +141,82 @@ def load_weights(
             matching.advice(matched, strict),
         )
     return matching.variables(matched, initial), report
+
+
+def _converted(
+    path: str | Path, model: Model, file: formats.File, wanted: _Wanted
+) -> matching.Matched:
+    """What a file gives to a net, made what the net wants."""
+    encoder = model.network.encoder
+    known = {}
+    if file.format == "keras":
+        trunk = [n for n in encoder.convolutions() if not n.startswith("fc")]
+        known = keras_nesting.renumbered(path, file.arrays, len(trunk))
+    named = names.map_names(
+        file.arrays,
+        file.format,
+        type(encoder),
+        known,
+        model.network.classifies,
+    )
+    check_objection(path, encoder, file, named)
+    matched = matching.match(path, model, file, named)
+    if nested := keras_nesting.note(known):
+        matched = matched.noted(nested)
+    matched = conversion.decimate_fully_connected(matched)
+    matched = conversion.check_upsampling(matched)
+    matched = conversion.fold_skip_scales(matched, wanted.skip_scales)
+    matched = conversion.fold_upsampling_bias(matched)
+    matched = conversion.set_statistics(matched, wanted.bn_form)
+    if wanted.strict:
+        matching.check_strictly(matched)
+    if not wanted.strict and matched.values:
+        matching.check_encoder(matched, wanted.least)
+    matched = conversion.decoder_from_scores(matched)
+    return conversion.fold_inputs(
+        matched, wanted.inputs, wanted.preprocessing, wanted.place
+    )
+
+
+def _of_streams(
+    path: str | Path | Mapping[str, str | Path],
+    model: Model,
+    net: LateFusion,
+    wanted: _Wanted,
+) -> matching.Matched:
+    """What a file, or one for each stream, gives to a net of streams."""
+    alone, count = net.alone(), net.encoder.channels
+    found: dict[str, matching.Matched] = {}
+    for i, (stream, (file_path, file)) in enumerate(streams.files(path, net).items()):
+        own = wanted.preprocessing.part(i * count, count)
+        of_stream = wanted._replace(preprocessing=own, place=i * count)
+        found[stream] = _converted(file_path, alone, file, of_stream)
+    return streams.joined(found, model)
+
+
+def check_objection(
+    path: str | Path, encoder: Encoder, file: formats.File, named: names.NamedArrays
+) -> None:
+    """Refuse a file that an encoder knows to be of another network.
+
+    Args:
+        path: The file, for errors.
+        encoder: Of the net that it is for.
+        file: It, read.
+        named: Its arrays under our names.
+
+    Raises:
+        WeightsError: If it is.
+    """
+    kernels = {
+        entry.layer: entry.array.shape
+        for entry in named.entries
+        if entry.target.endswith("/kernel")
+    }
+    net = str(file.metadata.get("net", ""))
+    stored = foreign.StoredLayers(named.convention, kernels, net)
+    if why := encoder.objection(stored):
+        raise WeightsError(path, *why)
 
 
 def _preprocessing(inputs: Preprocessing | str | None):

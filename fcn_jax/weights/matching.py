@@ -21,7 +21,7 @@ from fcn_jax.weights.names import Entry, NamedArrays
 from fcn_jax.weights.reports import Mismatch, Report
 
 # Layers whose biases tell how many classes a net scores.
-_SCORES = ("score_fr", "seg-score", "conv1_1_D")
+_SCORES = ("score_fr", "seg-score", "conv1_1_D", "fc8_score")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

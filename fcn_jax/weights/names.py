@@ -12,12 +12,12 @@ References:
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
 from fcn_jax.models import layers as layers_of
-from fcn_jax.models.encoders import VGG16, Encoder
+from fcn_jax.models.encoders import VGG16, Encoder, foreign
 from fcn_jax.weights import prefixes, segnet_names
 
 # Whose names a file has.
@@ -87,11 +87,14 @@ _ALIASES = {
     "conv1_1_bgrd": "conv1_1",
     "seg-score-voc": "seg-score",
 }
-_CLASSIFIER = "fc8"
+CLASSIFIER = "fc8"  # ImageNet's, which no network for pixels has a use for.
 _OPTIMIZERS = ("optimizer/", "optimizer_weights/")  # Of a model that was compiled.
 _SCALES = ("scale_pool4", "scale_pool3")
 # Layers of our nets by the names of Caffe.
-_LAYER = re.compile(r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score)")
+_LAYER = re.compile(
+    r"^(conv\d_\d|fc[678]|score|upscore|scale_pool|deconv\d|seg-score"
+    r"|(data|pool\d)_(conv|fc|ms))"
+)
 _TRANSPOSED = re.compile(r"^(up|deconv)|-deconv$")
 
 # The last part of a name, by who writes it; for BatchNorm and for all else.
@@ -126,6 +129,7 @@ def map_names(
     file_format: str,
     encoder: type[Encoder] = VGG16,
     known: Mapping[str, str] | None = None,
+    with_classifier: bool = False,
 ) -> NamedArrays:
     """Detect the naming convention of a file, and map its names to ours.
 
@@ -134,6 +138,7 @@ def map_names(
         file_format: Its module's name, such as "caffemodel".
         encoder: Of the net that they are for; it knows what others call its layers.
         known: Name in the file -> name by which it is known, where that is another.
+        with_classifier: Whether the net has a use for ImageNet's classifier, fc8.
 
     Returns:
         The arrays under our names.
@@ -141,7 +146,8 @@ def map_names(
     short, prefix = {name: name for name in arrays} | dict(known or {}), ""
     if file_format in ("pytorch", "safetensors"):
         table = encoder.foreign_names(TORCHVISION, set())
-        short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, table))
+        own = frozenset(encoder().convolutions())
+        short, prefix = prefixes.strip(arrays, functools.partial(_is_layer, table, own))
     convention = _convention(short.values(), file_format)
     record = {}
     if convention == FLAX:
@@ -150,11 +156,12 @@ def map_names(
     split = {name: _split(short[name], convention) for name in arrays}
     layers = {layer for layer, _ in split.values()}
     table = {**encoder.foreign_names(convention, layers), **segnet_names.table(layers)}
+    left_out = {foreign.LEFT_OUT} | (set() if with_classifier else {CLASSIFIER})
     entries, unused, unknown, extra = [], [], [], {}
     for name, (theirs, part) in split.items():
         layer = table.get(theirs, theirs)
         layer = _ALIASES.get(layer, layer)
-        needless = layer == _CLASSIFIER or (
+        needless = layer in left_out or (
             convention == KERAS and name.startswith(_OPTIMIZERS)
         )
         if part == "num_batches_tracked" or needless:
@@ -189,9 +196,11 @@ def map_names(
     )
 
 
-def _is_layer(table: Mapping[str, str], layer: str) -> bool:
+def _is_layer(table: Mapping[str, str], own: Set[str], layer: str) -> bool:
     """Whether a layer of that name is one of a net of ours, whatever it is called."""
     layer = table.get(layer, layer)
+    if layer in own:
+        return True
     known = bool(_LAYER.search(_ALIASES.get(layer, layer)))
     return known or layers_of.is_batch_norm(layer) or segnet_names.is_decoder(layer)
 

@@ -125,9 +125,13 @@ def options_of(settings: JsonObject, name: str | None) -> tuple[str, JsonObject]
     Returns:
         Its name, and what `create` takes beside it.
     """
-    same = name in (None, settings["name"])
-    name = name or str(settings["name"])
-    encoder = str(settings.get("encoder") or "vgg16")
+    theirs = str(settings["name"])
+    same = name in (None, theirs)
+    name = name or theirs
+    encoder = str(settings.get("encoder") or "")
+    if not same and not encoder and theirs in models.MODELS:
+        encoder = models.MODELS[theirs].default_encoder
+        settings = {**settings, "encoder": encoder}
     known = {"num_classes", "encoder", *models.option_names(name, encoder)} - {"dtype"}
     if not same or not settings.get("skip_scales"):
         known.discard("skip_scales")
@@ -177,7 +181,7 @@ def create(
         num_classes: Classes to score, background included, or a number for each head,
             by its name. None: 21, or those of the pretrained net. With others its
             scores start anew, and so they do in another network than the pretrained.
-        encoder: See `models.create`; None: "vgg16", or the pretrained one.
+        encoder: See `models.create`; None: the network's own, or the pretrained one.
         pretrained: A net that comes with the package, or a file of `fcn_jax pack`;
             None: none.
         preprocessing: What a pretrained net will be given; its first layer is rewritten
@@ -196,7 +200,7 @@ def create(
     """
     if pretrained is None:
         classes = 21 if num_classes is None else num_classes
-        return models.create(name, classes, encoder or "vgg16", **options)
+        return models.create(name, classes, encoder or "", **options)
     path, run = record(pretrained)
     settings = run["config"]["model"]
     # A name that is not known is refused by `models.create`.

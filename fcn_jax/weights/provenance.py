@@ -23,9 +23,12 @@ from fcn_jax.weights import formats, names
 from fcn_jax.weights.errors import WeightsError
 
 # Entries of an `.npz`: factors, one for each skip; mean and std in the order of the
-# channels; whether these are RGB (1) or BGR (0).
+# channels; whether these are RGB (1) or BGR (0); the codes of their letters where they
+# are not these three.
 _SCALES = f"{names.RECORD}/skip_scales"
-_MEAN, _STD, _RGB = (f"{names.RECORD}/{name}" for name in ("mean", "std", "rgb"))
+_MEAN, _STD, _RGB, _LETTERS = (
+    f"{names.RECORD}/{name}" for name in ("mean", "std", "rgb", "channels")
+)
 
 
 # What nets were given whose files do not say, by whose names they have.
@@ -72,6 +75,8 @@ def to_arrays(model: nn.Module, preprocessing: Preprocessing) -> dict[str, np.nd
         _STD: preprocessing.std,
         _RGB: float(preprocessing.channels == "rgb"),
     }
+    if preprocessing.channels not in ("rgb", "bgr"):
+        numbers[_LETTERS] = tuple(map(ord, preprocessing.channels))
     scales = skip_scales(model)
     if scales:
         numbers[_SCALES] = scales
@@ -119,6 +124,9 @@ def inputs(
         for name in (_MEAN, _STD, _RGB)
     )
     channels = {(0.0,): "bgr", (1.0,): "rgb"}.get(rgb, f"{_RGB} {rgb}")
+    if _LETTERS in named.record:
+        codes = np.ravel(named.record[_LETTERS]).astype(np.uint8)
+        channels = codes.tobytes().decode("latin-1")
     found = {"channels": channels, "mean": mean, "std": std}
     names_known = (
         known.name

@@ -163,10 +163,12 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
         model: The net.
         preprocessing: What it is given.
     """
+    encoder = models.encoder_name(model)
     return {
         "model": model_name(model),
         "num_classes": json.dumps(model.num_classes, default=dict),
         "padding": str(models.options_of(model).get("padding", "")),
+        **({"encoder": encoder} if encoder else {}),
         **provenance.to_text(model, preprocessing),
     }
 
@@ -174,6 +176,7 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
 # Options of a net that say which net it is, not how it is trained.
 _RUN_OPTIONS = (
     "padding",
+    "norm_first",
     "batch_norm",
     "batch_norm_fc",
     "bn_epsilon",
@@ -187,11 +190,10 @@ _RUN_OPTIONS = (
 
 
 def _run_metadata(model: Network, preprocessing: Preprocessing):
-    options = {
-        name: value
-        for name, value in models.options_of(model).items()
-        if name in _RUN_OPTIONS
-    }
+    known = models.options_of(model).items()
+    options = {name: value for name, value in known if name in _RUN_OPTIONS}
+    if encoder := models.encoder_name(model):
+        options["encoder"] = encoder
     counts = model.num_classes if model.heads.keys() == {""} else model.heads
     return {
         "preprocessing": preprocessing.to_dict(),

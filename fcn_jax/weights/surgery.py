@@ -13,6 +13,9 @@ from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights.names import HWIO, IOHW, Entry
 
+# The layers that see the image, of VGG-16, AlexNet and GoogLeNet.
+_FIRST = ("conv1_1", "conv1", "conv1_7x7_s2")
+
 
 def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
     """Bring an array of a file into the shape that the net has for it.
@@ -49,11 +52,35 @@ def to_shape(entry: Entry, shape: tuple[int, ...]) -> np.ndarray | None:
         array = array.transpose((2, 3, 0, 1) if entry.layout == IOHW else (2, 3, 1, 0))
     if array.shape == shape:
         return array
-    first = entry.target.endswith("/conv1_1/kernel")
+    first = entry.target.split("/")[1] in _FIRST
     if first and array.ndim == 4 and array.shape[2] < in_:
         array = add_input_channels(array, in_)
         return array if array.shape == shape else None
     return None
+
+
+def as_convolution(entry: Entry, side: int) -> np.ndarray | None:
+    """A kernel in the shape that the file's own net has for it.
+
+    Args:
+        entry: The array.
+        side: Of the window, if it is a fully connected layer.
+
+    Returns:
+        [rows, columns, in, out], a view; None if it is no kernel.
+    """
+    shape = entry.array.shape
+    if len(shape) == 4 and shape[:2] == (1, 1) and entry.layout != HWIO:
+        shape = shape[2:]  # An InnerProduct of V1: [1, 1, out, in].
+    if len(shape) == 2:
+        flat, out = shape if entry.layout == HWIO else shape[::-1]
+        if flat % (side * side):
+            return None
+        return to_shape(entry, (side, side, flat // (side * side), out))
+    if len(shape) != 4:
+        return None
+    axes = (0, 1, 2, 3) if entry.layout == HWIO else (2, 3, 1, 0)
+    return to_shape(entry, tuple(shape[axis] for axis in axes))
 
 
 def _is_vector(array: np.ndarray, size: int):
@@ -157,6 +184,37 @@ def decoder_from_scores(
     last = np.zeros((channels, classes), score.dtype)
     last[:classes], last[classes : 2 * classes] = np.eye(classes), -np.eye(classes)
     return deconv, last[None, None]
+
+
+def decimate(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A kernel or bias at some of its taps and channels, at equal steps.
+
+    Taps are taken from the first to the last, 0, 2, 4 and 6 of 7 or 0, 3 and 6, so that
+    the window stays as wide; of channels the first of every so many. Which DeepLab's
+    released initial nets took of 4096 channels is not said; every fourth is a guess,
+    and any choice that fc6 and fc7 share is a subnet of VGG-16's.
+
+    Args:
+        array: [rows, columns, in, out] or [out].
+        shape: Of the result, with as many axes.
+
+    Returns:
+        A view of that shape; None if there are no equal steps to it.
+
+    References:
+        Chen et al. 2015, arXiv:1412.7062, sec. 3.2 ("simple decimation").
+    """
+    if array.ndim != len(shape) or min(*array.shape, *shape) < 1:
+        return None
+    steps = []
+    for axis, (theirs, ours) in enumerate(zip(array.shape, shape, strict=True)):
+        taps = array.ndim == 4 and axis < 2
+        # Of a single tap there is no step; a window that shrinks to one is no window.
+        spans = (theirs - 1, ours - 1) if taps and ours > 1 else (theirs, ours)
+        if spans[0] % spans[1] or (taps and ours == 1 != theirs):
+            return None
+        steps.append(slice(None, None, spans[0] // spans[1]))
+    return array[tuple(steps)]
 
 
 def is_bilinear(kernel: np.ndarray) -> bool:

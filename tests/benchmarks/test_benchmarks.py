@@ -19,6 +19,7 @@ TINY = (
     "device_parity",
     "eval_memory",
     "fuzz_weights",
+    "hosts",
     "input_pipeline",
     "losses",
     "mixed_sizes",
@@ -29,7 +30,9 @@ TINY = (
     "pooling",
     "predict_memory",
     "predict_speed",
+    "pami_extras",
     "roofline.stages",
+    "sampling",
     "startup",
 )
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,8 +17,11 @@ from fcn_jax import runs
 from fcn_jax.commands import command_line
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import reports, trainer
+from tests.support.boards import crews, each
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
+
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,68 @@ def test_the_score_is_that_of_the_training_run(trained, tmp_path):
     scores = reports.evaluate(open_run(trained), tmp_path, labels=False)
     assert scores["mean_iu"] == pytest.approx(result["best"]["mean_iu"], abs=1e-12)
     assert not (tmp_path / "labels").exists()
+
+
+def test_two_processes_score_as_one(trained, tmp_path):
+    """As threads, each with a device: all files but the sheet are those of one."""
+    folder, workdir = trained
+
+    def score(crew):
+        config = tiny_config(folder, eval_batch_size=2)
+        device = jax.devices()[crew.index : crew.index + 1]
+        run = runs.Evaluation(config, workdir, devices=device, crew=crew)
+        return reports.evaluate(run, tmp_path / "two")
+
+    both = each(crews(2), score)
+    run = open_run(trained, num_devices=2, eval_batch_size=2)
+    alone = reports.evaluate(run, tmp_path / "one")
+    for scores in both:
+        assert scores["confusion"] == alone["confusion"]
+        assert scores["loss"] == alone["loss"]
+    names = {p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*")}
+    written = {p.relative_to(tmp_path / "two") for p in (tmp_path / "two").rglob("*")}
+    assert written == names
+    for name in ("images.csv", "table.txt", "labels/im0.png", "overlays/im1.png"):
+        theirs = (tmp_path / "two" / name).read_bytes()
+        assert theirs == (tmp_path / "one" / name).read_bytes()
+
+
+def test_processes_that_would_score_other_networks_end(trained, tmp_path):
+    folder, workdir = trained
+
+    def score(crew):
+        config = tiny_config(folder, eval_batch_size=2)
+        device = jax.devices()[crew.index : crew.index + 1]
+        split = ("val", "train")[crew.index]
+        runs.Evaluation(config, workdir, split, devices=device, crew=crew)
+
+    for error in each(crews(2), score):
+        assert isinstance(error, ValueError)
+        assert "differ: the split is 'val' in process 0, 'train' in" in str(error)
+
+
+def test_a_batch_that_does_not_divide_by_all_devices_is_refused(trained):
+    folder, workdir = trained
+    two = SimpleNamespace(count=2, index=0, agree=None)
+    config = tiny_config(folder, eval_batch_size=1)
+    with pytest.raises(ValueError, match=r"batch of 1 .* over 2 device.* of 2 process"):
+        runs.Evaluation(config, workdir, devices=jax.devices()[:1], crew=two)
+
+
+@pytest.mark.parametrize("flag", ("--resolutions=1,2",))
+def test_what_one_process_makes_is_refused_of_several(trained, flag):
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "fcn_jax", "eval", f"--workdir={trained[1]}", flag),
+            *("--coordinator=localhost:1", "--process=0", "--processes=2"),
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert answer.returncode == 1
+    name = flag.partition("=")[0]
+    assert f"{name} is for one process, and several were started" in answer.stderr
 
 
 def test_batches_and_devices_do_not_change_the_confusion(trained):
@@ -181,6 +247,7 @@ EVALUATION = """
 import os, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 from fcn_jax import __main__, viz
+from tests.support import quick_runs
 
 draw = viz.save_image
 
@@ -191,7 +258,8 @@ def interrupted(path, image):
 
 
 viz.save_image = interrupted
-__main__.start("eval", ["fcn_jax eval", *sys.argv[1:]])
+with quick_runs.shallow():
+    __main__.start("eval", ["fcn_jax eval", *sys.argv[1:]])
 """
 
 

@@ -7,6 +7,8 @@ import pytest
 from fcn_jax import __main__
 from tests.support.predicting import saved_workdir, write_pictures
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):

@@ -11,14 +11,21 @@ import types
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
+from fcn_jax import __main__
 from fcn_jax.commands import train as train_command
+from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.base import base_config
 from fcn_jax.evaluation import evaluate
 from fcn_jax.runs import logs, trainer, watching
 from fcn_jax.storage import checkpoints, trees
+from fcn_jax.viz import plots
+from tests.support import quick_runs
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
+
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +48,7 @@ def finished(folder, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+        patch.setattr(plots, "plot_curves", quick_runs.PLOT_CURVES)
         trainer.train(tiny_config(folder), workdir)
     return workdir
 
@@ -55,6 +63,8 @@ def test_a_run_leaves_what_it_promises(finished):
         "curves.png",
         "result.json",
     }
+    with Image.open(finished / "curves.png") as curves:
+        assert curves.width > 500
     result = result_of(finished)
     assert result["step"] == 6
     assert result["lowest_loss"]["loss"] <= result["final_loss"]
@@ -122,7 +132,16 @@ def test_a_run_goes_on_with_another_number_of_devices(
         np.testing.assert_allclose(a[name], b[name], atol=1e-4, err_msg=name)
 
 
-def command(folder, workdir, *options):
+SHALLOW = """
+import sys
+from fcn_jax import __main__
+from tests.support import quick_runs
+with quick_runs.shallow():
+    __main__.start("train", sys.argv)
+"""
+
+
+def command(folder, workdir, *options, program=("-c", SHALLOW)):
     config = tiny_config(folder).to_dict()
     overrides = []
     for name in ("num_steps", "log_every", "eval_every", "checkpoint_every"):
@@ -133,7 +152,7 @@ def command(folder, workdir, *options):
                 overrides.append(f"--config.{group}.{name}={value}")
     return [
         sys.executable,
-        str(ROOT / "train.py"),
+        *program,
         f"--config={ROOT / 'configs' / 'shapes_fcn8s.py'}:smoke",
         f"--workdir={workdir}",
         "--config.data.crop=()",
@@ -142,6 +161,9 @@ def command(folder, workdir, *options):
         *overrides,
         *options,
     ]
+
+
+TRAIN_PY = (str(ROOT / "train.py"),)
 
 
 def start(*arguments, **options):
@@ -166,11 +188,8 @@ def wait_for_step(workdir, step, process):
     pytest.fail(f"step {step} was not reached: {process.communicate()[0]}")
 
 
-def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path):
+def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path, one_device):
     options = ("--config.num_steps=20", "--config.eval_every=20")
-    whole = start(command(folder, tmp_path / "whole", *options))
-    output, _ = whole.communicate(timeout=180)
-    assert whole.returncode == 0, output
     workdir = tmp_path / "killed"
     for step in (1, 9):  # Before the first checkpoint, and in the midst of saves.
         process = start(command(folder, workdir, *options))
@@ -181,6 +200,7 @@ def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path):
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     assert "going on from step" in output
+    trainer.train(workdirs.config_of_run(workdir), tmp_path / "whole")
     a, b = result_of(tmp_path / "whole"), result_of(workdir)
     assert a["params_sha256"] == b["params_sha256"]
     steps = [
@@ -205,7 +225,8 @@ def test_sigterm_saves_first(folder, tmp_path):
 def test_ctrl_c_while_a_batch_is_made(folder, tmp_path):
     """50,000 images from disk take long; nothing is lost by breaking that off."""
     workdir = tmp_path / "run"
-    process = start(command(folder, workdir, "--config.batch_size=50000"))
+    arguments = (folder, workdir, "--config.batch_size=50000")
+    process = start(command(*arguments, program=TRAIN_PY))
     deadline = time.monotonic() + 120
     while not (workdir / "log.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -312,8 +333,8 @@ def test_staged_training_starts_from_a_run(
         for line in printed.splitlines()
         if line.startswith(("matched (", "missing (", "unexpected (", "mismatched ("))
     }
-    # 13 + 2 layers of the encoder and 3 of scores, kernel and bias each.
-    assert account["matched"].startswith("matched (36): params/conv1_1/bias")
+    # 5 + 2 layers of the encoder and 3 of scores, kernel and bias each.
+    assert account["matched"].startswith("matched (20): params/conv1_1/bias")
     assert account["missing"] == "missing (0): -"
     assert "params/bn1_1/scale" in account["unexpected"]
     assert account["mismatched"] == "mismatched (0): -"
@@ -334,9 +355,18 @@ def test_staged_training_starts_from_a_run(
 def test_mistakes_on_the_command_line_are_one_message(
     folder, tmp_path, option, message
 ):
-    process = start(command(folder, tmp_path / "run", option))
+    _, *arguments = command(folder, tmp_path / "run", option, program=TRAIN_PY)
+    with pytest.raises(SystemExit) as ended:
+        __main__.start("train", arguments)
+    assert message in ended.value.code  # A text, of which the status is 1.
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_ends_the_process_with_one_message(folder, tmp_path):
+    option = "--config.num_stesp=3"
+    process = start(command(folder, tmp_path / "run", option, program=TRAIN_PY))
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert message in output
+    assert "no key 'num_stesp'; did you mean 'num_steps'?" in output
     assert "Traceback" not in output
     assert not (tmp_path / "run").exists()

@@ -9,7 +9,9 @@ import pytest
 import fcn_jax.models
 from fcn_jax.config import build, datasets, losses
 from fcn_jax.data.sources import shapes
+from fcn_jax.models import inputs
 from fcn_jax.runs import logs, trainer
+from fcn_jax.training import optim
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
 
@@ -51,8 +53,7 @@ def test_it_opens_with_the_command_and_the_published_number(name):
 def test_the_full_model_can_be_built(name):
     config = load(name)
     model = build.make_model(config)
-    side = max(64, model.smallest_image)
-    image = np.zeros((1, side, side, 3), np.float32)
+    image = inputs.example_image(model, least=64)
     shapes_of = jax.eval_shape(model.init, jax.random.key(0), image)
     assert config.model.name in fcn_jax.models.MODELS
     build.make_optimizer(config, shapes_of["params"])
@@ -103,6 +104,42 @@ def test_the_stages_of_deconvnet_are_those_of_the_release():
     assert second.init_from == "runs/stage1"
 
 
+def test_the_recipe_of_deeplab_is_the_published_one():
+    """deeplab-public, DeepLab-LargeFOV and DeepLab-MSc-LargeFOV: solver, train."""
+    config = load("voc_deeplab_largefov")
+    schedule = build.make_schedule(config)
+    for done, rate in ((0, 1e-3), (2000, 1e-4), (4000, 1e-5)):
+        assert schedule(done) * config.optim.slow_rate == pytest.approx(rate)
+    assert config.optim.slow == ("conv*", "fc6", "fc7")  # All but the scores.
+    assert (config.optim.momentum, config.optim.weight_decay) == (0.9, 5e-4)
+    assert (config.optim.bias_lr, config.optim.bias_decay) == (2.0, 0.0)
+    assert (config.data.crop, config.data.flip) == ((321, 321), True)
+    assert (config.loss.label_shrink, config.loss.reduction) == (8, "mean")
+    assert (config.batch_size, config.num_steps) == (30, 6000)
+    poly = load("voc_deeplab_largefov", "poly")
+    halfway = build.make_schedule(poly)(10_000) * poly.optim.slow_rate
+    assert halfway == pytest.approx(1e-3 * 0.5**0.9)
+    assert (poly.batch_size, poly.num_steps) == (10, 20_000)
+    msc = load("voc_deeplab_msc_largefov")
+    assert msc.optim.frozen == ("conv*", "fc6", "fc7", "fc8_score")
+    assert (msc.optim.learning_rate, msc.optim.slow) == (1e-3, ())
+    assert load("voc_deeplab_7x7").batch_size == load("voc_deeplab").batch_size == 20
+
+
+def test_the_branches_of_deeplab_learn_alone():
+    config = load("voc_deeplab_msc_largefov")
+    model = build.make_model(config)
+    image = np.zeros((1, 9, 9, 3), np.float32)
+    params = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    learning = optim.learns(params, config.optim.frozen)
+    assert {name for name, x in learning.items() if all(x.values())} == {
+        f"{source}_{part}"
+        for source in ("data", "pool1", "pool2", "pool3", "pool4")
+        for part in ("conv", "fc", "ms")
+    }
+
+
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(
     "name", smoked([c for c in CONFIGS if not c.startswith("camvid")])
 )
@@ -117,6 +154,7 @@ def test_smoke(name, tmp_path, monkeypatch):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("name", smoked([c for c in CONFIGS if c.startswith("camvid")]))
 def test_smoke_of_camvid(name, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])

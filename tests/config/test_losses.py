@@ -55,6 +55,10 @@ def test_terms_without_sense_are_refused(text, message):
     ("changes", "message"),
     [
         (
+            {"loss.label_shrink": 0},
+            "config.loss.label_shrink=0 is no number of pixels from 1 on; 1 is a loss",
+        ),
+        (
             {"loss.reduction": "avg"},
             "config.loss.reduction='avg' is not known; use one",
         ),

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from fcn_jax.data import appearance, augmentation, transforms
+from fcn_jax.data import appearance, augmentation, channels, transforms
 from fcn_jax.data.augmentation import Augmentation, augment
 
-MEAN = transforms.MEAN_COLOUR
+MEAN = channels.MEAN_COLOUR
 VOID = 255
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn_jax.data import appearance, transforms
+from fcn_jax.data import appearance, channels, transforms
 from fcn_jax.data.augmentation import Augmentation, augment
 
 
@@ -22,7 +22,7 @@ def assert_together(image, labels):
     """Where the labels are not void, the image is what it was there."""
     seen = labels != 255
     np.testing.assert_array_equal(image[seen][:, 0], labels[seen])
-    assert (image[~seen] == transforms.MEAN_COLOUR).all()
+    assert (image[~seen] == channels.MEAN_COLOUR).all()
 
 
 @pytest.mark.parametrize("scale", ((0.0, 1.0), (-1.0, 1.0), (2.0, 1.0)))
@@ -126,7 +126,7 @@ def test_scaled_crops_are_exactly_of_the_size(factor):
             void = np.ones((5, 4), bool)
             void[: covered[0], : covered[1]] = False
             assert (labels[void] == 254).all()
-            assert (image[void] == transforms.MEAN_COLOUR).all()
+            assert (image[void] == channels.MEAN_COLOUR).all()
             assert set(np.unique(labels[~void])) <= set(np.unique(pair(*size)[1]))
 
 
@@ -189,7 +189,7 @@ def test_translation_by_hand():
 def test_what_moves_out_of_sight_leaves_void(shift):
     image, labels = transforms.translate(*pair(2, 3), shift)
     assert (labels == 255).all()
-    assert (image == transforms.MEAN_COLOUR).all()
+    assert (image == channels.MEAN_COLOUR).all()
 
 
 def test_jitter_moves_by_at_most_its_pixels():

@@ -11,6 +11,8 @@ from fcn_jax.data.label_sets import VOC
 from fcn_jax.evaluation import evaluate
 from fcn_jax.inference.predictor import Predictor
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 def make(dropout_rate=0.5):
     options = {"width": 1 / 32, "fc_features": 64, "padding": "same"}

@@ -20,9 +20,11 @@ threading.Event().wait()
 """
 
 
-@pytest.mark.parametrize("gone", (0, 1))
-def test_who_is_left_says_who_is_gone(tmp_path, gone):
+@pytest.mark.parametrize(("gone", "joined"), ((0, False), (1, True)))
+def test_who_is_left_says_who_is_gone(tmp_path, gone, joined):
+    """Where they joined each other, and where another library had joined them."""
     told = {"gone": gone, "at": 3, "times": 10_000, "limit": 0, "dumps": ""}
+    told["joined"] = joined
     with processes.start(2, "add", told, tmp_path) as both:
         both.started[gone].wait(processes.SECONDS)
         begun = time.monotonic()

@@ -99,7 +99,7 @@ def test_what_makes_no_sense(environ, flags, message):
 
 
 def test_tasks_that_srun_did_not_start_are_told():
-    assert "Slurm has 4 tasks, and this process was not started by srun: it trains" in (
+    assert "Slurm has 4 tasks, and this process was not started by srun: it works" in (
         place.note({"SLURM_NTASKS": "4"})
     )
     assert place.note({}) == place.note(SLURM) == ""

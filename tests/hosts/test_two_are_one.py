@@ -12,6 +12,8 @@ from fcn_jax.storage import checkpoints, trees
 from tests.support import processes
 from tests.support.runs import deconvnet_config, make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 STEPS, STOPPED = 20, 7
 RATE = "optim.learning_rate"
 # Sums of two devices differ from those of one in their last bits, and BatchNorm over

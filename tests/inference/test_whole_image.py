@@ -9,6 +9,8 @@ import fcn_jax
 from fcn_jax.data.batch import scaled_key
 from fcn_jax.inference import whole_image
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def net():

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fcn_jax.models
 from fcn_jax.models import layers
-from tests.support import cases
+from tests.support import cases, quick_runs
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
-# What holds of one net of a kind will hold of the others, which are `slow`.
+# What holds of one net of a kind will hold of the others, which are `slow`. Where every
+# net is compiled, it has one convolution a stage.
 FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same", "segnet"}
 few_cases = pytest.mark.parametrize(
     "case",
@@ -19,7 +21,8 @@ few_cases = pytest.mark.parametrize(
     ],
     ids=str,
 )
-without_bn = [case for case in cases.CASES if not case.batch_norm]
+# Score layers of FCN start at zero.
+from_zero = [x for x in cases.CASES if not x.batch_norm and x.model.startswith("fcn")]
 _LAYERS = (layers.Conv, layers.Score, layers.Deconv, layers.BatchNorm, layers.Upscore)
 SHAPE = (33, 50)
 SIZES = ((33, 21), (1, 50))
@@ -57,6 +60,7 @@ def check_sizes_contract(case, dtype, tolerance, num_alone):
         close(logits[0.0][n : n + 1, :height, :width], alone, tolerance)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_padding_changes_nothing_in_float64(case):
     with jax.enable_x64(True):
@@ -81,6 +85,7 @@ def test_jit_is_eager_and_full_sizes_are_none(case):
     close(model.apply(variables, images, full), eager, 1e-6)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_every_parameter_gets_a_gradient(case):
     model = case.create(**case.learned)
@@ -103,7 +108,8 @@ def test_every_parameter_gets_a_gradient(case):
         assert np.abs(leaf).max() > 0, name
 
 
-@pytest.mark.parametrize("case", without_bn, ids=str)
+@pytest.mark.usefixtures("shallow_nets")
+@pytest.mark.parametrize("case", from_zero, ids=str)
 def test_a_fresh_net_scores_every_class_zero(case, key):
     """So the loss is ln C and the prediction class 0."""
     model = case.create()
@@ -140,13 +146,14 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        scores = "score" in name or name == case.score
+        scores = "score" in name or name.endswith("_ms") or name == case.score
         expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    last = "conv5_3" if case.model == "segnet" else "fc7"
+    last = case.create().encoder.convolutions()[-1]
     assert {"conv1_1", last, case.score} < captured["intermediates"].keys()
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_lowers_for_gpu_and_tpu(case):
     model = case.create()
@@ -197,6 +204,7 @@ def test_one_compilation_for_images_of_any_sizes(model):
     assert len(traced) == 1
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
 def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     """On a CPU, as docs/evaluation.md says; DeconvNet's are not."""
@@ -207,3 +215,21 @@ def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     together = run(variables, images)
     for image, found in zip(images, together, strict=True):
         np.testing.assert_array_equal(run(variables, image[None])[0], found)
+
+
+@pytest.mark.parametrize(
+    ("name", "deep", "alike"),
+    (("fcn32s", 16, 8), ("deconvnet", 30, 16), ("segnet", 26, 16)),
+)
+def test_nets_are_shallow_no_longer_than_asked_for(name, deep, alike):
+    """Of quick runs: VGG-16 has 8 convolutions that follow another, as its mirrors."""
+    model = fcn_jax.models.create(name, 3, width=1 / 32)
+
+    def count():
+        params = cases.variable_shapes(model)["params"]
+        return sum("kernel" in layer for layer in params.values())
+
+    assert count() == deep
+    with quick_runs.shallow():
+        assert count() == deep - alike
+    assert count() == deep

@@ -13,7 +13,19 @@ from tests.support.paths import GOLDEN
 
 TABLES = published.CONVOLUTIONS
 # What the papers and the sizes of the released files say of the convolutions.
-TOTALS = {"fcn32s": 134_346_581, "deconvnet": 251_772_245, "segnet": 29_439_253}
+TOTALS = {
+    "fcn32s": 134_346_581,
+    "deconvnet": 251_772_245,
+    "segnet": 29_439_253,
+    "fcn_alexnet": 56_954_261,
+    "fcn_googlenet": 5_995_077,
+    # Chen et al. 2015, table 2: 134.3, 65.1 and 20.5 million.
+    "deeplab_7x7": 134_346_581,
+    "deeplab": 65_140_565,
+    "deeplab_largefov": 20_505_429,
+    "deeplab_msc": 65_140_565 + 1_206_121,
+    "deeplab_msc_largefov": 20_505_429 + 1_206_121,
+}
 # Of BatchNorm: a scale and a shift for every channel.
 NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from fcn_jax.ops import window_pooling
 
@@ -50,6 +51,43 @@ def test_a_map_without_room_for_a_window():
         window_pooling.max_pool_windows(jnp.ones((1, 1, 5, 1)), 3, 2)
 
 
+@pytest.mark.parametrize(("window", "stride", "pad"), ((3, 2, 0), (3, 1, 1)))
+def test_of_all_sizes_at_once(key, window, stride, pad):
+    """Exported with symbolic sizes, rounding is that of each size."""
+
+    def pool(x):
+        return window_pooling.max_pool_windows(x, window, stride, pad)
+
+    shape = export.symbolic_shape("1, h, w, 2", constraints=["h >= 3", "w >= 3"])
+    traced = export.export(jax.jit(pool))(jax.ShapeDtypeStruct(shape, jnp.float32))
+    for size in ((7, 8), (3, 10)):
+        x = jax.random.normal(key, (1, *size, 2))
+        np.testing.assert_array_equal(traced.call(x), pool(x))
+
+
+def test_windows_that_could_hold_no_pixel_are_not_exported():
+    shape = export.symbolic_shape("1, h, w, 2")
+    with pytest.raises(ValueError, match="cannot be exported for all sizes of images"):
+        export.export(jax.jit(lambda x: window_pooling.max_pool_windows(x, 2, 2, 1)))(
+            jax.ShapeDtypeStruct(shape, jnp.float32)
+        )
+
+
+def test_means_against_loops(key):
+    x = np.asarray(jax.random.normal(key, (1, 5, 4, 2)))
+    ours = window_pooling.mean_pool(jnp.asarray(x), 3)
+    assert ours.shape == (1, 3, 2, 2)
+    for row, column in np.ndindex(3, 2):
+        expected = x[0, row : row + 3, column : column + 3].mean((0, 1))
+        np.testing.assert_allclose(ours[0, row, column], expected, atol=1e-6)
+    assert window_pooling.mean_pool(x, 1) is x
+
+
+def test_no_room_for_a_mean():
+    with pytest.raises(ValueError, match="a map of 6x9 has no room for a window of 7"):
+        window_pooling.mean_pool(jnp.ones((1, 6, 9, 1)), 7)
+
+
 @pytest.mark.parametrize("numbers", ((0, 1, 0), (3, 0, 0), (3, 1, 3), (3, 1, -1)))
 def test_numbers_without_sense(numbers):
     with pytest.raises(ValueError, match="expected a window and a stride of at"):
@@ -90,3 +128,40 @@ def test_as_many_windows_as_may_reach_over_the_edge():
     assert window_pooling.pooled_size(7, 2, 2) == 4  # Caffe's rounding up.
     assert window_pooling.pooled_size(7, 2, 2, overhang=0) == 3
     assert window_pooling.pooled_size(7, 5, 1, overhang=4) == 7
+
+
+def test_stride_1_by_hand():
+    """DeepLab's pool4 and pool5: every pixel gets the largest of those around it."""
+    x = jnp.array([[1.0, 0, 0, 0], [0, 0, 5, 0], [2, 0, 0, 3]])[None, :, :, None]
+    found = window_pooling.max_pool_windows(x, 3, 1, 1)[0, :, :, 0]
+    expected = [[1, 5, 5, 5], [2, 5, 5, 5], [2, 5, 5, 5]]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_stride_2_by_hand():
+    """DeepLab's pool1: windows around pixels 0, 2 and 4, the last beyond the edge."""
+    x = jnp.array([[1.0, 7, 0, 3], [-2, -1, -9, -8]])[None, :, :, None]
+    found = window_pooling.max_pool_windows(x, 3, 2, 1)[0, :, :, 0]
+    # Padding is no pixel: in the last row of windows all are below zero.
+    np.testing.assert_array_equal(found, [[7, 7, 3], [-1, -1, -8]])
+
+
+def test_an_average_divides_by_the_padding_too():
+    """By hand: 4 pixels of a corner, 6 of an edge, 9 inside, each sum / 9."""
+    x = jnp.arange(9.0).reshape(1, 3, 3, 1)
+    found = window_pooling.average_pool(x, 3)[0, :, :, 0]
+    expected = np.array([[8, 15, 12], [21, 36, 27], [20, 33, 24]]) / 9
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_gradient_of_an_average(key):
+    x = jax.random.normal(key, (1, 4, 3, 2))
+    jax.test_util.check_grads(
+        lambda x: window_pooling.average_pool(x, 3), (x,), 1, ["rev"], atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("window", (0, 2, -3))
+def test_an_average_without_a_middle(window):
+    with pytest.raises(ValueError, match=f"window={window} has no middle pixel; expec"):
+        window_pooling.average_pool(jnp.ones((1, 3, 3, 1)), window)

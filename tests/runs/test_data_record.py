@@ -15,6 +15,8 @@ from fcn_jax.storage import checkpoints
 from tests.support import annotations
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 COLOURS = np.zeros((256, 3), np.uint8)
 COLOURS[[1, 2, 255]] = (0, 0, 200), (200, 0, 0), (224, 224, 192)
 

@@ -16,6 +16,8 @@ from fcn_jax.runs import reports, trainer
 from fcn_jax.viz import plots
 from tests.support.runs import SIDE, deconvnet_config, make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -135,7 +137,7 @@ def test_activations_of_an_image(trained, monkeypatch, capsys):
     assert end.value.code in (None, 0)
     assert "11 layers of step" in capsys.readouterr().out
     assert drawn["unpool5"].shape == (1, 1, 16)
-    assert drawn["derelu1_2"].shape[:2] == (SIDE, SIDE)
+    assert drawn["derelu1_1"].shape[:2] == (SIDE, SIDE)
     with Image.open(root / "deconvnet" / "activations" / "im0.png") as figure:
         assert figure.width > 800
 

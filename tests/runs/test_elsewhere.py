@@ -17,6 +17,8 @@ from fcn_jax.runs import reports, trainer
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_device():

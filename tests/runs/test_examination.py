@@ -13,6 +13,8 @@ from fcn_jax.runs import examination, trainer
 from fcn_jax.viz import html_report
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

@@ -20,6 +20,8 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.runs import logs, reports, trainer
 from tests.support import made_up
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _registered():

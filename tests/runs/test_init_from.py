@@ -12,6 +12,8 @@ from fcn_jax.weights import WeightsError, fetching, saving, zoo
 from tests.support import cases
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch):

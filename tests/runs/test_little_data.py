@@ -10,6 +10,8 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.runs import logs, results, trainer
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.mark.parametrize("batch_size", (1, 3))
 def test_one_image_smaller_than_32_pixels(tmp_path, batch_size, capsys, monkeypatch):

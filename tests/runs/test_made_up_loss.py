@@ -12,6 +12,8 @@ from fcn_jax.runs import logs, trainer
 from fcn_jax.training.losses import LossOptions, PixelLoss
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @dataclasses.dataclass(frozen=True)
 class Forgiving:

@@ -12,6 +12,8 @@ from fcn_jax.config import checks
 from fcn_jax.runs import occasions, results, trainer, watching
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 # By step; the better one at 6 is never seen with a patience of 2.
 SCORES = {1: 0.2, 2: 0.5, 3: 0.4, 4: 0.5, 5: 0.1, 6: 0.9}
 

@@ -16,6 +16,8 @@ from fcn_jax.storage import files
 from tests.support import folders
 from tests.support.predicting import lines, listed, saved_workdir, write_pictures
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):

@@ -13,6 +13,8 @@ from fcn_jax.runs import recorded, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 KEYS = {
     "loss.name": "cross_entropy+0.5*dice+0.1*lovasz",
     "loss.balance": "median_frequency",

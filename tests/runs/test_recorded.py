@@ -21,6 +21,8 @@ from fcn_jax.runs import lock, logs, recorded, results, status, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 def heads(*names):
     return (Head("", names, VOC.palette),)
@@ -258,12 +260,33 @@ def test_an_older_run_recorded_no_data(tmp_path):
         recorded.check_data({"ids": "1"}, {"ids": "2", "masks": "3"}, tmp_path)
 
 
-def test_a_finished_run_without_its_log(run, tmp_path):
+def test_a_finished_run_without_its_log(run, tmp_path, capsys):
+    """Its losses are lost; its parameters and its scores are not."""
     workdir = copied(run, tmp_path)
     config = tiny_config(run[0], num_steps=1, num_pictures=0)
-    (workdir / "log.jsonl").unlink()
-    with pytest.raises(FileNotFoundError, match="log.jsonl is missing or has lost its"):
-        trainer.train(config, workdir)
+    whole = json.loads((workdir / "result.json").read_text())
+    for name in ("log.jsonl", "result.json"):
+        (workdir / name).unlink()
+    trainer.train(config, workdir)
+    result = json.loads((workdir / "result.json").read_text())
+    assert result["final_loss"] is None
+    assert result["lowest_loss"] is None
+    assert result["params_sha256"] == whole["params_sha256"]
+    assert result["scores"]["mean_iu"] == whole["scores"]["mean_iu"]
+    said = capsys.readouterr().out
+    assert "log.jsonl has lost lines: it holds no losses" in said
+    assert "done: its loss is lost; best" in said
+
+
+def test_a_run_without_log_and_scores_has_no_result(tmp_path, monkeypatch):
+    newest = checkpoints.Checkpoint(2, {"params": {}}, {})
+    scores = checkpoints.CheckpointStore(tmp_path / "checkpoints").scores
+    store = types.SimpleNamespace(newest=lambda: newest, scores=scores)
+    monkeypatch.setattr(results.trees, "content_hash", lambda arrays: "")
+    message = "log.jsonl is missing or has lost its lines, and so has checkpoints_score"
+    with pytest.raises(FileNotFoundError, match=message):
+        results.write(tmp_path, 2, "", None, store)
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_a_run_whose_log_was_torn_goes_on_and_says_so(run, tmp_path, capsys):

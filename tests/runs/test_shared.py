@@ -1,16 +1,19 @@
 """What the processes of a run agree on before they train, and who of them writes."""
 
 import logging
+import re
 import shutil
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from fcn_jax.config import parts
 from fcn_jax.data import contracts
 from fcn_jax.hosts import ALONE
-from fcn_jax.runs import shared
+from fcn_jax.runs import shared, trainer
 from fcn_jax.storage import checkpoints
 from fcn_jax.training import TrainState
 from tests.support.boards import crews, each
@@ -46,6 +49,24 @@ def test_code_must_be_alike(monkeypatch, tmp_path):
     monkeypatch.setattr(shared, "_digest_of_code", lambda: next(digests))
     for text in raised(lambda crew: shared.check_alike(tiny_config(tmp_path), crew)):
         assert "differ: the code of fcn_jax is '" in text
+
+
+def test_data_must_be_alike(tmp_path):
+    folders = [make_folder(tmp_path / name) for name in "ab"]
+    mask = next((folders[1] / "SegmentationClass").iterdir())
+    with Image.open(mask) as image:
+        changed = np.minimum(np.array(image), 1)
+    Image.fromarray(changed).save(mask)
+    size = len(jax.devices())
+
+    def begin(crew):
+        config = tiny_config(folders[crew.index], batch_size=size, eval_batch_size=size)
+        trainer.Trainer(config, tmp_path / "run", crew=crew)
+
+    for text in raised(begin):
+        assert re.search(r"differ: (eval_)?data is \{'\w+': '.* in process 0, ", text)
+        assert "Start all with the same command, installation and data." in text
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_digest_is_that_of_the_sources(monkeypatch, tmp_path):
@@ -88,7 +109,7 @@ def test_a_directory_that_all_see_is_held_by_the_first(tmp_path, capsys):
 
 
 def test_only_the_first_prints(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(shared, "_check_seen", lambda workdir, crew: None)
+    monkeypatch.setattr(shared, "check_seen", lambda workdir, crew: None)
     for crew in crews(2):
         with shared.held(tmp_path, crew):
             print(f"process {crew.index}")

@@ -10,6 +10,8 @@ from fcn_jax.proposals import cache as proposal_cache
 from fcn_jax.runs import logs, trainer
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -8,6 +8,8 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.runs import results, symptoms, trainer, watching
 from tests.support.runs import make_folder, tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 LOG_3 = float(np.log(3))
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import fcn_jax
+from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.runs import prediction
 from fcn_jax.serving.answers import Answers
 from fcn_jax.serving.questions import Question
@@ -130,7 +131,7 @@ def test_near_sizes_share_what_is_compiled(net):
     answers = Answers(Served(net))
     for height, width in ((33, 40), (40, 33), (64, 64), (50, 60)):
         answers.answer(servers.file_of(servers.scene(height, width)), Question())
-    assert answers._served.nets[False]._probs._cache_size() == 1
+    assert len(answers._served.nets[False]._probs) == 1
 
 
 def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):
@@ -255,7 +256,7 @@ def test_networks_and_settings_that_cannot_be_served(net, several, monkeypatch):
         Served(two, size=64)
     with pytest.raises(ValueError, match="crf.parameters is for networks with one"):
         Served(two, "deeplab")
-    depth = type("Depth", (), {"num_channels": 4})()
-    monkeypatch.setattr(net, "preprocessing", depth)
-    with pytest.raises(ValueError, match="sees 4 channels; images that are sent are"):
-        Served(net)
+    for name, sees in (("nyud_rgbd", "4 channels"), ("nyud_hha", "HHA")):
+        monkeypatch.setattr(net, "preprocessing", PREPROCESSING[name])
+        with pytest.raises(ValueError, match=f"sees {sees}; images that are sent are"):
+            Served(net)

@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import fcn_jax
+from fcn_jax.serving import guards
 from fcn_jax.serving.application import Limits
+from fcn_jax.serving.arrivals import Pace
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import NO_IMAGE, Refusal
 from tests.support import servers
 from tests.support.servers import ask, form
 
-LIMITS = Limits(max_bytes=1000, waiting=1, seconds=60)
+LIMITS = Limits(max_bytes=1000, waiting=1)
 
 
 @pytest.fixture
@@ -36,7 +38,8 @@ def refused(answer, status, text):
 
 def test_health_and_classes(told, address):
     assert ask(address, "/health")[2] == {
-        "ok": True, "fcn_jax": fcn_jax.__version__, "inside": 0, "answered": 0,
+        "ok": True, "fcn_jax": fcn_jax.__version__,
+        "arriving": 0, "inside": 0, "answered": 0,
     }  # fmt: skip
     assert ask(address, "/classes")[2] == {"heads": [], "max_bytes": 1000}
     assert ask(address, "/predict", b"image")[0] == 200
@@ -168,7 +171,7 @@ def test_who_has_gone_away_is_not_looked_at(told, address):
 
 def test_a_body_that_does_not_come(told):
     with (
-        servers.running(told, Limits(seconds=0.2)) as address,
+        servers.running(told, Limits(pace=Pace(seconds=0.2))) as address,
         contextlib.closing(connected(address, 10, b"half")) as there,
     ):
         answer = there.makefile("rb").read()
@@ -178,9 +181,61 @@ def test_a_body_that_does_not_come(told):
         assert json.loads(answer.rpartition(b"\r\n\r\n")[2]) == {"error": text}
         with contextlib.closing(connected(address, 10, b"half")):
             pass  # It hangs up.
-        while ask(address, "/health")[2]["inside"]:
+        while ask(address, "/health")[2]["arriving"]:
             pass
     assert told.asked == []
+
+
+def trickle(there, stop):
+    """Send a byte every 50 ms until it is refused or told to stop."""
+    with contextlib.suppress(OSError):
+        while not stop.wait(0.05):
+            there.sendall(b".")
+
+
+def test_who_sends_slowly_holds_nobody_up(told):
+    """Of more slow bodies than may wait each is ended; a quick one is answered."""
+    pace = Pace(seconds=60, window=1.0, least=1000)
+    limits = Limits(max_bytes=1000, waiting=1, pace=pace)
+    stop = threading.Event()
+    with (
+        servers.running(told, limits) as address,
+        ThreadPoolExecutor(4) as clients,
+        contextlib.ExitStack() as stack,
+    ):
+        slow = [
+            stack.enter_context(contextlib.closing(connected(address, 900)))
+            for _ in range(4)
+        ]
+        stack.callback(stop.set)
+        for there in slow:
+            clients.submit(trickle, there, stop)
+        while ask(address, "/health")[2]["arriving"] < 4:
+            pass
+        assert ask(address, "/predict", b"image")[0] == 200
+        for there in slow:
+            answer = there.makefile("rb").read()
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            text = (
+                "the image came at less than 1,000 bytes a second; send a smaller one."
+            )
+            assert json.loads(answer.rpartition(b"\r\n\r\n")[2]) == {"error": text}
+        assert ask(address, "/health")[2]["arriving"] == 0
+    assert [data for data, _ in told.asked] == [b"image"]
+
+
+def test_what_is_on_its_way_has_room_for_as_many_as_may_wait(told):
+    limits = Limits(max_bytes=1000, waiting=1)
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(servers.running(told, limits))
+        for _ in range(2):
+            there = connected(address, 1000, bytes(900))
+            stack.enter_context(contextlib.closing(there))
+        while ask(address, "/health")[2]["arriving"] < 2:
+            pass
+        assert ask(address, "/predict", bytes(100))[0] == 200
+        answer = ask(address, "/predict", bytes(600))
+        refused(answer, 503, "3 images are on their way already; try again soon.")
 
 
 @pytest.mark.parametrize(
@@ -252,8 +307,10 @@ def test_its_own_page_and_programs_are_answered(told, address):
 
 
 def test_a_name_has_to_be_known(told):
-    with servers.running(told, names=("seg.example",)) as address:
-        assert ask(address, "/health", headers={"Host": "seg.example"})[0] == 200
+    names = guards.known_names("192.0.2.1", ["seg.example:8000"]) - {"localhost"}
+    with servers.running(told, names=names) as address:
+        for host in ("seg.example", "seg.example:8000", "Seg.Example:80"):
+            assert ask(address, "/health", headers={"Host": host})[0] == 200
         assert ask(address, "/health", headers={"Host": "localhost"})[0] == 403
 
 

@@ -70,6 +70,9 @@ def test_the_names_of_a_server():
     assert guards.known_names("localhost", ["Seg.Example"]) == {
         "localhost", "seg.example",
     }  # fmt: skip
+    for given in ("Seg.Example:8000", "seg.example"):
+        assert "seg.example" in guards.known_names("localhost", [given])
+    assert "[::1" in guards.known_names("localhost", ["[::1"])
     own = socket.gethostname().lower()
     assert {own, f"{own}.local", "localhost"} <= guards.known_names("0.0.0.0")
 

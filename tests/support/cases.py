@@ -8,6 +8,7 @@ import numpy as np
 
 import fcn_jax.models
 from fcn_jax.models import inputs
+from fcn_jax.models.encoders import vgg
 
 # Nets with a decoder, all of whose layers but the last have BatchNorm.
 MIRRORED = ("deconvnet", "segnet")
@@ -30,16 +31,14 @@ class Case(NamedTuple):
     @property
     def learned(self):
         """Options that make a parameter of all that may be one."""
-        if self.model in MIRRORED or "upsampling" in self.options:
-            return {}
-        return {"upsampling": "learned"}
+        free = self.model.startswith("fcn") and "upsampling" not in self.options
+        return {"upsampling": "learned"} if free else {}
 
     @property
     def score(self):
         """The layer that scores what the encoder found, or the decoder."""
-        return {"deconvnet": "seg-score", "segnet": "conv1_1_D"}.get(
-            self.model, "score_fr"
-        )
+        own = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
+        return (own | dict.fromkeys(DEEPLAB, "fc8_score")).get(self.model, "score_fr")
 
     def create(self, **options):
         small = {"num_classes": 3, "width": 1 / 32, "fc_features": 256}
@@ -51,7 +50,7 @@ class Case(NamedTuple):
 # Every net with both paddings; plain or with BatchNorm, FCN-8s with both.
 CASES = (
     *(
-        Case(model, {"padding": padding} | batch_norm)
+        Case(model, {"padding": padding} | batch_norm if padding else batch_norm)
         for model, padding, batch_norm in (
             ("fcn32s", "caffe", {"batch_norm": True}),
             ("fcn32s", "same", {}),
@@ -64,6 +63,8 @@ CASES = (
             ("fcn8s_atonce", "caffe", {}),
             ("fcn8s_atonce", "same", {"batch_norm": True}),
             ("deconvnet", "same", {}),
+            ("deeplab", "", {"batch_norm": True}),
+            ("deeplab_msc_largefov", "", {}),
         )
     ),
     # Ways of upsampling, and of doing without; the net that has no option of padding.
@@ -71,6 +72,10 @@ CASES = (
     Case("fcn8s", {"padding": "same", "upsampling": "bilinear"}),
     Case("fcn8s", {"padding": "same", "output_stride": 8}),
     Case("segnet", {}),
+)
+DEEPLAB = (
+    *("deeplab", "deeplab_7x7", "deeplab_largefov"),
+    *("deeplab_msc", "deeplab_msc_largefov"),
 )
 
 # Models whose variables are recorded in tests/golden/parameters_<name>.txt.
@@ -82,7 +87,10 @@ PARAMETER_TABLES = {
         "_learned": {"upsampling": "learned"},
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
-} | {"deconvnet": ("deconvnet", {}), "segnet": ("segnet", {})}
+} | {
+    name: (name, {})
+    for name in ("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+}
 
 
 def quick_jit(fn):
@@ -90,9 +98,14 @@ def quick_jit(fn):
     return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@functools.cache
 def variable_shapes(model):
     """Shapes and dtypes of the variables; nothing is computed."""
+    return _variable_shapes(model, vgg.STAGES)  # A net does not know how deep it is.
+
+
+@functools.cache
+def _variable_shapes(model, stages):
+    del stages
     image = inputs.example_image(model)
     return jax.eval_shape(model.init, jax.random.key(0), image)
 

@@ -97,9 +97,11 @@ def train_all(count, runs, tmp_path, stop_at=0):
 
 
 def train(crew, told):
+    """Shallow nets, as in the test that compares with them."""
     from fcn_jax.config.parts import RunParts
     from fcn_jax.config.types import Config
     from fcn_jax.runs import trainer
+    from tests.support import quick_runs
 
     runs, stop_at = told
     make = RunParts.train_batches
@@ -115,7 +117,8 @@ def train(crew, told):
     for number, (config, workdir) in enumerate(runs, 1):
         if stop_at and number == len(runs) and crew.index == crew.count - 1:
             RunParts.train_batches = interrupted
-        trainer.train(Config(config), workdir, crew=crew)
+        with quick_runs.shallow():
+            trainer.train(Config(config), workdir, crew=crew)
 
 
 def add(crew, told):
@@ -144,9 +147,15 @@ def main(what, path, port, index, count):
     jax.config.update("jax_num_cpu_devices", 1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     address = f"127.0.0.1:{port}"
-    crew = hosts.join(hosts.Place(int(index), int(count), address), timeout=60)
-    with hosts.together(crew), open(path) as file:
-        {"train": train, "add": add}[what](crew, json.load(file))
+    with open(path) as file:
+        told = json.load(file)
+    if isinstance(told, dict) and told.get("joined"):  # As Ray Train does.
+        jax.distributed.initialize(address, int(count), int(index))
+        crew = hosts.joined()
+    else:
+        crew = hosts.join(hosts.Place(int(index), int(count), address), timeout=60)
+    with hosts.together(crew):
+        {"train": train, "add": add}[what](crew, told)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,16 @@
 
 FCN: Long et al. 2015 and the authors' net definitions (fcn.berkeleyvision.org,
 voc-fcn*/train.prototxt); VGG-16 by Simonyan and Zisserman 2015, table 1, column D.
+FCN-AlexNet: Krizhevsky et al. 2012, fig. 2 and sec. 3.5, with the authors'
+voc-fcn-alexnet/train.prototxt (of two groups each sees half of the channels).
+FCN-GoogLeNet: Szegedy et al. 2015, table 1, with the scores of Long et al. 2015.
 DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
 its "deconv" ends with fewer channels where unpooling follows.
 SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
-Models/segnet_train.prototxt). Nothing of `fcn_jax` is imported here.
+Models/segnet_train.prototxt). DeepLab: Chen et al.
+2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+here.
 """
 
 # Layer: side of the kernel, channels in, channels out.
@@ -64,13 +70,87 @@ SEGNET = {name: layer for name, layer in VGG16.items() if name.startswith("conv"
     "conv1_2_D": (3, 64, 64),
     "conv1_1_D": (3, 64, 21),
 }
+FCN_ALEXNET = {
+    "conv1": (11, 3, 96),
+    "conv2": (5, 48, 256),
+    "conv3": (3, 256, 384),
+    "conv4": (3, 192, 384),
+    "conv5": (3, 192, 256),
+    "fc6": (6, 256, 4096),
+    "fc7": (1, 4096, 4096),
+    "score_fr": (1, 4096, 21),
+}
+# A row of table 1: channels in, #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
+INCEPTION = {
+    "3a": (192, 64, 96, 128, 16, 32, 32),
+    "3b": (256, 128, 128, 192, 32, 96, 64),
+    "4a": (480, 192, 96, 208, 16, 48, 64),
+    "4b": (512, 160, 112, 224, 24, 64, 64),
+    "4c": (512, 128, 128, 256, 24, 64, 64),
+    "4d": (512, 112, 144, 288, 32, 64, 64),
+    "4e": (528, 256, 160, 320, 32, 128, 128),
+    "5a": (832, 256, 160, 320, 32, 128, 128),
+    "5b": (832, 384, 192, 384, 48, 128, 128),
+}
+FCN_GOOGLENET = {
+    "conv1_7x7_s2": (7, 3, 64),
+    "conv2_3x3_reduce": (1, 64, 64),
+    "conv2_3x3": (3, 64, 192),
+    "score_fr": (1, 1024, 21),
+}
+for _block, (_in, _1, _to3, _3, _to5, _5, _proj) in INCEPTION.items():
+    FCN_GOOGLENET |= {
+        f"inception_{_block}_1x1": (1, _in, _1),
+        f"inception_{_block}_3x3_reduce": (1, _in, _to3),
+        f"inception_{_block}_3x3": (3, _to3, _3),
+        f"inception_{_block}_5x5_reduce": (1, _in, _to5),
+        f"inception_{_block}_5x5": (5, _to5, _5),
+        f"inception_{_block}_pool_proj": (1, _in, _proj),
+    }
+TRUNK = {name: layer for name, layer in VGG16.items() if name.startswith("conv")}
+DEEPLAB_7X7 = TRUNK | {
+    "fc6": (7, 512, 4096),
+    "fc7": (1, 4096, 4096),
+    "fc8_score": (1, 4096, 21),
+}
+DEEPLAB = DEEPLAB_7X7 | {"fc6": (4, 512, 4096)}
+DEEPLAB_LARGEFOV = TRUNK | {
+    "fc6": (3, 512, 1024),
+    "fc7": (1, 1024, 1024),
+    "fc8_score": (1, 1024, 21),
+}
+# DeepLab-MSc*: of the image and of pool1 to pool4, which have so many channels.
+DEEPLAB_BRANCHES = {
+    "data_conv": (3, 3, 128),
+    "data_fc": (1, 128, 128),
+    "data_ms": (1, 128, 21),
+    "pool1_conv": (3, 64, 128),
+    "pool1_fc": (1, 128, 128),
+    "pool1_ms": (1, 128, 21),
+    "pool2_conv": (3, 128, 128),
+    "pool2_fc": (1, 128, 128),
+    "pool2_ms": (1, 128, 21),
+    "pool3_conv": (3, 256, 128),
+    "pool3_fc": (1, 128, 128),
+    "pool3_ms": (1, 128, 21),
+    "pool4_conv": (3, 512, 128),
+    "pool4_fc": (1, 128, 128),
+    "pool4_ms": (1, 128, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
     "fcn8s": FCN8S,
     "fcn8s_atonce": FCN8S,
+    "fcn_alexnet": FCN_ALEXNET,
+    "fcn_googlenet": FCN_GOOGLENET,
     "deconvnet": DECONVNET,
     "segnet": SEGNET,
+    "deeplab": DEEPLAB,
+    "deeplab_7x7": DEEPLAB_7X7,
+    "deeplab_largefov": DEEPLAB_LARGEFOV,
+    "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
+    "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
 }
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
@@ -96,6 +176,11 @@ TABLES = {
 } | {
     net: (net, False, tuple(x for x in CONVOLUTIONS[net] if x != last))
     for net, last in LAST.items()
+}
+TABLES |= {
+    net: (net, False, ())
+    for net in CONVOLUTIONS
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet"))
 }
 
 

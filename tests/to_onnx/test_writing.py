@@ -31,6 +31,7 @@ SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 DEPTH = Preprocessing("depth", "bgrd", (1.0, 2.0, 3.0, 4.0), (9.0, 9.0, 9.0, 9.0))
 HEADS = FrozenDict({"semantic": 3, "geometric": 2})
 BN, LEARNED = {"batch_norm": True}, {"upsampling": "learned"}
+GOOGLENET = {"encoder": "googlenet", "width": 1 / 16, "fc_features": None}
 # The precisions that are not slow to try: each compiles three sizes.
 NETWORKS = [
     pytest.param(
@@ -50,6 +51,9 @@ NETWORKS = [
         ("8s-same", "float16", "fcn8s", {"padding": "same", "batch_norm_fc": True}),
         ("atonce-caffe", "", "fcn8s_atonce", {"skip_scales": (0.5, 0.25)}),
         ("atonce-same", "float32", "fcn8s_atonce", {"padding": "same", **LEARNED}),
+        ("alexnet-8s", "float32", "fcn8s", {"encoder": "alexnet", **LEARNED}),
+        ("alexnet-bvlc", "", "fcn_alexnet", {"norm_first": True}),
+        ("googlenet-8s", "", "fcn8s", GOOGLENET),
         ("deconvnet-valid", "", "deconvnet", {}),
         ("deconvnet-same", "float32 float16", "deconvnet", {"padding": "same"}),
         ("segnet", "float32", "segnet", {}),
@@ -58,6 +62,10 @@ NETWORKS = [
         ("32s-dense", "", "fcn32s", {"padding": "same", "output_stride": 1}),
         ("16s-dilated", "", "fcn16s", {"output_stride": 8}),
         ("8s-dilated", "", "fcn8s", {"padding": "same", "output_stride": 16}),
+        ("deeplab", "", "deeplab", {}),
+        ("deeplab-7x7", "", "deeplab_7x7", {"batch_norm_fc": True}),
+        ("deeplab-largefov", "", "deeplab_largefov", BN),
+        ("deeplab-msc", "float32", "deeplab_msc_largefov", {}),
     )
     for precision in to_onnx.PRECISIONS
 ]
@@ -100,8 +108,10 @@ def unchecked(monkeypatch):
 @pytest.mark.parametrize(("name", "options", "precision"), NETWORKS)
 def test_all_networks_at_three_sizes(tmp_path, name, options, precision):
     path = tmp_path / "net.onnx"
-    sizes = {"num_classes": 3, "width": 1 / 16} if name == "segnet" else SMALL
-    model = fcn_jax.create(name, **sizes | options)
+    if name == "segnet":  # It has no fc_features, and one channel would be dead.
+        options = {**options, "width": 1 / 16, "fc_features": None}
+    given = {key: x for key, x in (SMALL | options).items() if x is not None}
+    model = fcn_jax.create(name, **given)
     variables = cases.random_variables(model)
     checks = write(path, model, variables, precision=precision)
     shapes = [check.shape for check in checks]
@@ -303,7 +313,7 @@ def test_networks_that_are_not_known(tmp_path, small):
     with_crf = crf.WithCRF(model, crf.CRF(3))
     for net, message in (
         (with_crf, r"FCN32s has a CRF behind it .*\(--nocrf\)"),
-        (Other(model.encoder), r"network Other is not known in ONNX, only FCN and Dec"),
+        (Other(model.encoder), r"network Other is not known in ONNX, only FCN, Decon"),
         (Sharper(model.encoder, 3), r"Sharper._score is not known .* of FCN is; exp"),
         (fcn.FCN(Gated(), 3), r"Gated._convolve is not known .* of Encoder is; export"),
     ):

@@ -191,38 +191,6 @@ def test_reductions():
     assert losses.reduce_loss(jnp.float32(0.1), jnp.float32(0.5), 1, "mean") == 0.2
 
 
-def test_sampling_keeps_about_the_share_and_belongs_to_the_image():
-    labels = jnp.zeros((2, 100, 100), int)
-    keys = jax.random.split(jax.random.key(0), 2)
-    keep = losses.sample_pixels(keys, labels, 0.25)
-    assert float(jnp.mean(keep)) == pytest.approx(0.25, abs=0.02)
-    alone = losses.sample_pixels(keys[1:], labels[1:], 0.25)
-    np.testing.assert_array_equal(keep[1], alone[0])
-
-
-def test_sampling_keeps_the_expected_loss(key):
-    # E[total] = p * total, whatever the loss of each pixel.
-    logits = jax.random.normal(key, (2, 60, 60, 3))
-    labels = jax.random.randint(key, (2, 60, 60), 0, 3)
-    keep = losses.sample_pixels(jax.random.split(key, 2), labels, 0.5)
-    part = losses.cross_entropy(logits, labels, keep=keep)
-    whole = losses.cross_entropy(logits, labels)
-    assert float(part.total / whole.total) == pytest.approx(0.5, abs=0.02)
-    assert float(part.count / whole.count) == pytest.approx(0.5, abs=0.02)
-
-
-def test_probability_one_keeps_every_pixel():
-    keys = jax.random.split(jax.random.key(0), 3)
-    assert losses.sample_pixels(keys, jnp.zeros((3, 9, 5), int), 1.0, stride=2).all()
-
-
-def test_cells_are_kept_whole():
-    keys = jax.random.split(jax.random.key(0), 1)
-    keep = losses.sample_pixels(keys, jnp.zeros((1, 10, 7), int), 0.5, stride=4)
-    assert keep.shape == (1, 10, 7)
-    assert bool(jnp.all(keep[0, :4, :4] == keep[0, 0, 0]))
-
-
 def test_errors():
     logits, labels = jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 2, 2), int)
     with pytest.raises(ValueError, match=r"logits .* and labels .* do not fit"):
@@ -239,7 +207,33 @@ def test_errors():
         losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 1), bool))
     with pytest.raises(TypeError, match="keep is float32; expected bool"):
         losses.cross_entropy(logits, labels, keep=jnp.ones((1, 2, 2)))
-    with pytest.raises(ValueError, match="stride=0 is not positive"):
-        losses.sample_pixels(jax.random.split(jax.random.key(0), 1), labels, 0.5, 0)
-    with pytest.raises(ValueError, match=r"probability=0 is not in \(0, 1\]"):
-        losses.sample_pixels(jax.random.split(jax.random.key(0), 1), labels, 0)
+
+
+def test_a_loss_on_shrunk_labels_by_hand():
+    """Three pixels of 17 count in a row, by their own scores alone."""
+    scores = np.log([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]])
+    logits = np.full((1, 2, 17, 2), 7.0)
+    logits[0, 0, ::8] = scores
+    labels = np.ones((1, 2, 17), np.int32)
+    labels[0, 0, 0], labels[0, 0, 16] = 0, 255
+    loss = losses.CrossEntropy(losses.LossOptions(label_shrink=8))
+    batch = {"labels": jnp.asarray(labels)}
+    keys = jax.random.split(jax.random.key(0), 1)
+    (part,) = loss(jnp.asarray(logits, "float32"), batch, keys)
+    assert float(part.total) == pytest.approx(-np.log(0.5) - np.log(0.75), rel=1e-5)
+    assert (float(part.count), float(part.weight)) == (2, 2)
+
+    def total(logits):
+        return loss(logits, batch, keys)[0].total
+
+    gradient = jax.grad(total)(jnp.asarray(logits, "float32"))
+    seen = np.abs(gradient).sum((0, 3))
+    np.testing.assert_array_equal(np.argwhere(seen > 0), [[0, 0], [0, 8]])
+
+
+def test_pixels_are_sampled_of_the_shrunk_labels(key):
+    options = losses.LossOptions(label_shrink=8, pixel_probability=0.5)
+    logits = jnp.zeros((2, 65, 65, 3))
+    batch = {"labels": jnp.zeros((2, 65, 65), jnp.int32)}
+    (part,) = losses.CrossEntropy(options)(logits, batch, jax.random.split(key, 2))
+    assert 40 < float(part.count) < 122  # Of 2 x 81.

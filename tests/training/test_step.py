@@ -12,6 +12,8 @@ from fcn_jax.training.losses import CrossEntropy, LossOptions, WeightedSum
 from fcn_jax.training.lovasz import Lovasz
 from fcn_jax.training.overlaps import Dice
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 NUM_CLASSES = 3
 
 

@@ -65,7 +65,11 @@ def test_usage_names_net_classes_and_input():
     text = zoo.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")
     assert "fcn_jax.create('fcn8s', num_classes=60))" in text
     assert text.endswith("--model=fcn8s --num_classes=60")
-    assert "no net with these layers" in zoo.usage("fcn-alexnet-pascal", "x")
+    assert "no net with these layers" in zoo.usage("siftflow-fcn8s-heavy", "x")
+    text = zoo.usage("bvlc_alexnet", "x")
+    assert "fcn_jax.create('fcn_alexnet', norm_first=True))" in text
+    assert "--model=fcn_alexnet --norm_first=True\n" in text
+    assert text.endswith("--config.init_from=x --config.model.norm_first=True")
 
 
 def test_a_start_that_comes_in_a_package():

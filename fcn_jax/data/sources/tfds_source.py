@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
+import filelock
 import numpy as np
 
 from fcn_jax.data import fingerprints, label_sets
@@ -136,6 +137,8 @@ def _reopen(data_dir: str, split: str, classes: tuple[str, ...]) -> TfdsSource:
 def prepare(builder: Builder, tfds: ModuleType, what: str) -> None:
     """Prepare a builder if it is not; the files appear whole or not at all.
 
+    Of several processes that want it at once, also on several hosts, one does.
+
     Args:
         builder: Of TFDS.
         tfds: The package, as `quiet_tfds` gives it.
@@ -150,6 +153,22 @@ def prepare(builder: Builder, tfds: ModuleType, what: str) -> None:
     log.warning("preparing %s in %s ...", what, Path(builder.data_dir))
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     quiet = contextlib.redirect_stdout(io.StringIO())  # It speaks of downloading.
-    with quiet, files.writing(builder.data_dir, "config.data.data_dir"):
-        builder.download_and_prepare(download_config=config)
+    with (
+        quiet,
+        files.writing(builder.data_dir, "config.data.data_dir"),
+        _one_at_a_time(Path(builder.data_dir)),
+    ):
+        if builder.is_prepared():  # By another, meanwhile.
+            builder.info.read_from_directory(builder.data_dir)
+        else:
+            builder.download_and_prepare(download_config=config)
     log.warning("prepared %s", what)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    """Hold what becomes a folder; the lock is not in it, nor among its versions."""
+    place = folder.parent.parent
+    place.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(place / f".{folder.parent.name}-{folder.name}.lock"):
+        yield

@@ -1,9 +1,27 @@
 """Encoders: image -> named features."""
 
+from fcn_jax.models.encoders.alexnet import AlexNet
+from fcn_jax.models.encoders.deeplab import DeepLabVGG16
 from fcn_jax.models.encoders.encoder import Encoder, Features
+from fcn_jax.models.encoders.googlenet import GoogLeNet
 from fcn_jax.models.encoders.layer import Layer
 from fcn_jax.models.encoders.vgg import VGG16, VGG16Trunk
 
-ENCODERS: dict[str, type[Encoder]] = {"vgg16": VGG16}
+ENCODERS: dict[str, type[Encoder]] = {
+    "vgg16": VGG16,
+    "alexnet": AlexNet,
+    "googlenet": GoogLeNet,
+    "deeplab": DeepLabVGG16,
+}
 
-__all__ = ["ENCODERS", "VGG16", "Encoder", "Features", "Layer", "VGG16Trunk"]
+__all__ = [
+    "ENCODERS",
+    "VGG16",
+    "AlexNet",
+    "DeepLabVGG16",
+    "Encoder",
+    "Features",
+    "GoogLeNet",
+    "Layer",
+    "VGG16Trunk",
+]

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
+from fcn_jax.models.encoders.foreign import Objection, StoredLayers
 from fcn_jax.models.encoders.layer import Layer, coordinate_maps
 from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
 
@@ -45,6 +46,10 @@ class Encoder(nn.Module):
     """
 
     top: ClassVar[str] = "fc7"  # The coarsest map, which every network scores.
+    # The map that FCN-16s and FCN-8s score too, by image pixels per cell of it.
+    skips: ClassVar[Mapping[int, str]] = {}
+    # Values of its field `padding`; (): it has no such field.
+    paddings: ClassVar[tuple[str, ...]] = ()
 
     dropout_rate: float = 0.5
     channels: int = 3  # Of the images.
@@ -57,6 +62,7 @@ class Encoder(nn.Module):
     bn_shift: float = 0.0  # At which the biases of BatchNorm start.
     # Running averages in training too, never updated; or patterns of layers, "bn1_*".
     freeze_batch_norm: bool | tuple[str, ...] = False
+    suffix: str = ""  # Of the names of its variables, where a net has several.
 
     def layers(self) -> tuple[Layer, ...]:
         """The layers from the image to `top`, every one after its inputs.
@@ -95,6 +101,18 @@ class Encoder(nn.Module):
         """
         del convention, layers
         return {}
+
+    def objection(self, stored: StoredLayers) -> Objection | None:
+        """What forbids to take the weights of a file, although some of them would fit.
+
+        Args:
+            stored: What the file holds.
+
+        Returns:
+            Why it is refused; None: it is not.
+        """
+        del stored
+        return None
 
     def convolutions(self) -> list[str]:
         """The names of the convolutions, first to last."""
@@ -138,14 +156,19 @@ class Encoder(nn.Module):
                 x = jnp.concatenate([maps[name] for name in layer.inputs], axis=-1)
                 sizes = map_sizes[layer.inputs[0]]
             if layer.kind == "conv":
-                x, sizes = self._convolve(layer, x, sizes, train, example_ids)
-            elif layer.kind == "pool":
+                x, sizes = self._convolve(layer, x, sizes, train)
+            elif layer.kind in ("pool", "average"):
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
                 )
+            if layer.dropout:
+                dropout = layers.Dropout(
+                    self.dropout_rate, name=f"{layer.dropout}{self.suffix}"
+                )
+                x = dropout(x, example_ids, train=train)
             if layer.name in kept:
                 maps[layer.name], map_sizes[layer.name] = x, sizes
         return _only(names, Features(maps, map_sizes, switches))
@@ -156,29 +179,24 @@ class Encoder(nn.Module):
         x: Array,
         sizes: Array | None,
         train: bool,
-        example_ids: Array | None,
     ):
-        """Convolution, BatchNorm, ReLU and dropout, zero outside the true extents."""
+        """Convolution, BatchNorm and ReLU, zero outside the true extents."""
         sizes = layer.extents(sizes)
-        frozen = layers.is_frozen(self.freeze_batch_norm, layer.batch_norm)
-        batch_statistics = train and layer.batch_norm and not frozen
+        norm = layer.batch_norm and f"{layer.batch_norm}{self.suffix}"
+        frozen = layers.is_frozen(self.freeze_batch_norm, norm)
+        batch_statistics = train and norm and not frozen
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
-        x = _conv(layer, self.param_dtype)(x, train_bias=not batch_statistics)
-        if layer.batch_norm:
-            x = _batch_norm(self, layer.batch_norm)(x, sizes, train=train)
-        x = extents.mask(nn.relu(x), sizes)
-        if layer.dropout:
-            x = layers.Dropout(self.dropout_rate, name=layer.dropout)(
-                x, example_ids, train=train
-            )
-        return x, sizes
+        x = _conv(layer, self)(x, train_bias=not batch_statistics)
+        if norm:
+            x = _batch_norm(self, norm)(x, sizes, train=train)
+        return extents.mask(nn.relu(x), sizes), sizes
 
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
     ) -> tuple[Array, Array | None, Array | None]:
-        """The maxima, their extents, and their switches if these are asked for."""
-        maxima, switches = _max_pool(layer, x, self.return_switches)
+        """Maxima or means, their extents, and switches if these are asked for."""
+        maxima, switches = _pooled(layer, x, self.return_switches)
         sizes = layer.extents(sizes)
         # Windows that overlap may reach from outside into the true extent.
         return (
@@ -188,9 +206,9 @@ class Encoder(nn.Module):
         )
 
 
-def _max_pool(
-    layer: Layer, x: Array, with_switches: bool
-) -> tuple[Array, Array | None]:
+def _pooled(layer: Layer, x: Array, with_switches: bool) -> tuple[Array, Array | None]:
+    if layer.kind == "average":
+        return window_pooling.average_pool(x, layer.kernel_size), None
     if not layer.is_tiling:
         window = (layer.kernel_size, layer.stride, layer.pad)
         spread = (layer.dilation, layer.overhang)
@@ -200,7 +218,7 @@ def _max_pool(
     return pooling.max_pool(x, layer.kernel_size), None
 
 
-def _conv(layer: Layer, param_dtype: jnp.dtype):
+def _conv(layer: Layer, encoder: Encoder):
     return layers.Conv(
         layer.features,
         layer.kernel_size,
@@ -208,8 +226,8 @@ def _conv(layer: Layer, param_dtype: jnp.dtype):
         stride=layer.stride,
         groups=layer.groups,
         dilation=layer.dilation,
-        param_dtype=param_dtype,
-        name=layer.name,
+        param_dtype=encoder.param_dtype,
+        name=f"{layer.name}{encoder.suffix}",
     )
 
 

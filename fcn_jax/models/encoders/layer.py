@@ -1,16 +1,17 @@
 """A line of an encoder's layer list, and how the maps of a list lie over the image."""
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 
 import jax
 
-from fcn_jax.ops import cropping, extents
+from fcn_jax.ops import cropping, extents, window_pooling
 
 Array = jax.Array
 
-KINDS = ("conv", "pool", "lrn", "concat")
+KINDS = ("conv", "pool", "average", "lrn", "concat")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Layer:
     Attributes:
         name: As in the Caffe nets.
         kind: "conv" (convolution, BatchNorm if `batch_norm` names one, ReLU), "pool"
-            (maximum), "lrn" (local response normalisation) or "concat" (channels of
-            all inputs, one after the other).
+            (maximum), "average" (the mean of windows as large as those around every
+            pixel), "lrn" (local response normalisation) or "concat" (channels of all
+            inputs, one after the other).
         features: Output channels of a convolution.
         kernel_size: Side of the window, pixels; of "lrn" the channels of a window.
         stride: Step of the window, pixels.
@@ -33,7 +35,7 @@ class Layer:
             beyond `pad`; None: stride - 1, which is Caffe's rounding up.
         inputs: Layers that it is computed from; (): the layer before.
         batch_norm: Name of the BatchNorm after a convolution; "": none.
-        dropout: Name of the dropout after a convolution; "": none.
+        dropout: Name of the dropout after it; "": none.
         alpha, beta: Of "lrn".
     """
 
@@ -56,12 +58,20 @@ class Layer:
         """Refuse a kind of layer that nothing computes.
 
         Raises:
-            ValueError: If the kind is unknown.
+            ValueError: If the kind is unknown, or an average changes sizes.
         """
         if self.kind not in KINDS:
             raise ValueError(
                 f"layer {self.name!r}: kind={self.kind!r} is not known; choose one of "
                 f"{', '.join(KINDS)}."
+            )
+        sides = (self.stride, self.dilation, self.kernel_size - 2 * self.pad)
+        if self.kind == "average" and sides != (1, 1, 1):
+            raise ValueError(
+                f"layer {self.name!r}: an average of windows of {self.kernel_size} at "
+                f"stride {self.stride} with a padding of {self.pad} is not computed; "
+                f"expected stride 1 and a window of 2 pad + 1, such as 3 and a padding "
+                f"of 1."
             )
 
     @property
@@ -85,7 +95,7 @@ class Layer:
         """True (height, width) after it, [N, 2] integer, from those before it."""
         if self.kind == "conv":
             return extents.after_convolution(sizes, self.window, self.stride, self.pad)
-        if self.kind == "pool":
+        if self.kind == "pool":  # An average keeps them.
             return extents.after_window(
                 sizes, self.window, self.stride, self.pad, self.overhang
             )
@@ -118,3 +128,48 @@ def coordinate_maps(layers: Iterable[Layer]) -> dict[str, cropping.CoordinateMap
         maps[layer.name] = paths[0].then(layer.coordinate_map())
         before = layer.name
     return maps
+
+
+@functools.cache
+def smallest_side(layers: tuple[Layer, ...]) -> int:
+    """The least side of an image of which every layer makes a map.
+
+    Args:
+        layers: From the image on, every one after its inputs.
+    """
+    side = 1
+    while not all(_sides(layers, side)):
+        side += 1
+    return side
+
+
+def _sides(layers: tuple[Layer, ...], side: int) -> list[int]:
+    """Sides of the maps that layers make of an image; 0 where there is no room."""
+    found: dict[str, int] = {}
+    for layer in layers:
+        if layer.inputs:
+            side = found[layer.inputs[0]]
+        if side and layer.kind == "conv":
+            side = (side + 2 * layer.pad - layer.window) // layer.stride + 1
+        elif side and layer.kind == "pool":
+            side = window_pooling.pooled_size(
+                side, layer.window, layer.stride, layer.pad, layer.overhang
+            )
+        found[layer.name] = side = max(0, side)
+    return list(found.values())
+
+
+def check_padding(padding: str, known: Collection[str]) -> None:
+    """Refuse a padding that an encoder does not have.
+
+    Args:
+        padding: Its name.
+        known: Those that it has.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if padding not in known:
+        raise ValueError(
+            f"padding={padding!r} is not known; choose one of {', '.join(known)}."
+        )

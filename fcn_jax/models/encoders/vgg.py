@@ -13,7 +13,7 @@ import jax
 
 from fcn_jax.models import layers
 from fcn_jax.models.encoders.encoder import Encoder
-from fcn_jax.models.encoders.layer import Layer
+from fcn_jax.models.encoders.layer import Layer, check_padding
 from fcn_jax.models.encoders.rarefaction import rarefied
 from fcn_jax.ops import wide_padding
 
@@ -76,15 +76,8 @@ def layer_list(
     References:
         Chen et al. 2015, arXiv:1412.7062, sec. 3.2 (LargeFOV).
     """
-    if padding not in PADDINGS:
-        raise ValueError(
-            f"padding={padding!r} is not known; choose one of {', '.join(PADDINGS)}."
-        )
-    if width <= 0 or fc_features <= 0:
-        raise ValueError(
-            f"width={width} and fc_features={fc_features} must be positive; width=1, "
-            f"fc_features={FC_FEATURES} make VGG-16."
-        )
+    check_padding(padding, PADDINGS)
+    layers.check_widths("VGG-16", width, fc_features)
     if fc6_dilation not in FC6_DILATIONS:
         raise ValueError(
             f"fc6_dilation={fc6_dilation} does not make a window of "
@@ -128,6 +121,9 @@ class VGG16(Encoder):
     (`ops.wide_padding`), and pool1 and pool2 have less of it, unless BatchNorm counts
     every pixel, switches are asked for, or `full_padding` is set.
     """
+
+    skips: ClassVar[Mapping[int, str]] = {16: "pool4", 8: "pool3"}
+    paddings: ClassVar[tuple[str, ...]] = tuple(PADDINGS)
 
     padding: str = "caffe"  # A key of PADDINGS.
     batch_norm: bool = False  # After conv1_1 ... conv5_3.
@@ -202,10 +198,8 @@ class VGG16(Encoder):
         x: Array,
         sizes: Array | None,
         train: bool,
-        example_ids: Array | None,
     ):
-        layer = self.computed(layer)
-        return super()._convolve(layer, x, sizes, train, example_ids)
+        return super()._convolve(self.computed(layer), x, sizes, train)
 
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None

@@ -21,7 +21,7 @@ from fcn_jax.weights.errors import WeightsError
 from fcn_jax.weights.formats import protobuf
 
 # NetParameter.
-_LAYERS_V1, _LAYERS = 2, 100
+_NAME, _LAYERS_V1, _LAYERS = 1, 2, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +131,24 @@ def by_name(layers: Iterable[Layer]) -> dict[str, np.ndarray]:
 
 def read_layers(path: str | Path) -> list[Layer]:
     """The layers that hold parameters; arguments and errors as of `read`."""
+    return read_net(path)[1]
+
+
+def read_net(path: str | Path) -> tuple[str, list[Layer]]:
+    """The name of the net, "" if it has none, and its layers that hold parameters.
+
+    Args:
+        path: The `.caffemodel`.
+
+    Raises:
+        WeightsError: As of `read`.
+    """
     path = Path(path)
     with open(path, "rb") as file:
         if path.stat().st_size == 0:
             raise WeightsError(path, "it is empty", "expected a .caffemodel")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _Reader(path, memoryview(mapped)).layers()
+    return _Reader(path, memoryview(mapped)).net()
 
 
 class _Reader:
@@ -166,9 +178,13 @@ class _Reader:
                 raise self.fail(f"more than {_MOST_FIELDS:,} fields, which no net has")
             yield field
 
-    def layers(self):
-        found, names = [], set()
+    def net(self) -> tuple[str, list[Layer]]:
+        found: list[Layer] = []
+        names: set[str] = set()
+        title = ""
         for field in self.fields(0, len(self.buffer)):
+            if field.number == _NAME and field.wire_type == protobuf.BYTES:
+                title = self.text(field)
             if field.number not in _NUMBERS or field.wire_type != protobuf.BYTES:
                 continue
             layer = self.layer(field)
@@ -186,7 +202,7 @@ class _Reader:
                 "a protocol buffer without a layer that holds parameters",
                 "expected a trained .caffemodel, not a net definition or a solverstate",
             )
-        return found
+        return title, found
 
     def layer(self, message: protobuf.Field):
         numbers = _NUMBERS[message.number]

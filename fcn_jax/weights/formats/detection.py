@@ -127,10 +127,10 @@ def _read(path: str | Path, found: str) -> File:
             "expected an index to name files of weights: copy it again",
         )
     if found == "caffemodel":
-        layers = caffemodel.read_layers(path)
+        net, layers = caffemodel.read_net(path)
         normalised = [layer.bn_inference for layer in layers if layer.type == "BN"]
-        arrays = caffemodel.by_name(layers)
-        return File(found, arrays, {}, all(normalised) if normalised else None)
+        arrays, inference = caffemodel.by_name(layers), all(normalised)
+        return File(found, arrays, {"net": net}, inference if normalised else None)
     if found == "orbax":
         return File(found, *orbax.read_with_metadata(path))
     if found == "safetensors":

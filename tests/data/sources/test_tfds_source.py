@@ -6,6 +6,8 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import types
 
 import numpy as np
@@ -174,13 +176,45 @@ def test_errors_of_the_library_are_still_logged(caplog):
     assert [r.getMessage() for r in caplog.records] == ["an error", "a warning"]
 
 
-def test_a_data_dir_that_may_not_be_written_to_is_named():
+def test_of_two_processes_that_prepare_one_does(tmp_path, monkeypatch, caplog):
+    """Two hosts with one home directory, which begin a run together."""
+    monkeypatch.setattr(shapes, "SIZES", {"train": 2, "val": 1})
+    examples, begun = shapes.examples, threading.Event()
+
+    def slow(split):
+        begun.set()
+        time.sleep(0.2)
+        yield from examples(split, 2 if split == "train" else 1)
+
+    monkeypatch.setattr(shapes, "examples", slow)
+    make = shapes.builder_class()
+    with tfds_source.quiet_tfds() as tfds:
+        builders = [make(data_dir=tmp_path, file_format="array_record") for _ in "ab"]
+
+        def prepare(builder):
+            tfds_source.prepare(builder, tfds, "shapes")
+            return len(tfds_source.TfdsSource(builder, "train", drawing.CLASSES))
+
+        first = threading.Thread(target=prepare, args=builders[:1])
+        first.start()
+        assert begun.wait(20)
+        assert not builders[1].is_prepared()
+        assert prepare(builders[1]) == 2
+        first.join()
+    assert len(list((tmp_path / "shapes").iterdir())) == 1
+
+
+def test_a_data_dir_that_may_not_be_written_to_is_named(tmp_path):
     def refuse(download_config):
         raise OSError(errno.EROFS, "Read-only file system: 'data'")
 
     builder = types.SimpleNamespace(
-        data_dir="data/shapes", is_prepared=bool, download_and_prepare=refuse
+        data_dir=tmp_path / "data/shapes/1",
+        is_prepared=bool,
+        download_and_prepare=refuse,
     )
-    message = r"data/shapes could not be .*for writing or choose another config.data.d"
+    message = (
+        r"data/shapes/1 could not be .*for writing or choose another config.data.d"
+    )
     with tfds_source.quiet_tfds() as tfds, pytest.raises(OSError, match=message):
         tfds_source.prepare(builder, tfds, "shapes")

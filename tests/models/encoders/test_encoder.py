@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.core import FrozenDict
 
 import fcn_jax
 from fcn_jax.models import encoders, fcn, layers
@@ -61,6 +62,29 @@ def test_branches_are_concatenated_in_order():
     shapes = cases.variable_shapes(MadeUp())["params"]
     assert shapes["fc"]["kernel"].shape == (3, 3, 4 + 6 + 8, 10)
     assert shapes["conv2"]["kernel"].shape == (3, 3, 4, 8)  # Two groups of four.
+
+
+class Dropping(Encoder):
+    """Dropout behind what is concatenated, as at the end of GoogLeNet."""
+
+    top = "both"
+
+    def layers(self):
+        a = Layer("a", "conv", 6)
+        return (a, Layer("both", "concat", inputs=("a", "a"), dropout="drop"))
+
+
+def test_dropout_behind_a_concatenation():
+    encoder = Dropping(dropout_rate=0.25)
+    variables = cases.random_variables(encoder)
+    images = cases.random_images((1, 40, 40))
+    whole = np.asarray(encoder.apply(variables, images).maps["both"])
+    rngs = {"dropout": jax.random.key(0)}
+    found = encoder.apply(variables, images, train=True, rngs=rngs).maps["both"]
+    kept = np.asarray(found) != 0
+    np.testing.assert_allclose(found, np.where(kept, whole / 0.75, 0), rtol=1e-6)
+    share = kept[whole > 0].mean()
+    assert abs(share - 0.75) < 0.02  # Some 9600 draws.
 
 
 def test_offsets_follow_from_the_list():
@@ -178,6 +202,24 @@ def test_an_encoder_without_layers():
 def test_an_unknown_encoder():
     with pytest.raises(ValueError, match=r"encoder 'vgg' .*\(did you mean 'vgg16'\?"):
         fcn_jax.create("fcn8s", encoder="vgg")
+
+
+def test_an_encoder_without_skips(monkeypatch):
+    monkeypatch.setitem(encoders.ENCODERS, "made_up", MadeUp)
+    message = (
+        "FCN16s scores a map of stride 16, of which MadeUp has none; its skips are "
+        "none: create fcn32s, which has no skip"
+    )
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.create("fcn16s", encoder="made_up")
+
+
+def test_an_encoder_with_one_skip():
+    class One(MadeUp):
+        skips = FrozenDict({16: "pool2"})
+
+    with pytest.raises(ValueError, match=r"stride 8, .*skips are pool2 \(stride 16\)"):
+        fcn_jax.create("fcn8s", encoder=One())
 
 
 def test_a_skip_that_is_no_layer():
