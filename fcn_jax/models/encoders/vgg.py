@@ -137,7 +137,11 @@ class VGG16(Encoder):
     output_stride: int = 0
 
     def layers(self) -> tuple[Layer, ...]:
-        """conv1_1 ... pool5, fc6, fc7, with the padding as it is published."""
+        """conv1_1 ... pool5, fc6, fc7, with the padding as it is published.
+
+        Raises:
+            ValueError: If `output_stride` is no stride that its poolings leave.
+        """
         listed = layer_list(
             self.padding,
             self.width,
