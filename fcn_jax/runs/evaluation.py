@@ -11,7 +11,7 @@ from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels, Source
 from fcn_jax.data.one_head import OneOfHeads
@@ -83,7 +83,7 @@ class Evaluation:
         return {
             "the split": self.source.split,
             "the number of images": len(self.source),
-            "the fingerprint of the data": self.source.fingerprint(),
+            "the fingerprint of the data": fingerprints.of(self.source),
             "the checkpoint": [member.checkpoint.step for member in self.members],
             "the digest of the networks": [
                 trees.content_hash(member.checkpoint.arrays)[:12]
