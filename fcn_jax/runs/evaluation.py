@@ -13,7 +13,8 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
-from fcn_jax.data.contracts import Labels
+from fcn_jax.data.contracts import Labels, Source
+from fcn_jax.data.one_head import OneOfHeads
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -49,7 +50,8 @@ class Evaluation:
         combine: str = "mean_prob",
         crew: hosts.Crew = hosts.ALONE,
     ):
-        self.config, self.combine, self.crew = config, combine, crew
+        self.config, self.combine, self.head = config, combine, ""
+        self.crew = crew
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
             config.eval_batch_size,
@@ -57,7 +59,7 @@ class Evaluation:
             processes=crew.count,
             key="config.eval_batch_size",
         )
-        self.source = datasets.open_eval(config, split or "")
+        self.source: Source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
         recorded.check_classes(
@@ -166,7 +168,10 @@ class Evaluation:
     ) -> tuple[Predictor, Variables]:
         """How networks are asked together, and their variables."""
         members = members or self.members
-        asked = [member.predictor(scales, flip) for member in members]
+        asked = [
+            ensembles_of.of_head(member.predictor(scales, flip), self.head)
+            for member in members
+        ]
         if len(members) == 1:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
@@ -186,6 +191,20 @@ def _what_is_scored(run: Evaluation) -> dict[str, object]:
             trees.content_hash(member.checkpoint.arrays)[:12] for member in run.members
         ],
     }
+
+
+def look_at(run: Evaluation, head: str) -> None:
+    """Look at one of several heads alone from now on, as if there were no other.
+
+    Args:
+        run: What is scored.
+        head: Its name; "": nothing is changed.
+
+    Raises:
+        ValueError: If there is no such head.
+    """
+    if head:
+        run.source, run.head = OneOfHeads(run.source, head), head
 
 
 def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:

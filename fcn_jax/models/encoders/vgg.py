@@ -231,6 +231,23 @@ class VGG16Trunk(VGG16):
         return 1
 
 
+def check_strides(encoder: VGG16, net: str) -> None:
+    """Refuse poolings without their strides where they are to be undone.
+
+    Args:
+        encoder: Whose poolings are undone.
+        net: Which undoes them, for the error.
+
+    Raises:
+        ValueError: If a stride is missing.
+    """
+    if encoder.is_rarefied:
+        raise ValueError(
+            f"{net}: output_stride={encoder.output_stride} of the encoder leaves "
+            f"poolings without strides, which no unpooling undoes; pass 0."
+        )
+
+
 def _torchvision(batch_norm: bool) -> dict[str, str]:
     """Names of torchvision's vgg16 or vgg16_bn: "features.0" -> "conv1_1"."""
     found, index = {}, 0
