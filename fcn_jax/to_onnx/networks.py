@@ -214,7 +214,7 @@ def _fcn_head(
 def _placed(graph: Graph, net: FCN, x: str, offset: int, size: str) -> str:
     """A cut; of a net without strides with zeros where the map does not reach."""
     if net.encoder.is_rarefied:
-        # Where it lacks something at the end, that is what is cut off before, or one more.
+        # What lacks at the end is as much as is cut off before, or one more.
         x = layers.extended(graph, x, near=0, far=offset + 1, mode="constant")
     return layers.crop(graph, x, offset, size)
 
