@@ -76,7 +76,7 @@ def run_flags(values: flags.FlagValues, photo: str) -> None:
         image = _with_shorter_side(image, values.size)
     path, inputs = fetching.start_of(values.weights, "--weights")
     found = classifiers.load_classifier(path, values.net, values.inputs or inputs)
-    number = values["class"].value
+    number = int(values["class"].value or 0)  # `check_flags` has seen to it.
     heat.check_class(number, found.model.heads[""])
     seen = found.heat_map(image)
     probability = seen.of_class(number)
