@@ -49,12 +49,14 @@ def main() -> None:
     if arguments.one:
         train_one(**arguments.one)
         return
+    readers, images, batch = READERS, IMAGES, 2 * READERS
     if arguments.smoke:
         arguments.processes, arguments.steps = [1, 2], 4
+        readers, images, batch = 8, 64, 16
     if arguments.several:
         print(json.dumps(train_several(arguments)))
         return
-    report = {"reading": whose_images(READERS, IMAGES)}
+    report = {"reading": whose_images(readers, images, batch)}
     report["training"] = [
         apart(count, arguments.width, arguments.steps) for count in arguments.processes
     ]
@@ -85,7 +87,7 @@ class Numbers:
         return np.full((self._count, 2), 4, np.int32)
 
 
-def whose_images(count: int, images: int, batch: int = 128) -> dict:
+def whose_images(count: int, images: int, batch: int) -> dict:
     """Which images each of `count` processes reads, in training and in an evaluation.
 
     Args:
@@ -231,6 +233,7 @@ def train_one(
         return tick()
 
     crew.tick = counted
+    trainer.Trainer.evaluate = lambda *_: None  # Another program to compile.
     with hosts.together(crew):
         trainer.train(config, f"{place}/run", crew=crew)
         directory = Path(place) / "run/checkpoints"

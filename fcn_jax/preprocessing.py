@@ -133,7 +133,11 @@ NYUD = tuple(
         ("rgbhha", "bgrhha", _NYUD_BGR + _NYUD_HHA),
     )
 )
-PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET, *NYUD)}
+# The means of FCN's layers for other data sets (siftflow_layers.py).
+SIFT_FLOW = Preprocessing(
+    "sift_flow", "bgr", (114.578, 115.294, 108.353), (1.0, 1.0, 1.0)
+)
+PREPROCESSING = {each.name: each for each in (CAFFE, IMAGENET, *NYUD, SIFT_FLOW)}
 
 
 def preprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:

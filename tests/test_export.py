@@ -22,8 +22,6 @@ from tests.support import cases
 from tests.support.exporting import apply, photos
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 PALETTE = label_sets.VOC.palette
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
 NETWORKS = [
@@ -66,6 +64,7 @@ def file(small, tmp_path_factory):
     return path
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(("name", "padding"), NETWORKS)
 def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
     # Learned kernels go another way than fixed ones; both are among the nets.

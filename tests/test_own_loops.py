@@ -15,8 +15,6 @@ import fcn_jax
 from fcn_jax.training import losses
 from tests.support import cases
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 SMALL = {"num_classes": 3, "width": 1 / 32, "fc_features": 32, "padding": "same"}
 
 

@@ -6,6 +6,7 @@ fcn_jax doctor ROOT --config.data.void_label=254 --config.data.split=0.8
 fcn_jax doctor ROOT --json=- > report.json
 fcn_jax doctor voc_segmentation/2012
 fcn_jax doctor labelme --config.data.root=photos
+fcn_jax doctor pascal_context --config.data.classes=59 --config.data.manual_dir=DIR
 
 DATA is a folder in VOC layout (docs/data_sets.md), or the name of a data set; keys of
 config.data mean what they mean in a training, --config=NAME takes those of a config.
@@ -34,7 +35,7 @@ from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.config import datasets, plain
 from fcn_jax.config.types import Config
-from fcn_jax.data import doctor, doctor_text, imports
+from fcn_jax.data import doctor, doctor_text, imports, official
 from fcn_jax.data.doctor import Patient
 from fcn_jax.data.doctor_findings import Findings
 from fcn_jax.data.doctor_folder import Folder
@@ -47,6 +48,7 @@ from fcn_jax.viz import labels, sheets
 
 _SHEET = 24  # Images of a sheet.
 _STDOUT = "-"
+_USUAL = ("train", "val")  # Splits, where no config names others.
 
 
 def define_flags() -> None:
@@ -127,20 +129,11 @@ def _patient(config: Config, given: str, num_classes: int, found: Findings) -> P
     splits = (config.data.train_split, config.data.eval_split)
     # A folder may have a format's name.
     is_folder = Path(given).expanduser().is_dir() and not config.data.root
-    if given in imports.FORMATS and not is_folder:
+    packed = given in official.NAMES and not config.data.root and not is_folder
+    if given in imports.FORMATS and not is_folder and not packed:
         return _imported(config, given, splits, num_classes, found)
-    if given in data.DATASETS and given not in ("folder", *imports.FORMATS):
-        config.data.name = given
-        sources = {
-            split: data.open_source(
-                given,
-                split,
-                data_dir=config.data.data_dir or None,
-                manual_dir=config.data.manual_dir or None,
-            )
-            for split in dict.fromkeys(splits)
-        }
-        return Opened(sources, splits, num_classes, found)
+    if packed or (given in data.DATASETS and given not in ("folder", *imports.FORMATS)):
+        return _opened(config, given, splits, num_classes, found)
     root = config.data.root if given == "folder" else given
     return Folder(
         Path(data.at_hand(root, config.data.data_dir) or "").expanduser(),
@@ -150,6 +143,31 @@ def _patient(config: Config, given: str, num_classes: int, found: Findings) -> P
         num_classes,
         found,
     )
+
+
+def _opened(
+    config: Config,
+    given: str,
+    splits: tuple[str, str],
+    num_classes: int,
+    found: Findings,
+) -> Opened:
+    """A data set that is opened by name; its own splits, where it has no others."""
+    if splits == _USUAL:
+        splits = data.DATASETS[given].splits
+    config.data.name = given
+    sources = {
+        split: data.open_source(
+            given,
+            split,
+            root=config.data.root or None,
+            data_dir=config.data.data_dir or None,
+            manual_dir=config.data.manual_dir or None,
+            tool=datasets.tool_options(config),
+        )
+        for split in dict.fromkeys(splits)
+    }
+    return Opened(sources, splits, num_classes, found)
 
 
 def _imported(

@@ -56,6 +56,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
     flags.DEFINE_bool("report", False, "Write the page of fcn_jax report too.")
+    flags.DEFINE_string("head", "", "Of several heads, the one of that page.")
     several.define_flags()
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.", lower_bound=1)
 
@@ -121,7 +122,9 @@ def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
             run, out, scales, values.flip, values.labels, values.overlays, values.rows
         )
         if values.report:
-            options = examination.Options(scales=scales, flip=values.flip)
+            options = examination.Options(
+                scales=scales, flip=values.flip, head=values.head
+            )
             print(examination.report_of(run, out / "report.html", options))
 
 

@@ -5,6 +5,7 @@ fcn_jax predict runs/x photos/ more/*.png --out=predicted --flip --scales=0.75,1
 fcn_jax predict runs/x scene.tif --out=predicted --crf=pydensecrf --probs=npz
 find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
 fcn_jax predict runs/x clip.mp4 --out=predicted --every=5 --frames
+fcn_jax predict runs/siftflow_fcn8s photos/ --out=predicted --head=sem
 
 Images are read as they are seen (EXIF orientation applied), of any size and kind;
 "-" is an image, or paths a line each, from the standard input. Written into --out:
@@ -50,6 +51,7 @@ def define_flags() -> None:
         "probs", "", ["", *predicted.PROBS], "Write class probabilities too."
     )
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
+    flags.DEFINE_string("head", "", "Of a net with several heads, the one to predict.")
     flags.DEFINE_bool("json", False, "Print a line of JSON for each image.")
     flags.DEFINE_string("crf", "", f"Dense CRF: {', '.join(crf.PARAMETERS)}, or JSON.")
     flags.DEFINE_string("scales", None, "Input scales to average; the run's own.")
@@ -117,6 +119,8 @@ def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
         scales = command_line.parse_numbers("scales", values.scales)
     changes = {"crf.parameters": values.crf} if values.crf else {}
     net = trained.load(run, values.step, None, scales, values.flip, **changes)
+    if values.head:
+        net = trained.with_head(net, values.head)
     tell = (lambda line: print(json.dumps(line), flush=True)) if values.json else None
     out, overwrite = values.out, values.overwrite
     tally = prediction.predict(net, pictures, out, options, overwrite, tell)

@@ -2,6 +2,7 @@ r"""Write one HTML page about a run, or about several beside each other.
 
 fcn_jax report runs/shapes_fcn8s
 fcn_jax report runs/camvid_fcn32s runs/camvid_fcn8s --out=both.html
+fcn_jax report runs/siftflow_fcn8s --head=sem
 fcn_jax report DIR --split=val --root=FOLDER --scales=0.75,1,1.25 --flip
 
 The page needs nothing but itself (at most 20 MB, no network): the metrics beside
@@ -34,6 +35,7 @@ def define_flags() -> None:
     flags.DEFINE_string("root", None, "Where the data lie; where the config says.")
     flags.DEFINE_string("scales", None, "Input scales to average; the configs'.")
     flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
+    flags.DEFINE_string("head", "", "Of nets with several heads, the one to look at.")
     flags.DEFINE_integer(
         "images", 8, "How many of the worst and the best are shown.", lower_bound=0
     )
@@ -71,7 +73,10 @@ def run_flags(values: flags.FlagValues, *runs: str) -> None:
     if values.scales:
         scales = command_line.parse_numbers("scales", values.scales)
     options = examination.Options(
-        values.split, values.step, values.root, scales, values.flip, values.images
+        *(values.split, values.step, values.root, scales),
+        flip=values.flip,
+        images=values.images,
+        head=values.head,
     )
     path = examination.report(runs, values.out, options)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -23,7 +23,7 @@ def base_config(family: str = "fcn") -> Config:
 
     _add_data(config)
     config.model = FAMILIES[family]()
-    config.preprocessing = "caffe"  # "caffe" or "imagenet".
+    config.preprocessing = "caffe"  # "caffe", "imagenet", or "sift_flow".
     # A run, weights of any format, or the name of some that `fcn_jax fetch` got.
     config.init_from = ""
     config.init_least = 0.5  # Share of the encoder that init_from must give.
@@ -75,6 +75,11 @@ def _add_data(config: Config) -> None:
     config.data.labels = ""  # Of a tool's files: the table of labels; "": its own.
     config.data.images = ""  # Of a tool's files: folder of images; "": to be found.
     config.data.masks = ""  # Of a tool's files: folder of masks likewise.
+    config.data.classes = ""  # Label set of a data set with several: "60" or "59".
+    # Data set that is trained on beside data.name, such as "coco_voc"; "": none.
+    config.data.extra = ""
+    config.data.extra_split = "train"  # Of that.
+    config.data.extra_root = ""  # Where it is.
     config.data.data_dir = ""  # Where prepared data are; "": the default.
     config.data.manual_dir = ""  # Where archives are that you hold already.
     config.data.canvas = ()  # (H, W) that whole images are padded to; (): the maximum.

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import ml_collections
 
-from fcn_jax import data
+from fcn_jax import data, messages
 from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
-from fcn_jax.data import checks, contracts, crops, frequencies, loader
+from fcn_jax.data import checks, contracts, crops, frequencies, imports, loader
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.cues import CUES, CueSource
 from fcn_jax.data.options import FolderOptions, ToolOptions
+from fcn_jax.data.together import Together
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 from fcn_jax.proposals.cache import ProposalCache
 
@@ -32,7 +33,10 @@ def open_source(config: Config, which: str) -> Source:
     """
     if which == "eval":
         return open_eval(config)
-    source = _with_cue(config, "train_cue", open_split(config, config.data.train_split))
+    source = open_split(config, config.data.train_split)
+    if config.data.get("extra", ""):  # Older runs do not have it.
+        source = Together(source, _extra(config))
+    source = _with_cue(config, "train_cue", source)
     if config.data.objects.stage:
         source = _crops(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
@@ -116,6 +120,29 @@ def check_channels(source: Source, model: Model, preprocessing: Preprocessing) -
             f"--config.model.channels={preprocessing.num_channels} (0 for nets of "
             f"several streams)."
         )
+
+
+def _extra(config: Config) -> Source:
+    """What is trained on beside the data set."""
+    name, root = config.data.extra, config.data.extra_root
+    if name not in data.DATASETS:
+        hint = messages.suggestion(name, data.DATASETS)
+        raise ValueError(
+            f"config.data.extra={name!r} is no data set; {hint + ' ' if hint else ''}"
+            f"There are: {', '.join(data.DATASETS)}."
+        )
+    if (name == "folder" or name in imports.FORMATS) and not root:
+        raise ValueError(
+            f"config.data.extra={name!r} needs the path of its files; set "
+            f"--config.data.extra_root=DIR."
+        )
+    return data.open_source(
+        name,
+        config.data.extra_split,
+        root=root or None,
+        data_dir=config.data.data_dir or None,
+        manual_dir=config.data.manual_dir or None,
+    )
 
 
 def folder_options(config: Config) -> FolderOptions:

@@ -8,9 +8,10 @@ A source is a sequence, `source[i]` a dict of `image` (uint8 RGB [H, W, 3]), `la
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fcn_jax import messages
-from fcn_jax.data import imports, label_sets, rgbd
+from fcn_jax.data import imports, label_sets, official, rgbd
 from fcn_jax.data.contracts import Head, Source, heads_of
 from fcn_jax.data.options import (
     AS_FOUND,
@@ -20,6 +21,9 @@ from fcn_jax.data.options import (
     ToolOptions,
 )
 from fcn_jax.storage import mirrors
+
+if TYPE_CHECKING:
+    from fcn_jax.data.sources.voc_folder import VocFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,8 @@ class DataSet:
         heads: What its labels say, where that is known without opening it.
         takes_palette: Whether `Options.palette` has a meaning.
         inputs: What `Options.channels` may be.
+        splits: What is trained on, and what is scored, as it calls them.
+        classes: Its label sets, where there are several; the first is the usual one.
     """
 
     description: str
@@ -39,6 +45,8 @@ class DataSet:
     heads: tuple[Head, ...] | None = None
     takes_palette: bool = False
     inputs: tuple[str, ...] = ("rgb",)
+    splits: tuple[str, str] = ("train", "val")
+    classes: tuple[str, ...] = ()
 
 
 def _open_folder(split: str, options: Options) -> Source:
@@ -75,10 +83,32 @@ def _open_nyud(split: str, options: Options) -> Source:
     return nyud.open_nyud(split, options)
 
 
-def _open_imported(form: str, split: str, options: Options) -> Source:
+def _open_landscapes(split: str, options: Options) -> Source:
+    from fcn_jax.data.sources import landscapes
+
+    del options
+    return landscapes.Landscapes(split)
+
+
+def _open_imported(form: str, split: str, options: Options) -> "VocFolder":
     from fcn_jax.data.sources import imported
 
     return imported.open_imported(form, split, options)
+
+
+def _official(name: str) -> DataSet:
+    known = official.NAMES[name]
+
+    def open_one(split: str, options: Options) -> Source:
+        if options.root and name in imports.FORMATS:
+            source = _open_imported(name, split, options)
+            (head,) = official.layout_of(name).heads
+            if heads_of(source)[0].classes == head.classes:
+                source.palette = head.palette
+            return source
+        return official.open_official(name, split, options)
+
+    return DataSet(known.text, open_one, splits=known.splits, classes=known.classes)
 
 
 def _voc(year: str, description: str) -> DataSet:
@@ -112,6 +142,11 @@ DATASETS: dict[str, DataSet] = {
         (Head("", label_sets.NYUD.classes, label_sets.NYUD.palette),),
         inputs=rgbd.INPUTS,
     ),
+    "landscapes": DataSet(
+        "drawn landscapes with two heads, built in",
+        _open_landscapes,
+        splits=("train", "test"),
+    ),
     "voc_segmentation/2011": _voc("2011", "PASCAL VOC 2011"),
     "voc_segmentation/2012": _voc("2012", "PASCAL VOC 2012"),
     "voc_segmentation/sbd": _voc("sbd", "PASCAL VOC with the SBD annotations"),
@@ -120,6 +155,8 @@ DATASETS: dict[str, DataSet] = {
         form: DataSet(text, functools.partial(_open_imported, form))
         for form, text in imports.FORMATS.items()
     },
+    # From their authors' archives; three of them also as `imports` reads a folder.
+    **{name: _official(name) for name in official.NAMES},
 }
 
 
@@ -153,10 +190,15 @@ def open_source(
 
     Raises:
         ValueError: If the name is unknown, a "folder" or a tool's format comes without
-            `root`, or another than "folder" with `palette`, or the set has no such
-            channels.
+            `root`, another than "folder" with `palette`, a label set where there is
+            one, or the set has no such channels.
     """
     known = _known(name, palette)
+    if tool.classes and not known.classes:
+        raise ValueError(
+            f"config.data.classes={tool.classes!r} is given, but data set {name!r} has "
+            f"one label set; leave it out."
+        )
     _check_local(palette=palette, data_dir=data_dir, manual_dir=manual_dir)
     _check_local(**dataclasses.asdict(tool))
     place = at_hand(root, data_dir)
@@ -225,6 +267,8 @@ def heads(
         ValueError: As `open_source`.
     """
     found = _known(name, palette).heads
+    if name in official.NAMES and not root:
+        return official.layout_of(name, tool.classes).heads
     if found is None:
         source = open_source(
             name,

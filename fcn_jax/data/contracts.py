@@ -28,12 +28,15 @@ class Head:
         palette: Colour of every label, uint8 RGB [256, 3].
         ignore_label: The label of void pixels, which are ignored; it may be below the
             number of classes (0 in ADE20K).
+        may_be_absent: Classes that, where a split has none of their pixels, stay out of
+            its means, also if they are predicted.
     """
 
     name: str
     classes: tuple[str, ...]
     palette: np.ndarray
     ignore_label: int = IGNORE_LABEL
+    may_be_absent: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:

@@ -141,11 +141,12 @@ def read_mask(
         )
 
 
-def read_values(path: str | Path, *, by_colour: bool = False) -> np.ndarray:
+def read_values(path: File, *, by_colour: bool = False) -> np.ndarray:
     """Read what a mask holds, whatever it means.
 
     Args:
-        path: A file such as `read_mask` reads, or grey of 16 bits.
+        path: A file such as `read_mask` reads, or grey of 16 bits; or what is one in
+            memory.
         by_colour: Whether it is colours that are wanted; of a palette those of its
             indices. Else indices and values are, and colours only of what has neither.
 
@@ -271,7 +272,7 @@ def open_image(path: File) -> Image.Image:
         ) from error
 
 
-def _is_opaque(image: Image.Image, path: str | Path) -> bool:
+def _is_opaque(image: Image.Image, path: File) -> bool:
     """Whether it is RGB with a transparency that says nothing."""
     if image.mode != "RGBA":
         return False
@@ -304,7 +305,7 @@ def _not_whole(path: File, error: Exception) -> ValueError:
     )
 
 
-def _lossy(path: str | Path, kind: str | None) -> ValueError:
+def _lossy(path: File, kind: str | None) -> ValueError:
     return ValueError(
         f"{path}: a mask in the format {kind}, whose compression changes labels; "
         f"export the masks as PNG from where they were drawn."

@@ -98,17 +98,22 @@ AS_STORED = FolderOptions()
 
 @dataclasses.dataclass(frozen=True)
 class ToolOptions:
-    """What the files of an annotation tool leave open; see `fcn_jax.data.imports`.
+    """What the files of a tool, or of a data set, leave open.
+
+    See `fcn_jax.data.imports`.
 
     Attributes:
         labels: Table of labels, a text file; "": as the format has it.
         images: Folder of images, from the root; "": to be found.
         masks: Folder of masks likewise.
+        classes: Which of its label sets a data set is to have, where there are several;
+            "": the usual one.
     """
 
     labels: str = ""
     images: str = ""
     masks: str = ""
+    classes: str = ""
 
 
 AS_FOUND = ToolOptions()

@@ -318,15 +318,16 @@ class Evaluator:
             on_batch,
             self._crew,
         )
-        names = {head.name: head.classes for head in contracts.heads_of(self.source)}
+        heads = contracts.heads_of(self.source)
+        names = {head.name: head.classes for head in heads}
+        absent = {head.name: head.may_be_absent for head in heads}
         if isinstance(found, Mapping):
-            scores = metrics.scores_of_heads(found, names)
-            each = scores["heads"]
-            for head, total in nats.items():
-                each[head]["loss"] = _mean_loss(total, each[head]["num_pixels"])
-            parts = [of_head["loss"] for of_head in each.values()]
+            scores = metrics.scores_of_heads(found, names, absent)
+            for head, each in scores["heads"].items():
+                each["loss"] = _mean_loss(nats[head], each["num_pixels"])
+            parts = [of_head["loss"] for of_head in scores["heads"].values()]
             return scores | {"loss": None if None in parts else sum(parts)}
-        scores = metrics.scores(found, names[""])
+        scores = metrics.scores(found, names[""], absent[""])
         return scores | {"loss": _mean_loss(nats[""], scores["num_pixels"])}
 
     def with_confidence(

@@ -161,20 +161,29 @@ class Confusion(struct.PyTreeNode):
         return (high << 32) + np.asarray(self.low).astype(np.int64)
 
 
-def scores(confusion: np.ndarray, class_names: Sequence[str] | None = None) -> Scores:
+def scores(
+    confusion: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    may_be_absent: Sequence[str] = (),
+) -> Scores:
     """All scores that follow from a confusion matrix, as fractions.
 
     A class without true pixels has no accuracy; it has an IU, of 0, only where it was
-    predicted. Classes without a value are left out of the means.
+    predicted. Classes without a value are left out of the means; those that may be
+    absent have none where they have no true pixels, also if they are predicted (which
+    is wrong for the classes that are there).
 
     Args:
         confusion: Counts, integer [C, C]: row = truth, column = prediction.
         class_names: Names of the classes; None: their numbers.
+        may_be_absent: Names of classes that the data set's authors leave out where it
+            has none of their pixels.
 
     Returns:
         `pixel_accuracy`, `mean_accuracy`, `mean_iu`, `frequency_weighted_iu` (None
         where nothing was counted), `iu` and `accuracy` by class name (None where
-        undefined), `confusion` as nested lists and `num_pixels`: JSON can hold it.
+        undefined), `confusion` as nested lists and `num_pixels`: JSON can hold it. Of
+        classes that may be absent, and are, `left_out` has the names.
 
     Raises:
         ValueError: If the matrix is not square, or the names are not C.
@@ -198,6 +207,12 @@ def scores(confusion: np.ndarray, class_names: Sequence[str] | None = None) -> S
     with np.errstate(invalid="ignore", divide="ignore"):
         accuracy = hits / true
         iu = hits / (true + predicted - hits)
+    left_out = [
+        name
+        for name, pixels in zip(class_names, true, strict=True)
+        if name in may_be_absent and not pixels
+    ]
+    iu[[name in left_out for name in class_names]] = np.nan
     present = true > 0
     weighted = np.sum(true[present] * iu[present])
     return {
@@ -209,24 +224,32 @@ def scores(confusion: np.ndarray, class_names: Sequence[str] | None = None) -> S
         "accuracy": _by_name(class_names, accuracy),
         "num_pixels": int(total),
         "confusion": confusion.tolist(),
+        **({"left_out": left_out} if left_out else {}),
     }
 
 
 def scores_of_heads(
-    confusions: Mapping[str, np.ndarray], class_names: Mapping[str, Sequence[str]]
+    confusions: Mapping[str, np.ndarray],
+    class_names: Mapping[str, Sequence[str]],
+    may_be_absent: Mapping[str, Sequence[str]] | None = None,
 ) -> Scores:
     """The scores of several heads, and their means over the heads.
 
     Args:
         confusions: Counts of each head, integer [C, C].
         class_names: Names of its classes.
+        may_be_absent: As of `scores`, by head; None: none.
 
     Returns:
         `heads`, what `scores` says of each; and, as `scores` has them, the means of the
         four metrics over the heads, `iu` and `accuracy` by "head/class", `confusion` by
         head, and `num_pixels`, the sum.
     """
-    found = {head: scores(x, class_names[head]) for head, x in confusions.items()}
+    absent = may_be_absent or {}
+    found = {
+        head: scores(x, class_names[head], absent.get(head, ()))
+        for head, x in confusions.items()
+    }
     together: Scores = {}
     for name in HEADLINE_METRICS:
         defined = [x[name] for x in found.values() if x[name] is not None]
@@ -240,6 +263,21 @@ def scores_of_heads(
     together["num_pixels"] = sum(x["num_pixels"] for x in found.values())
     together["confusion"] = {head: x["confusion"] for head, x in found.items()}
     return together | {"heads": found}
+
+
+def headlines_by_head(found: Scores) -> dict[str, Scores]:
+    """The four metrics of each head.
+
+    Args:
+        found: Of `scores` or `scores_of_heads`.
+
+    Returns:
+        By head; {} where there is one.
+    """
+    return {
+        head: {name: of_head[name] for name in HEADLINE_METRICS}
+        for head, of_head in found.get("heads", {}).items()
+    }
 
 
 def format_table(values: Scores) -> str:
@@ -265,6 +303,11 @@ def format_table(values: Scores) -> str:
         ("frequency weighted IU", "frequency_weighted_iu"),
     ):
         lines.append(f"{title:<{width}}  {_percent(values[name]):>7}")
+    if values.get("left_out"):
+        lines.append(
+            f"left out of the means, as no pixel is theirs: "
+            f"{', '.join(values['left_out'])}"
+        )
     return "\n".join(lines)
 
 

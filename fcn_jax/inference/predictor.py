@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import jax
@@ -49,6 +49,24 @@ class Predictor:
             batch: What `scores` needs.
         """
         return jax.tree.map(jax.nn.softmax, self.scores(variables, batch))
+
+
+def of_head(predictor: Predictor, head: str) -> Predictor:
+    """A predictor of one head of a network with several.
+
+    Args:
+        predictor: Of the network.
+        head: Name of the head; "": all, of which nothing is changed.
+    """
+    if not head:
+        return predictor
+
+    def scores(variables: Variables, batch: Batch) -> Outputs:
+        found = predictor.scores(variables, batch)
+        assert isinstance(found, Mapping)
+        return found[head]
+
+    return dataclasses.replace(predictor, scores=scores)
 
 
 def combine(members: Sequence[Predictor], how: str) -> Predictor:

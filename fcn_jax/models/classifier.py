@@ -30,22 +30,20 @@ class Kind(NamedTuple):
 
     Attributes:
         encoder: All of it before the last average and the last layer.
-        options: Of the encoder.
         side: Of the image that it sees, pixels.
         average: Side of the average pooling before the last layer, cells.
     """
 
-    encoder: type[Encoder]
-    options: Mapping[str, object]
+    encoder: Encoder
     side: int
     average: int = 1
 
 
 KINDS = {
-    "vgg16": Kind(VGG16, {}, side=224),
-    "alexnet": Kind(AlexNet, {"norm_first": True}, side=227),
-    "caffenet": Kind(AlexNet, {}, side=227),
-    "googlenet": Kind(GoogLeNet, {}, side=224, average=7),
+    "vgg16": Kind(VGG16(padding="valid"), side=224),
+    "alexnet": Kind(AlexNet(padding="valid", norm_first=True), side=227),
+    "caffenet": Kind(AlexNet(padding="valid"), side=227),
+    "googlenet": Kind(GoogLeNet(padding="valid"), side=224, average=7),
 }
 
 
@@ -136,10 +134,9 @@ def create_classifier(
     """
     check_kind(kind)
     found = KINDS[kind]
-    options = {**found.options, **Classifier.encoder_fixed, "width": width}
-    if issubclass(found.encoder, VGG16 | AlexNet):
-        options["fc_features"] = fc_features
-    encoder = found.encoder(dtype=dtype, **options)
+    encoder = found.encoder.clone(width=width, dtype=dtype)
+    if isinstance(encoder, VGG16 | AlexNet):
+        encoder = encoder.clone(fc_features=fc_features)
     return Classifier(
         encoder=encoder,
         num_classes=num_classes,

@@ -11,9 +11,10 @@ from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
-from fcn_jax.data import contracts
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
-from fcn_jax.data.contracts import Labels
+from fcn_jax.data.contracts import Labels, Source
+from fcn_jax.data.one_head import OneOfHeads
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -35,10 +36,7 @@ class Evaluation:
         devices: None: all.
         with_run: Directory of a second run, which makes an ensemble of the two.
         combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
-        crew: The processes that share the images, each with its own devices.
-
-    Raises:
-        ValueError: If processes differ in what they score, or as `TrainedNet`.
+        crew: The processes that share the images; they must score the same.
     """
 
     def __init__(
@@ -52,7 +50,8 @@ class Evaluation:
         combine: str = "mean_prob",
         crew: hosts.Crew = hosts.ALONE,
     ):
-        self.config, self.combine, self.crew = config, combine, crew
+        self.config, self.combine, self.head = config, combine, ""
+        self.crew = crew
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
             config.eval_batch_size,
@@ -60,7 +59,7 @@ class Evaluation:
             processes=crew.count,
             key="config.eval_batch_size",
         )
-        self.source = datasets.open_eval(config, split or "")
+        self.source: Source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
         recorded.check_classes(
@@ -74,20 +73,7 @@ class Evaluation:
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
         if crew.count > 1:
-            crew.agree(self._what_is_scored())
-
-    def _what_is_scored(self) -> dict[str, object]:
-        """What must be the same in all processes, whose counts are added."""
-        return {
-            "the split": self.source.split,
-            "the number of images": len(self.source),
-            "the fingerprint of the data": self.source.fingerprint(),
-            "the checkpoint": [member.checkpoint.step for member in self.members],
-            "the digest of the networks": [
-                trees.content_hash(member.checkpoint.arrays)[:12]
-                for member in self.members
-            ],
-        }
+            crew.agree(_what_is_scored(self))
 
     @property
     def checkpoint(self) -> checkpoints.Checkpoint:
@@ -182,11 +168,43 @@ class Evaluation:
     ) -> tuple[Predictor, Variables]:
         """How networks are asked together, and their variables."""
         members = members or self.members
-        asked = [member.predictor(scales, flip) for member in members]
+        asked = [
+            ensembles_of.of_head(member.predictor(scales, flip), self.head)
+            for member in members
+        ]
         if len(members) == 1:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def _what_is_scored(run: Evaluation) -> dict[str, object]:
+    """What must be the same in all processes, whose counts are added."""
+    return {
+        "the split": run.source.split,
+        "the number of images": len(run.source),
+        "the fingerprint of the data": fingerprints.of(
+            run.source, fingerprints.FileDigests(None)
+        ),
+        "the checkpoint": [member.checkpoint.step for member in run.members],
+        "the digest of the networks": [
+            trees.content_hash(member.checkpoint.arrays)[:12] for member in run.members
+        ],
+    }
+
+
+def look_at(run: Evaluation, head: str) -> None:
+    """Look at one of several heads alone from now on, as if there were no other.
+
+    Args:
+        run: What is scored.
+        head: Its name; "": nothing is changed.
+
+    Raises:
+        ValueError: If there is no such head.
+    """
+    if head:
+        run.source, run.head = OneOfHeads(run.source, head), head
 
 
 def _check_same_classes(config: Config, second: Config, with_run: str | Path) -> None:

@@ -16,7 +16,7 @@ from fcn_jax.evaluation.boundary import BoundaryIU
 from fcn_jax.evaluation.calibration import Calibration
 from fcn_jax.evaluation.examples import Example, Examples
 from fcn_jax.evaluation.object_sizes import ObjectSizeIU
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.runs.evaluation import Evaluation, look_at
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import html_report
@@ -24,7 +24,7 @@ from fcn_jax.viz import html_report
 _HISTOGRAM = 20  # Bins of the images' mean IU.
 # Keys of config.data that say which images are scored.
 _OF_THE_DATA = (
-    *("name", "root", "palette", "labels", "images", "masks"),
+    *("name", "root", "palette", "labels", "images", "masks", "classes"),
     *("data_dir", "manual_dir"),
 )
 
@@ -40,6 +40,7 @@ class Options:
         scales: Input scales of whole images; None: each config's own.
         flip: Whether whole images are seen mirrored too.
         images: How many of the worst and of the best images are shown.
+        head: Of networks with several, the one that is looked at.
     """
 
     split: str | None = None
@@ -48,6 +49,7 @@ class Options:
     scales: Sequence[float] | None = None
     flip: bool = False
     images: int = 8
+    head: str = ""
 
 
 def report(
@@ -69,8 +71,9 @@ def report(
     Raises:
         ImportError: If the extra is not installed.
         FileNotFoundError: If one is no run.
-        ValueError: If runs have several heads or score other classes, the split has no
-            images, it is not known where they lie, or a directory stands for the page.
+        ValueError: If runs have several heads and none is chosen, or score other
+            classes, the split has no images, it is not known where they lie, or a
+            directory stands for the page.
     """
     html_report.check_installed()
     if out is not None and Path(out).is_dir():
@@ -80,7 +83,7 @@ def report(
         )
     configs = [workdirs.config_of_run(each) for each in workdirs_of]
     for config, workdir in zip(configs, workdirs_of, strict=True):
-        _check_one_head(config, workdir)
+        _check_one_head(config, workdir, options.head)
         _take_data(config, configs[0], options.root)
     if configs[0].data.name == "folder" and not configs[0].data.root:
         raise ValueError(
@@ -94,6 +97,7 @@ def report(
     classes: list[JsonObject] = []
     for name, config, workdir in zip(names, configs, workdirs_of, strict=True):
         run = Evaluation(config, workdir, split, options.step)
+        look_at(run, options.head)
         head = contracts.heads_of(run.source)[0]
         if found and _classes(head) != classes:
             raise ValueError(
@@ -123,22 +127,25 @@ def report_of(run: Evaluation, path: Path, options: Options) -> Path:
 
     Raises:
         ImportError: If the extra is not installed.
-        ValueError: If it has several heads, or the split has no images.
+        ValueError: If it has several heads and none is chosen, or the split has no
+            images.
     """
     html_report.check_installed()
-    _check_one_head(run.config, run.members[0].workdir)
+    _check_one_head(run.config, run.members[0].workdir, options.head)
+    look_at(run, options.head)
     name = " + ".join(_names([member.workdir for member in run.members]))
     of_run, examples = _examined(run, name, options, None)
     head = contracts.heads_of(run.source)[0]
     return _write(path, [of_run], [examples], _classes(head))
 
 
-def _check_one_head(config: Config, workdir: str | Path) -> None:
+def _check_one_head(config: Config, workdir: str | Path, head: str) -> None:
     numbers = datasets.num_classes_of(config)
-    if isinstance(numbers, dict):
+    if isinstance(numbers, dict) and not head:
         raise ValueError(
             f"{workdir} has several heads ({', '.join(numbers)}), and a report is of "
-            f"one; fcn_jax eval --workdir={workdir} writes tables and pictures of each."
+            f"one: choose it with --head={next(iter(numbers))}; fcn_jax eval "
+            f"--workdir={workdir} writes tables and pictures of each."
         )
 
 
@@ -241,7 +248,7 @@ def _examined(
     return {
         "name": name,
         "facts": _facts(run, options),
-        "scores": metrics.scores(counts.confusion, head.classes),
+        "scores": metrics.scores(counts.confusion, head.classes, head.may_be_absent),
         "boundary": counts.boundary.scores(head.classes),
         "boundary_distance": counts.boundary.distance,
         "sizes": counts.sizes.scores(),

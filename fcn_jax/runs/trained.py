@@ -1,6 +1,7 @@
 """Trained networks: from the directory of a run to labels of images, and to scores."""
 
 import copy
+import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,9 @@ from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import channels as channels_of
-from fcn_jax.data import transforms
+from fcn_jax.data import one_head, transforms
 from fcn_jax.evaluation import evaluate
+from fcn_jax.inference import predictor as predictors_of
 from fcn_jax.inference.canvases import CompiledByCanvas
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
@@ -47,6 +49,7 @@ class TrainedNet:
 
     Attributes:
         heads: Names and colours of the classes, one for each head.
+        head: The one of several that is asked for; "": all.
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
@@ -63,7 +66,7 @@ class TrainedNet:
         flip: bool = False,
     ):
         checks.check_numbers(config)
-        self.scales, self.flip = scales, flip
+        self.scales, self.flip, self.head = scales, flip, ""
         self.config, self.workdir = config, Path(workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
@@ -116,7 +119,7 @@ class TrainedNet:
     @functools.cached_property
     def _own_predictor(self) -> Predictor:
         """How the run's config asks it, the CRF of the config behind it."""
-        found = self.predictor(self.scales, self.flip)
+        found = predictors_of.of_head(self.predictor(self.scales, self.flip), self.head)
         if self.config.crf.parameters:
             found = predictors.with_crf(found, self.config)
         return found
@@ -182,6 +185,31 @@ class TrainedNet:
         with runtime.naming_memory(*batch["image"].shape[:3]):
             found = compiled(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
+
+
+def with_head(net: TrainedNet, name: str) -> TrainedNet:
+    """The same network, its variables shared, asked for one of its heads alone.
+
+    Args:
+        net: A network with several heads.
+        name: Of the head.
+
+    Returns:
+        A network with that head, which has no name there.
+
+    Raises:
+        ValueError: If there is no such head.
+    """
+    given = net.variables  # Before it is copied, so that both have the same.
+    found = copy.copy(net)
+    assert found.variables is given
+    found.head = one_head.chosen(net.heads, name, str(net.workdir))
+    found.heads = tuple(
+        dataclasses.replace(head, name="") for head in net.heads if head.name == name
+    )
+    for asked in ("_own_predictor", "_probs", "_labels"):
+        found.__dict__.pop(asked, None)
+    return found
 
 
 def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:

@@ -63,7 +63,9 @@ def score(
     scores = evaluator.score(variables, on_batch)
     seconds = time.perf_counter() - start
     shown = {name: scores[name] for name in ("loss", *metrics.HEADLINE_METRICS)}
-    log.write("eval", step, {**shown, "iu": scores["iu"], "seconds": seconds})
+    by_head = metrics.headlines_by_head(scores)
+    record = {**shown, "iu": scores["iu"], "seconds": seconds}
+    log.write("eval", step, record | ({"heads": by_head} if by_head else {}))
     head = contracts.heads_of(source)[0]
     for number, row in enumerate(drawn.rows):
         sheet = viz.prediction_row(
@@ -74,6 +76,11 @@ def score(
         f"step {step}: {source.split} "
         + ", ".join(f"{n} {v:.4f}" for n, v in shown.items() if v is not None)
         + f"  ({len(source)} images, {duration(seconds)})"
+        + "".join(
+            f"\n  {head}: "
+            + ", ".join(f"{n} {v:.4f}" for n, v in found.items() if v is not None)
+            for head, found in by_head.items()
+        )
         + metrics.never_predicted(scores)
     )
 

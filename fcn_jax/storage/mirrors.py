@@ -39,11 +39,21 @@ class FileSystem(Protocol):
         ...
 
     def find(self, path: str, *, detail: bool) -> Mapping[str, Mapping[str, object]]:
-        """All objects below a path, and what is known of each."""
+        """All objects below a path, and what is known of each.
+
+        Args:
+            path: Without the kind of address.
+            detail: Whether more than names is wanted.
+        """
         ...
 
     def get(self, rpath: list[str], lpath: list[str]) -> object:
-        """Copy objects to files."""
+        """Copy objects to files.
+
+        Args:
+            rpath: The objects.
+            lpath: The files, one each.
+        """
         ...
 
 

@@ -43,7 +43,7 @@ class TrainedClassifier(NamedTuple):
         """Ask it about every place of an image at once; see `inference.heat`.
 
         Args:
-            image: uint8 RGB [H, W, 3]; H, W >= `model.side`.
+            image: uint8 RGB [H, W, 3]; H, W >= the classifier's side.
 
         Raises:
             ValueError: If the image is smaller than what the classifier sees.
@@ -108,10 +108,10 @@ def _named(file: formats.File) -> dict[str, NamedArrays]:
     """The arrays under our names, by the classifiers whose layers they all are."""
     found: dict[str, NamedArrays] = {}
     for kind, known in classifier.KINDS.items():
-        encoder = known.encoder
+        encoder = type(known.encoder)
         named = names.map_names(file.arrays, file.format, encoder, with_classifier=True)
         layers = {entry.target.split("/")[1] for entry in named.entries}
-        if layers.issuperset(encoder().convolutions()):
+        if layers.issuperset(known.encoder.convolutions()):
             found[kind] = named
     return found
 

@@ -1,5 +1,6 @@
 """fcn_jax doctor: what is printed and written, and how it ends."""
 
+import dataclasses
 import json
 import sys
 
@@ -8,9 +9,11 @@ import pytest
 from absl import app
 from PIL import Image
 
-from fcn_jax import __main__
+from fcn_jax import __main__, data
 from fcn_jax.commands import command
-from tests.support import annotations, folders
+from fcn_jax.data.official import sift_flow
+from fcn_jax.data.sources import archives
+from tests.support import annotations, folders, official
 
 # ml_collections loads the file of a config in a way that is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
@@ -100,7 +103,6 @@ def test_the_sheet_shows_all_that_can_be_read(doctor, root, tmp_path):
 
 
 def test_a_data_set_of_a_name(doctor, monkeypatch):
-    from fcn_jax import data
     from tests.support import made_up
 
     monkeypatch.setitem(data.DATASETS, "made_up", made_up.OUTDOORS)
@@ -122,6 +124,43 @@ def test_a_tool_s_files_by_the_name_of_their_format(
     root.rename(tmp_path / "labelme")
     monkeypatch.chdir(tmp_path)
     assert doctor("labelme")[1].startswith("labelme: 2 of train, 1 of val")
+
+
+@pytest.fixture
+def official_sets(monkeypatch):
+    """No checksum of an archive, and two images of SIFT Flow's test."""
+    any_file = dataclasses.replace(archives.ARCHIVES["voc2010"], md5=())
+    monkeypatch.setitem(archives.ARCHIVES, "voc2010", any_file)
+    monkeypatch.setattr(sift_flow, "TEST", frozenset(official.TESTED))
+
+
+@pytest.mark.parametrize("name", data.official.NAMES)
+def test_a_data_set_of_its_authors(doctor, official_sets, tmp_path, name):
+    """From archives, with the splits that it has."""
+    packed = official.pack(name, tmp_path / "manual")
+    keys = (f"--config.data.manual_dir={packed}", f"--config.data.data_dir={tmp_path}")
+    status, out = doctor(name, *keys)
+    train, scored = data.DATASETS[name].splits
+    (first,) = [line for line in out.splitlines() if line.startswith("official_")]
+    variant = data.official.layout_of(name).variant
+    assert first.startswith(f"official_{name.replace('/', '_')}/{variant}/1.0.0: ")
+    assert f"of {train}, " in first
+    assert first.endswith(f"of {scored}")
+    assert status == 0
+
+
+def test_a_label_set_is_chosen_by_its_key(doctor, official_sets, tmp_path):
+    root = official.unpack("pascal_context", tmp_path)
+    keys = (f"--config.data.root={root}", "--config.data.classes=59")
+    status, out = doctor("pascal_context", *keys)
+    assert (status, out.splitlines()[0]) == (
+        0, "pascal_context/59: 2 of train, 1 of val"
+    )  # fmt: skip
+    status, out = doctor("pascal_context", *keys, "--num_classes=60")
+    assert status == 1
+    assert "num_classes=60, but pascal_context/59 has 59 classes" in " ".join(
+        out.split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 
 from fcn_jax.config import datasets, predictor
 from fcn_jax.config.base import base_config
+from fcn_jax.data import label_sets
 from fcn_jax.data.options import FolderOptions, ToolOptions
-from tests.support import folders
+from tests.support import annotations, folders
 
 
 def folder_config(root, **changes):
@@ -26,11 +27,11 @@ def test_every_option_of_a_folder_is_a_key():
 
 def test_every_option_of_tools_files_is_a_key():
     assert datasets.tool_options(base_config()) == ToolOptions()
-    config = folder_config("R", labels="L", images="I", masks="M")
-    assert datasets.tool_options(config) == ToolOptions("L", "I", "M")
+    config = folder_config("R", labels="L", images="I", masks="M", classes="59")
+    assert datasets.tool_options(config) == ToolOptions("L", "I", "M", "59")
     with config.unlocked():
         del config.data.labels  # Of a run from before there were any.
-    assert datasets.tool_options(config) == ToolOptions("", "I", "M")
+    assert datasets.tool_options(config) == ToolOptions("", "I", "M", "59")
 
 
 def test_an_older_config_is_read_as_it_was():
@@ -124,3 +125,54 @@ def test_a_batch_that_is_larger_than_the_data_set(size, note):
     assert said.startswith(note)
     assert bool(said) == bool(note)
     assert "sees them 2.5 times" in said or size != 10
+
+
+def test_more_images_to_train_on(tmp_path):
+    """`data.extra` is trained on beside the data set, and never scored."""
+    first = folders.write(tmp_path / "a", ("a", "b"))
+    folders.write_list(first, "a\n", "val")
+    folders.write(tmp_path / "b", ("c", "d", "e"))
+    config = folder_config(first, extra="folder", extra_root=str(tmp_path / "b"))
+    source = datasets.open_source(config, "train")
+    assert source.ids == ("a", "b", "c", "d", "e")
+    assert "3 of these images are from folder train" in datasets.describe_source(source)
+    scored = datasets.open_source(config, "eval")
+    assert len(scored) == 1
+    assert datasets.overlap_note(source, scored)  # Image a is in both.
+    config.data.cache = 0.1
+    assert len(datasets.open_source(config, "train")) == 5
+    with config.unlocked():
+        del config.data.extra  # Of a run from before there was any.
+    assert len(datasets.open_source(config, "train")) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    (
+        (
+            {"extra": "coco_vco"},
+            "extra='coco_vco' is no data set; did you mean 'coco_vo",
+        ),
+        (
+            {"extra": "coco_voc"},
+            "extra='coco_voc' needs the path .*data.extra_root=DIR",
+        ),
+    ),
+)
+def test_an_extra_that_there_is_not(tmp_path, changes, match):
+    config = folder_config(folders.write(tmp_path), **changes)
+    with pytest.raises(ValueError, match=match):
+        datasets.open_source(config, "train")
+
+
+def test_coco_beside_voc(tmp_path):
+    """Objects of COCO have VOC's labels, whatever the names and ids there."""
+    voc = folders.write(tmp_path / "voc", classes="\n".join(label_sets.VOC.classes))
+    annotations.write("coco_voc", tmp_path / "coco")
+    more = {"extra": "coco_voc", "extra_root": str(tmp_path / "coco")}
+    config = folder_config(voc, **more, data_dir=str(tmp_path / "cache"))
+    config.model.num_classes = 21
+    source = datasets.open_source(config, "train")
+    assert len(source) == 2 + 3
+    held = {int(label) for i in (2, 3, 4) for label in np.unique(source[i]["labels"])}
+    assert {0, 8, 12} <= held <= {0, 8, 12, 255}  # A cat and a dog.

@@ -3,7 +3,8 @@
 import pytest
 
 from fcn_jax.config import keys
-from fcn_jax.config.base import FAMILIES, base_config
+from fcn_jax.config.base import FAMILIES, base_config, family_of
+from fcn_jax.models import MODELS, option_names
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -29,3 +30,13 @@ def test_a_line_has_name_value_and_meaning():
     (crop,) = [line for line in lines if line.split()[0] == "data.crop"]
     assert crop.split(maxsplit=3)[1:3] == ["(80,", "96)"]
     assert crop.endswith("(H, W) that is cut out at random, pixels.")
+
+
+def test_networks_of_a_family_have_its_options():
+    ours = [name for name in MODELS if family_of(name) == "deeplab"]
+    assert len(ours) == 5
+    for name in ours:
+        known = {*option_names(name), "name", "num_classes", "crf"}
+        assert set(base_config("deeplab").model) <= known, name
+    assert family_of("fcn8s_atonce") == "fcn"
+    assert "padding" not in base_config("deeplab").model

@@ -3,8 +3,9 @@
 import pytest
 
 import fcn_jax.data
+from fcn_jax.data import official
 from fcn_jax.data.imports import FORMATS
-from fcn_jax.data.sources import imported, shapes, voc, voc_folder
+from fcn_jax.data.sources import imported, landscapes, shapes, voc, voc_folder
 
 
 def test_an_unknown_name_gets_a_suggestion():
@@ -44,6 +45,10 @@ def test_every_name_opens_its_own(monkeypatch):
     monkeypatch.setattr(
         imported, "open_imported", lambda form, split, o: (form, split, o.root)
     )
+    monkeypatch.setattr(
+        official, "open_official", lambda name, split, o: ("official", name, o.root)
+    )
+    monkeypatch.setattr(landscapes, "Landscapes", lambda split: ("landscapes", split))
     where = {"root": "R", "data_dir": "D", "manual_dir": "M"}
     opened = {
         name: fcn_jax.data.open_source(name, "val", **where)
@@ -52,11 +57,17 @@ def test_every_name_opens_its_own(monkeypatch):
     assert opened == {
         "folder": ("folder", "R", "val", None, 0),
         "shapes": ("shapes", "val", "D"),
+        "landscapes": ("landscapes", "val"),
         "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
         "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
         "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),
+        **{name: ("official", name, "R") for name in official.NAMES},
+        # With a root, what has a format too is read as its files are imported.
         **{form: (form, "val", "R") for form in FORMATS},
     }
+    for name in official.NAMES:
+        opened = fcn_jax.data.open_source(name, "val", manual_dir="M")
+        assert opened == ("official", name, None)
     opened = fcn_jax.data.open_source(
         "folder",
         "val",

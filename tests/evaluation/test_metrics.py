@@ -176,3 +176,44 @@ def test_classes_that_are_never_predicted():
     found = metrics.scores(counts, ("road", "car", "sign"))
     assert metrics.never_predicted(found) == "\nnever predicted: car"
     assert metrics.never_predicted({"heads": {"a": found}}) == "\nnever predicted: car"
+
+
+CLASSES = ("sky", "sea", "moon")
+
+
+def test_a_class_that_may_be_absent_stays_out_of_the_means():
+    """SIFT Flow's rule: no true pixel, so no part of the mean, though predicted."""
+    counts = np.array([[6, 0, 2], [0, 4, 0], [0, 0, 0]])
+    plain = metrics.scores(counts, CLASSES)
+    assert plain["mean_iu"] == pytest.approx((6 / 8 + 1 + 0) / 3)
+    assert "left_out" not in plain
+    found = metrics.scores(counts, CLASSES, ("moon",))
+    assert found["left_out"] == ["moon"]
+    assert found["iu"] == {"sky": 0.75, "sea": 1.0, "moon": None}
+    assert found["mean_iu"] == pytest.approx((6 / 8 + 1) / 2)
+    # What is called moon is wrong for the sky, as it was.
+    for name in ("pixel_accuracy", "mean_accuracy", "frequency_weighted_iu"):
+        assert found[name] == plain[name]
+    assert metrics.format_table(found).splitlines()[-1] == (
+        "left out of the means, as no pixel is theirs: moon"
+    )
+
+
+def test_one_that_may_be_absent_and_is_there_counts():
+    counts = np.array([[6, 0, 2], [0, 4, 0], [1, 0, 1]])
+    found = metrics.scores(counts, CLASSES, ("moon",))
+    assert found == metrics.scores(counts, CLASSES)
+    assert found["iu"]["moon"] == pytest.approx(1 / 4)
+
+
+def test_absent_classes_by_head():
+    counts = {"sem": np.array([[1, 1, 0], [0, 2, 0], [0, 0, 0]]), "geo": np.eye(2)}
+    names = {"sem": CLASSES, "geo": ("flat", "upright")}
+    found = metrics.scores_of_heads(counts, names, {"sem": ("moon",)})
+    assert found["heads"]["sem"]["left_out"] == ["moon"]
+    assert "left_out" not in found["heads"]["geo"]
+    assert "moon" in metrics.format_table(found)
+    by_head = metrics.headlines_by_head(found)
+    assert list(by_head) == ["sem", "geo"]
+    assert by_head["geo"]["mean_iu"] == 1
+    assert metrics.headlines_by_head(found["heads"]["sem"]) == {}

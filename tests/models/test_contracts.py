@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fcn_jax.models
 from fcn_jax.models import layers
-from tests.support import cases
+from tests.support import cases, quick_runs
 
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 # What holds of one net of a kind will hold of the others, which are `slow`. Where every
 # net is compiled, it has one convolution a stage.
-FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
+FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same", "segnet"}
 few_cases = pytest.mark.parametrize(
     "case",
     [
@@ -145,12 +146,11 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        scores = "score" in name or name.endswith("_ms")
+        scores = "score" in name or name.endswith("_ms") or name == case.score
         expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    own = {"deconvnet": "seg-score"} | dict.fromkeys(cases.DEEPLAB, "fc8_score")
-    score = own.get(case.model, "score_fr")
-    assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
+    last = case.create().encoder.convolutions()[-1]
+    assert {"conv1_1", last, case.score} < captured["intermediates"].keys()
 
 
 @pytest.mark.usefixtures("shallow_nets")
@@ -215,3 +215,21 @@ def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
     together = run(variables, images)
     for image, found in zip(images, together, strict=True):
         np.testing.assert_array_equal(run(variables, image[None])[0], found)
+
+
+@pytest.mark.parametrize(
+    ("name", "deep", "alike"),
+    (("fcn32s", 16, 8), ("deconvnet", 30, 16), ("segnet", 26, 16)),
+)
+def test_nets_are_shallow_no_longer_than_asked_for(name, deep, alike):
+    """Of quick runs: VGG-16 has 8 convolutions that follow another, as its mirrors."""
+    model = fcn_jax.models.create(name, 3, width=1 / 32)
+
+    def count():
+        params = cases.variable_shapes(model)["params"]
+        return sum("kernel" in layer for layer in params.values())
+
+    assert count() == deep
+    with quick_runs.shallow():
+        assert count() == deep - alike
+    assert count() == deep

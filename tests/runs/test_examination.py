@@ -186,7 +186,10 @@ def test_several_heads(trained, tmp_path):
     heads = tmp_path / "heads"
     heads.mkdir()
     (heads / "config.json").write_text(json.dumps(config))
-    match = r"heads has several heads \(geometric, semantic\), and a report is of one; "
+    match = (
+        r"heads has several heads \(geometric, semantic\), and a report is of one: "
+        r"choose it with --head=geometric; fcn_jax eval"
+    )
     refused(ValueError, match, [heads], tmp_path / "p.html")
 
 

@@ -19,8 +19,6 @@ from fcn_jax.weights.formats import safetensors
 from tests.support import cases
 from tests.support.runs import make_folder, saved_run, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

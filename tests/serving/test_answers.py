@@ -19,8 +19,6 @@ from fcn_jax.serving.served import Served
 from tests.support import servers
 from tests.support.runs import make_folder, saved_run, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 SCENE = servers.scene()
 FILE = servers.file_of(SCENE)
 

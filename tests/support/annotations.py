@@ -12,6 +12,17 @@ TABLES = {"folders": "0 -> ground\n1 -> car\n2 -> void\n"}
 _HEIGHT, _WIDTH = folders.SIZE
 _OWN = np.array([(0, 0, 0), (250, 50, 83), (51, 221, 255)], np.uint8)
 _CATEGORIES = [{"id": 3, "name": "cat"}, {"id": 90, "name": "dog"}]
+# COCO's, of which 20 are VOC's: ids with gaps, in another order, and one more.
+COCO_CATEGORIES = [
+    {"id": number, "name": name}
+    for number, name in (
+        (1, "person"), (2, "bicycle"), (3, "car"), (4, "motorcycle"), (5, "airplane"),
+        (6, "bus"), (7, "train"), (9, "boat"), (13, "stop sign"), (16, "bird"),
+        (17, "cat"), (18, "dog"), (19, "horse"), (20, "sheep"), (21, "cow"),
+        (44, "bottle"), (62, "chair"), (63, "couch"), (64, "potted plant"),
+        (67, "dining table"), (72, "tv"),
+    )
+]  # fmt: skip
 
 
 def write(form, root, seed=0):
@@ -61,7 +72,16 @@ def _labelme(root, seed):
         (root / f"{name}.json").write_text(json.dumps(record))
 
 
-def _coco(root, seed, kind="instances"):
+def _coco_voc(root, seed):
+    _coco(root, seed, categories=COCO_CATEGORIES)
+    for path in (root / "annotations").iterdir():
+        record = json.loads(path.read_text())
+        for each in record["annotations"]:
+            each |= {"area": 1001, "category_id": {90: 18, 3: 17}[each["category_id"]]}
+        path.write_text(json.dumps(record))
+
+
+def _coco(root, seed, kind="instances", categories=_CATEGORIES):
     for split in NAMES:
         images, annotations = [], []
         for of, name, number in _each():
@@ -74,7 +94,7 @@ def _coco(root, seed, kind="instances"):
         record = {"images": images, "annotations": annotations}
         path = root / f"annotations/{kind}_{split}.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({**record, "categories": _CATEGORIES}))
+        path.write_text(json.dumps({**record, "categories": categories}))
 
 
 def _instances(root, split, name, number, seed):
@@ -148,6 +168,7 @@ def _camvid(root, seed):
 _WRITERS = {
     "folders": _folders,
     "coco": _coco,
+    "coco_voc": _coco_voc,
     "coco_panoptic": lambda root, seed: _coco(root, seed, "panoptic"),
     "labelme": _labelme,
     "voc": _voc,

@@ -15,6 +15,7 @@ FORMATS = {
     "folders": "two folders, of images and of masks, with any names",
     "coco": "COCO instances: one JSON, or a folder with annotations/",
     "coco_panoptic": "COCO panoptic: likewise, with its PNGs",
+    "coco_voc": "COCO instances as labels of VOC's 20 classes",
     "labelme": "labelme: a folder of JSON, or what its exporter writes",
     "voc": "what CVAT and Datumaro export as VOC, with labelmap.txt",
     "yolo": "YOLO polygons: a folder with data.yaml, or that file",
@@ -26,6 +27,7 @@ FORMATS = {
 _PLACES = {
     "folders": ("images", "masks"),
     "coco": ("images",),
+    "coco_voc": ("images",),
     "coco_panoptic": ("images", "masks"),
     "voc": ("masks",),
     "cityscapes": ("images", "masks"),

@@ -222,7 +222,7 @@ def _examples(
                 f"{where}: category {number} is none of the categories "
                 f"{sorted(known)}; export it once more."
             )
-        if _has_outline(each):
+        if has_outline(each):
             of_image.setdefault(field(each, "image_id", int, where), []).append(each)
         else:
             left_out.without += 1
@@ -243,35 +243,71 @@ def _examples(
     return examples
 
 
-def _has_outline(record: JsonObject) -> bool:
+def has_outline(record: JsonObject) -> bool:
+    """Whether an annotation has an outline of three points, or run lengths.
+
+    Args:
+        record: The annotation.
+    """
     shape = record.get("segmentation")
     if isinstance(shape, list):
         return any(isinstance(o, list) and len(o) >= _LEAST for o in shape)
     return isinstance(shape, dict)
 
 
+def check_size(size: tuple[int, int], header: Header, path: str) -> None:
+    """Raise unless an image is of the size that its JSON says, as stored or upright.
+
+    Args:
+        size: Height and width by the JSON.
+        header: Of the image.
+        path: The JSON, for the message.
+
+    Raises:
+        ValueError: Naming both sizes.
+    """
+    if size not in ((header.height, header.width), header.upright_size):
+        own = (header.height, header.width)
+        checks.check_sizes(own, size, f"an image of {path} and its annotations")
+
+
 def _draw(
     size: tuple[int, int], shapes: Sequence[JsonObject], path: str, header: Header
 ) -> np.ndarray:
     """The categories of an image's pixels, int32 [H, W]."""
-    if size not in ((header.height, header.width), header.upright_size):
-        own = (header.height, header.width)
-        checks.check_sizes(own, size, f"an image of {path} and its annotations")
+    check_size(size, header, path)
     values = np.full(size, NOTHING, np.int32)
     for each in sorted(shapes, key=lambda shape: not shape.get("iscrowd")):
-        outline = each["segmentation"]
-        where = f"{path}, annotation {each.get('id')}"
-        if isinstance(outline, dict):
-            values[coco_masks.decode_runs(size, outline, where)] = each["category_id"]
-            continue
-        for points in outline:
-            json_files.check_numbers(points, where)
-            if len(points) % 2:
-                raise ValueError(
-                    f"{where}: an outline of {len(points)} numbers; they are x and y "
-                    f"of each point."
-                )
-            if len(points) >= _LEAST:
-                covered = coco_masks.draw_polygon(size, points)
-                values[covered] = each["category_id"]
+        values[covered(size, each, path)] = each["category_id"]
     return values
+
+
+def covered(size: tuple[int, int], record: JsonObject, path: str) -> np.ndarray:
+    """The pixels of an annotation.
+
+    Args:
+        size: Height and width of the image.
+        record: The annotation; it has outlines or run lengths (`has_outline`).
+        path: The JSON, for messages.
+
+    Returns:
+        bool [H, W].
+
+    Raises:
+        ValueError: If these are wrong.
+    """
+    where = f"{path}, annotation {record.get('id')}"
+    outline = record["segmentation"]
+    if isinstance(outline, dict):
+        return coco_masks.decode_runs(size, outline, where)
+    inside = np.zeros(size, bool)
+    for points in outline:
+        json_files.check_numbers(points, where)
+        if len(points) % 2:
+            raise ValueError(
+                f"{where}: an outline of {len(points)} numbers; they are x and y "
+                f"of each point."
+            )
+        if len(points) >= _LEAST:
+            inside |= coco_masks.draw_polygon(size, points)
+    return inside

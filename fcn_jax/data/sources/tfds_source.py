@@ -77,16 +77,7 @@ class TfdsSource(OneHead):
         self.palette = label_sets.VOC.palette
         self.ignore_label = label_sets.IGNORE_LABEL
         self._builder = builder
-        try:
-            count = builder.info.splits[split].num_examples
-        except (ValueError, KeyError) as error:
-            known = ", ".join(builder.info.splits)
-            raise ValueError(
-                f"{self.name} has no split {split!r} ({error}); there are {known}, and "
-                f"slices of them such as train[:10%]."
-            ) from error
-        if not count:
-            raise ValueError(f"{self.name}: split {split!r} holds no image.")
+        count_of(builder, split)
         self._items = builder.as_data_source(split=split)
 
     def __len__(self) -> int:
@@ -127,6 +118,30 @@ class TfdsSource(OneHead):
             items = self._builder.as_data_source(split=self.split, decoders=skip)
         sizes = [(item["height"], item["width"]) for item in items]
         return np.array(sizes, np.int32)
+
+
+def count_of(builder: Builder, split: str) -> int:
+    """How many examples a split of a prepared builder has.
+
+    Args:
+        builder: Of TFDS.
+        split: A split of it, or a slice.
+
+    Raises:
+        ValueError: If there is no such split, or it is empty.
+    """
+    name = builder.info.full_name
+    try:
+        count = builder.info.splits[split].num_examples
+    except (ValueError, KeyError) as error:
+        known = ", ".join(builder.info.splits)
+        raise ValueError(
+            f"{name} has no split {split!r} ({error}); there are {known}, and "
+            f"slices of them such as train[:10%]."
+        ) from error
+    if not count:
+        raise ValueError(f"{name}: split {split!r} holds no image.")
+    return count
 
 
 def _reopen(data_dir: str, split: str, classes: tuple[str, ...]) -> TfdsSource:

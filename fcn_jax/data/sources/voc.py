@@ -15,23 +15,17 @@ SBD's archive is compressed; while it is read, a decompressed copy without a nam
 another 1.5 GB or so.
 """
 
-import errno
 import functools
-import gzip
 import io
-import shutil
-import tarfile
-import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from PIL import Image
 
 from fcn_jax.data import label_files, label_sets
 from fcn_jax.data.sources import archives, sbd, tfds_source
+from fcn_jax.data.sources.archive_reader import ArchiveReader
 
 CONFIGS = ("2011", "2012", "sbd")
 
@@ -47,93 +41,6 @@ _NEEDED = {
     "sbd": ("voc2012", "voc2011", "sbd"),
 }
 _LISTS = "ImageSets/Segmentation"
-_GZIP = b"\x1f\x8b"  # How a file starts that is compressed by it.
-_CHUNK = 1 << 20
-# What reading such a file raises where it is not whole, or another.
-_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
-
-
-class ArchiveReader:
-    """Files of an archive by name, without unpacking it.
-
-    Args:
-        path: A tar, or one compressed by gzip.
-        root: The folder inside it that names are relative to.
-        scratch: Where the latter is decompressed to, into a file without a name.
-
-    Raises:
-        ValueError: If it is no readable archive.
-        OSError: If there is no room to decompress it.
-    """
-
-    def __init__(self, path: Path, root: str, scratch: Path):
-        self.path, self._root = path, root
-        self._file = path.open("rb")
-        try:
-            if self._file.read(len(_GZIP)) == _GZIP:
-                self._file = _decompressed(self._file, scratch)
-            self._file.seek(0)
-            self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115
-            self._members = {m.name.removeprefix("./"): m for m in self._tar}
-        except BaseException as error:
-            self._file.close()
-            if isinstance(error, _DAMAGE):
-                raise ValueError(
-                    f"{path} cannot be read as an archive ({error}); it is truncated "
-                    f"or corrupt. Delete it and get it again."
-                ) from error
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise OSError(
-                    errno.ENOSPC,
-                    f"no room in {scratch} to decompress {path}; make some, or use "
-                    f"another data_dir",
-                ) from error
-            raise
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a file."""
-        return f"{self._root}/{name}" in self._members
-
-    def read(self, name: str) -> bytes:
-        """The content of a file.
-
-        Raises:
-            ValueError: If there is none.
-        """
-        if not self.has(name):
-            raise ValueError(
-                f"{self.path} holds no {self._root}/{name}, which its lists name; the "
-                f"archive is not the official one, or damaged. Get it again."
-            )
-        member = self._tar.extractfile(self._members[f"{self._root}/{name}"])
-        return member.read() if member else b""  # A file always has content.
-
-    def read_list(self, name: str) -> list[str]:
-        """The ids in a list, an id a line."""
-        return self.read(name).decode().split()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._tar.close()
-        self._file.close()
-
-
-def _decompressed(file: IO[bytes], scratch: Path) -> IO[bytes]:
-    """What a file holds that is compressed by gzip, as a file; closes the former.
-
-    To go back in a compressed file is to decompress it again from its start: with three
-    files an image, which lie far apart in SBD's archive, that would take days.
-    """
-    scratch.mkdir(parents=True, exist_ok=True)
-    plain = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
-    try:
-        file.seek(0)
-        with file, gzip.open(file) as content:
-            shutil.copyfileobj(content, plain, _CHUNK)
-    except BaseException:
-        plain.close()
-        raise
-    return plain
 
 
 class Archives:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
-from fcn_jax.models.encoders.foreign import Objection, StoredLayers
+from fcn_jax.models.encoders.foreign import ReadsFiles
 from fcn_jax.models.encoders.layer import Layer, coordinate_maps
 from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
 
@@ -33,7 +33,7 @@ class Features(NamedTuple):
     switches: dict[str, Array]  # Of the poolings if asked for, [N, h, w, F] uint8.
 
 
-class Encoder(nn.Module):
+class Encoder(ReadsFiles, nn.Module):
     """A list of layers, run on images; the base class of all encoders.
 
     With `sizes` everything outside the true extent of an example is set to zero before
@@ -87,33 +87,6 @@ class Encoder(nn.Module):
         """Whether strides of its layers were removed (`rarefaction.rarefied`)."""
         return any(layer.overhang is not None for layer in self.layers())
 
-    @classmethod
-    def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
-        """What files of other projects call the layers.
-
-        Args:
-            convention: Whose names they are, as `fcn_jax.weights.names` detects it:
-                "PyTorch", "torchvision", "Keras", "Chainer" ...
-            layers: The names of layers in the file.
-
-        Returns:
-            From the file's names to ours, where these differ.
-        """
-        del convention, layers
-        return {}
-
-    def objection(self, stored: StoredLayers) -> Objection | None:
-        """What forbids to take the weights of a file, although some of them would fit.
-
-        Args:
-            stored: What the file holds.
-
-        Returns:
-            Why it is refused; None: it is not.
-        """
-        del stored
-        return None
-
     def convolutions(self) -> list[str]:
         """The names of the convolutions, first to last."""
         return [layer.name for layer in self.layers() if layer.kind == "conv"]
@@ -157,12 +130,9 @@ class Encoder(nn.Module):
                 sizes = map_sizes[layer.inputs[0]]
             if layer.kind == "conv":
                 x, sizes = self._convolve(layer, x, sizes, train)
-            elif layer.kind == "pool":
+            elif layer.kind in ("pool", "average"):
                 x, sizes, switch = self._pool(layer, x, sizes)
                 switches |= {} if switch is None else {layer.name: switch}
-            elif layer.kind == "average":
-                mean = window_pooling.average_pool(x, layer.kernel_size)
-                x = extents.mask(mean, sizes)
             elif layer.kind == "lrn":
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
@@ -198,8 +168,8 @@ class Encoder(nn.Module):
     def _pool(
         self, layer: Layer, x: Array, sizes: Array | None
     ) -> tuple[Array, Array | None, Array | None]:
-        """The maxima, their extents, and their switches if these are asked for."""
-        maxima, switches = _max_pool(layer, x, self.return_switches)
+        """Maxima or means, their extents, and switches if these are asked for."""
+        maxima, switches = _pooled(layer, x, self.return_switches)
         sizes = layer.extents(sizes)
         # Windows that overlap may reach from outside into the true extent.
         return (
@@ -209,9 +179,9 @@ class Encoder(nn.Module):
         )
 
 
-def _max_pool(
-    layer: Layer, x: Array, with_switches: bool
-) -> tuple[Array, Array | None]:
+def _pooled(layer: Layer, x: Array, with_switches: bool) -> tuple[Array, Array | None]:
+    if layer.kind == "average":
+        return window_pooling.average_pool(x, layer.kernel_size), None
     if not layer.is_tiling:
         window = (layer.kernel_size, layer.stride, layer.pad)
         spread = (layer.dilation, layer.overhang)

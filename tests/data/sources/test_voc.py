@@ -17,6 +17,7 @@ from PIL import Image
 
 from fcn_jax.data import loader
 from fcn_jax.data.sources import archives, voc
+from fcn_jax.data.sources.archive_reader import ArchiveReader
 
 TRAIN, VAL = ["2007_000032", "2007_000039"], ["2007_000033", "2007_000042"]
 SBD_TRAIN, SBD_VAL = ["2007_000042", "2008_000003"], ["2007_000033", "2008_000004"]
@@ -162,7 +163,7 @@ def test_sbd_works_decompressed_too(tmp_path, manual, monkeypatch):
 
 def test_a_compressed_archive_is_decompressed_once(tmp_path, manual):
     path, scratch = manual / "benchmark.tgz", tmp_path / "scratch"
-    reader = voc.ArchiveReader(path, "benchmark_RELEASE/dataset", scratch)
+    reader = ArchiveReader(path, "benchmark_RELEASE/dataset", scratch)
     path.write_bytes(b"")  # It is not looked at again,
     first = reader.read("train.txt")
     reader.read(f"img/{SBD_VAL[-1]}.jpg")
