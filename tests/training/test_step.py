@@ -12,8 +12,6 @@ from fcn_jax.training.losses import CrossEntropy, LossOptions, WeightedSum
 from fcn_jax.training.lovasz import Lovasz
 from fcn_jax.training.overlaps import Dice
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
-
 NUM_CLASSES = 3
 
 
@@ -80,6 +78,7 @@ def distance(a, b):
     )
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(
     "reduction", ("mean", pytest.param("sum", marks=pytest.mark.slow))
 )
@@ -143,6 +142,7 @@ def test_a_loss_over_other_devices_is_refused():
         )
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_accumulation_does_not_depend_on_the_number_of_devices():
     model = tiny(batch_norm=True, axis_name=parallel.AXIS)
     batches = [make_batch(8, seed=s) for s in range(2)]
@@ -151,6 +151,7 @@ def test_accumulation_does_not_depend_on_the_number_of_devices():
     assert distance(one.params, four.params) < 1e-5
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_accumulated_sums_are_the_mean_of_the_micro_batches():
     # With a sum over pixels divided by the images, two halves average to the whole.
     model = tiny(dropout_rate=0.0)
@@ -162,6 +163,7 @@ def test_accumulated_sums_are_the_mean_of_the_micro_batches():
     assert distance(whole.params, halves.params) < 1e-5 * scale
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     model = tiny()
     optimizer, state = make_state(model)
@@ -175,6 +177,7 @@ def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     assert float(values["grad_norm"]) > 0
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_dropout_differs_from_step_to_step_and_from_seed_to_seed():
     model = tiny(dropout_rate=0.5)
     optimizer, state = make_state(model, score_scale=0.1)
@@ -192,6 +195,7 @@ def test_dropout_differs_from_step_to_step_and_from_seed_to_seed():
     assert at_zero != loss(jnp.int32(0), jnp.int32(1))
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_a_batch_of_void_changes_nothing():
     model = tiny()
     optimizer, state = make_state(model, optax.sgd(0.1), score_scale=0.1)
@@ -205,6 +209,7 @@ def test_a_batch_of_void_changes_nothing():
     assert distance(after.params, state.params) == 0
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_fcn32s_fixed_trains_the_last_layer_alone():
     model = models.create("fcn32s", NUM_CLASSES, width=1 / 16, fc_features=64)
     variables = training.init_variables(model, seed=0)
@@ -246,6 +251,7 @@ def test_fcn32s_fixed_trains_the_last_layer_alone():
     assert flops[frozen] < flops[()] / 2
 
 
+@pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("platform", ("cuda", "tpu"))
 def test_the_steps_lower_for_accelerators(platform):
     model = tiny(batch_norm=True)
@@ -273,6 +279,7 @@ def test_the_parameter_table_counts_everything():
     assert lines[-1].split() == ["total", "9"]
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_running_averages_are_those_of_the_batch():
     """After a step: momentum of the old ones, and the rest of the batch's own."""
     model = tiny(batch_norm=True, bn_momentum=0.75, dropout_rate=0.0)
@@ -305,6 +312,7 @@ class Drawn:
         return (losses.PixelLoss(drawn.sum() + 0 * outputs.sum(), one, one),)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_every_row_draws_by_seed_step_and_its_place():
     model = tiny(dropout_rate=0.0)
     optimizer, state = make_state(model)
