@@ -1,7 +1,7 @@
 r"""FCN-GoogLeNet on PASCAL VOC by the recipe of the CVPR paper (table 1).
 
-python train.py --config=configs/voc_fcn_googlenet.py \
-    --workdir=runs/voc_fcn_googlenet --config.init_from=bvlc_googlenet
+python train.py --config=configs/voc_fcn_googlenet.py --workdir=runs/voc_googlenet \
+    --config.init_from=bvlc_googlenet
 Published: mean IU 42.5 on VOC 2011 val (Long et al. 2015, table 1), from a GoogLeNet of
 the authors' own (top-1 68.5 %) that was never released, trained on VOC 2011's train
 alone; BVLC's, from which this starts, has 68.7 %.

@@ -71,7 +71,7 @@ def heat_map(
         model: The classifier.
         variables: What it takes.
         preprocessing: What it was trained with.
-        image: uint8 RGB [H, W, 3]; H, W >= `model.side`.
+        image: uint8 RGB [H, W, 3]; H, W >= its `side`.
 
     Raises:
         ValueError: If the image is smaller than what the classifier sees.

@@ -113,8 +113,8 @@ def network_scores(
         at_once: Shifts that are scored together.
 
     Returns:
-        [N, H', W', C] float32, by head where there are several: the scores of `score_fr`
-        where the encoder has output_stride=1.
+        [N, H', W', C] float32, by head where there are several: the scores of
+        `score_fr` where the encoder has output_stride=1.
 
     Raises:
         ValueError: If the network has skips, or the images are smaller than the stride.
@@ -122,8 +122,8 @@ def network_scores(
     if model.skips:
         raise ValueError(
             f"shift_and_stitch: {type(model).__name__} sums scores of several strides "
-            f"({', '.join(model.skips)}), and interlacing is of one; use an FCN-32s, or "
-            f"the encoder's option output_stride."
+            f"({', '.join(model.skips)}), and interlacing is of one; use an FCN-32s, "
+            f"or the encoder's option output_stride."
         )
     stride = model.encoder.stride
     _check_stride(images.shape, stride)
@@ -152,9 +152,9 @@ def network_scores(
 def _check_stride(shape: Sequence[int], stride: int) -> None:
     if min(shape[1:3]) < stride:
         raise ValueError(
-            f"shift_and_stitch: images of {shape[1]}x{shape[2]} cannot be shifted by up "
-            f"to {stride - 1} pixels, the stride of the net less one; give it larger "
-            f"ones."
+            f"shift_and_stitch: images of {shape[1]}x{shape[2]} cannot be shifted by "
+            f"up to {stride - 1} pixels, the stride of the net less one; give it "
+            f"larger ones."
         )
 
 

@@ -94,9 +94,11 @@ def create(
             _encoder_class(cls, encoder),
             {n: x for n, x in options.items() if n in of_encoder},
         )
-    of_network: dict[str, Any] = {n: x for n, x in options.items() if n in own}
-    of_network |= cls.suited(encoder)
-    return cls(encoder=encoder, num_classes=_hashable(num_classes), **of_network)
+    return cls(
+        encoder=encoder,
+        num_classes=_hashable(num_classes),
+        **{n: x for n, x in options.items() if n in own},
+    ).suited()
 
 
 def option_names(name: str, encoder: str = "") -> list[str]:

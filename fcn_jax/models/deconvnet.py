@@ -169,11 +169,7 @@ class DeconvNet(Network):
                 f"DeconvNet: padding={self.encoder.padding!r} is not known; choose one "
                 f"of {', '.join(PADDINGS)}."
             )
-        if self.encoder.is_rarefied:
-            raise ValueError(
-                f"DeconvNet: output_stride={self.encoder.output_stride} of the encoder "
-                f"leaves poolings without strides, which no unpooling undoes; pass 0."
-            )
+        vgg.check_strides(self.encoder, "DeconvNet")
         if self.decoder_start not in DECODER_STARTS:
             raise ValueError(
                 f"DeconvNet: decoder_start={self.decoder_start!r} is not known; choose "

@@ -144,32 +144,9 @@ class FCN(Network):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
 
-    @classmethod
-    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
-        """The skips, which are other layers in other encoders.
-
-        Args:
-            encoder: On which it is put.
-
-        Raises:
-            ValueError: If the encoder has no map of such a stride that may be scored,
-                or is not the one that the network is named after.
-        """
-        if cls.named_after and not isinstance(encoder, cls.named_after):
-            raise ValueError(
-                f"{cls.__name__} is FCN-32s on {cls.named_after.__name__}, not on "
-                f"{type(encoder).__name__}; create fcn32s with that encoder."
-            )
-        there = encoder.skips
-        for stride in cls.skip_strides:
-            if stride not in there:
-                known = (f"{name} (stride {s})" for s, name in there.items())
-                raise ValueError(
-                    f"{cls.__name__} scores a map of stride {stride}, of which "
-                    f"{type(encoder).__name__} has none; its skips are "
-                    f"{', '.join(known) or 'none'}: create fcn32s, which has no skip."
-                )
-        return {"skips": tuple(there[stride] for stride in cls.skip_strides)}
+    def suited(self) -> "FCN":
+        """The same with the skips that its encoder has of its strides."""
+        return self.clone(skips=_skips(type(self), self.encoder))
 
     def learns(self, step: "UpsamplingStep"):
         """Whether the kernel of an upsampling is a parameter."""
@@ -192,20 +169,49 @@ class FCN(Network):
         Raises:
             ValueError: Naming the option and its values.
         """
-        paddings = self.encoder.paddings or PADDINGS
-        paddings = [padding for padding in PADDINGS if padding in paddings]
-        check_padding(getattr(self.encoder, "padding", paddings[0]), paddings)
-        if self.upsampling not in layers.UPSAMPLINGS:
+        _check_options(self)
+
+
+def _skips(cls: type[FCN], encoder: Encoder) -> tuple[str, ...]:
+    """The layers of an encoder that a network scores too, coarsest first.
+
+    Raises:
+        ValueError: If the encoder has no map of such a stride that may be scored, or is
+            not the one that the network is named after.
+    """
+    if cls.named_after and not isinstance(encoder, cls.named_after):
+        raise ValueError(
+            f"{cls.__name__} is FCN-32s on {cls.named_after.__name__}, not on "
+            f"{type(encoder).__name__}; create fcn32s with that encoder."
+        )
+    there = encoder.skips
+    for stride in cls.skip_strides:
+        if stride not in there:
+            known = (f"{name} (stride {s})" for s, name in there.items())
             raise ValueError(
-                f"upsampling={self.upsampling!r} is not known; choose one of "
-                f"{', '.join(layers.UPSAMPLINGS)}."
+                f"{cls.__name__} scores a map of stride {stride}, of which "
+                f"{type(encoder).__name__} has none; its skips are "
+                f"{', '.join(known) or 'none'}: create fcn32s, which has no skip."
             )
-        if len(self.skip_scales) < len(self.skips):
-            raise ValueError(
-                f"skip_scales={tuple(self.skip_scales)} has {len(self.skip_scales)} "
-                f"factors; {type(self).__name__} takes one for each of "
-                f"{', '.join(self.skips)}."
-            )
+    return tuple(there[stride] for stride in cls.skip_strides)
+
+
+def _check_options(net: FCN) -> None:
+    """See `FCN.check_options`."""
+    paddings = net.encoder.paddings or PADDINGS
+    paddings = [padding for padding in PADDINGS if padding in paddings]
+    check_padding(getattr(net.encoder, "padding", paddings[0]), paddings)
+    if net.upsampling not in layers.UPSAMPLINGS:
+        raise ValueError(
+            f"upsampling={net.upsampling!r} is not known; choose one of "
+            f"{', '.join(layers.UPSAMPLINGS)}."
+        )
+    if len(net.skip_scales) < len(net.skips):
+        raise ValueError(
+            f"skip_scales={tuple(net.skip_scales)} has {len(net.skip_scales)} "
+            f"factors; {type(net).__name__} takes one for each of "
+            f"{', '.join(net.skips)}."
+        )
 
 
 def _upsample(

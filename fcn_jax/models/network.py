@@ -59,15 +59,9 @@ class Network(nn.Module):
             return dict(self.num_classes)
         return {"": self.num_classes}
 
-    @classmethod
-    def suited(cls, encoder: Encoder) -> Mapping[str, object]:
-        """Fields that this network sets itself by the encoder that it is put on.
-
-        Args:
-            encoder: It.
-        """
-        del encoder
-        return {}
+    def suited(self) -> "Network":
+        """The same with what it sets itself by the encoder that it is put on."""
+        return self
 
     def with_encoder(self, **changes: Any) -> "Network":
         """The same network, options of its encoder changed."""

@@ -146,6 +146,7 @@ class SegNet(Network):
         Raises:
             TypeError: If the encoder is not the trunk of VGG-16, which the decoder
                 mirrors.
+            ValueError: If its poolings lack their strides.
         """
         if not isinstance(self.encoder, VGG16Trunk):
             raise TypeError(
@@ -153,6 +154,7 @@ class SegNet(Network):
                 f"mirrors the convolutions of VGG-16, stage by stage: pass a "
                 f"VGG16Trunk, or leave the encoder to create."
             )
+        vgg.check_strides(self.encoder, "SegNet")
 
 
 def _convolve(

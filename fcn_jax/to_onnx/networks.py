@@ -16,7 +16,7 @@ from fcn_jax.models.encoders.deeplab import SCORE
 from fcn_jax.models.fcn import FCN, UpsamplingStep, cells_before, upsampling_steps
 from fcn_jax.models.layers import RESIZINGS
 from fcn_jax.models.network import Network, layer_name
-from fcn_jax.to_onnx import layers
+from fcn_jax.to_onnx import layers, poolings
 from fcn_jax.to_onnx.graph import Graph
 
 # What the walk does as these classes do; where others do it otherwise, it is not known.
@@ -145,11 +145,11 @@ def _encode(graph: Graph, model: Trained, x: str) -> dict[str, str]:
             x = _convolve(graph, model, x, layer)
             channels = layer.features
         elif layer.kind == "pool" and encoder.return_switches:
-            x = layers.max_pool_with_masks(graph, x, layer.name, channels)
+            x = poolings.max_pool_with_masks(graph, x, layer.name, channels)
         elif layer.kind == "pool":
-            x = layers.max_pool(graph, x, layer)
+            x = poolings.max_pool(graph, x, layer)
         elif layer.kind == "average":
-            x = layers.average_pool(graph, x, layer)
+            x = poolings.average_pool(graph, x, layer)
         elif layer.kind == "lrn":
             x = layers.response_normalization(graph, x, layer)
         if layer.name in repeats:
@@ -214,7 +214,7 @@ def _fcn_head(
 def _placed(graph: Graph, net: FCN, x: str, offset: int, size: str) -> str:
     """A cut; of a net without strides with zeros where the map does not reach."""
     if net.encoder.is_rarefied:
-        # Where it lacks something at the end, that is what is cut off before, or one more.
+        # What lacks at the end is as much as is cut off before, or one more.
         x = layers.extended(graph, x, near=0, far=offset + 1, mode="constant")
     return layers.crop(graph, x, offset, size)
 
@@ -242,7 +242,7 @@ def _deconvnet(graph: Graph, model: Trained, net: DeconvNet, x: str) -> dict[str
     pad = 0 if valid else vgg.FC6_KERNEL // 2
     x = _deconvolve(graph, model, maps["fc7"], "fc6-deconv", "fc6-deconv-bn", pad)
     for stage, channels in STAGES.items():
-        x = layers.max_unpool(graph, x, f"pool{stage}", sizes[stage])
+        x = poolings.max_unpool(graph, x, f"pool{stage}", sizes[stage])
         for i in range(1, len(channels) + 1):
             tag = f"{stage}_{i}"
             x = _deconvolve(graph, model, x, f"deconv{tag}", f"debn{tag}", 1)
@@ -260,7 +260,7 @@ def _segnet(graph: Graph, model: Trained, net: segnet.SegNet, x: str) -> dict[st
         sizes[stage] = graph.size_of(maps[f"pool{stage - 1}"])
     x = maps[net.encoder.top]
     for stage in segnet.STAGES:
-        x = layers.max_unpool(graph, x, f"pool{stage}", sizes[stage])
+        x = poolings.max_unpool(graph, x, f"pool{stage}", sizes[stage])
         for name, batch_norm, _ in segnet.decoder_layers(stage):
             layer = Layer(name, kernel_size=3, pad=1, batch_norm=batch_norm)
             x = _convolve(graph, model, x, layer)

@@ -43,7 +43,7 @@ class TrainedClassifier(NamedTuple):
         """Ask it about every place of an image at once; see `inference.heat`.
 
         Args:
-            image: uint8 RGB [H, W, 3]; H, W >= `model.side`.
+            image: uint8 RGB [H, W, 3]; H, W >= the classifier's side.
 
         Raises:
             ValueError: If the image is smaller than what the classifier sees.

@@ -6,7 +6,8 @@ the encoder alone may be that of another net.
 
 References:
     alexgkendall/SegNet-Tutorial, Models/segnet_train.prototxt;
-    nshaud/DeepNetsForEO, SegNet_PyTorch_v2.ipynb; delta-onera/segnet_pytorch, segnet.py.
+    nshaud/DeepNetsForEO, SegNet_PyTorch_v2.ipynb;
+    delta-onera/segnet_pytorch, segnet.py.
 """
 
 import re

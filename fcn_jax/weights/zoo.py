@@ -88,7 +88,12 @@ def _pytorch(
 
 
 def _bvlc(
-    name: str, model: str, sha1: str, top_1: str, note: str, **facts: Any
+    name: str,
+    model: str,
+    sha1: str,
+    top_1: str,
+    note: str,
+    options: tuple[tuple[str, object], ...] = (),
 ) -> Weights:
     """A classifier of BVLC/caffe (models/NAME/readme.md)."""
     return Weights(
@@ -100,7 +105,7 @@ def _bvlc(
         checksums=(f"sha1:{sha1}",),
         reproduces=f"top-1 {top_1} % of ImageNet's validation set, as a classifier",
         note=note,
-        **facts,
+        options=options,
     )
 
 

@@ -14,6 +14,7 @@ TINY = (
     "convolutions",
     "crf",
     "deconvnet",
+    "dense_scores",
     "determinism",
     "device_parity",
     "eval_memory",
@@ -66,6 +67,23 @@ def test_heads_are_compared_from_the_trunk_that_is_there(tmp_path):
     assert report["missing"] == []
     assert all(row["seconds_per_step"] > 0 for row in report["rows"].values())
     assert (tmp_path / "heads.md").read_text().count("\n") == 2 + len(report["rows"])
+
+
+def test_ways_of_upsampling_are_compared_and_what_is_done_stays(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.upsampling", f"--out={tmp_path}"]
+    for options in (("--smoke", "--rows=2"), ("--smoke", "--rows=2", "--table")):
+        answer = subprocess.run(
+            [*command, *options],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        if "--table" not in options:
+            rows = json.loads(answer.stdout)["rows"]
+    assert rows.keys() == {"nearest", "bilinear"}
+    assert all(0 <= row["boundary_iu"] <= 1 for row in rows.values())
+    assert answer.stdout.count("\n") == 2 + len(rows)
 
 
 def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):

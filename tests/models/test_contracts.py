@@ -12,7 +12,7 @@ from tests.support import cases, quick_runs
 every_case = pytest.mark.parametrize("case", cases.CASES, ids=str)
 # What holds of one net of a kind will hold of the others, which are `slow`. Where every
 # net is compiled, it has one convolution a stage.
-FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same"}
+FEW = {"fcn32s-same", "fcn8s-caffe-batch_norm", "deconvnet-same", "segnet"}
 few_cases = pytest.mark.parametrize(
     "case",
     [
@@ -146,12 +146,11 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     for name, outputs in captured["intermediates"].items():
         if "__call__" not in outputs:  # A map that DeconvNet sows.
             continue
-        scores = "score" in name or name.endswith("_ms")
+        scores = "score" in name or name.endswith("_ms") or name == case.score
         expected = jnp.float32 if scores else jnp.bfloat16
         assert outputs["__call__"][0].dtype == expected, name
-    own = {"deconvnet": "seg-score"} | dict.fromkeys(cases.DEEPLAB, "fc8_score")
-    score = own.get(case.model, "score_fr")
-    assert {"conv1_1", "fc7", score} < captured["intermediates"].keys()
+    last = case.create().encoder.convolutions()[-1]
+    assert {"conv1_1", last, case.score} < captured["intermediates"].keys()
 
 
 @pytest.mark.usefixtures("shallow_nets")

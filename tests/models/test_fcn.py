@@ -350,3 +350,39 @@ def test_a_scale_for_every_skip():
 def test_classes_hold_their_skips():
     assert fcn.FCN32s.skips == ()
     assert fcn_jax.create("fcn8s_atonce").skip_scales == (0.01, 0.0001)
+
+
+def test_resizing_has_no_kernels_and_does_not_fade_at_the_edges():
+    """Scores that are 1 everywhere: the transposed convolution fades, resizing not."""
+    images = jnp.zeros((1, 40, 70, 3))
+    for upsampling in ("fixed", "nearest", "bilinear"):
+        model = small("fcn32s", padding="same", upsampling=upsampling)
+        shapes = cases.variable_shapes(model)
+        params = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes["params"])
+        params["score_fr"]["bias"] += 1
+        logits = cases.quick_jit(model.apply)({"params": params}, images)
+        fades = upsampling == "fixed"
+        assert bool((logits < 0.99).any()) == fades
+        assert bool(model.fixed_upsampling()) == fades
+        assert not [name for name in params if name.startswith("up")]
+
+
+@pytest.mark.parametrize(("net", "output_stride"), (("fcn32s", 1), ("fcn8s", 4)))
+def test_without_strides_scores_reach_every_pixel(net, output_stride):
+    """Of scores that are 1 everywhere no pixel of the image is left out."""
+    model = small(
+        net, padding="same", output_stride=output_stride, upsampling="nearest"
+    )
+    shapes = cases.variable_shapes(model)
+    params = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes["params"])
+    params["score_fr"]["bias"] += 1
+    logits = cases.quick_jit(model.apply)({"params": params}, jnp.zeros((1, 40, 33, 3)))
+    np.testing.assert_array_equal(logits, np.ones_like(logits))
+
+
+def test_cells_before_the_first():
+    step = fcn.UpsamplingStep("upscore", 2, 1, "", -15)
+    assert fcn.cells_before(step) == 15
+    assert fcn.cells_before(step._replace(factor=8, offset=-8)) == 1
+    assert fcn.cells_before(step._replace(factor=8, offset=-9)) == 2
+    assert fcn.cells_before(step._replace(offset=19)) == 0

@@ -16,6 +16,7 @@ TABLES = published.CONVOLUTIONS
 TOTALS = {
     "fcn32s": 134_346_581,
     "deconvnet": 251_772_245,
+    "segnet": 29_439_253,
     "fcn_alexnet": 56_954_261,
     "fcn_googlenet": 5_995_077,
     # Chen et al. 2015, table 2: 134.3, 65.1 and 20.5 million.
@@ -25,6 +26,8 @@ TOTALS = {
     "deeplab_msc": 65_140_565 + 1_206_121,
     "deeplab_msc_largefov": 20_505_429 + 1_206_121,
 }
+# Of BatchNorm: a scale and a shift for every channel.
+NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}
 
 
 def shapes_of(name):
@@ -50,14 +53,14 @@ def test_every_layer_is_that_of_the_table(name):
     channels = {
         layer: made
         for layer, (_, _, made) in TABLES[name].items()
-        if layer != "seg-score"
+        if layer != published.LAST.get(name)
     }
-    assert len(normalised) == (len(channels) if name == "deconvnet" else 0)
+    assert len(normalised) == (len(channels) if name in published.LAST else 0)
     for parts in normalised.values():
         assert parts.keys() == {"scale", "bias"}
     if normalised:
         total = sum(parts["scale"][0] for parts in normalised.values())
-        assert total == sum(channels.values()) == 33_408 // 2
+        assert total == sum(channels.values()) == NORMALISED[name] // 2
 
 
 @pytest.mark.parametrize("table", published.TABLES)
@@ -74,7 +77,7 @@ def test_every_recorded_table_has_its_net_and_its_paper():
         name, options = cases.PARAMETER_TABLES[table]
         assert name == net
         assert learned == ("upsampling" in options)
-        assert bool(normalised) == ("batch_norm" in options or net == "deconvnet")
+        assert bool(normalised) == ("batch_norm" in options or net in published.LAST)
 
 
 def test_the_tables_of_the_papers_know_nothing_of_the_code():

@@ -130,3 +130,10 @@ def test_a_transposed_convolution_that_is_cut_off(kernel_size, stride, pad):
     places = np.flatnonzero(wide[pad : len(wide) - pad])
     found = upsample_map(kernel_size, stride, pad)
     assert found.scale * 2 + found.shift == Fraction(int(places.sum()), len(places))
+
+
+def test_placed_a_map_is_zero_where_it_does_not_reach():
+    x = jnp.arange(1.0, 7).reshape(1, 2, 3, 1)
+    found = cropping.place(x, -1, (4, 3))[0, :, :, 0]
+    np.testing.assert_array_equal(found, [[0, 0, 0], [0, 1, 2], [0, 4, 5], [0, 0, 0]])
+    np.testing.assert_array_equal(cropping.place(x, 1, (1, 2))[0, :, :, 0], [[5, 6]])

@@ -51,7 +51,7 @@ def together(*functions):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(300)  # Where the machine is busy, compiling takes its time.
         assert not thread.is_alive()
     return found
 

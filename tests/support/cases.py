@@ -10,6 +10,9 @@ import fcn_jax.models
 from fcn_jax.models import inputs
 from fcn_jax.models.encoders import vgg
 
+# Nets with a decoder, all of whose layers but the last have BatchNorm.
+MIRRORED = ("deconvnet", "segnet")
+
 
 class Case(NamedTuple):
     """A model as the contract tests build it: small, with every layer that it has."""
@@ -23,36 +26,52 @@ class Case(NamedTuple):
 
     @property
     def batch_norm(self):
-        return self.model == "deconvnet" or "batch_norm" in self.options
+        return self.model in MIRRORED or "batch_norm" in self.options
 
     @property
     def learned(self):
         """Options that make a parameter of all that may be one."""
-        return {"upsampling": "learned"} if self.model.startswith("fcn") else {}
+        free = self.model.startswith("fcn") and "upsampling" not in self.options
+        return {"upsampling": "learned"} if free else {}
+
+    @property
+    def score(self):
+        """The layer that scores what the encoder found, or the decoder."""
+        own = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
+        return (own | dict.fromkeys(DEEPLAB, "fc8_score")).get(self.model, "score_fr")
 
     def create(self, **options):
         small = {"num_classes": 3, "width": 1 / 32, "fc_features": 256}
+        if self.model == "segnet":
+            del small["fc_features"]
         return fcn_jax.models.create(self.model, **small | self.options | options)
 
 
 # Every net with both paddings; plain or with BatchNorm, FCN-8s with both.
-CASES = tuple(
-    Case(model, {"padding": padding} | batch_norm if padding else batch_norm)
-    for model, padding, batch_norm in (
-        ("fcn32s", "caffe", {"batch_norm": True}),
-        ("fcn32s", "same", {}),
-        ("fcn16s", "caffe", {}),
-        ("fcn16s", "same", {"batch_norm": True}),
-        ("fcn8s", "caffe", {}),
-        ("fcn8s", "caffe", {"batch_norm": True}),
-        ("fcn8s", "same", {}),
-        ("fcn8s", "same", {"batch_norm": True}),
-        ("fcn8s_atonce", "caffe", {}),
-        ("fcn8s_atonce", "same", {"batch_norm": True}),
-        ("deconvnet", "same", {}),
-        ("deeplab", "", {"batch_norm": True}),
-        ("deeplab_msc_largefov", "", {}),
-    )
+CASES = (
+    *(
+        Case(model, {"padding": padding} | batch_norm if padding else batch_norm)
+        for model, padding, batch_norm in (
+            ("fcn32s", "caffe", {"batch_norm": True}),
+            ("fcn32s", "same", {}),
+            ("fcn16s", "caffe", {}),
+            ("fcn16s", "same", {"batch_norm": True}),
+            ("fcn8s", "caffe", {}),
+            ("fcn8s", "caffe", {"batch_norm": True}),
+            ("fcn8s", "same", {}),
+            ("fcn8s", "same", {"batch_norm": True}),
+            ("fcn8s_atonce", "caffe", {}),
+            ("fcn8s_atonce", "same", {"batch_norm": True}),
+            ("deconvnet", "same", {}),
+            ("deeplab", "", {"batch_norm": True}),
+            ("deeplab_msc_largefov", "", {}),
+        )
+    ),
+    # Ways of upsampling, and of doing without; the net that has no option of padding.
+    Case("fcn16s", {"padding": "caffe", "upsampling": "nearest"}),
+    Case("fcn8s", {"padding": "same", "upsampling": "bilinear"}),
+    Case("fcn8s", {"padding": "same", "output_stride": 8}),
+    Case("segnet", {}),
 )
 DEEPLAB = (
     *("deeplab", "deeplab_7x7", "deeplab_largefov"),
@@ -69,7 +88,8 @@ PARAMETER_TABLES = {
         "_same_bn": {"padding": "same", "batch_norm": True},
     }.items()
 } | {
-    name: (name, {}) for name in ("deconvnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+    name: (name, {})
+    for name in ("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
 }
 
 

@@ -178,14 +178,15 @@ def _field(number, content):
 def caffemodel(blobs, v1=False, bn_inference=None, net="net"):
     """The bytes of a `.caffemodel`, in the form of today or of 2014.
 
-    BatchNorm layers are BN layers of DeconvNet's fork, whose form is `bn_inference`.
+    BatchNorm layers are BN layers of the forks of DeconvNet and SegNet, whose form is
+    `bn_inference`.
     """
     layer_field = 2 if v1 else 100
     name_field, type_field, blobs_field = (4, 5, 6) if v1 else (1, 2, 7)
     net = _field(1, net.encode())
     for name, arrays in blobs.items():
         layer = _field(name_field, name.encode())
-        is_bn = name.startswith(("bn", "debn")) or name.endswith("-bn")
+        is_bn = name.startswith(("bn", "debn")) or name.endswith(("-bn", "_bn"))
         if is_bn and bn_inference is not None:
             layer += _field(type_field, 43 if v1 else b"BN")
             if bn_inference:

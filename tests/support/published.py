@@ -6,7 +6,9 @@ FCN-AlexNet: Krizhevsky et al. 2012, fig. 2 and sec. 3.5, with the authors'
 voc-fcn-alexnet/train.prototxt (of two groups each sees half of the channels).
 FCN-GoogLeNet: Szegedy et al. 2015, table 1, with the scores of Long et al. 2015.
 DeconvNet: Noh et al. 2015, table 2 of the appendix, and the authors' net definitions;
-its "deconv" ends with fewer channels where unpooling follows. DeepLab: Chen et al.
+its "deconv" ends with fewer channels where unpooling follows.
+SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
+Models/segnet_train.prototxt). DeepLab: Chen et al.
 2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
 with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
 here.
@@ -52,6 +54,21 @@ DECONVNET = VGG16 | {
     "deconv1_1": (3, 64, 64),
     "deconv1_2": (3, 64, 64),
     "seg-score": (1, 64, 21),
+}
+SEGNET = {name: layer for name, layer in VGG16.items() if name.startswith("conv")} | {
+    "conv5_3_D": (3, 512, 512),
+    "conv5_2_D": (3, 512, 512),
+    "conv5_1_D": (3, 512, 512),
+    "conv4_3_D": (3, 512, 512),
+    "conv4_2_D": (3, 512, 512),
+    "conv4_1_D": (3, 512, 256),
+    "conv3_3_D": (3, 256, 256),
+    "conv3_2_D": (3, 256, 256),
+    "conv3_1_D": (3, 256, 128),
+    "conv2_2_D": (3, 128, 128),
+    "conv2_1_D": (3, 128, 64),
+    "conv1_2_D": (3, 64, 64),
+    "conv1_1_D": (3, 64, 21),
 }
 FCN_ALEXNET = {
     "conv1": (11, 3, 96),
@@ -128,12 +145,15 @@ CONVOLUTIONS = {
     "fcn_alexnet": FCN_ALEXNET,
     "fcn_googlenet": FCN_GOOGLENET,
     "deconvnet": DECONVNET,
+    "segnet": SEGNET,
     "deeplab": DEEPLAB,
     "deeplab_7x7": DEEPLAB_7X7,
     "deeplab_largefov": DEEPLAB_LARGEFOV,
     "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
     "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
 }
+# Layers that BatchNorm does not follow, in nets where it follows all others.
+LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
 # Transposed convolutions without a bias, and the sides of their kernels.
 UPSAMPLING = {
     "fcn32s": {"upscore": 64},
@@ -143,7 +163,8 @@ UPSAMPLING = {
 }
 CLASSES = 21
 # Recorded tables: the net, whether its upsampling is learned, and what has BatchNorm:
-# in DeconvNet every layer but the last; as a variant of ours the 3x3 ones of VGG-16.
+# in DeconvNet and SegNet every layer but the last; as a variant of ours the 3x3 ones of
+# VGG-16.
 TABLES = {
     f"{net}{suffix}": (net, learned, norm)
     for net in UPSAMPLING
@@ -153,15 +174,18 @@ TABLES = {
         ("_same_bn", False, tuple(x for x in VGG16 if x.startswith("conv"))),
     )
 } | {
-    "deconvnet": ("deconvnet", False, tuple(x for x in DECONVNET if x != "seg-score")),
-    "fcn_alexnet": ("fcn_alexnet", False, ()),
-    "fcn_googlenet": ("fcn_googlenet", False, ()),
+    net: (net, False, tuple(x for x in CONVOLUTIONS[net] if x != last))
+    for net, last in LAST.items()
 }
-TABLES |= {net: (net, False, ()) for net in CONVOLUTIONS if net.startswith("deeplab")}
+TABLES |= {
+    net: (net, False, ())
+    for net in CONVOLUTIONS
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet"))
+}
 
 
 def batch_norm_of(layer: str) -> str:
-    """The name of a layer's BatchNorm in DeconvNet: bn1_1, bnfc6, debn5_1."""
+    """The name of a layer's BatchNorm: bn1_1, bnfc6, debn5_1, bn5_3_D."""
     if layer == "fc6-deconv":
         return "fc6-deconv-bn"
     return layer.replace("deconv", "debn").replace("conv", "bn").replace("fc", "bnfc")

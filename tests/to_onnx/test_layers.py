@@ -20,7 +20,7 @@ onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
 from fcn_jax.to_onnx import graph as graphs  # noqa: E402
-from fcn_jax.to_onnx import layers  # noqa: E402
+from fcn_jax.to_onnx import layers, poolings  # noqa: E402
 
 DEPTH = Preprocessing("depth", "bgrd", (1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 1.0, 4.0))
 
@@ -72,11 +72,11 @@ def test_unpooling_by_the_first_of_equal_maxima(shape, precision):
     expected = pooling.max_unpool(jnp.asarray(values), switches, 2, shape[1:3])
 
     def undo(graph, x, values):
-        layers.max_pool_with_masks(graph, x, "pool", shape[-1])
-        return layers.max_unpool(graph, values, "pool", graph.size_of(x))
+        poolings.max_pool_with_masks(graph, x, "pool", shape[-1])
+        return poolings.max_unpool(graph, values, "pool", graph.size_of(x))
 
     def pool(graph, x):
-        return layers.max_pool_with_masks(graph, x, "pool", shape[-1])
+        return poolings.max_pool_with_masks(graph, x, "pool", shape[-1])
 
     x, values = x.astype(precision), values.astype(precision)
     np.testing.assert_array_equal(run(undo, x, values, precision=precision), expected)
@@ -89,7 +89,7 @@ def test_poolings_round_up_as_caffe_does(window, side):
     x = maps((2, side, side + 1, 2))
     size, stride, pad = window
     layer = Layer("pool", "pool", kernel_size=size, stride=stride, pad=pad)
-    found = run(lambda g, x: layers.max_pool(g, x, layer), x)
+    found = run(lambda g, x: poolings.max_pool(g, x, layer), x)
     expected = window_pooling.max_pool_windows(jnp.asarray(x), size, stride, pad)
     np.testing.assert_array_equal(found, expected)
 
@@ -97,7 +97,14 @@ def test_poolings_round_up_as_caffe_does(window, side):
 def test_a_pooling_whose_windows_may_hold_nothing_is_refused():
     layer = Layer("pool9", "pool", kernel_size=2, stride=2, pad=1)
     with pytest.raises(ValueError, match=r"layer 'pool9' of .* windows of 2 at stride"):
-        layers.max_pool(graphs.Graph("float32"), "x", layer)
+        poolings.max_pool(graphs.Graph("float32"), "x", layer)
+
+
+def test_an_average_counts_the_padding():
+    layer = Layer("pool5a", "average", kernel_size=3, pad=1)
+    x = maps((2, 4, 3, 2))
+    found = run(lambda g, x: poolings.average_pool(g, x, layer), x)
+    close(found, window_pooling.average_pool(jnp.asarray(x), 3))
 
 
 def test_response_normalization():

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import layers
-from fcn_jax.models.encoders.foreign import Objection, StoredLayers
+from fcn_jax.models.encoders.foreign import ReadsFiles
 from fcn_jax.models.encoders.layer import Layer, coordinate_maps
 from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
 
@@ -33,7 +33,7 @@ class Features(NamedTuple):
     switches: dict[str, Array]  # Of the poolings if asked for, [N, h, w, F] uint8.
 
 
-class Encoder(nn.Module):
+class Encoder(ReadsFiles, nn.Module):
     """A list of layers, run on images; the base class of all encoders.
 
     With `sizes` everything outside the true extent of an example is set to zero before
@@ -86,33 +86,6 @@ class Encoder(nn.Module):
     def is_rarefied(self) -> bool:
         """Whether strides of its layers were removed (`rarefaction.rarefied`)."""
         return any(layer.overhang is not None for layer in self.layers())
-
-    @classmethod
-    def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
-        """What files of other projects call the layers.
-
-        Args:
-            convention: Whose names they are, as `fcn_jax.weights.names` detects it:
-                "PyTorch", "torchvision", "Keras", "Chainer" ...
-            layers: The names of layers in the file.
-
-        Returns:
-            From the file's names to ours, where these differ.
-        """
-        del convention, layers
-        return {}
-
-    def objection(self, stored: StoredLayers) -> Objection | None:
-        """What forbids to take the weights of a file, although some of them would fit.
-
-        Args:
-            stored: What the file holds.
-
-        Returns:
-            Why it is refused; None: it is not.
-        """
-        del stored
-        return None
 
     def convolutions(self) -> list[str]:
         """The names of the convolutions, first to last."""

@@ -36,3 +36,34 @@ class Objection(NamedTuple):
 
     found: str
     expected: str
+
+
+class ReadsFiles:
+    """What an encoder says of files of other projects; of the base class nothing."""
+
+    @classmethod
+    def foreign_names(cls, convention: str, layers: set[str]) -> Mapping[str, str]:
+        """What files of other projects call the layers.
+
+        Args:
+            convention: Whose names they are, as `fcn_jax.weights.names` detects it:
+                "PyTorch", "torchvision", "Keras", "Chainer" ...
+            layers: The names of layers in the file.
+
+        Returns:
+            From the file's names to ours, where these differ.
+        """
+        del convention, layers
+        return {}
+
+    def objection(self, stored: StoredLayers) -> Objection | None:
+        """What forbids to take the weights of a file, although some of them would fit.
+
+        Args:
+            stored: What the file holds.
+
+        Returns:
+            Why it is refused; None: it is not.
+        """
+        del stored
+        return None

@@ -1,12 +1,12 @@
 """Filter rarefaction: a layer list that scores densely with the same parameters.
 
-Where a layer's stride is removed, everything behind it sees maps that many times finer;
-its filters, and the windows of its poolings, are spread as far apart (a trous, dilated),
-so that each output sees what it saw. The maps of the strided net are every s-th row and
-column of these.
+Where a layer's stride is removed, everything behind it sees maps that many times
+finer; the taps of its filters, and of the windows of its poolings, are spread as far
+apart (a trous, dilated), so that each output sees what it saw. The maps of the strided
+net are every s-th row and column of these.
 
 References:
-    Long et al. 2015, arXiv:1411.4038, sec. 3.2 (shift-and-stitch is filter rarefaction).
+    Long et al. 2015, arXiv:1411.4038, sec. 3.2.
     Chen et al. 2015, arXiv:1412.7062, sec. 3.1.
 """
 

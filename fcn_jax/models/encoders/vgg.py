@@ -137,7 +137,11 @@ class VGG16(Encoder):
     output_stride: int = 0
 
     def layers(self) -> tuple[Layer, ...]:
-        """conv1_1 ... pool5, fc6, fc7, with the padding as it is published."""
+        """conv1_1 ... pool5, fc6, fc7, with the padding as it is published.
+
+        Raises:
+            ValueError: If `output_stride` is no stride that its poolings leave.
+        """
         listed = layer_list(
             self.padding,
             self.width,
@@ -225,6 +229,23 @@ class VGG16Trunk(VGG16):
     def smallest_image(self) -> int:
         """The least height and width of an image, pixels."""
         return 1
+
+
+def check_strides(encoder: VGG16, net: str) -> None:
+    """Refuse poolings without their strides where they are to be undone.
+
+    Args:
+        encoder: Whose poolings are undone.
+        net: Which undoes them, for the error.
+
+    Raises:
+        ValueError: If a stride is missing.
+    """
+    if encoder.is_rarefied:
+        raise ValueError(
+            f"{net}: output_stride={encoder.output_stride} of the encoder leaves "
+            f"poolings without strides, which no unpooling undoes; pass 0."
+        )
 
 
 def _torchvision(batch_norm: bool) -> dict[str, str]:

@@ -26,7 +26,7 @@ _NAME, _LAYERS_V1, _LAYERS = 1, 2, 100
 
 @dataclasses.dataclass(frozen=True)
 class _Numbers:
-    """Field numbers of a layer; `bn_param` is that of the forks of DeconvNet, SegNet."""
+    """Field numbers of a layer; `bn_param`: in the forks of DeconvNet and SegNet."""
 
     name: int
     type: int

@@ -234,3 +234,27 @@ def test_widths_must_be_positive(width, fc_features):
     message = f"width={width} and fc_features={fc_features} must be positive; width=1"
     with pytest.raises(ValueError, match=message):
         vgg.layer_list(width=width, fc_features=fc_features)
+
+
+@pytest.mark.parametrize("padding", vgg.PADDINGS)
+@pytest.mark.parametrize("output_stride", (1, 8, 32))
+def test_without_strides_it_has_the_same_parameters(padding, output_stride):
+    plain = vgg.layer_list(padding)
+    found = vgg.VGG16(padding=padding, output_stride=output_stride)
+    assert found.stride == output_stride
+    for ours, theirs in zip(found.layers(), plain, strict=True):
+        assert (ours.name, ours.kernel_size, ours.features) == (
+            theirs.name, theirs.kernel_size, theirs.features,
+        )  # fmt: skip
+    assert found.is_rarefied == (output_stride < 32)
+
+
+def test_strides_that_poolings_do_not_leave():
+    with pytest.raises(ValueError, match=r"output_stride=3 is no stride .* 1, 2, 4, 8"):
+        vgg.VGG16(output_stride=3).layers()
+
+
+def test_the_trunk_ends_before_the_fully_connected_layers():
+    trunk = vgg.VGG16Trunk(padding="valid")
+    assert [x.name for x in trunk.layers()][-2:] == ["conv5_3", "pool5"]
+    assert (trunk.top, trunk.stride, trunk.smallest_image) == ("pool5", 32, 1)
