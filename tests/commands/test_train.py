@@ -340,6 +340,7 @@ def test_staged_training_starts_from_a_run(
     assert account["mismatched"] == "mismatched (0): -"
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("option", "message"),
     [

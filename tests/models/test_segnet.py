@@ -86,7 +86,9 @@ def test_given_switches_take_the_place_of_its_own():
     maps = found["intermediates"]
     own = {f"pool{stage}": maps[f"pool{stage}_mask"][0] for stage in POOLED}
     apply = cases.quick_jit(model.apply)
-    np.testing.assert_array_equal(apply(variables, images, switches=own), logits)
+    again = apply(variables, images, switches=own)
+    scale = np.abs(logits).max()  # Two programs, which round in their own ways.
+    np.testing.assert_allclose(again, logits, rtol=0, atol=1e-5 * scale)
     other = own | {"pool1": 3 - own["pool1"]}
     assert np.abs(apply(variables, images, switches=other) - logits).max() > 1e-3
 
