@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fcn_jax.data import image_files
+from fcn_jax.preprocessing import Preprocessing
 
 # An image: [H, W, channels], a file, or Pillow's.
 Picture: TypeAlias = np.ndarray | str | Path | Image.Image
@@ -81,3 +82,24 @@ def _of_pillow(image: Image.Image) -> np.ndarray:
     if "transparency" in upright.info:  # Which Pillow warns of; it is dropped.
         upright = upright.convert("RGBA")
     return np.array(upright.convert("RGB"))
+
+
+def check_photos(preprocessing: Preprocessing, workdir: str | Path) -> None:
+    """Refuse a network that photographs do not suffice for.
+
+    Args:
+        preprocessing: Of the network.
+        workdir: Of its run, for the message.
+
+    Raises:
+        ValueError: If it sees more than colours, or none; naming what to do.
+    """
+    if preprocessing.takes_photos:
+        return
+    given, count = preprocessing.channels_given, preprocessing.num_channels
+    raise ValueError(
+        f"{workdir} sees {given}, and images here are read as RGB; in Python "
+        f"fcn_jax.load({str(workdir)!r}).predict takes arrays [H, W, {count}] "
+        f"(fcn_jax.data.rgbd makes them of colours and depth), and fcn_jax eval scores "
+        f"a data set."
+    )

@@ -19,6 +19,7 @@ from fcn_jax.data import photos, transforms
 from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
 from fcn_jax.inference.windows import Tiles
+from fcn_jax.runs import given
 from fcn_jax.runs.predicted import Claims, Kinds, Predictions, Result
 from fcn_jax.runs.progress import Counter, Tally
 from fcn_jax.runs.trained import TrainedNet
@@ -105,7 +106,7 @@ def predict(
             with several heads, or the network sees more than colours.
         OSError: If something cannot be written.
     """
-    check_photos(net)
+    given.check_photos(net.preprocessing, net.workdir)
     options = options or Options()
     predictions = Predictions(out, net.heads, made(net, options))
     if overwrite:
@@ -122,26 +123,6 @@ def predict(
     work.tally.seconds = time.perf_counter() - start
     work.claims.close()
     return work.tally
-
-
-def check_photos(net: TrainedNet) -> None:
-    """Refuse a network that photographs do not suffice for.
-
-    Args:
-        net: The network.
-
-    Raises:
-        ValueError: If it sees more than colours, or none; naming what to do.
-    """
-    if net.preprocessing.takes_photos:
-        return
-    given, count = net.preprocessing.channels_given, net.preprocessing.num_channels
-    raise ValueError(
-        f"{net.workdir} sees {given}, and images here are read as RGB; in Python "
-        f"fcn_jax.load({str(net.workdir)!r}).predict takes arrays [H, W, {count}] "
-        f"(fcn_jax.data.rgbd makes them of colours and depth), and fcn_jax eval scores "
-        f"a data set."
-    )
 
 
 class _Ahead(NamedTuple):
