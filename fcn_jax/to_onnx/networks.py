@@ -253,7 +253,7 @@ def _deconvnet(graph: Graph, model: Trained, net: DeconvNet, x: str) -> dict[str
 
 
 def _segnet(graph: Graph, model: Trained, net: segnet.SegNet, x: str) -> dict[str, str]:
-    """See `SegNet.__call__`."""
+    """See `segnet.SegNet.__call__`."""
     sizes = {1: graph.size_of(x)}
     maps = _encode(graph, model, x)
     for stage in range(2, len(vgg.STAGES) + 1):
