@@ -56,7 +56,7 @@ def main() -> None:
     if arguments.several:
         print(json.dumps(train_several(arguments)))
         return
-    report = {"reading": whose_images(readers, images, batch)}
+    report: dict = {"reading": whose_images(readers, images, batch)}
     report["training"] = [
         apart(count, arguments.width, arguments.steps) for count in arguments.processes
     ]
@@ -233,7 +233,8 @@ def train_one(
         return tick()
 
     crew.tick = counted
-    trainer.Trainer.evaluate = lambda *_: None  # Another program to compile.
+    # Of scores, which are another program to compile, nothing is made.
+    trainer.Trainer.evaluate = trainer._write_results = lambda *_: None
     with hosts.together(crew):
         trainer.train(config, f"{place}/run", crew=crew)
         directory = Path(place) / "run/checkpoints"

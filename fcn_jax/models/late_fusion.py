@@ -10,11 +10,12 @@ References:
     score_fused is the sum with coefficients 0.5 and 0.5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from fcn_jax.models import inputs
 from fcn_jax.models.encoders import Features
@@ -32,7 +33,10 @@ class LateFusion(FCN):
     is this one's upgrade.
     """
 
-    encoder_fixed: ClassVar = FCN.encoder_fixed | {"channels": 3}
+    encoder_fixed: ClassVar[Mapping[str, object]] = {
+        **FCN.encoder_fixed,
+        "channels": 3,
+    }
     streams: ClassVar[tuple[str, ...]] = ("color", "hha")
     of_stream: ClassVar[type[FCN]] = FCN32s  # The net that looks at one of them.
 
@@ -98,7 +102,7 @@ class LateFusion(FCN):
             )
             for stream in self.streams
         ]
-        return sum(scores) / len(scores)
+        return jnp.stack(scores).mean(axis=0)
 
 
 class FCN32sLateFusion(LateFusion):

@@ -67,7 +67,7 @@ def shrink(x: Array, factor: int) -> Array:
     return x[:, ::factor, ::factor]
 
 
-def _is_symbolic(*sides: object) -> bool:
+def _is_symbolic(*sides: int) -> bool:
     """Whether a side is one of `jax.export`, about which nothing can be asked."""
     return any(map(export.is_symbolic_dim, sides))
 

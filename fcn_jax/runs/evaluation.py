@@ -50,8 +50,7 @@ class Evaluation:
         combine: str = "mean_prob",
         crew: hosts.Crew = hosts.ALONE,
     ):
-        self.config, self.combine, self.head = config, combine, ""
-        self.crew = crew
+        self.config, self.combine, self.crew, self.head = config, combine, crew, ""
         self.devices = list(devices or jax.local_devices())
         parallel.check_batch_size(
             config.eval_batch_size,

@@ -353,20 +353,15 @@ def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the network has several heads.
     """
-    _check_one_head(net)
-    found = net.predict_probs(image)
-    assert isinstance(found, np.ndarray)  # It was one image.
-    return found
-
-
-def _check_one_head(net: TrainedNet) -> None:
     if len(net.heads) > 1:
         raise ValueError(
             f"tiles, sizes and probabilities are for networks with one head; this one "
             f"has {', '.join(head.name for head in net.heads)}: choose one with "
-            f"--head={net.heads[0].name}, or leave them out, and set --tile=0 for "
-            f"large images."
+            f"--head={net.heads[0].name}, or leave them out (--tile=0 for large ones)."
         )
+    found = net.predict_probs(image)
+    assert isinstance(found, np.ndarray)  # It was one image.
+    return found
 
 
 def _of_strips(
@@ -376,9 +371,7 @@ def _of_strips(
     strips: Iterable[tiled.Strip],
 ) -> Result:
     """Labels of strips of probabilities, and these too if they are asked for."""
-    _check_one_head(net)
-    labels = np.empty(size, np.uint8)
-    (head,) = net.heads
+    labels, head = np.empty(size, np.uint8), net.heads[0]
     kept = np.empty((*size, head.num_classes), np.float16) if options.probs else None
     for row, strip in strips:
         labels[row : row + len(strip)] = strip.argmax(-1)

@@ -70,11 +70,11 @@ def _of(stream: str, net: LateFusion, file: formats.File) -> formats.File:
     """What a file holds of one stream, and what no stream has a name at."""
     arrays = {}
     for name, array in file.arrays.items():
-        layer, sign, part = re.fullmatch(r"(?:(.*)([./]))?([^./]+)", name).groups()
-        owner = next((x for x in net.streams if (layer or "").endswith(x)), "")
+        end = max(name.rfind("."), name.rfind("/"), 0)
+        layer, part = name[:end], name[end:]
+        owner = next((x for x in net.streams if layer.endswith(x)), "")
         if owner in ("", stream):
-            kept = name if not owner else f"{layer.removesuffix(stream)}{sign}{part}"
-            arrays[kept] = array
+            arrays[f"{layer.removesuffix(owner)}{part}"] = array
     return dataclasses.replace(file, arrays=arrays)
 
 

@@ -5,7 +5,15 @@ import pytest
 import fcn_jax.data
 from fcn_jax.data import official
 from fcn_jax.data.imports import FORMATS
-from fcn_jax.data.sources import imported, landscapes, shapes, voc, voc_folder
+from fcn_jax.data.sources import (
+    imported,
+    indoor,
+    landscapes,
+    nyud,
+    shapes,
+    voc,
+    voc_folder,
+)
 
 
 def test_an_unknown_name_gets_a_suggestion():
@@ -49,6 +57,8 @@ def test_every_name_opens_its_own(monkeypatch):
         official, "open_official", lambda name, split, o: ("official", name, o.root)
     )
     monkeypatch.setattr(landscapes, "Landscapes", lambda split: ("landscapes", split))
+    monkeypatch.setattr(indoor, "Indoor", lambda *args: ("indoor", *args))
+    monkeypatch.setattr(nyud, "open_nyud", lambda split, o: ("nyud", split, o.root))
     where = {"root": "R", "data_dir": "D", "manual_dir": "M"}
     opened = {
         name: fcn_jax.data.open_source(name, "val", **where)
@@ -58,6 +68,8 @@ def test_every_name_opens_its_own(monkeypatch):
         "folder": ("folder", "R", "val", None, 0),
         "shapes": ("shapes", "val", "D"),
         "landscapes": ("landscapes", "val"),
+        "indoor": ("indoor", "val", "rgb"),
+        "nyud": ("nyud", "val", "R"),
         "voc_segmentation/2011": ("voc", "2011", "val", "D", "M"),
         "voc_segmentation/2012": ("voc", "2012", "val", "D", "M"),
         "voc_segmentation/sbd": ("voc", "sbd", "val", "D", "M"),

@@ -210,6 +210,7 @@ def ended(*arguments):
     return end.value.code
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_the_command_fills_a_directory_and_then_finds_it_full(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     folder = make_folder(tmp_path / "data")
@@ -239,6 +240,7 @@ def test_the_command_fills_a_directory_and_then_finds_it_full(tmp_path, monkeypa
     assert files == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

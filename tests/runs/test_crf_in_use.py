@@ -92,6 +92,7 @@ def test_unknown_parameters(trained):
         open_run(trained, **{"crf.parameters": "pydense"}).score()
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
