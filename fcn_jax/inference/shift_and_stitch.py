@@ -14,7 +14,6 @@ References:
 """
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -58,7 +57,7 @@ def shifts(stride: int) -> Iterator[Shift]:
     Args:
         stride: Pixels.
     """
-    return itertools.product(range(stride), repeat=2)
+    return ((row, column) for row in range(stride) for column in range(stride))
 
 
 def interlaced(parts: dict[Shift, Array], stride: int) -> Array:
@@ -193,7 +192,9 @@ def _top_scores(
         mutable=["intermediates"],
     )
     captured = state["intermediates"]
-    return {head: captured[name]["__call__"][0] for head, name in names.items()}
+    return {
+        head: jnp.asarray(captured[name]["__call__"][0]) for head, name in names.items()
+    }
 
 
 def _cells(model: FCN, sizes: Array) -> list[list[int]]:
