@@ -201,6 +201,24 @@ def deprocess(images: Array, preprocessing: Preprocessing = CAFFE) -> Array:
     return _colours_turned(images, preprocessing)
 
 
+def colours(images: Array) -> Array:
+    """The colours of images that have more channels, as a dense CRF compares them.
+
+    Args:
+        images: [..., H, W, C], red, green and blue first; uint8, or float32 where there
+            are more channels.
+
+    Returns:
+        [..., H, W, 3] uint8; images of three channels or fewer as they are.
+    """
+    if images.shape[-1] <= 3:
+        return images
+    images = images[..., :3]
+    if images.dtype == jnp.uint8:
+        return images
+    return jnp.clip(jnp.round(images), 0, 255).astype(jnp.uint8)
+
+
 def _check_shape(function: str, images: Array, preprocessing: Preprocessing) -> None:
     count = preprocessing.num_channels
     if images.ndim < 3 or images.shape[-1] != count:

@@ -91,6 +91,16 @@ def test_a_list_of_images_is_no_array():
         fcn_jax.preprocess(images)
 
 
+def test_the_colours_of_images_with_more_channels():
+    few = jnp.array([[[1, 2, 3]]], jnp.uint8)
+    assert preprocessing.colours(few) is few
+    more = jnp.array([[[1, 2, 3, 4]]], jnp.uint8)
+    np.testing.assert_array_equal(preprocessing.colours(more), few)
+    found = preprocessing.colours(jnp.array([[[0.6, -2.0, 300.0, 7.8]]], jnp.float32))
+    assert found.dtype == jnp.uint8
+    np.testing.assert_array_equal(found, [[[1, 0, 255]]])
+
+
 def test_the_parts_of_channels():
     """HHA is no colour: it is not turned round, and no photograph is such an image."""
     both = preprocessing.PREPROCESSING["nyud_rgbhha"]

@@ -27,6 +27,7 @@ from fcn_jax.config import build
 from fcn_jax.crf.parameters import Numbers
 from fcn_jax.data.contracts import heads_of
 from fcn_jax.evaluation import metrics
+from fcn_jax.preprocessing import colours
 from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.storage import files
 
@@ -119,7 +120,7 @@ def search(
         images, total=count, unit="image", disable=None
     ):
         for parameters, confusion in zip(tried, confusions, strict=True):
-            probs = crf.mean_field(-log_probs, image, **parameters)
+            probs = crf.mean_field(-log_probs, colours(image), **parameters)
             counts = metrics.confusion_matrix(
                 labels, probs.argmax(-1), size, head.ignore_label
             )

@@ -17,7 +17,7 @@ from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
 from fcn_jax.inference import instance_wise, whole_image, windows
 from fcn_jax.inference.predictor import Predictor, Variables
-from fcn_jax.preprocessing import Preprocessing
+from fcn_jax.preprocessing import Preprocessing, colours
 
 METHODS = ("whole", "window", "tiles", "proposals")
 
@@ -134,7 +134,7 @@ def with_crf(predictor: Predictor, config: Config) -> Predictor:
         assert not isinstance(log_probs, Mapping)
         return crf.mean_field(
             -log_probs,
-            batch["image"],
+            colours(batch["image"]),
             sizes=batch.get("sizes"),
             capacity=config.crf.capacity or None,
             logits=True,

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from fcn_jax.crf import dense
 from fcn_jax.models.network import Network
-from fcn_jax.preprocessing import CAFFE, Preprocessing, deprocess
+from fcn_jax.preprocessing import CAFFE, Preprocessing, colours, deprocess
 
 Array = jax.Array
 
@@ -138,7 +138,8 @@ class WithCRF(nn.Module):
             example_ids: That choose the dropout of every example, [N] integer.
         """
         logits = self.network(images, sizes, train=train, example_ids=example_ids)
-        return self.crf(logits, deprocess(images, self.preprocessing), sizes)
+        photos = colours(deprocess(images, self.preprocessing))
+        return self.crf(logits, photos, sizes)
 
 
 Model: TypeAlias = Network | WithCRF  # What is trained, loaded and asked.

@@ -46,9 +46,10 @@ def scores(
 
     Args:
         variables: What `model.apply` takes.
-        batch: `image` uint8 RGB [N, H, W, 3]; `boxes` int32 [N, K, 4] as (row0, col0,
-            row1, col1), end excluded, best first, perhaps beyond the image (black
-            there); `num_boxes` int32 [N], how many of them count.
+        batch: `image` uint8 RGB [N, H, W, 3], or float32 of other channels; `boxes`
+            int32 [N, K, 4] as (row0, col0, row1, col1), end excluded, best first,
+            perhaps beyond the image (black there); `num_boxes` int32 [N], how many of
+            them count.
         model: A network of `fcn_jax.models`.
         preprocessing: What turns uint8 RGB into the network's input.
         aggregation: "max" (eq. 1), "sum" (eq. 2) or "mean", the sum divided by the
@@ -135,9 +136,10 @@ def _scores_of_image(
         first = turn * boxes_at_once
         these = jax.lax.dynamic_slice_in_dim(boxes, first, boxes_at_once)
         counts = first + jnp.arange(boxes_at_once, dtype=jnp.int32) < num_boxes
-        # As whole numbers: what an image file holds, and what training crops hold.
-        windows = jnp.round(box_ops.crop_boxes(pixels, these, (side, side)))
-        windows = jnp.clip(windows, 0, 255).astype(jnp.uint8)
+        windows = box_ops.crop_boxes(pixels, these, (side, side))
+        if image.dtype == jnp.uint8:
+            # As whole numbers: what an image file holds, and what training crops hold.
+            windows = jnp.clip(jnp.round(windows), 0, 255).astype(jnp.uint8)
         logits: Any = model.apply(
             variables, preprocess(windows, preprocessing), train=False
         )

@@ -22,7 +22,6 @@ from flax.typing import VariableDict
 
 from fcn_jax.models import layers
 from fcn_jax.models.fcn import FCN
-from fcn_jax.models.network import layer_name
 
 Array = jax.Array
 Shift = tuple[int, int]  # Rows and columns that are dropped at the top and left.
@@ -183,7 +182,6 @@ def _top_scores(
     images = jax.vmap(shifted)(some).reshape(-1, *shape[1:])
     sizes = jnp.array(shape[1:3], some.dtype)[None] - some
     sizes = jnp.repeat(sizes, shape[0], axis=0)
-    names = {head: layer_name("score_fr", head) for head in model.heads}
     _, state = model.apply(
         variables,
         images,
@@ -193,7 +191,10 @@ def _top_scores(
     )
     captured = state["intermediates"]
     return {
-        head: jnp.asarray(captured[name]["__call__"][0]) for head, name in names.items()
+        head: jnp.stack(
+            [captured[name]["__call__"][0] for name in model.top_scores(head)]
+        ).mean(axis=0)
+        for head in model.heads
     }
 
 

@@ -82,10 +82,12 @@ def create(
         )
     options = {_RENAMED.get(name, name): _hashable(x) for name, x in options.items()}
     known = [*own, *of_encoder]
+    given = isinstance(encoder, str) and encoder != cls.default_encoder
+    on = f" with encoder={encoder!r}" if given else ""
     for option in options:
         if option not in known:
             raise ValueError(
-                f"option {option!r} of model {name!r} is not known"
+                f"option {option!r} of model {name!r}{on} is not known"
                 f"{_suggestion(option, known)}; its options are {', '.join(known)}."
             )
     if not isinstance(encoder, Encoder):

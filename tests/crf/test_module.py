@@ -10,6 +10,7 @@ import pytest
 
 import fcn_jax
 from fcn_jax import crf, preprocessing, training
+from tests.support import cases
 
 OPTIONS = {"smooth_xy": 2.0, "bilateral_xy": 8.0, "bilateral_rgb": 20.0}
 
@@ -185,3 +186,21 @@ def test_scores_that_are_nan_are_an_error_outside_jit():
     logits[1, 2, 3] = np.nan
     with pytest.raises(ValueError, match=r"unary of image 1 at pixel \(2, 3\), .* nan"):
         layer.apply(variables, logits, image)
+
+
+def test_behind_a_network_of_more_channels_it_compares_colours():
+    _, photos = scene(shape=(20, 24))
+    recipe = preprocessing.PREPROCESSING["nyud_rgbd"]
+    depth = np.full((*photos.shape[:-1], 1), 7.8, np.float32)
+    images = fcn_jax.preprocess(
+        np.concatenate([photos.astype(np.float32), depth], axis=-1), recipe
+    )
+    alone = fcn_jax.create(
+        "fcn32s", 3, width=1 / 32, fc_features=64, padding="same", channels=4
+    )
+    layer = crf.CRF(3, **OPTIONS, capacity=6 * 20 * 24)
+    model = crf.WithCRF(alone, layer, recipe)
+    variables = cases.random_variables(model)
+    scores = alone.apply(variables, images)
+    want = layer.apply({"params": variables["params"]["crf"]}, scores, photos)
+    np.testing.assert_allclose(model.apply(variables, images), want, atol=1e-4)

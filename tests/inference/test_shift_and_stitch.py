@@ -231,6 +231,34 @@ def test_all_shifts_of_a_vgg_of_stride_4_by_head():
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * scale)
 
 
+def test_both_streams_of_a_net_are_stitched():
+    """What two nets are stitched to, averaged."""
+    model = fcn_jax.create(
+        "fcn32s_late_fusion", padding="same", output_stride=2, **SMALL
+    )
+    variables = cases.random_variables(model)
+    images = jnp.concatenate([cases.random_images((1, 9, 8), i) for i in (0, 1)], -1)
+    found = shift_and_stitch.network_scores(variables, images, model=model)
+    each = []
+    for i, stream in enumerate(model.streams):
+        params = {
+            layer.removesuffix(stream): parts
+            for layer, parts in variables["params"].items()
+            if layer.endswith(stream)
+        }
+        seen = images[..., 3 * i : 3 * i + 3]
+        each.append(
+            shift_and_stitch.network_scores(
+                {"params": params}, seen, model=model.alone()
+            )
+        )
+    expected = (each[0] + each[1]) / 2
+    scale = np.abs(expected).max()
+    assert scale > 1e-2
+    assert np.abs(each[0] - each[1]).max() > 0.1 * scale
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * scale)
+
+
 def test_scores_that_do_not_lie_between_each_other_are_refused():
     images = np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1)
     every_second = shift_and_stitch.dense_scores(lambda x: x[:, ::2, ::2], images, 2)

@@ -38,6 +38,9 @@ def test_unknown_option():
     )
     with pytest.raises(ValueError, match=message):
         fcn_jax.models.create("fcn8s", paddin="same")
+    message = "'batch_norm' of model 'fcn8s' with encoder='googlenet' is not known"
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.models.create("fcn8s", encoder="googlenet", batch_norm=True)
 
 
 def test_an_option_goes_on_under_its_earlier_name():

@@ -72,6 +72,14 @@ def test_both_start_from_two_runs_and_train(trained):
         net.predict(item["image"][..., :3])
 
 
+def test_a_crf_behind_both_compares_their_colours(trained):
+    """The bandwidths are of red, green and blue; the rest is for the nets."""
+    start = f"color={trained('color')},hha={trained('hha')}"
+    net = runs.load(trained("full", start), **{"crf.parameters": "deeplab"})
+    image = indoor.Indoor("val", "rgbhha")[0]["image"]
+    assert net.predict(image).shape == (96, 128)
+
+
 @pytest.mark.slow
 def test_depth_is_worth_more_than_colours_alone(tmp_path, monkeypatch):
     """RGB-HHA above RGB by 0.05 mean IU at least; docs/data_sets.md has a whole run."""
