@@ -22,8 +22,9 @@ def test_unknown_model():
 
 
 def test_unknown_model_unlike_any():
-    with pytest.raises(ValueError, match="model 'unet' is not known; the models are"):
-        fcn_jax.models.create("unet")
+    message = "model 'perceptron' is not known; the models are"
+    with pytest.raises(ValueError, match=message):
+        fcn_jax.models.create("perceptron")
 
 
 def test_unknown_attribute_of_the_package():
