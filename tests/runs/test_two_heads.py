@@ -142,6 +142,8 @@ def test_one_head_is_compared(scenes, tmp_path, capsys):
         (("--compare", "--head=gee"), "--head 'gee' is not known; did you mean 'geo'"),
     ),
 )
+# ml_collections loads the file of a config in a way that is deprecated.
+@pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
 def test_heads_on_the_command_line(scenes, tmp_path, monkeypatch, flags, message):
     """All before anything is scored."""
     monkeypatch.setattr(command.runtime, "prepare", lambda: None)
