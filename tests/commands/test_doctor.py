@@ -13,7 +13,7 @@ from fcn_jax import __main__, data
 from fcn_jax.commands import command
 from fcn_jax.data import depth as depths
 from fcn_jax.data.official import sift_flow
-from fcn_jax.data.sources import archives
+from fcn_jax.data.sources import archives, landscapes
 from tests.support import annotations, folders, nyud, official
 
 # ml_collections loads the file of a config in a way that is deprecated.
@@ -195,3 +195,13 @@ def test_the_channels_that_a_training_would_read(doctor, tmp_path):
     )
     status, _ = doctor(*given, "--config.data.channels=depth")
     assert "data set 'nyud' has no channels 'depth'; set --config.data" in str(status)
+
+
+def test_several_heads_and_a_class_that_may_be_absent(doctor, monkeypatch):
+    """The moon is in no image that is scored, and that is how it should be."""
+    monkeypatch.setattr(landscapes, "SIZES", {"train": 24, "test": 24})
+    status, printed = doctor("landscapes", "--threads=1")
+    assert status == 0
+    assert "note: it has 2 heads (sem, geo); classes are those of sem" in printed
+    assert "divide the images anew (moon)" not in printed
+    assert "has not, which are not scored" not in printed
