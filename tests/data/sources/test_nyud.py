@@ -127,9 +127,7 @@ def test_a_split_that_names_what_is_not_there(root):
 
 def test_an_archive_that_is_half_there(root):
     (root / "data/hha/img_5002.png").unlink()
-    with pytest.raises(
-        FileNotFoundError, match="hha/img_5002.png does not exist; spli"
-    ):
+    with pytest.raises(FileNotFoundError, match="img_5002.png does not exist; split"):
         opened(root, channels="rgbhha")
     opened(root)
     (root / "segmentation/img_5001.mat").write_bytes(b"MATLAB 5.0")
