@@ -206,15 +206,16 @@ def test_one_compilation_for_images_of_any_sizes(model):
 
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
-def test_scores_of_fcn_are_the_same_bits_alone_and_in_a_batch(model):
-    """On a CPU, as docs/evaluation.md says; DeconvNet's are not."""
+def test_scores_of_fcn_are_the_same_alone_and_in_a_batch(model):
+    """But for the last bits, on some processors, as docs/evaluation.md says."""
     net = cases.Case(model, {"padding": "same"}).create()
     variables = cases.random_variables(net)
     images = cases.random_images((3, 33, 48))
     run = jax.jit(net.apply)
     together = run(variables, images)
     for image, found in zip(images, together, strict=True):
-        np.testing.assert_array_equal(run(variables, image[None])[0], found)
+        alone = run(variables, image[None])[0]
+        np.testing.assert_allclose(alone, found, rtol=0, atol=1e-6 * abs(found).max())
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_given_switches_take_the_place_of_its_own():
     }
     apply = cases.quick_jit(model.apply)
     again = apply(variables, images, switches=own)
-    np.testing.assert_array_equal(again, logits)
+    np.testing.assert_allclose(again, logits, rtol=1e-6)  # On an AMD EPYC not all bits.
     other = apply(variables, images, switches=own | {"pool1": 3 - own["pool1"]})
     assert np.abs(other - logits).max() > 1e-3
 

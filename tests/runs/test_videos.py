@@ -14,6 +14,7 @@ from fcn_jax import __main__
 from fcn_jax.data import label_sets, photos
 from fcn_jax.data import videos as files_of_videos
 from fcn_jax.data.contracts import Head
+from fcn_jax.preprocessing import CAFFE
 from fcn_jax.runs import predicted, prediction, videos
 from tests.support import clips, folders
 
@@ -35,7 +36,7 @@ def net(tmp_path):
     return simple(
         heads=(Head("", ("dark", "bright"), label_sets.VOC.palette),),
         workdir=tmp_path / "run", checkpoint=simple(step=1), scales=None, flip=False,
-        config=config, predict=bright,
+        config=config, predict=bright, head="", preprocessing=CAFFE,
     )  # fmt: skip
 
 
