@@ -207,6 +207,10 @@ def _explained(error: Exception, argv: Sequence[str]) -> str:
         unknown = command_line.unknown_key(argv)
         if unknown:
             return unknown
+    if isinstance(error, flags.UnrecognizedFlagError):
+        without = command_line.key_without_config(error.flagname, argv)
+        if without:
+            return without
     return command_line.readable(error)
 
 

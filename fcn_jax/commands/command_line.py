@@ -131,8 +131,32 @@ def without_config(values: flags.FlagValues, missing: str) -> str:
     given = values["workdir"].value if "workdir" in values else None
     if missing != "config" or not given:
         return ""
-    there = "holds no run" if Path(given).exists() else "does not exist"
-    return f", and {given} {there} whose config could be taken"
+    return _no_run_in(given)
+
+
+def _no_run_in(workdir: str) -> str:
+    there = "holds no run" if Path(workdir).exists() else "does not exist"
+    return f", and {workdir} {there} whose config could be taken"
+
+
+def key_without_config(name: str, argv: Sequence[str]) -> str:
+    """What is wrong with a key of a config where there is no config; "" where not.
+
+    Args:
+        name: Of a flag that is not known.
+        argv: The program, and its arguments.
+    """
+    given = dict(_assignments(argv))
+    if not name.startswith("config.") or "config" in given:
+        return ""
+    if "config" not in flags.FLAGS:
+        return ""
+    workdir = given.get("workdir", "")
+    why = _no_run_in(workdir) if workdir else ""
+    return (
+        f"--{name} is a key of a config, and --config is missing{why}; give "
+        f"--config=NAME, or the --workdir of a run"
+    )
 
 
 def _assignments(argv: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -164,6 +164,7 @@ def _opened(
             data_dir=config.data.data_dir or None,
             manual_dir=config.data.manual_dir or None,
             tool=datasets.tool_options(config),
+            channels=config.data.channels,
         )
         for split in dict.fromkeys(splits)
     }

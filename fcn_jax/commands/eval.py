@@ -32,9 +32,10 @@ from fcn_jax import hosts
 from fcn_jax.commands import command_line, several
 from fcn_jax.commands.command import Command
 from fcn_jax.config.types import Config
+from fcn_jax.data import contracts, one_head
 from fcn_jax.inference import ensembles
 from fcn_jax.runs import examination, shared
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.runs.evaluation import Evaluation, look_at
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
 from fcn_jax.viz import html_report
 
@@ -56,7 +57,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("labels", True, "Write the predicted labels as palette PNGs.")
     flags.DEFINE_bool("overlays", True, "Write the predictions over the images.")
     flags.DEFINE_bool("report", False, "Write the page of fcn_jax report too.")
-    flags.DEFINE_string("head", "", "Of several heads, the one of that page.")
+    flags.DEFINE_string("head", "", "Of several, that of --report and --compare.")
     several.define_flags()
     flags.DEFINE_integer("rows", 6, "Images of the contact sheet.", lower_bound=1)
 
@@ -79,6 +80,7 @@ def run_flags(values: flags.FlagValues) -> None:
                 "or run them one after the other."
             )
         html_report.check_installed()
+    _check_head(config, values)
     if several.place_of(values) is not None:
         for name in ("resolutions", "compare", "report"):
             if values[name].value:
@@ -89,6 +91,25 @@ def run_flags(values: flags.FlagValues) -> None:
     crew = several.crew_of(values)
     with hosts.together(crew), shared.silent(crew):
         _run(config, values, crew)
+
+
+def _check_head(config: Config, values: flags.FlagValues) -> None:
+    """Refuse what looks at one of several heads where none is chosen, and the reverse.
+
+    Raises:
+        ValueError: Naming what to do.
+    """
+    for name in ("report", "compare"):
+        if values[name].value:
+            examination.check_one_head(
+                config, values.workdir, values.head, f"--{name} is"
+            )
+            return
+    if values.head:
+        raise ValueError(
+            f"--head={values.head} chooses a head for --report or --compare, and "
+            f"neither is given; leave it out: tables and pictures are of all heads."
+        )
 
 
 def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
@@ -105,9 +126,11 @@ def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
         combine=values.combine,
         crew=crew,
     )
+    if values.head:  # Before anything is scored.
+        one_head.chosen(contracts.heads_of(run.source), values.head, run.source.name)
     out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
     if crew.count > 1:
-        same = ("scales", "flip", "labels", "overlays")
+        same = ("scales", "flip", "combine", "labels", "overlays")
         crew.agree({f"--{name}": values[name].value for name in same})
         if crew.first:
             out.mkdir(parents=True, exist_ok=True)
@@ -116,6 +139,7 @@ def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
         resolutions = command_line.parse_numbers("resolutions", values.resolutions)
         compare_resolutions(run, out, resolutions, values.flip)
     elif values.compare:
+        look_at(run, values.head)
         compare(run, out)
     else:
         evaluate(

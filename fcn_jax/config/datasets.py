@@ -136,9 +136,11 @@ def _extra(config: Config) -> Source:
             f"config.data.extra={name!r} needs the path of its files; set "
             f"--config.data.extra_root=DIR."
         )
+    channels = config.data.get("channels", "")  # Older runs do not have it.
     return data.open_source(
         name,
         config.data.extra_split,
+        channels=channels if channels in data.DATASETS[name].inputs else "",
         root=root or None,
         data_dir=config.data.data_dir or None,
         manual_dir=config.data.manual_dir or None,

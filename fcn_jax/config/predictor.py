@@ -124,9 +124,15 @@ def with_crf(predictor: Predictor, config: Config) -> Predictor:
 
     Raises:
         ValueError: If its parameters are neither published ones nor a JSON file, or
-            the network has several heads.
+            the network has several heads, or sees no colours.
     """
     build.check_one_head(config, "config.crf.parameters")
+    given = build.make_preprocessing(config)
+    if not given.has_colours and given.num_channels > 1:
+        raise ValueError(
+            f"config.crf.parameters={config.crf.parameters!r} compares colours, and "
+            f"this network sees {given.channels_given}; leave it out."
+        )
     parameters = crf.get_parameters(config.crf.parameters)
 
     def scores(variables: Variables, batch: Batch):

@@ -144,9 +144,11 @@ def encoded(depth: np.ndarray) -> np.ndarray:
         depth: Metres, float [H, W].
 
     Returns:
-        uint16 [H, W]; what is farther than a file can hold is as far as it can.
+        uint16 [H, W]; what is farther than a file can hold is as far as it can, and
+        what is no number is 0, as where nothing is known.
     """
-    millimetres = np.floor(np.asarray(depth, np.float64) * MILLIMETRES + 0.5)
+    known = np.nan_to_num(np.asarray(depth, np.float64), posinf=FARTHEST)
+    millimetres = np.floor(known * MILLIMETRES + 0.5)
     return np.clip(millimetres, 0, 2**16 - 1).astype(np.uint16)
 
 

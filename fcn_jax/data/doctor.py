@@ -37,6 +37,7 @@ class Patient(Protocol):
         palette: Colour of every label, uint8 RGB [256, 3].
         ignore_label: The label of void.
         notes: What a user should know of how it was read, a sentence each.
+        may_be_absent: Classes that are known not to be in what is scored.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Patient(Protocol):
     palette: np.ndarray
     ignore_label: int
     notes: list[str]
+    may_be_absent: tuple[str, ...]
 
     def look(self, split: str, index: int) -> Seen:
         """Look at an image and its mask; what is wrong is noted, and never raised.
@@ -288,7 +290,7 @@ def _find_classes(
             f"so by chance), or make them void",
         ),
         (
-            train & ~scored,
+            train & ~scored & ~np.isin(patient.classes, patient.may_be_absent),
             f"classes that {patient.train} has and {patient.scored} has not, which are "
             f"not scored: divide the images anew",
         ),

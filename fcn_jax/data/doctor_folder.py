@@ -51,6 +51,7 @@ class Folder:
         self.classes: tuple[str, ...] = self._masks.classes if self._masks else ()
         self.palette = self._masks.palette if self._masks else label_sets.VOC.palette
         self.ignore_label = label_sets.IGNORE_LABEL
+        self.may_be_absent: tuple[str, ...] = ()
         if num_classes and self.classes and num_classes != len(self.classes):
             shown = ", ".join(self.classes[:6]) + ", ..." * (len(self.classes) > 6)
             found.add(

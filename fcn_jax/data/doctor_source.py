@@ -32,10 +32,16 @@ class Opened:
         self._sources = sources
         self.train, self.scored = splits
         first = sources[self.train]
-        head = contracts.heads_of(first)[0]
+        heads = contracts.heads_of(first)
+        head = heads[0]
         self.name, self.notes = first.name, list[str]()
+        if len(heads) > 1:
+            self.notes.append(
+                f"it has {len(heads)} heads ({', '.join(x.name for x in heads)}); "
+                f"classes are those of {head.name}"
+            )
         self.classes, self.palette = head.classes, head.palette
-        self.ignore_label = head.ignore_label
+        self.ignore_label, self.may_be_absent = head.ignore_label, head.may_be_absent
         self.ids = {split: _ids(source) for split, source in sources.items()}
         if num_classes:
             try:

@@ -114,13 +114,17 @@ def never_predicted(found: Scores) -> str:
     """What to say of classes that occur and are never predicted, on a line of its own.
 
     Args:
-        found: Of `scores`; by head where there are several.
+        found: Of `scores`; by head where there are several, a line each.
 
     Returns:
         The line, begun by a new one; "" where there are none.
     """
     if "heads" in found:
-        return "".join(never_predicted(each) for each in found["heads"].values())
+        lines = {name: never_predicted(each) for name, each in found["heads"].items()}
+        return "".join(
+            line.replace("predicted:", f"predicted of {name}:", 1)
+            for name, line in lines.items()
+        )
     counts = np.asarray(found["confusion"])
     never = [
         name

@@ -100,10 +100,11 @@ def _extended(occupied: np.ndarray) -> tuple[int, int]:
 class ObjectSizes:
     """Counts predictions by the size of the true objects, batch by batch."""
 
-    def __init__(self, source: Source, num_classes: int):
+    def __init__(self, source: Source):
         self.source = source
-        self._void = heads_of(source)[0].ignore_label
-        self.counter = ObjectSizeIU(num_classes)
+        head = heads_of(source)[0]
+        self._void = head.ignore_label
+        self.counter = ObjectSizeIU(head.num_classes)
 
     def __call__(self, batch: Batch, pred: Labels):
         """Count one batch.

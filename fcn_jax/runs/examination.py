@@ -83,7 +83,7 @@ def report(
         )
     configs = [workdirs.config_of_run(each) for each in workdirs_of]
     for config, workdir in zip(configs, workdirs_of, strict=True):
-        _check_one_head(config, workdir, options.head)
+        check_one_head(config, workdir, options.head)
         _take_data(config, configs[0], options.root)
     if configs[0].data.name == "folder" and not configs[0].data.root:
         raise ValueError(
@@ -131,7 +131,7 @@ def report_of(run: Evaluation, path: Path, options: Options) -> Path:
             images.
     """
     html_report.check_installed()
-    _check_one_head(run.config, run.members[0].workdir, options.head)
+    check_one_head(run.config, run.members[0].workdir, options.head)
     look_at(run, options.head)
     name = " + ".join(_names([member.workdir for member in run.members]))
     of_run, examples = _examined(run, name, options, None)
@@ -139,11 +139,24 @@ def report_of(run: Evaluation, path: Path, options: Options) -> Path:
     return _write(path, [of_run], [examples], _classes(head))
 
 
-def _check_one_head(config: Config, workdir: str | Path, head: str) -> None:
+def check_one_head(
+    config: Config, workdir: str | Path, head: str, what: str = "a report is"
+) -> None:
+    """Refuse several heads of which none is chosen.
+
+    Args:
+        config: Of the run.
+        workdir: Of the run.
+        head: That is chosen; "": none.
+        what: Is of one head, for the message.
+
+    Raises:
+        ValueError: Naming the heads.
+    """
     numbers = datasets.num_classes_of(config)
     if isinstance(numbers, dict) and not head:
         raise ValueError(
-            f"{workdir} has several heads ({', '.join(numbers)}), and a report is of "
+            f"{workdir} has several heads ({', '.join(numbers)}), and {what} of "
             f"one: choose it with --head={next(iter(numbers))}; fcn_jax eval "
             f"--workdir={workdir} writes tables and pictures of each."
         )

@@ -17,12 +17,15 @@ Picture: TypeAlias = np.ndarray | str | Path | Image.Image
 Images: TypeAlias = Picture | Sequence[Picture]
 
 
-def arrays(images: Images, channels: int) -> tuple[list[np.ndarray], bool, bool]:
+def arrays(
+    images: Images, channels: int, takes_photos: bool = True
+) -> tuple[list[np.ndarray], bool, bool]:
     """Images as arrays.
 
     Args:
         images: See above.
-        channels: Of the images that the network sees; only RGB, 3, is read from files.
+        channels: Of the images that the network sees.
+        takes_photos: Whether three of them are colours; else none is read from a file.
 
     Returns:
         Each image, [H, W, channels]; whether it was one image; and whether all were
@@ -35,24 +38,25 @@ def arrays(images: Images, channels: int) -> tuple[list[np.ndarray], bool, bool]
         ValueError: If one has another shape, or a file cannot be read.
     """
     if isinstance(images, str | os.PathLike | Image.Image):
-        return [_array(images, channels)], True, False
+        return [_array(images, channels, takes_photos)], True, False
     stacked = not isinstance(images, Sequence)
     if stacked and np.ndim(images) == 3:
-        return [_array(images, channels)], True, False
+        return [_array(images, channels, takes_photos)], True, False
     if stacked and np.ndim(images) == 0:
         raise TypeError(
             f"predict: {type(images).__name__} is no image; give an array, a path, an "
             f"image of Pillow, or a list of these."
         )
-    return [_array(image, channels) for image in images], False, stacked
+    return [_array(each, channels, takes_photos) for each in images], False, stacked
 
 
-def _array(image: Picture, channels: int) -> np.ndarray:
+def _array(image: Picture, channels: int, takes_photos: bool) -> np.ndarray:
     if isinstance(image, str | os.PathLike | Image.Image):
-        if channels != 3:
+        if channels != 3 or not takes_photos:
+            what = f"{channels} channels" + " that are no colours" * (channels == 3)
             raise TypeError(
-                f"predict: this network sees {channels} channels, and files are read "
-                f"as RGB; give an array [H, W, {channels}]."
+                f"predict: this network sees {what}, and files are read as RGB; give "
+                f"an array [H, W, {channels}]."
             )
         if isinstance(image, Image.Image):
             return _of_pillow(image)

@@ -125,7 +125,7 @@ def compare(run: Evaluation, out: Path):
     comparison.txt, and a sheet of pictures for each.
 
     Args:
-        run: One network, or two.
+        run: One network, or two; of one head, or with one that is looked at.
         out: Directory of the report.
     """
     rows = {member.config.model.name: [member] for member in run.members}
@@ -139,7 +139,7 @@ def compare(run: Evaluation, out: Path):
     results = {}
     for name, (members, crf) in rows.items():
         pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
-        sizes = ObjectSizes(run.source, run.config.model.num_classes)
+        sizes = ObjectSizes(run.source)
 
         def on_batch(
             batch: Batch,

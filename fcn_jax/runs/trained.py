@@ -172,7 +172,8 @@ class TrainedNet:
         return self._ask(self._probs, images)
 
     def _ask(self, function: Asked, images: Images) -> Prediction | list[Prediction]:
-        taken, one, alike = arrays(images, self.preprocessing.num_channels)
+        given = self.preprocessing
+        taken, one, alike = arrays(images, given.num_channels, given.takes_photos)
         found = [self._ask_about(function, image) for image in taken]
         if one:
             return found[0]

@@ -99,7 +99,8 @@ def mirrored(address: str, place: str | Path) -> Path:
     """
     system, root = _open(address)
     found = _listed(system, root, address)
-    digits = hashlib.sha256(json.dumps([address, found]).encode()).hexdigest()
+    said = json.dumps([address.rstrip("/"), found])
+    digits = hashlib.sha256(said.encode()).hexdigest()
     name = f"{PurePosixPath(root).name or 'data'}-{digits[:_DIGITS]}"
     place = Path(place).expanduser()
     folder = place / name

@@ -163,9 +163,10 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
         model: The net.
         preprocessing: What it is given.
     """
+    name = model_name(model)
     encoder = models.encoder_name(model)
     return {
-        "model": model_name(model),
+        "model": name,
         "num_classes": json.dumps(model.num_classes, default=dict),
         "padding": str(models.options_of(model).get("padding", "")),
         **({"encoder": encoder} if encoder else {}),

@@ -31,6 +31,15 @@ from tests.support import pages
             ["eval", "--workdir=."],
             r"--config is missing, and \. holds no run whose config could be taken; us",
         ),
+        (
+            ["eval", "--workdir=W", "--config.seed=1"],
+            "--config.seed is a key of a config, and --config is missing, and W does n",
+        ),
+        (
+            ["train", "--config.seed=1"],
+            "--config.seed is a key of a config, and --config is missing; give --confi",
+        ),
+        (["report", "--config.seed=1", "W"], "Unknown command line flag 'config.seed'"),
         (["train", "--workdir=file"], "--workdir=file is a file; give a run's directo"),
         (["status", "--workdir=file"], "--workdir=file is a file; give a run's direct"),
         (["eval", "--rows=0"], "flag --rows=0: .*positive"),

@@ -211,7 +211,7 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
         (("a", "b"), r"convert: --model is missing; usage: fcn_jax convert"),
         (("a", "b", "--model=fcn4s"), r"should be one of <fcn32s\|fcn16s\|"),
         (("a", "b", "--modl=fcn8s"), r"Unknown command line flag 'modl'"),
-        (("a", "b", "--model=fcn8s", "--inputs=bgr"), r"one of <caffe\|imagenet>"),
+        (("a", "b", "--model=fcn8s", "--inputs=bgr"), r"one of <caffe\|imagenet\|"),
         (("a", "b", "--model=deconvnet", "--bn_form=x"), r"<training\|inference>"),
         (("a", "b.pth", "--model=fcn8s"), r"error: b.pth: weights are written as .saf"),
         (

@@ -11,9 +11,10 @@ from PIL import Image
 
 from fcn_jax import __main__, data
 from fcn_jax.commands import command
+from fcn_jax.data import depth as depths
 from fcn_jax.data.official import sift_flow
-from fcn_jax.data.sources import archives
-from tests.support import annotations, folders, official
+from fcn_jax.data.sources import archives, landscapes
+from tests.support import annotations, folders, nyud, official
 
 # ml_collections loads the file of a config in a way that is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
@@ -176,3 +177,30 @@ def test_a_label_set_is_chosen_by_its_key(doctor, official_sets, tmp_path):
 def test_mistakes_on_the_command_line(doctor, arguments, message):
     with pytest.raises(SystemExit, match=message):
         raise SystemExit(doctor(*arguments)[0])
+
+
+def test_the_channels_that_a_training_would_read(doctor, tmp_path):
+    """Depth is looked at where it is asked for; a kind that is not there is refused."""
+    root = nyud.make_folder(tmp_path)
+    given = ("nyud", f"--config.data.root={root}", "--threads=1")
+    assert doctor(*given)[0] == 0
+    depth = np.ones((14, 18))
+    depth[2, 3] = 0
+    depths.write(depth, root / "data/depth/img_5003.png")
+    assert doctor(*given)[0] == 0
+    status, printed = doctor(*given, "--config.data.channels=rgbd")
+    assert status == 1
+    found = "data/depth/img_5003.png: depth 0 at row 2, column 3 (1 of 252 pixels hav"
+    assert found in printed
+    status, _ = doctor(*given, "--config.data.channels=depth")
+    assert "data set 'nyud' has no channels 'depth'; set --config.data" in str(status)
+
+
+def test_several_heads_and_a_class_that_may_be_absent(doctor, monkeypatch):
+    """The moon is in no image that is scored, and that is how it should be."""
+    monkeypatch.setattr(landscapes, "SIZES", {"train": 24, "test": 24})
+    status, printed = doctor("landscapes", "--threads=1")
+    assert status == 0
+    assert "note: it has 2 heads (sem, geo); classes are those of sem" in printed
+    assert "divide the images anew (moon)" not in printed
+    assert "has not, which are not scored" not in printed

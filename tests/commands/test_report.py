@@ -84,6 +84,7 @@ class Values:
     scales, with_run, combine, flip = None, None, "mean_prob", True
     labels = overlays = False
     rows, workdir = 6, "run"
+    coordinator, process, processes = "", None, None
 
 
 @pytest.mark.parametrize("beside", ("resolutions", "compare"))

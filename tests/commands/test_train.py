@@ -202,7 +202,8 @@ def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path, one_device
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     assert "going on from step" in output
-    trainer.train(workdirs.config_of_run(workdir), tmp_path / "whole")
+    with jax.numpy_dtype_promotion("standard"):  # As on the command line.
+        trainer.train(workdirs.config_of_run(workdir), tmp_path / "whole")
     a, b = result_of(tmp_path / "whole"), result_of(workdir)
     assert a["params_sha256"] == b["params_sha256"]
     steps = [

@@ -176,3 +176,17 @@ def test_coco_beside_voc(tmp_path):
     assert len(source) == 2 + 3
     held = {int(label) for i in (2, 3, 4) for label in np.unique(source[i]["labels"])}
     assert {0, 8, 12} <= held <= {0, 8, 12, 255}  # A cat and a dog.
+
+
+def test_more_images_have_the_channels_of_the_data_set():
+    config = base_config()
+    config.data.name = config.data.extra = "indoor"
+    config.data.train_split, config.data.extra_split = "train[:2]", "val[:3]"
+    config.data.channels = "hha"
+    config.model.num_classes = 6
+    source = datasets.open_source(config, "train")
+    assert (len(source), source.channels) == (5, "hha")
+    assert source[4]["image"].shape == (96, 128, 3)
+    config.data.extra = "shapes"  # Which has colours alone.
+    with pytest.raises(ValueError, match="config.data.extra: the classes of shapes"):
+        datasets.open_source(config, "train")

@@ -175,7 +175,8 @@ def test_classes_that_are_never_predicted():
     counts[0, 1] = 0
     found = metrics.scores(counts, ("road", "car", "sign"))
     assert metrics.never_predicted(found) == "\nnever predicted: car"
-    assert metrics.never_predicted({"heads": {"a": found}}) == "\nnever predicted: car"
+    of_heads = metrics.never_predicted({"heads": {"a": found, "b": found}})
+    assert of_heads == "\nnever predicted of a: car\nnever predicted of b: car"
 
 
 CLASSES = ("sky", "sea", "moon")

@@ -8,7 +8,9 @@ import benchmarks.depth
 from fcn_jax import runs
 from fcn_jax.commands import predict as predict_command
 from fcn_jax.config import build, datasets, named
+from fcn_jax.config import predictor as predictors
 from fcn_jax.data.sources import indoor
+from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.late_fusion import LateFusion
 from fcn_jax.runs import logs, prediction, trainer
 from tests.support import cases
@@ -152,3 +154,21 @@ def test_the_recipes_are_those_of_the_release():
         assert given.num_channels == model.channels
         shapes = cases.variable_shapes(model)["params"]
         assert {f"score_fr{s}" for s in getattr(model, "streams", ("",))} <= set(shapes)
+
+
+def test_the_crf_compares_colours_alone(monkeypatch):
+    """Of RGB-HHA the first three channels; HHA alone would be taken for colours."""
+    seen = []
+    monkeypatch.setattr(
+        predictors.crf, "mean_field", lambda unary, image, **_: seen.append(image)
+    )
+    net = Predictor(lambda variables, batch: variables)
+    config = config_of("full")
+    config.crf.parameters = "pydensecrf"
+    image = np.arange(24.0).reshape(1, 2, 2, 6)
+    predictors.with_crf(net, config).scores(np.ones((1, 2, 2, 6)), {"image": image})
+    np.testing.assert_array_equal(seen[0], image[..., :3])
+    config = config_of("hha")
+    config.crf.parameters = "pydensecrf"
+    with pytest.raises(ValueError, match="compares colours, and this network sees HHA"):
+        predictors.with_crf(net, config)

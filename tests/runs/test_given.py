@@ -60,5 +60,13 @@ def test_what_is_no_image(image, channels, error, message):
         given.arrays(image, channels)
 
 
+def test_three_channels_that_are_no_colours(path):
+    """HHA: a photograph has as many, and would be taken for it in silence."""
+    for image in (path, str(path), Image.fromarray(IMAGE), [path]):
+        with pytest.raises(TypeError, match="3 channels that are no colours, and fil"):
+            given.arrays(image, 3, takes_photos=False)
+    np.testing.assert_array_equal(given.arrays(IMAGE, 3, False)[0][0], IMAGE)
+
+
 def test_other_channels_may_be_of_any_type():
     assert given.arrays(np.zeros((2, 3, 4), np.float32), 4)[0][0].dtype == np.float32

@@ -4,19 +4,23 @@ And one head of them alone: predicted, and on the page of a report.
 """
 
 import json
+import sys
 
 import jax
 import numpy as np
 import pytest
+from absl import app
 from PIL import Image
 
-from fcn_jax import runs
+from fcn_jax import __main__, runs
+from fcn_jax.commands import command
 from fcn_jax.config import build, losses, named
 from fcn_jax.config.base import base_config
 from fcn_jax.data.photos import Photo
 from fcn_jax.data.sources import landscapes
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import examination, logs, prediction, reports, trained, trainer
+from fcn_jax.runs.evaluation import look_at
 from fcn_jax.runs.prediction import Options
 
 STEPS = 50
@@ -113,6 +117,44 @@ def test_a_page_of_one_head(scenes, tmp_path):
     run = runs.Evaluation(runs.load(scenes).config, scenes)
     options = examination.Options(images=1, head="geo")
     assert '"vertical"' in examination.report_of(run, out, options).read_text()
+
+
+def test_one_head_is_compared(scenes, tmp_path, capsys):
+    run = runs.Evaluation(runs.load(scenes).config, scenes)
+    alone = run.score()["heads"]["geo"]
+    look_at(run, "geo")
+    found = reports.compare(run, tmp_path)["fcn8s"]
+    assert set(found["iu"]) == set(landscapes.GEOMETRIC)
+    assert found["mean_iu"] == pytest.approx(alone["mean_iu"])
+    assert set(found["by_object_size"]) == {"small", "medium", "large"}
+    assert "mean IU by object size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    (
+        (
+            ("--compare",),
+            r"several heads \(.*\), and --compare is of one: choose",
+        ),
+        (("--report",), r"several heads \(.*\), and --report is of one: choose"),
+        (("--head=geo",), "--head=geo chooses a head for --report or --compare, and"),
+        (("--compare", "--head=gee"), "--head 'gee' is not known; did you mean 'geo'"),
+    ),
+)
+# ml_collections loads the file of a config in a way that is deprecated.
+@pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
+def test_heads_on_the_command_line(scenes, tmp_path, monkeypatch, flags, message):
+    """All before anything is scored."""
+    monkeypatch.setattr(command.runtime, "prepare", lambda: None)
+    monkeypatch.setattr(
+        app, "run", lambda main, argv, flags_parser: main(flags_parser(argv))
+    )
+    argv = ["fcn_jax", "eval", f"--workdir={scenes}", f"--out={tmp_path / 'out'}"]
+    monkeypatch.setattr(sys, "argv", [*argv, *flags])
+    with pytest.raises(SystemExit, match=message):
+        __main__.main([*argv, *flags])
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_published_recipe():

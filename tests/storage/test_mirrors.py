@@ -53,6 +53,7 @@ def test_it_is_copied_once_and_anew_where_it_changed(store, tmp_path):
     store.pipe("/voc/sub/b.txt", b"two")
     first = mirrors.mirrored("memory://voc", tmp_path / "copies")
     assert below(first) == {"a.txt": b"one", "sub/b.txt": b"two"}
+    assert mirrors.mirrored("memory://voc/", tmp_path / "copies") == first
     (first / "a.txt").write_bytes(b"own")  # Nothing is copied over it.
     assert mirrors.mirrored("memory://voc", tmp_path / "copies") == first
     assert below(first)["a.txt"] == b"own"

@@ -356,5 +356,5 @@ def test_the_walk_follows_every_field_of_a_layer():
     names = set(networks.Layer.__dataclass_fields__)
     assert names == {
         "name", "kind", "features", "kernel_size", "stride", "pad", "groups",
-        "dilation", "inputs", "batch_norm", "dropout", "alpha", "beta",
+        "dilation", "overhang", "inputs", "batch_norm", "dropout", "alpha", "beta",
     }  # fmt: skip

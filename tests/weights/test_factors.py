@@ -247,7 +247,7 @@ def test_preprocessing_that_is_recorded_wrongly(load, fcn8s, recorded, reason):
     model, ours = fcn8s
     with pytest.raises(
         WeightsError,
-        match=rf"records preprocessing=.*{reason}.*expected caffe, imagenet, or name, "
+        match=rf"records preprocessing=.*{reason}.*expected caffe, imagenet, .*or name, "
         r"channels, mean and std; pass inputs=",
     ):
         load(foreign.pytorch(ours), model, metadata={"preprocessing": recorded})

@@ -169,7 +169,8 @@ def test_what_is_recorded(tmp_path):
         "num_classes": "3",
         "padding": "same",
         "skip_scales": "0.01,0.0001",
-        "options": '{"bn_epsilon": 1e-05, "padding": "same"}',
+        "options": '{"upsampling": "fixed", "bn_epsilon": 1e-05, "padding": "same", '
+        '"output_stride": 0}',
     }
     with np.load(tmp_path / "net.npz") as archive:
         record = {n: archive[n] for n in archive.files if n.startswith("record/")}

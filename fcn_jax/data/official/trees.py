@@ -91,12 +91,28 @@ class Folder:
         return (self.root / name).read_bytes()
 
 
-def _below(root: Path) -> Iterable[str]:
-    """The names of all files below a folder; links are followed."""
-    for place, _, files in os.walk(root, followlinks=True):
-        start = Path(place).relative_to(root).as_posix()
-        for file in files:
-            yield file if start == "." else f"{start}/{file}"
+def _below(folder: Path, start: str = "", above: tuple[str, ...] = ()) -> Iterable[str]:
+    """The names of all files below a folder; links are followed, but none in circles.
+
+    Raises:
+        OSError: If a folder cannot be read.
+    """
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                inside = f"{start}{entry.name}/"
+                yield from _below(Path(entry.path), inside, (*above, here))
+            elif not _is_of_macos(start + entry.name):
+                yield start + entry.name
+
+
+def _is_of_macos(name: str) -> bool:
+    """Whether it is what macOS writes beside a file, named almost as the file is."""
+    *folders, file = name.split("/")
+    return file.startswith("._") or "__MACOSX" in folders
 
 
 class Part(NamedTuple):
@@ -152,6 +168,8 @@ class Packed:
     def _add(self, part: Part, reader: ArchiveReader) -> None:
         self._readers.append(reader)
         for name in reader.names():
+            if _is_of_macos(name):
+                continue
             short = name.rpartition("/")[2] if part.flat else name
             ours = f"{part.mount}/{short}" if part.mount else short
             self._places[ours] = f"{reader.path}, {name}"

@@ -118,11 +118,12 @@ class NyudFolder(OneHead):
             there = {path.name for path in (self.root / folder).iterdir()}
             missing = [x for x in self.ids if self._path(folder, x).name not in there]
             if missing:
+                others = len(missing) - 1
+                more = f", and neither do {others} more" * (others > 0)
                 raise FileNotFoundError(
-                    f"{self._path(folder, missing[0])} does not exist, and neither do "
-                    f"{len(missing) - 1} more of the {len(self.ids)} that "
-                    f"{self.split}.txt names; the archive is not whole: unpack it "
-                    f"again, or take their ids off the list."
+                    f"{self._path(folder, missing[0])} does not exist{more}; split "
+                    f"{self.split!r} names {len(self.ids)} images, and the archive is "
+                    f"not whole: unpack it again, or take their ids off the list."
                 )
 
     def __len__(self) -> int:
@@ -139,7 +140,7 @@ class NyudFolder(OneHead):
         image = rgbd.stacked(
             self.channels,
             image_files.read_photo(path),
-            lambda: depths.read(self._path(_DEPTH, name)),
+            lambda: self._depth(name),
             lambda: self._hha(name),
             str(path),
         )
@@ -154,11 +155,16 @@ class NyudFolder(OneHead):
         """HHA of an image, read or computed."""
         if not self._computes_hha:
             return image_files.read_photo(self._path(_HHA, name))
+        depth = self._depth(name)
+        cut = depth.shape == nyud_mat.CUT_SIZE
+        return hha.encode(depth, hha.KINECT_CROPPED if cut else hha.KINECT)
+
+    def _depth(self, name: str) -> np.ndarray:
+        """Depth of an image, metres; the file is named where it has none."""
         path = self._path(_DEPTH, name)
         depth = depths.read(path)
         depths.check(depth, str(path))
-        cut = depth.shape == nyud_mat.CUT_SIZE
-        return hha.encode(depth, hha.KINECT_CROPPED if cut else hha.KINECT)
+        return depth
 
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2]."""

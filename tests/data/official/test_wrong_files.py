@@ -1,13 +1,14 @@
 """What is missing, torn, or of another data set: file, value, expectation, remedy."""
 
 import dataclasses
+import zipfile
 
 import numpy as np
 import pytest
 
 from fcn_jax import data
 from fcn_jax.data import official
-from fcn_jax.data.official import layouts, pascal_context, sift_flow
+from fcn_jax.data.official import layouts, pascal_context, sift_flow, trees
 from fcn_jax.data.options import ToolOptions
 from fcn_jax.data.sources import archives
 from fcn_jax.data.sources.archive_reader import ArchiveReader
@@ -82,10 +83,37 @@ def test_a_torn_mat(tmp_path, content):
         opened("sift_flow", root=root)[0]
 
 
-def test_labels_of_another_size(tmp_path):
-    source = sift_flow_with(tmp_path, "SemanticLabels", S=np.ones((5, 8)))
-    with pytest.raises(ValueError, match="the image is 6x8 and its mask 5x8"):
+@pytest.mark.parametrize("place", ("SemanticLabels", "GeoLabels"))
+def test_labels_of_another_size(tmp_path, place):
+    """Of either head."""
+    source = sift_flow_with(tmp_path, place, S=np.ones((5, 8)))
+    match = f"{place}/.*coast_a1.mat: the image is 6x8 and its mask 5x8"
+    with pytest.raises(ValueError, match=match):
         source[0]
+
+
+def test_what_macos_writes_beside_files(tmp_path):
+    """It has almost the names of images, and is none; in archives it lies apart too."""
+    root = made.unpack("camvid/full", tmp_path / "src")
+    (root / "701_StillsRaw_full/._0001TP_006690.png").write_bytes(b"junk")
+    assert len(opened("camvid/full", root=root)) == 3
+    folder = made.pack("camvid/full", tmp_path / "manual")
+    with zipfile.ZipFile(folder / "701_StillsRaw_full.zip", "a") as packed:
+        packed.writestr("__MACOSX/0001TP_006720.png", b"junk")
+        packed.writestr("._0001TP_006690.png", b"junk")
+    where = {"data_dir": tmp_path / "data", "manual_dir": folder}
+    assert len(opened("camvid/full", **where)) == 3
+
+
+def test_links_in_a_circle(tmp_path):
+    root = made.unpack("coco_stuff", tmp_path / "src")
+    for number in range(3):
+        (root / f"images/{number}").symlink_to(root)
+    (root / "images/train2017").rename(tmp_path / "elsewhere")
+    (root / "images/train2017").symlink_to(tmp_path / "elsewhere")
+    tree = trees.Folder(root, "images", "coco_stuff")
+    assert len(tree.names) == 6
+    assert len(opened("coco_stuff", root=root)) == 2
 
 
 def test_a_head_that_is_missing(tmp_path):
