@@ -16,6 +16,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from tqdm import tqdm
@@ -120,7 +121,9 @@ def search(
         images, total=count, unit="image", disable=None
     ):
         for parameters, confusion in zip(tried, confusions, strict=True):
-            probs = crf.mean_field(-log_probs, colours(image), **parameters)
+            probs = crf.mean_field(
+                -log_probs, colours(jnp.asarray(image)), **parameters
+            )
             counts = metrics.confusion_matrix(
                 labels, probs.argmax(-1), size, head.ignore_label
             )

@@ -22,6 +22,7 @@ from flax.typing import VariableDict
 
 from fcn_jax.models import layers
 from fcn_jax.models.fcn import FCN
+from fcn_jax.models.network import layer_name
 
 Array = jax.Array
 Shift = tuple[int, int]  # Rows and columns that are dropped at the top and left.
@@ -190,9 +191,15 @@ def _top_scores(
         mutable=["intermediates"],
     )
     captured = state["intermediates"]
+    streams = getattr(model, "streams", ("",))  # Scores of several are averaged.
     return {
         head: jnp.stack(
-            [captured[name]["__call__"][0] for name in model.top_scores(head)]
+            [
+                jnp.asarray(
+                    captured[f"{layer_name('score_fr', head)}{x}"]["__call__"][0]
+                )
+                for x in streams
+            ]
         ).mean(axis=0)
         for head in model.heads
     }

@@ -144,14 +144,6 @@ class FCN(Network):
         score = layers.Score(count, param_dtype=self.encoder.param_dtype, name=name)
         return score(features.maps[layer], scale)
 
-    def top_scores(self, head: str) -> list[str]:
-        """The layers of a head that score the encoder's top; their mean counts.
-
-        Args:
-            head: Its name; "" where there is one.
-        """
-        return [layer_name("score_fr", head)]
-
     def suited(self) -> "FCN":
         """The same with the skips that its encoder has of its strides."""
         return self.clone(skips=_skips(type(self), self.encoder))

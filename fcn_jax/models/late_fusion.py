@@ -53,14 +53,6 @@ class LateFusion(FCN):
         """Channels of an image: those of all streams."""
         return self.encoder.channels * len(self.streams)
 
-    def top_scores(self, head: str) -> list[str]:
-        """Those of all streams.
-
-        Args:
-            head: Its name; "" where there is one.
-        """
-        return [f"{x}{s}" for x in super().top_scores(head) for s in self.streams]
-
     @property
     def trunk(self) -> Callable[..., Features]:
         """Both encoders, each on its channels."""

@@ -35,7 +35,7 @@ def test_unknown_attribute_of_the_package():
 def test_unknown_option():
     message = (
         r"option 'paddin' of model 'fcn8s' is not known \(did you mean 'padding'\?\); "
-        r"its options are upsampling, skip_scales, dropout_rate, .*full_padding\."
+        r"its options are upsampling, skip_scales, dropout_rate, .*output_stride\."
     )
     with pytest.raises(ValueError, match=message):
         fcn_jax.models.create("fcn8s", paddin="same")

@@ -74,6 +74,7 @@ def test_both_start_from_two_runs_and_train(trained):
         net.predict(item["image"][..., :3])
 
 
+@pytest.mark.slow
 def test_a_crf_behind_both_compares_their_colours(trained):
     """The bandwidths are of red, green and blue; the rest is for the nets."""
     start = f"color={trained('color')},hha={trained('hha')}"
