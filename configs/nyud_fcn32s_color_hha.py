@@ -1,6 +1,6 @@
 r"""FCN-32s on NYUDv2, colours and HHA by late fusion (nyud-fcn32s-color-hha).
 
-python train.py --config=configs/nyud_fcn32s_color_hha.py --workdir=runs/nyud_color_hha \
+python train.py --config=configs/nyud_fcn32s_color_hha.py --workdir=runs/nyud_fusion \
     --config.data.root=DIR
 Starts from the best checkpoints of runs/nyud_fcn32s_color and runs/nyud_fcn32s_hha (the
 release: from those of 28,000 and 60,000 steps), scores too, and trains all of both. DIR

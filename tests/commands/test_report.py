@@ -1,6 +1,7 @@
 """fcn_jax report and fcn_jax eval --report, as they are started."""
 
 import sys
+import types
 
 import pytest
 
@@ -84,7 +85,10 @@ class Values:
     scales, with_run, combine, flip = None, None, "mean_prob", True
     labels = overlays = False
     rows, workdir = 6, "run"
-    coordinator, process, processes = "", None, None
+    coordinator, process, processes, join_timeout, head = None, None, None, 1, ""
+
+    def __getitem__(self, name):
+        return types.SimpleNamespace(value=getattr(self, name))
 
 
 @pytest.mark.parametrize("beside", ("resolutions", "compare"))
@@ -106,6 +110,7 @@ def test_eval_writes_the_page_too(monkeypatch, capsys):
     monkeypatch.setattr(
         examination, "report_of", lambda *given: done.append(given) or given[1]
     )
+    monkeypatch.setattr(examination, "check_one_head", lambda *_: None)
     eval_command.run_flags(Values())
     assert done[0] == "evaluated"
     assert done[1][0] is run

@@ -247,8 +247,8 @@ def test_preprocessing_that_is_recorded_wrongly(load, fcn8s, recorded, reason):
     model, ours = fcn8s
     with pytest.raises(
         WeightsError,
-        match=rf"records preprocessing=.*{reason}.*expected caffe, imagenet, .*or name, "
-        r"channels, mean and std; pass inputs=",
+        match=rf"records preprocessing=.*{reason}.*expected caffe, imagenet, .*or nam"
+        r"e, channels, mean and std; pass inputs=",
     ):
         load(foreign.pytorch(ours), model, metadata={"preprocessing": recorded})
 

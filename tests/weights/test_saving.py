@@ -193,6 +193,7 @@ def test_what_is_recorded(tmp_path):
             "bn_epsilon": 1e-5,
             "width": 1 / 32,
             "fc_features": 64,
+            "output_stride": 0,
             "fc6_dilation": 1,
             "upsampling": "fixed",
             "skip_scales": [0.01, 0.0001],
