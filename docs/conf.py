@@ -40,7 +40,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300  # Seconds a cell.
+nb_execution_timeout = 1800  # Seconds a cell, on a machine with much else to do.
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
 

@@ -26,7 +26,7 @@ def zoom(x: Array, factor: int, size: tuple[int, int]) -> Array:
         size: Height and width of the result, at most (h - 1) factor + 1 pixels.
 
     Returns:
-        [N, *size, C] of x's dtype; pixel (factor i, factor j) is cell (i, j).
+        [N, height, width, C] of x's dtype; pixel (factor i, factor j) is cell (i, j).
 
     Raises:
         ValueError: If the factor is not positive, or the cells end before the size.
