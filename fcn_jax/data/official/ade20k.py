@@ -11,15 +11,11 @@ References:
     of https://github.com/CSAILVision/sceneparsing.
 """
 
-import dataclasses
-from collections.abc import Sequence
-
-import numpy as np
-
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.official import layouts
-from fcn_jax.data.official.layouts import VOID, Member, Table
-from fcn_jax.data.official.trees import Part, Tree
+from fcn_jax.data.official.layouts import VOID, Table
+from fcn_jax.data.official.parallel_folders import ParallelFolders
+from fcn_jax.data.official.trees import Part
 
 _NAMES = (
     "wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, "
@@ -65,51 +61,17 @@ _TABLE = Table(
     "1 to 150, the classes of the scene parsing challenge, or 0 for void",
 )
 _FOLDERS = {"train": "training", "val": "validation"}
+LAYOUT = ParallelFolders(
+    "ade20k",
+    "150",
+    heads=(Head("", CLASSES, PALETTE),),
+    parts=(Part("ade20k", root="ADEChallengeData2016"),),
+    table=_TABLE,
+    folders=_FOLDERS,
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Ade20k:
-    """See the module, and `layouts.Layout`."""
-
-    name: str = "ade20k"
-    variant: str = "150"
-    heads: tuple[Head, ...] = (Head("", CLASSES, PALETTE),)
-    splits: tuple[str, ...] = ("train", "val")
-    inside: str = "annotations"
-    parts: tuple[Part, ...] = (Part("ade20k", root="ADEChallengeData2016"),)
-
-    def members(self, tree: Tree, split: str) -> Sequence[Member]:
-        """See `Layout`: all images of the split.
-
-        Args:
-            tree: All files.
-            split: "train" or "val".
-        """
-        folder, end = _FOLDERS[split], ".jpg"
-        start = f"images/{folder}/"
-        names = sorted(
-            name.removeprefix(start).removesuffix(end)
-            for name in tree.names
-            if name.startswith(start) and name.endswith(end)
-        )
-        return [
-            Member(n, f"{start}{n}{end}", {"": f"annotations/{folder}/{n}.png"})
-            for n in names
-        ]
-
-    def decode(self, data: bytes, head: str, where: str) -> np.ndarray:
-        """See `Layout`.
-
-        Args:
-            data: A PNG.
-            head: "".
-            where: The file, for messages.
-        """
-        del head
-        return _TABLE.labels(layouts.read_png(data, where), where)
-
-
-def layout(classes: str) -> Ade20k:
+def layout(classes: str) -> ParallelFolders:
     """The layout; there is one label set.
 
     Args:
@@ -118,5 +80,5 @@ def layout(classes: str) -> Ade20k:
     Raises:
         ValueError: If it is another.
     """
-    layouts.chosen("ade20k", classes, ("150",))
-    return Ade20k()
+    layouts.chosen("ade20k", classes, (LAYOUT.variant,))
+    return LAYOUT

@@ -12,16 +12,12 @@ References:
     https://github.com/nightrome/cocostuff, labels.txt and README.
 """
 
-import dataclasses
-from collections.abc import Sequence
-
-import numpy as np
-
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
 from fcn_jax.data.official import layouts
-from fcn_jax.data.official.layouts import VOID, Member, Table
-from fcn_jax.data.official.trees import Part, Tree
+from fcn_jax.data.official.layouts import VOID, Table
+from fcn_jax.data.official.parallel_folders import ParallelFolders
+from fcn_jax.data.official.trees import Part
 
 # By the value of a pixel; the ids of the list are these plus one.
 _TEXT = (
@@ -60,55 +56,21 @@ _TABLE = Table(
     "0 to 181, the classes of COCO-Stuff but for 11 without annotations, or 255",
 )
 _FOLDERS = {"train": "train2017", "val": "val2017"}
-
-
-@dataclasses.dataclass(frozen=True)
-class CocoStuff:
-    """See the module, and `layouts.Layout`."""
-
-    name: str = "coco_stuff"
-    variant: str = "171"
-    heads: tuple[Head, ...] = (Head("", CLASSES, VOC.palette),)
-    splits: tuple[str, ...] = ("train", "val")
-    inside: str = "annotations"
-    parts: tuple[Part, ...] = (
+LAYOUT = ParallelFolders(
+    "coco_stuff",
+    "171",
+    heads=(Head("", CLASSES, VOC.palette),),
+    parts=(
         Part("coco_train2017", mount="images"),
         Part("coco_val2017", mount="images"),
         Part("coco_stuff", mount="annotations"),
-    )
-
-    def members(self, tree: Tree, split: str) -> Sequence[Member]:
-        """See `Layout`: all images of the split.
-
-        Args:
-            tree: All files.
-            split: "train" or "val".
-        """
-        folder, end = _FOLDERS[split], ".jpg"
-        start = f"images/{folder}/"
-        names = sorted(
-            name.removeprefix(start).removesuffix(end)
-            for name in tree.names
-            if name.startswith(start) and name.endswith(end)
-        )
-        return [
-            Member(n, f"{start}{n}{end}", {"": f"annotations/{folder}/{n}.png"})
-            for n in names
-        ]
-
-    def decode(self, data: bytes, head: str, where: str) -> np.ndarray:
-        """See `Layout`.
-
-        Args:
-            data: A PNG.
-            head: "".
-            where: The file, for messages.
-        """
-        del head
-        return _TABLE.labels(layouts.read_png(data, where), where)
+    ),
+    table=_TABLE,
+    folders=_FOLDERS,
+)
 
 
-def layout(classes: str) -> CocoStuff:
+def layout(classes: str) -> ParallelFolders:
     """The layout; there is one label set.
 
     Args:
@@ -117,5 +79,5 @@ def layout(classes: str) -> CocoStuff:
     Raises:
         ValueError: If it is another.
     """
-    layouts.chosen("coco_stuff", classes, ("171",))
-    return CocoStuff()
+    layouts.chosen("coco_stuff", classes, (LAYOUT.variant,))
+    return LAYOUT
