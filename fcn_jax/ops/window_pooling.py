@@ -146,16 +146,7 @@ def mean_pool(x: Array, window: int) -> Array:
             f"mean_pool: a map of {x.shape[1]}x{x.shape[2]} has no room for a "
             f"window of {window}x{window}; give the network a larger image."
         )
-    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
-    total = jax.lax.reduce_window(
-        x.astype(wide),
-        np.zeros((), wide),  # Known while tracing: only then has it a gradient.
-        jax.lax.add,
-        window_dimensions=(1, window, window, 1),
-        window_strides=(1, 1, 1, 1),
-        padding="VALID",
-    )
-    return (total / window**2).astype(x.dtype)
+    return _means(x, window, pad=0)
 
 
 def _by_shifts(
@@ -196,7 +187,7 @@ def average_pool(x: Array, window: int) -> Array:
     3x3 mean is their sum / 9.
 
     Args:
-        x: Maps, [N, H, W, C] floating point.
+        x: Maps, [N, H, W, C] floating point; sums are at least float32.
         window: Side of the windows, pixels, odd.
 
     Returns:
@@ -212,13 +203,18 @@ def average_pool(x: Array, window: int) -> Array:
         raise ValueError(
             f"average_pool: window={window} has no middle pixel; expected an odd side."
         )
-    side = (window // 2, window // 2)
+    return _means(x, window, pad=window // 2)
+
+
+def _means(x: Array, window: int, pad: int) -> Array:
+    """The mean of every window, at stride 1; sums are at least float32."""
+    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
     total = jax.lax.reduce_window(
-        x,
-        np.array(0, x.dtype),  # Known while tracing: only then has it a gradient.
+        x.astype(wide),
+        np.zeros((), wide),  # Known while tracing: only then has it a gradient.
         jax.lax.add,
         window_dimensions=(1, window, window, 1),
         window_strides=(1, 1, 1, 1),
-        padding=((0, 0), side, side, (0, 0)),
+        padding=((0, 0), (pad, pad), (pad, pad), (0, 0)),
     )
-    return total / np.array(window * window, x.dtype)
+    return (total / window**2).astype(x.dtype)
