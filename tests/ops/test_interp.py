@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from fcn_jax.ops import interp
 
@@ -67,9 +68,7 @@ def test_labels_of_two_classes_are_never_mixed():
 
 def test_the_gradient_of_a_zoom_is_its_transpose(key):
     x = jax.random.normal(key, (1, 3, 2, 2))
-    jax.test_util.check_grads(
-        lambda x: interp.zoom(x, 4, (8, 5)), (x,), 1, ["rev"], atol=1e-2
-    )
+    check_grads(lambda x: interp.zoom(x, 4, (8, 5)), (x,), 1, ["rev"], atol=1e-2)
 
 
 def test_cells_that_end_before_the_image():

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import export
+from jax.test_util import check_grads
 
 from fcn_jax.ops import window_pooling
 
@@ -156,7 +157,7 @@ def test_an_average_divides_by_the_padding_too():
 
 def test_the_gradient_of_an_average(key):
     x = jax.random.normal(key, (1, 4, 3, 2))
-    jax.test_util.check_grads(
+    check_grads(
         lambda x: window_pooling.average_pool(x, 3), (x,), 1, ["rev"], atol=1e-2
     )
 
