@@ -119,6 +119,7 @@ def test_a_finished_run_started_again_changes_nothing(folder, finished, one_devi
     assert result_of(finished) == before
 
 
+@pytest.mark.slow  # Of processes that are fewer: tests/hosts/test_two_are_one.py.
 def test_a_run_goes_on_with_another_number_of_devices(
     folder, finished, tmp_path, monkeypatch
 ):
@@ -189,13 +190,15 @@ def wait_for_step(workdir, step, process):
     pytest.fail(f"step {step} was not reached: {process.communicate()[0]}")
 
 
-def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path):
+# In the midst of saves; and before the first checkpoint too.
+@pytest.mark.parametrize("kills", ((9,), pytest.param((1, 9), marks=pytest.mark.slow)))
+def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path, kills):
     options = ("--config.num_steps=20", "--config.eval_every=20")
     whole = start(command(folder, tmp_path / "whole", *options))
     output, _ = whole.communicate(timeout=180)
     assert whole.returncode == 0, output
     workdir = tmp_path / "killed"
-    for step in (1, 9):  # Before the first checkpoint, and in the midst of saves.
+    for step in kills:
         process = start(command(folder, workdir, *options))
         wait_for_step(workdir, step, process)
         process.kill()
