@@ -1,0 +1,1 @@
+"""Table 1 of the DeconvNet paper, drawn again on any data."""
