@@ -5,7 +5,7 @@ from fcn_jax.models.encoders.deeplab import DeepLabVGG16
 from fcn_jax.models.encoders.encoder import Encoder, Features
 from fcn_jax.models.encoders.googlenet import GoogLeNet
 from fcn_jax.models.encoders.layer import Layer
-from fcn_jax.models.encoders.vgg import VGG16, VGG16Trunk
+from fcn_jax.models.encoders.vgg import VGG16, VGG16Convolutions, VGG16Trunk
 
 ENCODERS: dict[str, type[Encoder]] = {
     "vgg16": VGG16,
@@ -17,6 +17,7 @@ ENCODERS: dict[str, type[Encoder]] = {
 __all__ = [
     "ENCODERS",
     "VGG16",
+    "VGG16Convolutions",
     "AlexNet",
     "DeepLabVGG16",
     "Encoder",
