@@ -12,7 +12,7 @@ import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
-from fcn_jax.data import checks, contracts, sharing, transforms
+from fcn_jax.data import checks, contracts, regions, sharing, transforms
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.data.channels import Channels
@@ -76,7 +76,8 @@ def train_batches(
     Returns:
         Iterator of dicts, B rows of this process: `image` uint8 RGB [B, H, W, 3],
         `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
-        lies beyond is zero and void), `index` int32 [B] (place in the source).
+        lies beyond is zero and void), `index` int32 [B] (place in the source); of
+        examples of boxes (`fcn_jax.data.regions`) also what `regions.draw` gives.
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
@@ -90,18 +91,20 @@ def train_batches(
     channels = contracts.channels_in(source)
 
     def changed(index: int, rng: np.random.Generator):
-        item = source[index]
+        item, left = source[index], augmentation
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
+        if "regions" in item:  # Boxes move with their image.
+            item, left = regions.moved(item, augmentation, rng, channels)
         image, labels = augmentations.augment(
-            item["image"], item["labels"], augmentation, rng, ignore_label, channels
+            item["image"], item["labels"], left, rng, ignore_label, channels
         )
-        return image, labels, where
+        return image, labels, where, item.get("regions")
 
     def load(index: int, rng: np.random.Generator) -> Batch:
-        image, labels, where = changed(index, rng)
+        image, labels, where, candidates = changed(index, rng)
         if augmentation.class_mix and rng.random() < augmentation.class_mix:
-            above, its_labels, _ = changed(int(rng.integers(len(source))), rng)
+            above, its_labels, _, _ = changed(int(rng.integers(len(source))), rng)
             image, labels = augmentations.mix_classes(
                 image, labels, (above, its_labels), rng, ignore_label
             )
@@ -109,11 +112,13 @@ def train_batches(
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
             image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
+        drawn = regions.draw(candidates, rng) if candidates is not None else {}
         return {
             "image": image,
             "labels": labels,
             "sizes": size,
             "index": np.int32(index),
+            **drawn,
         }
 
     def draw(index: int, rng: np.random.Generator) -> Batch:
