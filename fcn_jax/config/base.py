@@ -106,11 +106,14 @@ def _add_data(config: Config) -> None:
     config.data.objects = ml_collections.ConfigDict()
     # DeconvNet's examples instead of whole images: "objects", then "proposals"
     # (fcn_jax.data.objects). Evaluation sees whole images.
+    # Of networks of boxes: "regions", whole images with boxes (fcn_jax.data.regions).
     config.data.objects.stage = ""
     config.data.objects.size = 250  # Of an example, pixels; data.crop cuts 224 of it.
     config.data.objects.extension = 1.2  # Of boxes, for context.
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
+    config.data.objects.boxes = 5  # Of "regions": on its object, drawn an update.
+    config.data.objects.background_boxes = 5  # Of "regions": on no object, likewise.
     config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
     config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
     config.data.objects.num_proposals = 2000  # An image.
@@ -181,7 +184,8 @@ def _add_loss_and_optim(config: Config) -> None:
 def _add_inference(config: Config) -> None:
     config.inference = ml_collections.ConfigDict()
     # How eval looks at an image: "whole", or by windows that the network sees at one
-    # size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
+    # size: "proposals" (those of data.objects), "tiles" or "window" (all of it). Of
+    # networks of boxes: "regions", a class and a mask of each proposal, pasted.
     config.inference.method = "whole"
     config.inference.side = 224  # Of the windows as the network sees them, pixels.
     config.inference.aggregation = "max"  # Of windows' scores: "max", "mean" or "sum".
@@ -190,6 +194,13 @@ def _add_inference(config: Config) -> None:
     config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
     config.inference.overlap = 0.5  # Of tiles.
     config.inference.boxes_at_once = 8  # Windows that the network sees together.
+    # "regions": a class's probability above which a region is painted over background
+    # (fcn_jax regions tells it); from which on a pixel of a box is the object's; overlap
+    # of a class's regions above which the worse is left out; regions at most.
+    config.inference.background = 0.5
+    config.inference.foreground = 0.4
+    config.inference.region_iou = 0.3
+    config.inference.most_regions = 10
 
 
 def _fcn():
@@ -271,11 +282,32 @@ def _deeplab():
     return model
 
 
+def _hypercolumn():
+    model = ml_collections.ConfigDict()
+    model.name = "hypercolumn"
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 4096
+    model.grid = 5  # Classifiers of a class in each direction of a box's window.
+    model.side = 50  # Of the window, pixels.
+    model.extension = 227 / 195  # Factor on the sides of a box for its window.
+    model.layer_scales = (0.0027, 0.063)  # On pool3 and pool4.
+    model.batch_norm = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    return model
+
+
 FAMILIES = {
     "fcn": _fcn,
     "deconvnet": _deconvnet,
     "segnet": _segnet,
     "deeplab": _deeplab,
+    "hypercolumn": _hypercolumn,
 }
 
 

@@ -11,15 +11,15 @@ import numpy as np
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import build, datasets
+from fcn_jax.config import base, build, examples
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
-from fcn_jax.inference import instance_wise, whole_image, windows
+from fcn_jax.inference import instance_wise, regions, whole_image, windows
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.preprocessing import Preprocessing, colours
 
-METHODS = ("whole", "window", "tiles", "proposals")
+METHODS = ("whole", "window", "tiles", "proposals", "regions")
 
 
 def make_predictor(
@@ -60,6 +60,8 @@ def make_predictor(
             flip=flip,
         )
         return Predictor(scores, tuple(scales))
+    if settings.method == "regions":
+        return _of_regions(config, model, preprocessing, scales, flip)
     # Tiles are cut so much larger, and seen at their one size.
     scale = scales[0] if settings.method == "tiles" and len(scales) == 1 else 1.0
     if tuple(scales) != (scale,) or flip:
@@ -82,6 +84,42 @@ def make_predictor(
     return Predictor(scores, windows=make_windows(config, scale))
 
 
+def _of_regions(
+    config: Config,
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    scales: Sequence[float],
+    flip: bool,
+) -> Predictor:
+    """The predictor of a network of boxes: regions of proposals, pasted.
+
+    Raises:
+        ValueError: If the network is another, or several views are asked for.
+    """
+    settings = config.inference
+    if base.family_of(config.model.name) != "hypercolumn":
+        raise ValueError(
+            f"config.inference.method='regions' is for networks of boxes (hypercolumn), "
+            f"and config.model.name={config.model.name!r} is none; use 'proposals'."
+        )
+    if len(scales) != 1 or flip:
+        raise ValueError(
+            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
+            f"view of an image; give one scale (--config.eval_scale) and no flip."
+        )
+    scores = functools.partial(
+        regions.scores,
+        model=model,
+        preprocessing=preprocessing,
+        scale=scales[0],
+        background=settings.background,
+        most=settings.most_regions,
+        foreground=settings.foreground,
+        max_iou=settings.region_iou,
+    )
+    return Predictor(scores, tuple(scales), make_windows(config))
+
+
 def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     """Which windows of an image `config.inference` looks at; see `windows`.
 
@@ -95,7 +133,7 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     if settings.method == "tiles":
         return windows.Tiles(round(settings.side / scale), settings.overlap)
     if of_training.cache_dir:
-        propose = datasets.make_proposal_cache(config, of_training.cache_dir)
+        propose = examples.make_proposal_cache(config, of_training.cache_dir)
     else:
 
         def propose(image: np.ndarray, name: str):
@@ -110,7 +148,8 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     return windows.ProposalWindows(
         propose,
         num=settings.num_proposals,
-        extension=of_training.extension,
+        # A network of boxes extends them itself.
+        extension=1.0 if settings.method == "regions" else of_training.extension,
         min_side=settings.min_side,
     )
 
