@@ -11,6 +11,7 @@ from fcn_jax.models import (
     deconvnet,
     deeplab,
     fcn,
+    feature_masking,
     hypercolumn,
     inputs,
     late_fusion,
@@ -36,6 +37,8 @@ MODELS: dict[str, type[Network]] = {
     "deeplab_msc": deeplab.DeepLabMSc,
     "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
     "hypercolumn": hypercolumn.Hypercolumn,
+    "cfm": feature_masking.CFM,
+    "cfm_design_b": feature_masking.CFMDesignB,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.
