@@ -107,13 +107,19 @@ def _add_data(config: Config) -> None:
     # DeconvNet's examples instead of whole images: "objects", then "proposals"
     # (fcn_jax.data.objects). Evaluation sees whole images.
     # Of networks of boxes: "regions", whole images with boxes (fcn_jax.data.regions).
+    # Of CFM: "segments", whole images with masks (fcn_jax.data.segments).
     config.data.objects.stage = ""
     config.data.objects.size = 250  # Of an example, pixels; data.crop cuts 224 of it.
     config.data.objects.extension = 1.2  # Of boxes, for context.
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
-    config.data.objects.boxes = 5  # Of "regions": on its object, drawn an update.
-    config.data.objects.background_boxes = 5  # Of "regions": on no object, likewise.
+    # Of "regions", "segments": of an object (of the image's), drawn an update.
+    config.data.objects.boxes = 5
+    config.data.objects.background_boxes = 5  # Of no object, likewise.
+    # Of "segments": overlap with objects of one of background, from and to.
+    config.data.objects.negative_iou = (0.1, 0.3)
+    config.data.objects.stuff = ()  # Of "segments": classes without instances, by name.
+    config.data.objects.mcg_dir = ""  # Of the method "mcg": its files, ID.mat.
     config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
     config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
     config.data.objects.num_proposals = 2000  # An image.
@@ -185,7 +191,8 @@ def _add_inference(config: Config) -> None:
     config.inference = ml_collections.ConfigDict()
     # How eval looks at an image: "whole", or by windows that the network sees at one
     # size: "proposals" (those of data.objects), "tiles" or "window" (all of it). Of
-    # networks of boxes: "regions", a class and a mask of each proposal, pasted.
+    # networks of boxes: "regions", a class and a mask of each proposal, pasted; of CFM:
+    # "segments", a class of each proposed mask, pasted.
     config.inference.method = "whole"
     config.inference.side = 224  # Of the windows as the network sees them, pixels.
     config.inference.aggregation = "max"  # Of windows' scores: "max", "mean" or "sum".
@@ -201,6 +208,9 @@ def _add_inference(config: Config) -> None:
     config.inference.foreground = 0.4
     config.inference.region_iou = 0.3
     config.inference.most_regions = 10
+    # "segments": parts of an image that its segments may tell apart; the last segments
+    # of an image with more are left out.
+    config.inference.segment_parts = 4096
 
 
 def _fcn():
@@ -302,12 +312,32 @@ def _hypercolumn():
     return model
 
 
+def _cfm():
+    model = ml_collections.ConfigDict()
+    model.name = "cfm"  # Design A; "cfm_design_b": one path, the finest level masked.
+    model.encoder = ""  # "zf5"; "": the net's own, vgg16 of design A.
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 4096  # Of fc6 and fc7 of each path, times width.
+    model.levels = ()  # Bins of a pyramid's levels; (): (7,) of VGG-16, 1, 2, 3, 6.
+    model.inwards = 6.5  # Pixels by which boxes' edges move before cells are taken.
+    model.batch_norm = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    return model
+
+
 FAMILIES = {
     "fcn": _fcn,
     "deconvnet": _deconvnet,
     "segnet": _segnet,
     "deeplab": _deeplab,
     "hypercolumn": _hypercolumn,
+    "cfm": _cfm,
 }
 
 

@@ -2,10 +2,18 @@
 
 from pathlib import Path
 
+from fcn_jax import data
+from fcn_jax.config import build
 from fcn_jax.config.types import Config
-from fcn_jax.data import crops, regions
+from fcn_jax.data import crops, regions, segments
 from fcn_jax.data.contracts import Source
+from fcn_jax.models.encoders.layer import cells_along
+from fcn_jax.models.feature_masking import CFM
 from fcn_jax.proposals.cache import ProposalCache
+from fcn_jax.proposals.projection import Cells
+from fcn_jax.proposals.segment_cache import SegmentCache
+
+_MOST_SIDE = 4096  # Of an image as a CFM net sees it, pixels.
 
 
 def of_source(config: Config, source: Source) -> Source:
@@ -20,13 +28,15 @@ def of_source(config: Config, source: Source) -> Source:
             crop is larger than the examples.
     """
     settings, crop = config.data.objects, config.data.crop
-    if settings.stage not in ("objects", "proposals", "regions"):
+    if settings.stage not in ("objects", "proposals", "regions", "segments"):
         raise ValueError(
             f"config.data.objects.stage={settings.stage!r} is not known; use "
-            f"'objects', 'proposals', 'regions', or '' for whole images."
+            f"'objects', 'proposals', 'regions', 'segments', or '' for whole images."
         )
     if settings.stage == "regions":
         return _regions(config, source)
+    if settings.stage == "segments":
+        return _segments(config, source)
     if crop and max(crop) > settings.size:
         raise ValueError(
             f"config.data.crop={tuple(crop)} is larger than the examples, "
@@ -71,6 +81,58 @@ def _regions(config: Config, source: Source) -> Source:
     )
 
 
+def _segments(config: Config, source: Source) -> Source:
+    """The examples of a CFM net.
+
+    Raises:
+        ValueError: If a class of stuff is none of the source.
+    """
+    settings = config.data.objects
+    classes = data.heads_of(source)[0].classes
+    unknown = [name for name in settings.stuff if name not in classes]
+    if unknown:
+        raise ValueError(
+            f"config.data.objects.stuff names {unknown[0]!r}, and {source.name} has "
+            f"the classes {', '.join(classes)}; name some of these."
+        )
+    cache = make_proposal_cache(config, settings.cache_dir)
+    assert isinstance(cache, SegmentCache)
+    return segments.SegmentExamples(
+        source,
+        cache.of_item,
+        cells_of(config),
+        segments.Sampling(
+            settings.boxes,
+            settings.background_boxes,
+            (settings.min_iou, 1.0),
+            tuple(settings.negative_iou),
+            tuple(classes.index(name) for name in settings.stuff),
+        ),
+        min_area=settings.min_area,
+        cache_dir=settings.cache_dir or None,
+    )
+
+
+def cells_of(config: Config) -> Cells:
+    """How the cells of a CFM net's last map lie over an image.
+
+    Args:
+        config: Of such a net.
+
+    Raises:
+        ValueError: If the network is another.
+    """
+    network = build.make_model(config).network
+    if not isinstance(network, CFM):
+        raise ValueError(
+            f"segments are projected to the last map of a CFM net, and "
+            f"config.model.name={config.model.name!r} is none; take 'cfm' or "
+            f"'cfm_design_b'."
+        )
+    counts = cells_along(network.encoder.layers(), _MOST_SIDE)
+    return Cells(*network.geometry(), counts)
+
+
 def _cache_dir(config: Config) -> str:
     """Where proposals are kept.
 
@@ -88,14 +150,24 @@ def _cache_dir(config: Config) -> str:
     return settings.cache_dir
 
 
-def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
-    """The proposals that stage 2 is trained on, kept in a directory.
+def make_proposal_cache(
+    config: Config, directory: str | Path
+) -> ProposalCache | SegmentCache:
+    """The proposals that are trained on, boxes or segments, kept in a directory.
 
     Args:
         config: See `fcn_jax.config.base`.
-        directory: Where they are kept.
+        directory: Where they are kept; of segments "": in memory.
     """
     settings = config.data.objects
+    if settings.stage == "segments" or config.inference.method == "segments":
+        return SegmentCache(
+            settings.proposal_method,
+            directory,
+            num=settings.num_proposals,
+            files=settings.mcg_dir,
+            options=settings.proposal_options.to_dict(),
+        )
     return ProposalCache(
         directory,
         settings.proposal_method,

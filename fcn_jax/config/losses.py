@@ -32,6 +32,7 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
 }
 # These see boxes, and no map.
 OF_BOXES = ("box_masks", "box_classes")
+_STAGES = {"hypercolumn": "regions", "cfm": "segments"}  # Of networks of boxes.
 # Of these there is no sum over pixels: they compare regions.
 OF_REGIONS = ("dice", "tversky", "lovasz")
 
@@ -174,14 +175,19 @@ def check_loss(config: Config) -> None:
 def _check_boxes(config: Config, names: list[str]) -> None:
     """Refuse losses of boxes where there are none, and of maps where there are."""
     net, stage = config.model.name, config.data.objects.stage
+    family = base.family_of(net)
     asked = [name in OF_BOXES for name in names]
-    asked += [base.family_of(net) == "hypercolumn", stage == "regions"]
-    if any(asked) and not all(asked):
+    asked += [family in _STAGES, stage in _STAGES.values()]
+    if not any(asked):
+        return
+    fits = all(asked) and _STAGES[family] == stage
+    if not fits or (family == "cfm" and "box_masks" in names):
         raise ValueError(
             f"config.model.name={net!r}, config.data.objects.stage={stage!r} and "
             f"config.loss.name={config.loss.get('name', 'cross_entropy')!r} do not fit: "
-            f"a network of boxes (hypercolumn) is trained on the stage 'regions' with "
-            f"losses of boxes ({', '.join(OF_BOXES)}), any other with neither."
+            f"a hypercolumn is trained on the stage 'regions' with losses of boxes "
+            f"({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any other "
+            f"network with neither."
         )
 
 

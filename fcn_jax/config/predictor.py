@@ -15,11 +15,18 @@ from fcn_jax.config import base, build, examples
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
-from fcn_jax.inference import instance_wise, regions, whole_image, windows
+from fcn_jax.inference import (
+    instance_wise,
+    regions,
+    segments,
+    whole_image,
+    windows,
+)
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.preprocessing import Preprocessing, colours
+from fcn_jax.proposals.segment_cache import SegmentCache
 
-METHODS = ("whole", "window", "tiles", "proposals", "regions")
+METHODS = ("whole", "window", "tiles", "proposals", "regions", "segments")
 
 
 def make_predictor(
@@ -62,6 +69,8 @@ def make_predictor(
         return Predictor(scores, tuple(scales))
     if settings.method == "regions":
         return _of_regions(config, model, preprocessing, scales, flip)
+    if settings.method == "segments":
+        return _of_segments(config, model, preprocessing, scales, flip)
     # Tiles are cut so much larger, and seen at their one size.
     scale = scales[0] if settings.method == "tiles" and len(scales) == 1 else 1.0
     if tuple(scales) != (scale,) or flip:
@@ -102,11 +111,7 @@ def _of_regions(
             f"config.inference.method='regions' is for networks of boxes (hypercolumn), "
             f"and config.model.name={config.model.name!r} is none; use 'proposals'."
         )
-    if len(scales) != 1 or flip:
-        raise ValueError(
-            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
-            f"view of an image; give one scale (--config.eval_scale) and no flip."
-        )
+    _check_one_view(scales, flip)
     scores = functools.partial(
         regions.scores,
         model=model,
@@ -118,6 +123,51 @@ def _of_regions(
         max_iou=settings.region_iou,
     )
     return Predictor(scores, tuple(scales), make_windows(config))
+
+
+def _of_segments(
+    config: Config,
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    scales: Sequence[float],
+    flip: bool,
+) -> Predictor:
+    """The predictor of a CFM net: proposed segments, classified and pasted.
+
+    Raises:
+        ValueError: If the network is another, or several views are asked for.
+    """
+    settings = config.inference
+    _check_one_view(scales, flip)
+    cells = examples.cells_of(config)
+    propose = examples.make_proposal_cache(config, config.data.objects.cache_dir)
+    assert isinstance(propose, SegmentCache)
+    scores = functools.partial(
+        segments.scores,
+        model=model,
+        preprocessing=preprocessing,
+        scale=scales[0],
+        background=settings.background,
+        most=settings.most_regions,
+        max_iou=settings.region_iou,
+    )
+    found = segments.SegmentWindows(
+        propose,
+        cells,
+        settings.num_proposals,
+        scales[0],
+        settings.min_side,
+        settings.segment_parts,
+    )
+    return Predictor(scores, tuple(scales), found)
+
+
+def _check_one_view(scales: Sequence[float], flip: bool) -> None:
+    if len(scales) != 1 or flip:
+        raise ValueError(
+            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
+            f"view of an image; give one scale (--config.eval_scale) and no flip."
+        )
 
 
 def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:

@@ -209,13 +209,7 @@ def moved(
     Raises:
         ValueError: If pixels are to be moved as boxes are not.
     """
-    for name in _UNFIT:
-        if getattr(augmentation, name):
-            raise ValueError(
-                f"{name}={getattr(augmentation, name)} moves pixels and not the boxes "
-                f"of an example; boxes follow scale and flip alone: set "
-                f"config.data.{name} off."
-            )
+    check_movable(augmentation)
     image, labels, regions = item["image"], item["labels"], item["regions"]
     if augmentation.scale is not None:
         factor = float(np.exp(rng.uniform(*np.log(augmentation.scale))))
@@ -227,8 +221,8 @@ def moved(
         regions = dataclasses.replace(
             regions,
             mask=maps["mask"],
-            on_object=_scaled(regions.on_object, before, labels.shape),
-            on_none=_scaled(regions.on_none, before, labels.shape),
+            on_object=scaled(regions.on_object, before, labels.shape),
+            on_none=scaled(regions.on_none, before, labels.shape),
         )
     if augmentation.flip and rng.random() < 0.5:
         image, labels = image[:, ::-1], labels[:, ::-1]
@@ -242,10 +236,38 @@ def moved(
     return found, dataclasses.replace(augmentation, scale=None, flip=False)
 
 
-def _scaled(
+def check_movable(augmentation: Augmentation, what: str = "boxes") -> None:
+    """Refuse what moves pixels otherwise than boxes, or segments, can follow.
+
+    Args:
+        augmentation: Of a training source.
+        what: They are called in the message.
+
+    Raises:
+        ValueError: Naming the first such.
+    """
+    for name in _UNFIT:
+        if getattr(augmentation, name):
+            raise ValueError(
+                f"{name}={getattr(augmentation, name)} moves pixels and not the {what} "
+                f"of an example; {what} follow scale and flip alone: set "
+                f"config.data.{name} off."
+            )
+
+
+def scaled(
     found: np.ndarray, before: tuple[int, ...], after: tuple[int, ...]
 ) -> np.ndarray:
-    """Boxes of an image that was resized: no smaller than they were."""
+    """Boxes of an image that was resized: no smaller than they were.
+
+    Args:
+        found: Integer [M, 4].
+        before: Height and width of the image.
+        after: Those to which it was resized.
+
+    Returns:
+        int32 [M, 4].
+    """
     factor = np.tile(np.divide(after, before), 2)[None]
     exact = np.round(found * factor, 6)
     return np.concatenate(
@@ -288,7 +310,9 @@ def draw(regions: Candidates, rng: np.random.Generator) -> MutableBatch:
     counts = (len(on_object), len(rest))
     return {
         "boxes": np.concatenate([on_object, rest]).astype(np.int32),
-        "box_labels": np.repeat([regions.label, label_of_rest], counts).astype(np.int32),
+        "box_labels": np.repeat([regions.label, label_of_rest], counts).astype(
+            np.int32
+        ),
         "box_weights": weights.astype(np.float32),
         "box_targets": targets,
     }

@@ -97,7 +97,7 @@ def find(
             batch[scaled_key("image", scale)],
             batch[scaled_key("sizes", scale)],
         )
-        seen_boxes = _scaled(boxes, scale, seen_sizes)
+        seen_boxes = scaled(boxes, scale, seen_sizes)
     found: Any = model.apply(
         variables,
         preprocess(seen, preprocessing),
@@ -213,8 +213,14 @@ def background_threshold(
     return threshold
 
 
-def _scaled(boxes: Array, scale: float, sizes: Array) -> Array:
-    """Boxes in an image at a scale: no smaller than they are."""
+def scaled(boxes: Array, scale: float, sizes: Array) -> Array:
+    """Boxes in an image at a scale: no smaller than they are.
+
+    Args:
+        boxes: [N, M, 4] integer, pixels.
+        scale: Of the images.
+        sizes: Height and width of the images at that scale, [N, 2] integer.
+    """
     exact = boxes.astype(jnp.float32) * scale
     starts, ends = jnp.floor(exact[..., :2]), jnp.ceil(exact[..., 2:])
     limit = sizes[:, None].astype(boxes.dtype)

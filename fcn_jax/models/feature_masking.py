@@ -193,7 +193,10 @@ class CFM(Network):
             kernel_size = 1
         for number, side in ((6, kernel_size), (7, 1)):
             x = layers.Conv(
-                features, side, param_dtype=encoder.param_dtype, name=f"fc{number}{path}"
+                features,
+                side,
+                param_dtype=encoder.param_dtype,
+                name=f"fc{number}{path}",
             )(x)
             x = layers.Dropout(encoder.dropout_rate, name=f"drop{number}{path}")(
                 nn.relu(x), ids, train=train

@@ -141,9 +141,13 @@ def pyramid_pool(
             in_rows = bins(box[0], box[2], level, x.shape[0])
             in_columns = bins(box[1], box[3], level, x.shape[1])
             rows = _maxima(seen, in_rows)  # [n, w, C]
-            found.append(jnp.swapaxes(_maxima(jnp.swapaxes(rows, 0, 1), in_columns), 0, 1))
+            found.append(
+                jnp.swapaxes(_maxima(jnp.swapaxes(rows, 0, 1), in_columns), 0, 1)
+            )
         return found
 
+    if cells.shape[0] <= _AT_ONCE:
+        return jax.vmap(of_box)((cells, masks))
     return jax.lax.map(of_box, (cells, masks), batch_size=_AT_ONCE)
 
 

@@ -66,14 +66,36 @@ def region_nms(
     Raises:
         ValueError: If `max_iou` is not in [0, 1].
     """
+    flat = masks.reshape(masks.shape[0], -1).astype(jnp.float32)
+    shared = jnp.matmul(flat, flat.T, precision=jax.lax.Precision.HIGHEST)
+    return nms_of_areas(shared, scores, classes, max_iou)
+
+
+def nms_of_areas(
+    shared: Array, scores: Array, classes: Array, max_iou: float = 0.0
+) -> Array:
+    """The same, of masks of which the pixels that they have in common are known.
+
+    Args:
+        shared: Pixels of each pair of masks, [M, M] floating point; on the diagonal
+            their areas.
+        scores: As of `region_nms`.
+        classes: As of `region_nms`.
+        max_iou: As of `region_nms`.
+
+    Returns:
+        [M] bool. A region without a pixel is left out.
+
+    Raises:
+        ValueError: If `max_iou` is not in [0, 1].
+    """
     if not 0 <= max_iou <= 1:
         raise ValueError(
             f"region_nms: max_iou={max_iou} is not in [0, 1]; 0 leaves no overlap "
             f"within a class, 1 leaves all."
         )
     order = jnp.argsort(-scores, stable=True)
-    flat = masks[order].reshape(masks.shape[0], -1).astype(jnp.float32)
-    shared = jnp.matmul(flat, flat.T, precision=jax.lax.Precision.HIGHEST)
+    shared = shared[order][:, order]
     areas = jnp.diagonal(shared)
     union = areas[:, None] + areas[None] - shared
     alike = classes[order][:, None] == classes[order][None]
@@ -83,7 +105,7 @@ def region_nms(
         before = jnp.arange(left.shape[0], dtype=place.dtype) < place
         return left.at[place].set(left[place] & ~jnp.any(clash[place] & left & before))
 
-    left = jax.lax.fori_loop(0, masks.shape[0], look, areas > 0)
+    left = jax.lax.fori_loop(0, shared.shape[0], look, areas > 0)
     return jnp.zeros_like(left).at[order].set(left)
 
 
@@ -101,8 +123,10 @@ def best(scores: Array, left: Array, threshold: Array | float, most: int) -> Arr
     """
     left = left & (scores > threshold)
     order = jnp.argsort(jnp.where(left, -scores, jnp.inf), stable=True)
-    rank = jnp.zeros(order.shape, jnp.int32).at[order].set(
-        jnp.arange(order.shape[0], dtype=jnp.int32)
+    rank = (
+        jnp.zeros(order.shape, jnp.int32)
+        .at[order]
+        .set(jnp.arange(order.shape[0], dtype=jnp.int32))
     )
     return left & (rank < most)
 

@@ -144,6 +144,20 @@ def smallest_side(layers: tuple[Layer, ...]) -> int:
     return side
 
 
+@functools.cache
+def cells_along(layers: tuple[Layer, ...], most: int) -> tuple[int, ...]:
+    """The sides of the last map, by those of the image.
+
+    Args:
+        layers: From the image on, every one after its inputs.
+        most: Longest side of an image, pixels.
+
+    Returns:
+        Of images of 0, 1, 2 ... `most` pixels; 0 where there is no room.
+    """
+    return tuple(_sides(layers, side)[-1] for side in range(most + 1))
+
+
 def _sides(layers: tuple[Layer, ...], side: int) -> list[int]:
     """Sides of the maps that layers make of an image; 0 where there is no room."""
     found: dict[str, int] = {}

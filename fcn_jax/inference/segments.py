@@ -1,0 +1,269 @@
+"""From segments with a class each to one map: what a CFM net predicts.
+
+Every proposed segment is classified; of each class worse segments that overlap better
+ones are left out, and the best of what is left are painted over background, the best on
+top. What is painted are the proposed masks themselves, at the image's own resolution.
+
+References:
+    Dai, He and Sun 2015, arXiv:1412.1283, sec. 3.3 (by the pasting of SDS).
+    Hariharan et al. 2014, arXiv:1407.1808; bharath272/sds_eccv2014, region_nms.m and
+    imagelist_to_seg.m.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from flax.typing import VariableDict
+
+from fcn_jax.data import segments, transforms
+from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
+from fcn_jax.inference import regions
+from fcn_jax.ops import pasting
+from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
+from fcn_jax.proposals.candidates import Candidates
+from fcn_jax.proposals.projection import Cells, within
+
+Array = jax.Array
+
+NO_REGION = -1  # What the map of regions holds beyond an image.
+MAX_IOU = 0.0  # One pixel in common leaves the worse of two of a class out, as in SDS.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SegmentWindows:
+    """The proposed segments of an image, as batches hold them.
+
+    Attributes:
+        propose: Function (image, id) -> segments, best first.
+        cells: Of the network's last map.
+        num: Segments to take, at most.
+        scale: At which the network sees images.
+        min_side: Least height and width of a segment's box, pixels.
+        most_regions: Regions that the segments of an image may tell apart; of an image
+            with more the last segments are left out.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    propose: Callable[[np.ndarray, str], Candidates]
+    cells: Cells
+    num: int = 2000
+    scale: float = 1.0
+    min_side: int = 0
+    most_regions: int = 4096
+
+    def __post_init__(self):
+        if self.num < 1 or self.min_side < 0 or self.most_regions < 2:
+            raise ValueError(
+                f"segments: num={self.num}, min_side={self.min_side}, "
+                f"most_regions={self.most_regions}; expected at least one segment, a "
+                f"side from 0 on, and 2 regions or more."
+            )
+
+    def max_windows(self, canvas: tuple[int, int]) -> int:
+        """How many segments an image has at most."""
+        del canvas
+        return self.num
+
+    def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
+        """The tight boxes of an image's segments, int32 [M, 4].
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            name: Its id.
+
+        Raises:
+            ValueError: As `of_image`.
+        """
+        return self.of_image(image, name)["boxes"]
+
+    def empty(self, rows: int, canvas: tuple[int, int]) -> MutableBatch:
+        """The entries of images without segments.
+
+        Args:
+            rows: Of a batch.
+            canvas: That images are padded to.
+        """
+        seen = transforms.scaled_size(canvas, self.scale)
+        height, width = (self.cells.along(side) for side in seen)
+        return {
+            "box_masks": np.zeros((rows, self.num, height, width), np.uint8),
+            "member": np.zeros((rows, self.num, self.most_regions), np.uint8),
+            "regions": np.full((rows, *canvas), NO_REGION, np.int32),
+        }
+
+    def of_image(self, image: np.ndarray, name: str) -> MutableBatch:
+        """The entries of an image.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            name: Its id.
+
+        Returns:
+            `boxes` int32 [M, 4]; `box_masks` uint8 [M, h, w]; `regions` int32 [H, W]
+            and `member` uint8 [M, R], of which the masks are made.
+
+        Raises:
+            ValueError: If the segments are of another image, or none has a cell;
+                naming the image.
+        """
+        found = self.propose(image, name)
+        segments.check_size(found, image.shape[:2], name)
+        boxes = found.boxes()
+        large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= self.min_side
+        if large.any():
+            found = Candidates(found.regions, found.member[large])
+        found = within(found.first(self.num), self.most_regions)
+        seen = transforms.scaled_size(image.shape[:2], self.scale)
+        try:
+            found, entries = segments.of_image(found, self.cells, seen)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        more = {"regions": found.regions, "member": found.member.astype(np.uint8)}
+        return entries | more
+
+
+class Classified(NamedTuple):
+    """The segments of images, classified.
+
+    Attributes:
+        scores: log-probability of its class, [N, K] float32.
+        classes: The likeliest that is not background, [N, K] int32.
+        left: Which there are, after region NMS, [N, K] bool.
+        member: Which regions each consists of, [N, K, R] bool.
+        regions: Of the pixels, [N, H, W] int32.
+    """
+
+    scores: Array
+    classes: Array
+    left: Array
+    member: Array
+    regions: Array
+
+
+def classify(
+    variables: VariableDict,
+    batch: Batch,
+    *,
+    model: nn.Module,
+    preprocessing: Preprocessing = CAFFE,
+    scale: float = 1.0,
+    max_iou: float = MAX_IOU,
+) -> Classified:
+    """Classify the segments of images.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: `image` uint8 RGB [N, H, W, 3], or float32 of other channels; `sizes`
+            int32 [N, 2]; what `SegmentWindows` gives, and `num_boxes` int32 [N]; with a
+            scale the images at that scale too.
+        model: A CFM net, `fcn_jax.models.feature_masking`.
+        preprocessing: What turns uint8 RGB into the network's input.
+        scale: At which the network sees images.
+        max_iou: See `pasting.region_nms`.
+
+    Returns:
+        The segments, in their order.
+
+    Raises:
+        ValueError: If the batch holds no segments.
+    """
+    if "box_masks" not in batch or "member" not in batch:
+        raise ValueError(
+            f"{type(model).__name__} classifies segments, and the batch has none, but "
+            f"{', '.join(batch)}; make it with `SegmentWindows` "
+            f"(config.inference.method='segments')."
+        )
+    image, sizes, boxes = batch["image"], batch["sizes"], batch["boxes"]
+    if scale != 1:
+        image, sizes = (batch[scaled_key(n, scale)] for n in ("image", "sizes"))
+        boxes = regions.scaled(boxes, scale, sizes)
+    found: Any = model.apply(
+        variables,
+        preprocess(image, preprocessing),
+        sizes,
+        train=False,
+        boxes=boxes,
+        box_masks=batch["box_masks"],
+    )
+    log_probs = jax.nn.log_softmax(found["class_scores"].astype(jnp.float32))
+    classes = 1 + jnp.argmax(log_probs[..., 1:], axis=-1).astype(jnp.int32)
+    scores = jnp.take_along_axis(log_probs, classes[..., None], axis=-1)[..., 0]
+    member = batch["member"] > 0
+
+    def of_image(each: tuple[Array, ...]) -> Array:
+        scores, classes, member, regions, count = each
+        there = jnp.arange(member.shape[0], dtype=count.dtype) < count
+        shared = _shared(member & there[:, None], regions)
+        return pasting.nms_of_areas(shared, scores, classes, max_iou)
+
+    left = jax.lax.map(
+        of_image, (scores, classes, member, batch["regions"], batch["num_boxes"])
+    )
+    return Classified(scores, classes, left, member, batch["regions"])
+
+
+def _shared(member: Array, regions: Array) -> Array:
+    """The pixels that segments have in common, [K, K] float32."""
+    count = member.shape[1]
+    numbers = jnp.where(regions >= 0, regions, count).ravel()
+    ones = jnp.ones(numbers.shape, jnp.int32)
+    sizes = jax.ops.segment_sum(ones, numbers, count + 1)[:count]
+    # Whole numbers below 2**24: sums of them are exact in any order.
+    held = member.astype(jnp.float32)
+    weighted = held * sizes.astype(jnp.float32)[None]
+    return jnp.matmul(weighted, held.T, precision=jax.lax.Precision.HIGHEST)
+
+
+def scores(
+    variables: VariableDict,
+    batch: Batch,
+    *,
+    background: float = 0.5,
+    most: int = regions.MOST,
+    **settings: Any,
+) -> Array:
+    """Class scores of every pixel: the segments that are painted, over background.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: As of `classify`.
+        background: Probability of its class above which a segment is painted.
+        most: How many segments of an image are painted at most.
+        **settings: Of `classify`.
+
+    Returns:
+        [N, H, W, C] float32; see `pasting.painted_logits`.
+
+    Raises:
+        ValueError: As `classify`, or if `background` or `most` is out of range.
+    """
+    if not 0 < background < 1 or most < 1:
+        raise ValueError(
+            f"background={background}, most={most}: a probability between 0 and 1, "
+            f"and at least one segment."
+        )
+    threshold = float(np.log(background))
+    found = classify(variables, batch, **settings)
+    num_classes = settings["model"].num_classes
+    most = min(most, found.scores.shape[1])
+
+    def of_image(each: Classified) -> Array:
+        left = pasting.best(each.scores, each.left, threshold, most)
+        lowest = jnp.full((), -jnp.inf, each.scores.dtype)
+        _, places = jax.lax.top_k(jnp.where(left, each.scores, lowest), most)
+        member = each.member[places] & left[places][:, None]
+        masks = jax.vmap(lambda held: held[jnp.maximum(each.regions, 0)])(member)
+        masks = masks & (each.regions >= 0)[None]
+        owner = pasting.paint(masks, each.scores[places], left[places])
+        return pasting.painted_logits(
+            owner, each.scores[places], each.classes[places], threshold, num_classes
+        )
+
+    return jax.lax.map(of_image, found)
