@@ -5,7 +5,7 @@ from pathlib import Path
 from fcn_jax import data
 from fcn_jax.config import build
 from fcn_jax.config.types import Config
-from fcn_jax.data import crops, regions, segments
+from fcn_jax.data import crops, regions, segment_examples, segments
 from fcn_jax.data.contracts import Source
 from fcn_jax.models.encoders.layer import cells_along
 from fcn_jax.models.feature_masking import CFM
@@ -95,9 +95,8 @@ def _segments(config: Config, source: Source) -> Source:
             f"config.data.objects.stuff names {unknown[0]!r}, and {source.name} has "
             f"the classes {', '.join(classes)}; name some of these."
         )
-    cache = make_proposal_cache(config, settings.cache_dir)
-    assert isinstance(cache, SegmentCache)
-    return segments.SegmentExamples(
+    cache = make_segment_cache(config, settings.cache_dir)
+    return segment_examples.SegmentExamples(
         source,
         cache.of_item,
         cells_of(config),
@@ -150,24 +149,31 @@ def _cache_dir(config: Config) -> str:
     return settings.cache_dir
 
 
-def make_proposal_cache(
-    config: Config, directory: str | Path
-) -> ProposalCache | SegmentCache:
-    """The proposals that are trained on, boxes or segments, kept in a directory.
+def make_segment_cache(config: Config, directory: str | Path) -> SegmentCache:
+    """The segments of a CFM net, kept in a directory.
 
     Args:
         config: See `fcn_jax.config.base`.
-        directory: Where they are kept; of segments "": in memory.
+        directory: Where they are kept; "": in memory.
     """
     settings = config.data.objects
-    if settings.stage == "segments" or config.inference.method == "segments":
-        return SegmentCache(
-            settings.proposal_method,
-            directory,
-            num=settings.num_proposals,
-            files=settings.mcg_dir,
-            options=settings.proposal_options.to_dict(),
-        )
+    return SegmentCache(
+        settings.proposal_method,
+        directory,
+        num=settings.num_proposals,
+        files=settings.mcg_dir,
+        options=settings.proposal_options.to_dict(),
+    )
+
+
+def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
+    """The boxes that stage 2, or a network of boxes, is trained on, in a directory.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        directory: Where they are kept.
+    """
+    settings = config.data.objects
     return ProposalCache(
         directory,
         settings.proposal_method,

@@ -184,8 +184,8 @@ def _check_boxes(config: Config, names: list[str]) -> None:
     if not fits or (family == "cfm" and "box_masks" in names):
         raise ValueError(
             f"config.model.name={net!r}, config.data.objects.stage={stage!r} and "
-            f"config.loss.name={config.loss.get('name', 'cross_entropy')!r} do not fit: "
-            f"a hypercolumn is trained on the stage 'regions' with losses of boxes "
+            f"config.loss.name={config.loss.get('name', 'cross_entropy')!r} do not "
+            f"fit: a hypercolumn is trained on the stage 'regions' with losses of boxes "
             f"({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any other "
             f"network with neither."
         )

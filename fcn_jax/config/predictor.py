@@ -23,8 +23,8 @@ from fcn_jax.inference import (
     windows,
 )
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import Preprocessing, colours
-from fcn_jax.proposals.segment_cache import SegmentCache
 
 METHODS = ("whole", "window", "tiles", "proposals", "regions", "segments")
 
@@ -108,8 +108,9 @@ def _of_regions(
     settings = config.inference
     if base.family_of(config.model.name) != "hypercolumn":
         raise ValueError(
-            f"config.inference.method='regions' is for networks of boxes (hypercolumn), "
-            f"and config.model.name={config.model.name!r} is none; use 'proposals'."
+            f"config.inference.method='regions' is for networks of boxes "
+            f"(hypercolumn), and config.model.name={config.model.name!r} is none; "
+            f"use 'proposals'."
         )
     _check_one_view(scales, flip)
     scores = functools.partial(
@@ -140,8 +141,8 @@ def _of_segments(
     settings = config.inference
     _check_one_view(scales, flip)
     cells = examples.cells_of(config)
-    propose = examples.make_proposal_cache(config, config.data.objects.cache_dir)
-    assert isinstance(propose, SegmentCache)
+    propose = examples.make_segment_cache(config, config.data.objects.cache_dir)
+    assert isinstance(model, Network)  # As `cells_of` holds.
     scores = functools.partial(
         segments.scores,
         model=model,

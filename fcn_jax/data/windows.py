@@ -26,7 +26,7 @@ class Windows(Protocol):
 
 @runtime_checkable
 class WindowsAndMore(Windows, Protocol):
-    """Windows that batches hold more of than boxes; see `fcn_jax.inference.segments`."""
+    """Windows of which batches hold more than boxes: `fcn_jax.inference.segments`."""
 
     def empty(self, rows: int, canvas: tuple[int, int]) -> MutableBatch:
         """The entries of images without any, of so many rows.

@@ -11,18 +11,18 @@ References:
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from flax.typing import VariableDict
 
 from fcn_jax.data import segments, transforms
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.inference import regions
+from fcn_jax.models.network import Network
 from fcn_jax.ops import pasting
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.proposals.candidates import Candidates
@@ -151,7 +151,7 @@ def classify(
     variables: VariableDict,
     batch: Batch,
     *,
-    model: nn.Module,
+    model: Network,
     preprocessing: Preprocessing = CAFFE,
     scale: float = 1.0,
     max_iou: float = MAX_IOU,
@@ -184,7 +184,7 @@ def classify(
     if scale != 1:
         image, sizes = (batch[scaled_key(n, scale)] for n in ("image", "sizes"))
         boxes = regions.scaled(boxes, scale, sizes)
-    found: Any = model.apply(
+    found = model.apply(
         variables,
         preprocess(image, preprocessing),
         sizes,
@@ -192,6 +192,7 @@ def classify(
         boxes=boxes,
         box_masks=batch["box_masks"],
     )
+    assert isinstance(found, Mapping)  # As of any net of boxes that is given some.
     log_probs = jax.nn.log_softmax(found["class_scores"].astype(jnp.float32))
     classes = 1 + jnp.argmax(log_probs[..., 1:], axis=-1).astype(jnp.int32)
     scores = jnp.take_along_axis(log_probs, classes[..., None], axis=-1)[..., 0]
@@ -225,18 +226,24 @@ def scores(
     variables: VariableDict,
     batch: Batch,
     *,
+    model: Network,
+    preprocessing: Preprocessing = CAFFE,
+    scale: float = 1.0,
+    max_iou: float = MAX_IOU,
     background: float = 0.5,
     most: int = regions.MOST,
-    **settings: Any,
 ) -> Array:
     """Class scores of every pixel: the segments that are painted, over background.
 
     Args:
         variables: What `model.apply` takes.
         batch: As of `classify`.
+        model: As of `classify`.
+        preprocessing: As of `classify`.
+        scale: As of `classify`.
+        max_iou: As of `classify`.
         background: Probability of its class above which a segment is painted.
         most: How many segments of an image are painted at most.
-        **settings: Of `classify`.
 
     Returns:
         [N, H, W, C] float32; see `pasting.painted_logits`.
@@ -250,8 +257,15 @@ def scores(
             f"and at least one segment."
         )
     threshold = float(np.log(background))
-    found = classify(variables, batch, **settings)
-    num_classes = settings["model"].num_classes
+    found = classify(
+        variables,
+        batch,
+        model=model,
+        preprocessing=preprocessing,
+        scale=scale,
+        max_iou=max_iou,
+    )
+    (num_classes,) = model.heads.values()  # A segment has one class.
     most = min(most, found.scores.shape[1])
 
     def of_image(each: Classified) -> Array:

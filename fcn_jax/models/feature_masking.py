@@ -61,8 +61,6 @@ class CFM(Network):
         "fc6_dilation": 1,
         "bn_shift": 0.0,
     }
-    paths: ClassVar[tuple[str, ...]] = ("", SEGMENT)
-
     # Bins in each direction of each level; (): those of the encoder's published net.
     levels: tuple[int, ...] = ()
     # Pixels by which a box's edges are moved inwards before its cells are looked for.
@@ -120,24 +118,19 @@ class CFM(Network):
         inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
-        top, extents = (x[self.encoder.top] for x in (features.maps, features.sizes))
-        if sizes is None:
-            whole = jnp.asarray(images.shape[1:3], jnp.int32)
-            sizes = jnp.broadcast_to(whole[None], (images.shape[0], 2))
-        if extents is None:
-            cells = jnp.asarray(top.shape[1:3], jnp.int32)
-            extents = jnp.broadcast_to(cells[None], (images.shape[0], 2))
+        top = features.maps[self.encoder.top]
+        extents = _known(features.sizes[self.encoder.top], top)
         given = boxes
         if boxes is None:
-            zeros = jnp.zeros((images.shape[0], 1, 2), sizes.dtype)
-            boxes = jnp.concatenate([zeros, sizes[:, None]], axis=-1)
+            ends = _known(sizes, images)[:, None]
+            boxes = jnp.concatenate([jnp.zeros_like(ends), ends], axis=-1)
         check_segments(boxes, box_masks, images.shape, top.shape)
         if box_masks is None:
             box_masks = jnp.ones((*boxes.shape[:2], *top.shape[1:3]), bool)
-        pooled = self._pooled(top, boxes, extents, box_masks.astype(bool))
+        pooled = _pooled(self, top, boxes, extents, box_masks.astype(bool))
         count, most = boxes.shape[:2]
         ids = _ids_of_boxes(example_ids, count, most)
-        found = [self._fc7(x, ids, path, train) for path, x in pooled.items()]
+        found = [_fc7(self, x, ids, path, train) for path, x in pooled.items()]
         scores = layers.Score(
             self.heads[""],
             param_dtype=self.encoder.param_dtype,
@@ -149,22 +142,6 @@ class CFM(Network):
             return {"class_scores": scores}
         shape = (*images.shape[:3], scores.shape[-1])
         return jnp.broadcast_to(scores[:, None].astype(jnp.float32), shape)
-
-    def _pooled(
-        self, top: Array, boxes: Array, extents: Array, masks: Array
-    ) -> dict[str, list[Array]]:
-        """What each path sees: [N * M, n, n, C] for each level."""
-        first, stride = self.geometry()
-
-        def of_image(each: tuple[Array, ...]) -> dict[str, list[Array]]:
-            x, own, extent, mask = each
-            cells = feature_masking.cells_of_boxes(
-                own, extent, first=first, stride=stride, inwards=self.inwards
-            )
-            return self.seen(x, cells, mask)
-
-        found = jax.lax.map(of_image, (top, boxes, extents, masks))
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
 
     def seen(self, x: Array, cells: Array, masks: Array) -> dict[str, list[Array]]:
         """What each path sees of the segments of an image.
@@ -182,27 +159,6 @@ class CFM(Network):
             SEGMENT: feature_masking.pyramid_pool(x, cells, self.pyramid, masks),
         }
 
-    def _fc7(self, pooled: list[Array], ids: Array, path: str, train: bool) -> Array:
-        """fc7 of a path, [N * M, 1, 1, F]."""
-        encoder = self.encoder
-        assert isinstance(encoder, VGG16 | ZF5)  # As `check_options` holds.
-        features = layers.scaled(encoder.fc_features, encoder.width)
-        x, kernel_size = pooled[0], self.pyramid[0]
-        if len(pooled) > 1:
-            x = feature_masking.flattened(pooled)[:, None, None]
-            kernel_size = 1
-        for number, side in ((6, kernel_size), (7, 1)):
-            x = layers.Conv(
-                features,
-                side,
-                param_dtype=encoder.param_dtype,
-                name=f"fc{number}{path}",
-            )(x)
-            x = layers.Dropout(encoder.dropout_rate, name=f"drop{number}{path}")(
-                nn.relu(x), ids, train=train
-            )
-        return x
-
     def check_options(self) -> None:
         """Refuse options that make no such net.
 
@@ -213,8 +169,8 @@ class CFM(Network):
         if not isinstance(self.encoder, VGG16Convolutions | ZF5):
             raise TypeError(
                 f"{type(self).__name__}: the encoder {type(self.encoder).__name__} "
-                f"does not end with its last convolution; pass a VGG16Convolutions or a "
-                f"ZF5 (encoder='vgg16' or 'zf5')."
+                f"does not end with its last convolution; pass a VGG16Convolutions or "
+                f"a ZF5 (encoder='vgg16' or 'zf5')."
             )
         if isinstance(self.num_classes, Mapping):
             raise ValueError(
@@ -236,7 +192,6 @@ class CFMDesignB(CFM):
     """
 
     default_encoder: ClassVar[str] = "zf5"
-    paths: ClassVar[tuple[str, ...]] = ("",)
 
     def seen(self, x: Array, cells: Array, masks: Array) -> dict[str, list[Array]]:
         """What the path sees of the segments of an image.
@@ -315,3 +270,45 @@ def _ids_of_boxes(example_ids: Array | None, count: int, most: int) -> Array:
         example_ids = jnp.arange(count, dtype=jnp.int32)
     row = jnp.arange(most, dtype=example_ids.dtype)[None]
     return (example_ids[:, None] * most + row).reshape(-1)
+
+
+def _known(sizes: Array | None, maps: Array) -> Array:
+    """The extents of maps, [N, 2]: theirs, or all of them."""
+    if sizes is not None:
+        return sizes
+    whole = jnp.asarray(maps.shape[1:3], jnp.int32)
+    return jnp.broadcast_to(whole[None], (maps.shape[0], 2))
+
+
+def _pooled(
+    net: CFM, top: Array, boxes: Array, extents: Array, masks: Array
+) -> dict[str, list[Array]]:
+    """What each path sees: [N * M, n, n, C] for each level."""
+    first, stride = net.geometry()
+
+    def of_image(each: tuple[Array, ...]) -> dict[str, list[Array]]:
+        x, own, extent, mask = each
+        cells = feature_masking.cells_of_boxes(
+            own, extent, first=first, stride=stride, inwards=net.inwards
+        )
+        return net.seen(x, cells, mask)
+
+    found = jax.lax.map(of_image, (top, boxes, extents, masks))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+
+
+def _fc7(net: CFM, pooled: list[Array], ids: Array, path: str, train: bool) -> Array:
+    """fc7 of a path, [N * M, 1, 1, F]; its layers are the net's."""
+    encoder = net.encoder
+    assert isinstance(encoder, VGG16 | ZF5)  # As `check_options` holds.
+    features = layers.scaled(encoder.fc_features, encoder.width)
+    x, kernel_size = pooled[0], net.pyramid[0]
+    if len(pooled) > 1:
+        x, kernel_size = feature_masking.flattened(pooled)[:, None, None], 1
+    for number, side in ((6, kernel_size), (7, 1)):
+        name = f"fc{number}{path}"
+        x = layers.Conv(features, side, param_dtype=encoder.param_dtype, name=name)(x)
+        x = layers.Dropout(encoder.dropout_rate, name=f"drop{number}{path}")(
+            nn.relu(x), ids, train=train
+        )
+    return x

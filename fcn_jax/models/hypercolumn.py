@@ -156,9 +156,7 @@ class Hypercolumn(Network):
     ) -> Array:
         """fc7 of boxes, [N, M, 1, F]."""
         count, most = boxes.shape[:2]
-        pool = functools.partial(
-            roi.roi_pool, stride=self.encoder.stride, size=ROI_SIZE
-        )
+        pool = functools.partial(roi.roi_pool, stride=self.encoder.stride, size=ROI_SIZE)
         x = jax.lax.map(
             lambda each: pool(each[0], each[1], extent=each[2]), (top, boxes, cells)
         )

@@ -32,10 +32,11 @@ def cells_of_boxes(
     stride: float,
     inwards: float = INWARDS,
 ) -> Array:
-    """The cells of boxes: from the centre nearest to an edge moved inwards to the other.
+    """The cells of boxes: those between their edges, which are moved inwards first.
 
-    Edges are those of the first and last pixels. Where there is no cell between them it
-    is the one in the middle; what lies beyond the map is its outermost cell.
+    Edges are the first and last pixels, and the centre nearest to each counts. Where
+    there is no cell between them it is the one in the middle; what lies beyond the map
+    is its outermost cell.
 
     Args:
         boxes: (row0, col0, row1, col1), end excluded, [M, 4] integer, pixels.

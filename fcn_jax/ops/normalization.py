@@ -76,8 +76,8 @@ def within_channel(
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(
-            f"within_channel: size={size} is not odd and positive; a window has a value "
-            f"in its middle (ZF-5 takes 3)."
+            f"within_channel: size={size} is not odd and positive; a window has a "
+            f"value in its middle (ZF-5 takes 3)."
         )
     wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
     half = (size // 2, size // 2)

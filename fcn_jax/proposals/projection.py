@@ -53,7 +53,7 @@ class Cells:
         if not 0 <= side < len(self.counts) or not self.counts[side]:
             raise ValueError(
                 f"a side of {side} pixels has no cell, or is none of the "
-                f"{len(self.counts) - 1} pixels that are known; scale images to between "
+                f"{len(self.counts) - 1} pixels that are known; scale images between "
                 f"(config.data.scale, config.eval_scale)."
             )
         return self.counts[side]

@@ -75,8 +75,8 @@ def pursue(
     areas = np.asarray(areas, np.float64)
     if areas.ndim != 1 or overlaps.shape != (len(areas), len(areas)):
         raise ValueError(
-            f"pursue: areas of {areas.shape} and overlaps of {overlaps.shape}; expected "
-            f"[N] and [N, N]."
+            f"pursue: areas of {areas.shape} and overlaps of {overlaps.shape}; "
+            f"expected [N] and [N, N]."
         )
     if not 0 < max_iou <= 1 or (areas <= 0).any():
         raise ValueError(

@@ -47,7 +47,8 @@ class SegmentCache:
         self._pools = Pools(
             method, directory=directory or None, num=num, files=files, options=options
         )
-        self.method, self.directory, self.key = method, directory, self._pools.key
+        self.method, self.key = method, self._pools.key
+        self.directory: str | Path = directory
 
     def __call__(self, image: np.ndarray, name: str) -> Candidates:
         """The segments of an image, best first.

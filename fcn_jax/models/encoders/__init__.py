@@ -19,13 +19,13 @@ ENCODERS: dict[str, type[Encoder]] = {
 __all__ = [
     "ENCODERS",
     "VGG16",
-    "VGG16Convolutions",
+    "ZF5",
     "AlexNet",
     "DeepLabVGG16",
     "Encoder",
     "Features",
     "GoogLeNet",
     "Layer",
+    "VGG16Convolutions",
     "VGG16Trunk",
-    "ZF5",
 ]
