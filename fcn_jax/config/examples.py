@@ -129,7 +129,7 @@ def cells_of(config: Config) -> Cells:
             f"'cfm_design_b'."
         )
     counts = cells_along(network.encoder.layers(), _MOST_SIDE)
-    return Cells(*network.geometry(), counts)
+    return Cells(*network.geometry(), counts, network.inwards)
 
 
 def _cache_dir(config: Config) -> str:

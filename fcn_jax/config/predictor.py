@@ -112,7 +112,11 @@ def _of_regions(
             f"(hypercolumn), and config.model.name={config.model.name!r} is none; "
             f"use 'proposals'."
         )
-    _check_one_view(scales, flip)
+    if len(scales) != 1 or flip:
+        raise ValueError(
+            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
+            f"view of an image; give one scale (--config.eval_scale) and no flip."
+        )
     scores = functools.partial(
         regions.scores,
         model=model,
@@ -136,10 +140,13 @@ def _of_segments(
     """The predictor of a CFM net: proposed segments, classified and pasted.
 
     Raises:
-        ValueError: If the network is another, or several views are asked for.
+        ValueError: If the network is another, or mirrored images are asked for.
     """
     settings = config.inference
-    _check_one_view(scales, flip)
+    if flip:
+        raise ValueError(
+            "flip=True: segments are classified in images as they are; leave it out."
+        )
     cells = examples.cells_of(config)
     propose = examples.make_segment_cache(config, config.data.objects.cache_dir)
     assert isinstance(model, Network)  # As `cells_of` holds.
@@ -147,7 +154,7 @@ def _of_segments(
         segments.scores,
         model=model,
         preprocessing=preprocessing,
-        scale=scales[0],
+        scales=tuple(scales),
         background=settings.background,
         most=settings.most_regions,
         max_iou=settings.region_iou,
@@ -156,19 +163,11 @@ def _of_segments(
         propose,
         cells,
         settings.num_proposals,
-        scales[0],
+        tuple(scales),
         settings.min_side,
         settings.segment_parts,
     )
     return Predictor(scores, tuple(scales), found)
-
-
-def _check_one_view(scales: Sequence[float], flip: bool) -> None:
-    if len(scales) != 1 or flip:
-        raise ValueError(
-            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
-            f"view of an image; give one scale (--config.eval_scale) and no flip."
-        )
 
 
 def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:

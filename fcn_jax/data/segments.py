@@ -24,7 +24,7 @@ from fcn_jax.data.contracts import Item
 from fcn_jax.data.regions import NOTHING
 from fcn_jax.proposals import pursuit
 from fcn_jax.proposals.candidates import Candidates
-from fcn_jax.proposals.projection import Cells, project
+from fcn_jax.proposals.projection import Cells, has_cells, project
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +199,9 @@ def draw(
     """
     sampling, labels = found.sampling, found.labels
     projected = project(found.candidates, found.cells, seen)
-    there = np.asarray(projected.any(axis=(1, 2)))
+    before = found.candidates.regions.shape
+    boxes = regions.scaled(found.candidates.boxes(), before, seen)
+    there = has_cells(projected, boxes, found.cells, seen)
     if not there.all():
         tell_dropped()
     if not (there & (labels > 0)).any():
@@ -267,36 +269,3 @@ def tell_dropped() -> None:
         "segments that cover half of no cell of the last map are left out; enlarge "
         "images (config.data.scale, config.eval_scale) to keep more of them"
     )
-
-
-def of_image(
-    found: Candidates, cells: Cells, seen: tuple[int, int]
-) -> tuple[Candidates, MutableBatch]:
-    """The segments of an image that have cells, their boxes and cells.
-
-    Args:
-        found: Of an image; those without a cell are left out, and that is said once.
-        cells: Of the network's last map.
-        seen: Height and width of the image as the network sees it.
-
-    Returns:
-        Those that are left, and `boxes` int32 [N, 4] in pixels of the image itself and
-        `box_masks` uint8 [N, h, w].
-
-    Raises:
-        ValueError: If none is left.
-    """
-    projected = project(found, cells, seen)
-    there = projected.any(axis=(1, 2))
-    if not there.any():
-        raise ValueError(
-            f"none of {len(found)} segments covers half of a cell of the last map, "
-            f"{projected.shape[1]}x{projected.shape[2]} cells for an image seen at "
-            f"{seen[0]}x{seen[1]}; enlarge images (config.eval_scale), or propose "
-            f"larger segments (config.inference.min_side)."
-        )
-    if not there.all():
-        tell_dropped()
-    left = Candidates(found.regions, found.member[there])
-    entries = {"boxes": left.boxes(), "box_masks": projected[there].astype(np.uint8)}
-    return left, entries

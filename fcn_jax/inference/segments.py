@@ -11,7 +11,8 @@ References:
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import VariableDict
 
+from fcn_jax.data import regions as data_regions
 from fcn_jax.data import segments, transforms
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.inference import regions
@@ -26,7 +28,13 @@ from fcn_jax.models.network import Network
 from fcn_jax.ops import pasting
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.proposals.candidates import Candidates
-from fcn_jax.proposals.projection import Cells, within
+from fcn_jax.proposals.projection import (
+    Cells,
+    has_cells,
+    project,
+    suited_scale,
+    within,
+)
 
 Array = jax.Array
 
@@ -42,7 +50,8 @@ class SegmentWindows:
         propose: Function (image, id) -> segments, best first.
         cells: Of the network's last map.
         num: Segments to take, at most.
-        scale: At which the network sees images.
+        scales: At which the network sees images; each segment at the one that suits
+            its box (`fcn_jax.proposals.projection.suited_scale`).
         min_side: Least height and width of a segment's box, pixels.
         most_regions: Regions that the segments of an image may tell apart; of an image
             with more the last segments are left out.
@@ -54,7 +63,7 @@ class SegmentWindows:
     propose: Callable[[np.ndarray, str], Candidates]
     cells: Cells
     num: int = 2000
-    scale: float = 1.0
+    scales: tuple[float, ...] = (1.0,)
     min_side: int = 0
     most_regions: int = 4096
 
@@ -90,13 +99,18 @@ class SegmentWindows:
             rows: Of a batch.
             canvas: That images are padded to.
         """
-        seen = transforms.scaled_size(canvas, self.scale)
-        height, width = (self.cells.along(side) for side in seen)
-        return {
-            "box_masks": np.zeros((rows, self.num, height, width), np.uint8),
+        found: MutableBatch = {
+            "box_scales": np.zeros((rows, self.num), np.int32),
             "member": np.zeros((rows, self.num, self.most_regions), np.uint8),
             "regions": np.full((rows, *canvas), NO_REGION, np.int32),
         }
+        for scale in self.scales:
+            seen = transforms.scaled_size(canvas, scale)
+            size = (self.cells.along(side) for side in seen)
+            found[_key("box_masks", scale)] = np.zeros(
+                (rows, self.num, *size), np.uint8
+            )
+        return found
 
     def of_image(self, image: np.ndarray, name: str) -> MutableBatch:
         """The entries of an image.
@@ -106,27 +120,63 @@ class SegmentWindows:
             name: Its id.
 
         Returns:
-            `boxes` int32 [M, 4]; `box_masks` uint8 [M, h, w]; `regions` int32 [H, W]
-            and `member` uint8 [M, R], of which the masks are made.
+            `boxes` int32 [M, 4]; `box_scales` int32 [M], numbers of scales; for each
+            scale `box_masks` uint8 [M, h, w], named as images are (`scaled_key`), 0
+            for segments that are seen at another; `regions` int32 [H, W] and `member`
+            uint8 [M, R], of which the masks are made. Segments without a cell are left
+            out, and that is said once; an image may have none then, and is background.
 
         Raises:
-            ValueError: If the segments are of another image, or none has a cell;
-                naming the image.
+            ValueError: If the segments are of another image; naming it.
         """
         found = self.propose(image, name)
-        segments.check_size(found, image.shape[:2], name)
+        size = (image.shape[0], image.shape[1])
+        segments.check_size(found, size, name)
         boxes = found.boxes()
         large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= self.min_side
         if large.any():
             found = Candidates(found.regions, found.member[large])
         found = within(found.first(self.num), self.most_regions)
-        seen = transforms.scaled_size(image.shape[:2], self.scale)
-        try:
-            found, entries = segments.of_image(found, self.cells, seen)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
-        more = {"regions": found.regions, "member": found.member.astype(np.uint8)}
-        return entries | more
+        shorter = min(size)
+        sides = [shorter * scale for scale in self.scales]
+        suited = suited_scale(found.boxes(), shorter, sides)
+        masks = [
+            self._projected(
+                found, suited == number, transforms.scaled_size(size, scale)
+            )
+            for number, scale in enumerate(self.scales)
+        ]
+        there = np.any([each.any(axis=(1, 2)) for each in masks], axis=0)
+        if not there.all():
+            segments.tell_dropped()
+        entries: MutableBatch = {
+            "boxes": found.boxes()[there],
+            "box_scales": suited[there],
+            "regions": found.regions,
+            "member": found.member[there].astype(np.uint8),
+        }
+        for scale, each in zip(self.scales, masks, strict=True):
+            entries[_key("box_masks", scale)] = each[there].astype(np.uint8)
+        return entries
+
+    def _projected(
+        self, found: Candidates, which: np.ndarray, seen: tuple[int, int]
+    ) -> np.ndarray:
+        """The cells of some segments, none of others or those unseen, bool [N, h, w]."""
+        size = (self.cells.along(side) for side in seen)
+        masks = np.zeros((len(found), *size), bool)
+        if which.any():
+            own = Candidates(found.regions, found.member[which])
+            cells = project(own, self.cells, seen)
+            boxes = data_regions.scaled(own.boxes(), found.regions.shape, seen)
+            seen_at_all = has_cells(cells, boxes, self.cells, seen)
+            masks[which] = cells & seen_at_all[:, None, None]
+        return masks
+
+
+def _key(name: str, scale: float) -> str:
+    """The entry of a batch at a scale."""
+    return name if scale == 1 else scaled_key(name, scale)
 
 
 class Classified(NamedTuple):
@@ -153,7 +203,7 @@ def classify(
     *,
     model: Network,
     preprocessing: Preprocessing = CAFFE,
-    scale: float = 1.0,
+    scales: Sequence[float] = (1.0,),
     max_iou: float = MAX_IOU,
 ) -> Classified:
     """Classify the segments of images.
@@ -161,11 +211,11 @@ def classify(
     Args:
         variables: What `model.apply` takes.
         batch: `image` uint8 RGB [N, H, W, 3], or float32 of other channels; `sizes`
-            int32 [N, 2]; what `SegmentWindows` gives, and `num_boxes` int32 [N]; with a
-            scale the images at that scale too.
+            int32 [N, 2]; what `SegmentWindows` gives, and `num_boxes` int32 [N]; the
+            images at every scale too.
         model: A CFM net, `fcn_jax.models.feature_masking`.
         preprocessing: What turns uint8 RGB into the network's input.
-        scale: At which the network sees images.
+        scales: At which the network sees images, those of `SegmentWindows`.
         max_iou: See `pasting.region_nms`.
 
     Returns:
@@ -174,26 +224,28 @@ def classify(
     Raises:
         ValueError: If the batch holds no segments.
     """
-    if "box_masks" not in batch or "member" not in batch:
+    if "box_scales" not in batch or "member" not in batch:
         raise ValueError(
             f"{type(model).__name__} classifies segments, and the batch has none, but "
             f"{', '.join(batch)}; make it with `SegmentWindows` "
             f"(config.inference.method='segments')."
         )
-    image, sizes, boxes = batch["image"], batch["sizes"], batch["boxes"]
-    if scale != 1:
-        image, sizes = (batch[scaled_key(n, scale)] for n in ("image", "sizes"))
-        boxes = regions.scaled(boxes, scale, sizes)
-    found = model.apply(
-        variables,
-        preprocess(image, preprocessing),
-        sizes,
-        train=False,
-        boxes=boxes,
-        box_masks=batch["box_masks"],
-    )
-    assert isinstance(found, Mapping)  # As of any net of boxes that is given some.
-    log_probs = jax.nn.log_softmax(found["class_scores"].astype(jnp.float32))
+    parts = []
+    for number, scale in enumerate(scales):
+        sizes = batch[_key("sizes", scale)]
+        found = model.apply(
+            variables,
+            preprocess(batch[_key("image", scale)], preprocessing),
+            sizes,
+            train=False,
+            boxes=regions.scaled(batch["boxes"], scale, sizes),
+            box_masks=batch[_key("box_masks", scale)],
+        )
+        assert isinstance(found, Mapping)  # As of any net of boxes that is given some.
+        own = (batch["box_scales"] == number)[..., None]
+        parts.append(jnp.where(own, found["class_scores"].astype(jnp.float32), 0.0))
+    # Each segment is of one scale.
+    log_probs = jax.nn.log_softmax(functools.reduce(jnp.add, parts))
     classes = 1 + jnp.argmax(log_probs[..., 1:], axis=-1).astype(jnp.int32)
     scores = jnp.take_along_axis(log_probs, classes[..., None], axis=-1)[..., 0]
     member = batch["member"] > 0
@@ -228,7 +280,7 @@ def scores(
     *,
     model: Network,
     preprocessing: Preprocessing = CAFFE,
-    scale: float = 1.0,
+    scales: Sequence[float] = (1.0,),
     max_iou: float = MAX_IOU,
     background: float = 0.5,
     most: int = regions.MOST,
@@ -240,7 +292,7 @@ def scores(
         batch: As of `classify`.
         model: As of `classify`.
         preprocessing: As of `classify`.
-        scale: As of `classify`.
+        scales: As of `classify`.
         max_iou: As of `classify`.
         background: Probability of its class above which a segment is painted.
         most: How many segments of an image are painted at most.
@@ -262,7 +314,7 @@ def scores(
         batch,
         model=model,
         preprocessing=preprocessing,
-        scale=scale,
+        scales=scales,
         max_iou=max_iou,
     )
     (num_classes,) = model.heads.values()  # A segment has one class.

@@ -19,8 +19,6 @@ Array = jax.Array
 
 # Pixels by which a box's edges are moved inwards before its cells are looked for.
 INWARDS = 6.5
-SCALES = (480, 576, 688, 874, 1200)  # Shorter sides of images, pixels.
-SIDE = 208  # Of a box at the scale that suits it: 13 cells of 16 pixels.
 _AT_ONCE = 16  # Boxes that are pooled together.
 
 
@@ -171,30 +169,3 @@ def flattened(levels: Sequence[Array]) -> Array:
     """
     parts = [jnp.moveaxis(x, 3, 1).reshape(x.shape[0], -1) for x in levels]
     return jnp.concatenate(parts, axis=-1)
-
-
-def suited_scale(
-    boxes: Array, shorter: Array | int, scales: Sequence[float] = SCALES
-) -> Array:
-    """The scale at which each box is looked at: its side is nearest to 208 pixels.
-
-    Args:
-        boxes: [M, 4] integer, pixels of the image.
-        shorter: The image's shorter side, pixels.
-        scales: Shorter sides of the image as it is seen, pixels.
-
-    Returns:
-        Numbers of scales, [M] int32; of two as near it is the first.
-
-    Raises:
-        ValueError: If there is no scale.
-    """
-    if not len(scales):
-        raise ValueError("suited_scale: there is no scale; give at least one.")
-    sides = (boxes[:, 2:] - boxes[:, :2]).astype(jnp.float32)
-    wanted = jnp.round(
-        SIDE * jnp.asarray(shorter, jnp.float32) / jnp.sqrt(sides[:, 0] * sides[:, 1])
-    )
-    known = jnp.asarray(scales, jnp.float32)
-    away = jnp.abs(wanted[:, None] - known[None])
-    return jnp.argmin(away, axis=1).astype(jnp.int32)

@@ -10,11 +10,15 @@ References:
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
 
 from fcn_jax.proposals.candidates import Candidates
+
+SCALES = (480, 576, 688, 874, 1200)  # Shorter sides of images, pixels (SPP_net).
+SIDE = 208  # Of a box at the scale that suits it: 13 cells of 16 pixels.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Cells:
             first pixel is 0. VGG-16's conv5_3: 7.5; ZF-5's conv5: 20.
         stride: Pixels from a centre to the next.
         counts: Cells along a side of 0, 1, 2 ... pixels.
+        inwards: Pixels by which a box's edges move before its cells are looked for.
 
     Raises:
         ValueError: If the stride is not positive.
@@ -34,6 +39,7 @@ class Cells:
     first: float
     stride: float
     counts: tuple[int, ...]
+    inwards: float = 6.5
 
     def __post_init__(self):
         if not self.stride > 0:
@@ -118,6 +124,32 @@ def project(
     return found.reshape(len(candidates), *size)
 
 
+def has_cells(
+    masks: np.ndarray, boxes: np.ndarray, cells: Cells, seen: tuple[int, int]
+) -> np.ndarray:
+    """Which segments have a cell among those of their box, bool [N].
+
+    Args:
+        masks: As `project` returns them.
+        boxes: Of the segments, in pixels of the image as it is seen, integer [N, 4].
+        cells: Of the map.
+        seen: Height and width of the image as the network sees it.
+    """
+    inside = []
+    for axis, side in enumerate(seen):
+        first, last = boxes[:, axis], boxes[:, axis + 2] - 1
+        start = (first - cells.first + cells.inwards) / cells.stride
+        end = (last - cells.first - cells.inwards) / cells.stride
+        start, end = np.floor(start + 0.5), np.ceil(end - 0.5)
+        middle = (start + end) // 2
+        start, end = (np.where(start > end, middle, edge) for edge in (start, end))
+        most = cells.along(side) - 1
+        start, end = np.clip(start, 0, most), np.clip(end, 0, most)
+        cell = np.arange(most + 1)[None]
+        inside.append((cell >= start[:, None]) & (cell <= end[:, None]))
+    return (masks & inside[0][:, :, None] & inside[1][:, None]).any(axis=(1, 2))
+
+
 def within(candidates: Candidates, most: int) -> Candidates:
     """As many of the first masks as tell no more than so many regions apart.
 
@@ -153,3 +185,30 @@ def within(candidates: Candidates, most: int) -> Candidates:
     first, inverse = apart(low)
     regions = inverse.reshape(-1)[candidates.regions].astype(np.int32)
     return Candidates(regions, candidates.member[:low, first])
+
+
+def suited_scale(
+    boxes: np.ndarray, shorter: int, scales: Sequence[float] = SCALES
+) -> np.ndarray:
+    """The scale at which each box is seen: that where its side is nearest to 208 pixels.
+
+    Args:
+        boxes: Integer [M, 4], pixels of the image.
+        shorter: The image's shorter side, pixels.
+        scales: Shorter sides of the image as it is seen, pixels.
+
+    Returns:
+        Numbers of scales, int32 [M]; of two as near it is the first.
+
+    Raises:
+        ValueError: If there is no scale.
+
+    References:
+        ShaoqingRen/SPP_net, spp_features_convX_to_poolX.m.
+    """
+    if not len(scales):
+        raise ValueError("suited_scale: there is no scale; give at least one.")
+    areas = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64).prod(axis=1)
+    wanted = np.round(SIDE * shorter / np.sqrt(areas))
+    away = np.abs(wanted[:, None] - np.asarray(scales, np.float64)[None])
+    return np.argmin(away, axis=1).astype(np.int32)
