@@ -52,7 +52,7 @@ def test_centres_are_those_of_the_encoders():
 
 
 @pytest.fixture(scope="module")
-def nets():
+def nets(quick_runs_only):  # noqa: ARG001
     """Design A on a shallow VGG-16, design B on ZF-5: net, variables, image, masks."""
     found = {}
     rng = np.random.default_rng(0)
@@ -162,7 +162,7 @@ def test_every_parameter_learns_and_an_image_alone_is_a_segment(nets):
         found = net.apply({"params": params}, images, boxes=BOXES, box_masks=masks)
         return jnp.sum(jnp.square(found["class_scores"]))
 
-    gradients = jax.grad(loss)(variables["params"])
+    gradients = cases.quick_jit(jax.grad(loss))(variables["params"])
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
         assert jnp.all(jnp.isfinite(leaf)), path
         assert jnp.any(leaf != 0), path
