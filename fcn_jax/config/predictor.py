@@ -5,10 +5,12 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 from flax import linen as nn
+from flax.typing import VariableDict
 
 from fcn_jax import crf, proposals
 from fcn_jax.config import base, build, examples
@@ -119,13 +121,9 @@ def _of_regions(
         )
     scores = functools.partial(
         regions.scores,
-        model=model,
-        preprocessing=preprocessing,
-        scale=scales[0],
         background=settings.background,
         most=settings.most_regions,
-        foreground=settings.foreground,
-        max_iou=settings.region_iou,
+        **_settings_of_regions(config, model, preprocessing, scales[0]),
     )
     return Predictor(scores, tuple(scales), make_windows(config))
 
@@ -168,6 +166,63 @@ def _of_segments(
         settings.segment_parts,
     )
     return Predictor(scores, tuple(scales), found)
+
+
+def find_regions(
+    config: Config, model: nn.Module, preprocessing: Preprocessing
+) -> Callable[[VariableDict, Batch], regions.Regions]:
+    """How a network of boxes is asked for the regions themselves.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        model: The network.
+        preprocessing: What it was trained with.
+
+    Returns:
+        (variables, batch) -> regions; a batch holds what the predictor of the method
+        ("regions" or "segments") asks for.
+
+    Raises:
+        ValueError: If the config asks in another way.
+    """
+    if config.inference.method == "segments":
+        assert isinstance(model, Network)
+        return functools.partial(
+            segments.find,
+            model=model,
+            preprocessing=preprocessing,
+            scales=(config.eval_scale,),
+            max_iou=config.inference.region_iou,
+        )
+    if config.inference.method != "regions":
+        raise ValueError(
+            f"config.inference.method={config.inference.method!r} finds no regions; "
+            f"set --config.inference.method=regions (networks of boxes, hypercolumn)."
+        )
+    settings = _settings_of_regions(config, model, preprocessing, config.eval_scale)
+    return functools.partial(regions.find, **settings)
+
+
+class _Settings(TypedDict):
+    """Those of `regions.find`."""
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    scale: float
+    foreground: float
+    max_iou: float
+
+
+def _settings_of_regions(
+    config: Config, model: nn.Module, preprocessing: Preprocessing, scale: float
+) -> _Settings:
+    return {
+        "model": model,
+        "preprocessing": preprocessing,
+        "scale": scale,
+        "foreground": config.inference.foreground,
+        "max_iou": config.inference.region_iou,
+    }
 
 
 def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:

@@ -274,6 +274,49 @@ def _shared(member: Array, regions: Array) -> Array:
     return jnp.matmul(weighted, held.T, precision=jax.lax.Precision.HIGHEST)
 
 
+def find(
+    variables: VariableDict,
+    batch: Batch,
+    *,
+    model: Network,
+    preprocessing: Preprocessing = CAFFE,
+    scales: Sequence[float] = (1.0,),
+    max_iou: float = MAX_IOU,
+) -> regions.Regions:
+    """The segments of images as regions, each with its whole mask.
+
+    Args:
+        variables: What `model.apply` takes.
+        batch: As of `classify`.
+        model: As of `classify`.
+        preprocessing: As of `classify`.
+        scales: As of `classify`.
+        max_iou: As of `classify`.
+
+    Returns:
+        The regions, in the order of the segments.
+
+    Raises:
+        ValueError: As `classify`.
+    """
+    found = classify(
+        variables,
+        batch,
+        model=model,
+        preprocessing=preprocessing,
+        scales=scales,
+        max_iou=max_iou,
+    )
+    masks = jax.vmap(_masks)(found.member, found.regions)
+    return regions.Regions(masks, found.scores, found.classes, found.left)
+
+
+def _masks(member: Array, numbers: Array) -> Array:
+    """The masks of segments, [K, H, W] bool."""
+    held = jax.vmap(lambda own: own[jnp.maximum(numbers, 0)])(member)
+    return held & (numbers >= 0)[None]
+
+
 def scores(
     variables: VariableDict,
     batch: Batch,
@@ -324,9 +367,7 @@ def scores(
         left = pasting.best(each.scores, each.left, threshold, most)
         lowest = jnp.full((), -jnp.inf, each.scores.dtype)
         _, places = jax.lax.top_k(jnp.where(left, each.scores, lowest), most)
-        member = each.member[places] & left[places][:, None]
-        masks = jax.vmap(lambda held: held[jnp.maximum(each.regions, 0)])(member)
-        masks = masks & (each.regions >= 0)[None]
+        masks = _masks(each.member[places], each.regions)
         owner = pasting.paint(masks, each.scores[places], left[places])
         return pasting.painted_logits(
             owner, each.scores[places], each.classes[places], threshold, num_classes

@@ -99,8 +99,8 @@ def pyramid_pool(
 ) -> list[Array]:
     """The maxima of each bin of boxes, at least 0.
 
-    Of values that are equal each gets an equal share of the gradient, where Caffe gives
-    it all to the first.
+    Of values that are equal the first column's first has the gradient (in Caffe the
+    first row's first).
 
     Args:
         x: A map after ReLU, [h, w, C] floating point.
@@ -151,11 +151,17 @@ def pyramid_pool(
 
 
 def _maxima(x: Array, members: Array) -> Array:
-    """The maxima over the first axis of a map, for each set of members, [B, w, C]."""
-    zero = jnp.zeros((), x.dtype)
-    return jax.vmap(
-        lambda member: jnp.max(jnp.where(member[:, None, None], x, zero), axis=0)
-    )(members)
+    """The maxima over the first axis of a map, for each set of members, [B, w, C].
+
+    They are picked by their place, as `roi.roi_pool` does.
+    """
+    seen, lowest = jax.lax.stop_gradient(x), jnp.full((), -jnp.inf, x.dtype)
+
+    def of(member: Array) -> Array:
+        place = jnp.argmax(jnp.where(member[:, None, None], seen, lowest), axis=0)
+        return jnp.take_along_axis(x, place[None], axis=0)[0]
+
+    return jnp.maximum(jax.vmap(of)(members), jnp.zeros((), x.dtype))
 
 
 def flattened(levels: Sequence[Array]) -> Array:

@@ -25,8 +25,8 @@ def roi_pool(
 
     A box's corners are rounded to cells, halves up, both inclusive; its cells are
     divided into `size` x `size` bins, which overlap by a cell where they do not come
-    out even. A bin beyond the map is 0. Of values that are equal each gets an equal
-    share of the gradient, where Caffe gives it all to the first.
+    out even. A bin beyond the map is 0. Of values that are equal the first column's
+    first has the gradient (in Caffe the first row's first).
 
     Args:
         x: A map, [h, w, C] floating point.
@@ -51,10 +51,11 @@ def roi_pool(
         in_columns = _bins(box[1], box[3], stride, size, width, x.shape[1])
         found = _maxima(x, in_rows)  # [size, w, C]
         found = _maxima(jnp.swapaxes(found, 0, 1), in_columns)  # [size, size, C]
-        return jnp.swapaxes(found, 0, 1)
+        there = jnp.any(in_rows, axis=1)[:, None] & jnp.any(in_columns, axis=1)[None]
+        found = jnp.swapaxes(found, 0, 1)
+        return jnp.where(there[..., None], found, jnp.zeros((), x.dtype))
 
-    found = jax.vmap(of_box)(boxes)
-    return jnp.where(jnp.isneginf(found), jnp.zeros((), x.dtype), found)
+    return jax.vmap(of_box)(boxes)
 
 
 def _bins(
@@ -73,11 +74,18 @@ def _bins(
 
 
 def _maxima(x: Array, members: Array) -> Array:
-    """The maxima over the first axis of a map, for each set of members, [B, w, C]."""
-    lowest = jnp.full((), -jnp.inf, x.dtype)
-    return jax.vmap(
-        lambda member: jnp.max(jnp.where(member[:, None, None], x, lowest), axis=0)
-    )(members)
+    """The maxima over the first axis of a map, for each set of members, [B, w, C].
+
+    They are picked by their place: the gradient of a maximum compares values, of which
+    XLA may have computed one anew, rounded otherwise.
+    """
+    seen, lowest = jax.lax.stop_gradient(x), jnp.full((), -jnp.inf, x.dtype)
+
+    def of(member: Array) -> Array:
+        place = jnp.argmax(jnp.where(member[:, None, None], seen, lowest), axis=0)
+        return jnp.take_along_axis(x, place[None], axis=0)[0]
+
+    return jax.vmap(of)(members)
 
 
 def box_upsample(

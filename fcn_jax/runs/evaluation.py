@@ -19,6 +19,7 @@ from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.inference.regions import Regions
 from fcn_jax.runs import recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
@@ -154,6 +155,36 @@ class Evaluation:
                     batch["labels"][row, :h, :w],
                     found[row, :h, :w],
                 )
+
+    def regions(self) -> Iterator[tuple[int, Regions]]:
+        """Image by image the regions that a network of boxes finds, in NumPy.
+
+        Yields:
+            Place of the image in the source, and its regions that region NMS left:
+            masks [R, H, W], scores and classes [R].
+
+        Raises:
+            ValueError: If the network, or the config, finds none.
+        """
+        member = self.members[0]
+        find = predictors.find_regions(
+            self.config, member.model, member.preprocessing
+        )
+        step = parallel.data_parallel(find, self.devices)
+        with Counter(len(self.source)) as counter:
+            for batch in self._evaluator(member.predictor()).batches():
+                sent = evaluate.to_devices(batch, self.devices)
+                found = jax.tree.map(
+                    lambda x: np.asarray(x).reshape(-1, *x.shape[2:]),
+                    step(member.replicated, sent),
+                )
+                for row in np.flatnonzero(batch["example_valid"]):
+                    height, width = batch["sizes"][row]
+                    left = found.left[row]
+                    of_row = Regions(*(np.asarray(x)[row][left] for x in found))
+                    masks = of_row.masks[:, :height, :width]
+                    yield int(batch["index"][row]), of_row._replace(masks=masks)
+                    counter.update(1)
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
         size = self.config.eval_batch_size

@@ -1,4 +1,4 @@
-"""Which segments are drawn, and their cells: by hand, on a cell for every two pixels."""
+"""Which segments are drawn, and their cells: by hand, on cells of two pixels."""
 
 import logging
 
@@ -127,9 +127,9 @@ def test_what_is_refused():
         Sampling(negative_iou=(0, 0.3))
     with pytest.raises(ValueError, match=r"negative_iou=\(0.1, 0.5\) reaches into"):
         Sampling(negative_iou=(0.1, 0.5))
+    given, rng = found([RIGHT, SPECK], [0, 1]), np.random.default_rng(0)
     with pytest.raises(ValueError, match="im0: none of its segments of objects covers"):
-        given = found([RIGHT, SPECK], [0, 1])
-        segments.draw(given, np.random.default_rng(0), (4, 8), (4, 8))
+        segments.draw(given, rng, (4, 8), (4, 8))
     every = candidates.from_masks(np.ones((1, 2, 3), bool))
     with pytest.raises(
         ValueError, match="im0: its segments are of an image of 2x3 and"

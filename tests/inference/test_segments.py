@@ -1,5 +1,7 @@
 """Segments classified and pasted: by hand, with a net that says what it is told."""
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ CANVAS = (4, 8)
 class Told:
     """A net of three classes whose scores are its variables; it notes what it sees."""
 
-    heads = {"": 3}
+    heads: ClassVar[dict[str, int]] = {"": 3}
 
     def __init__(self):
         self.seen = []
@@ -77,7 +79,7 @@ def test_of_a_class_the_worse_that_overlaps_is_left_out():
     assert pasted(masks, alike)[0].tolist() == [1] * 6 + [0] * 2
     # The second shares 4 of 24 pixels with the first; the third is all in the second.
     assert pasted(masks, alike, max_iou=0.2)[0].tolist() == [1] * 6 + [0] * 2
-    assert pasted(masks, alike[:2] + [(0.6, 0.4, 0.0)])[0].tolist() == [1] * 4 + [0] * 4
+    assert pasted(masks, [*alike[:2], (0.6, 0.4, 0.0)])[0].tolist() == [1] * 4 + [0] * 4
 
 
 def test_what_background_beats_is_not_painted_nor_what_is_too_many():
@@ -86,6 +88,16 @@ def test_what_background_beats_is_not_painted_nor_what_is_too_many():
     assert pasted(masks, given)[0].tolist() == [1, 1, 2, 2, 0, 0, 0, 0]
     assert pasted(masks, given, background=0.4)[0, :6].tolist() == [1, 1, 2, 2, 1, 1]
     assert pasted(masks, given, most=1)[0, :6].tolist() == [1, 1, 0, 0, 0, 0]
+
+
+def test_regions_have_their_whole_masks():
+    masks = masks_of((0, 0, 4, 4), (0, 3, 4, 6))
+    given = scores_of((0.1, 0.9, 0.0), (0.1, 0.8, 0.0), (0.1, 0.1, 0.8))
+    found = segments.find(given, batch_of(masks, num=3), model=Told())
+    np.testing.assert_array_equal(found.masks[0, :2, :, :6], masks)
+    assert not found.masks[0, :, :, 6:].any()
+    assert found.left.tolist() == [[True, False, False]]
+    np.testing.assert_allclose(found.scores[0, :2], np.log([0.9, 0.8 / 0.9]), rtol=1e-5)
 
 
 def test_scores_are_the_regions_and_the_backgrounds():

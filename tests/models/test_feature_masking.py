@@ -52,7 +52,7 @@ def test_centres_are_those_of_the_encoders():
 
 
 @pytest.fixture(scope="module")
-def nets(quick_runs_only):  # noqa: ARG001
+def nets(quick_runs_only):
     """Design A on a shallow VGG-16, design B on ZF-5: net, variables, image, masks."""
     found = {}
     rng = np.random.default_rng(0)
