@@ -179,9 +179,9 @@ def _check_boxes(config: Config, names: list[str]) -> None:
     if any(asked) and not all(asked):
         raise ValueError(
             f"config.model.name={net!r}, config.data.objects.stage={stage!r} and "
-            f"config.loss.name={config.loss.get('name', 'cross_entropy')!r} do not fit: "
-            f"a network of boxes (hypercolumn) is trained on the stage 'regions' with "
-            f"losses of boxes ({', '.join(OF_BOXES)}), any other with neither."
+            f"config.loss.name={'+'.join(names)!r} do not fit: a network of "
+            f"boxes (hypercolumn) is trained on the stage 'regions' with losses of "
+            f"boxes ({', '.join(OF_BOXES)}), any other with neither."
         )
 
 

@@ -101,8 +101,9 @@ def _of_regions(
     settings = config.inference
     if base.family_of(config.model.name) != "hypercolumn":
         raise ValueError(
-            f"config.inference.method='regions' is for networks of boxes (hypercolumn), "
-            f"and config.model.name={config.model.name!r} is none; use 'proposals'."
+            f"config.inference.method='regions' is for networks of boxes "
+            f"(hypercolumn), and config.model.name={config.model.name!r} is none; use "
+            f"'proposals'."
         )
     if len(scales) != 1 or flip:
         raise ValueError(

@@ -288,7 +288,9 @@ def draw(regions: Candidates, rng: np.random.Generator) -> MutableBatch:
     counts = (len(on_object), len(rest))
     return {
         "boxes": np.concatenate([on_object, rest]).astype(np.int32),
-        "box_labels": np.repeat([regions.label, label_of_rest], counts).astype(np.int32),
+        "box_labels": np.repeat([regions.label, label_of_rest], counts).astype(
+            np.int32
+        ),
         "box_weights": weights.astype(np.float32),
         "box_targets": targets,
     }

@@ -101,8 +101,10 @@ def best(scores: Array, left: Array, threshold: Array | float, most: int) -> Arr
     """
     left = left & (scores > threshold)
     order = jnp.argsort(jnp.where(left, -scores, jnp.inf), stable=True)
-    rank = jnp.zeros(order.shape, jnp.int32).at[order].set(
-        jnp.arange(order.shape[0], dtype=jnp.int32)
+    rank = (
+        jnp.zeros(order.shape, jnp.int32)
+        .at[order]
+        .set(jnp.arange(order.shape[0], dtype=jnp.int32))
     )
     return left & (rank < most)
 

@@ -17,12 +17,12 @@ ENCODERS: dict[str, type[Encoder]] = {
 __all__ = [
     "ENCODERS",
     "VGG16",
-    "VGG16Convolutions",
     "AlexNet",
     "DeepLabVGG16",
     "Encoder",
     "Features",
     "GoogLeNet",
     "Layer",
+    "VGG16Convolutions",
     "VGG16Trunk",
 ]
