@@ -201,15 +201,14 @@ def _add_inference(config: Config) -> None:
     config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
     config.inference.overlap = 0.5  # Of tiles.
     config.inference.boxes_at_once = 8  # Windows that the network sees together.
-    # "regions": a class's probability above which a region is painted over background
-    # (fcn_jax regions tells it); from which on a pixel of a box is the object's; overlap
-    # of a class's regions above which the worse is left out; regions at most.
+    # "regions": probability of its class above which one is painted over background;
+    # `fcn_jax regions` tells that of a split.
     config.inference.background = 0.5
-    config.inference.foreground = 0.4
-    config.inference.region_iou = 0.3
-    config.inference.most_regions = 10
-    # "segments": parts of an image that its segments may tell apart; the last segments
-    # of an image with more are left out.
+    config.inference.foreground = 0.4  # From which on a pixel of a box is the object's.
+    config.inference.region_iou = 0.3  # Of a class, above which the worse is left out.
+    config.inference.most_regions = 10  # That are painted in an image.
+    # Of "segments": parts that an image's may tell apart; of one with more the last ones
+    # are left out.
     config.inference.segment_parts = 4096
 
 

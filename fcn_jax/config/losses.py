@@ -184,10 +184,10 @@ def _check_boxes(config: Config, names: list[str]) -> None:
     if not fits or (family == "cfm" and "box_masks" in names):
         raise ValueError(
             f"config.model.name={net!r}, config.data.objects.stage={stage!r} and "
-            f"config.loss.name={config.loss.get('name', 'cross_entropy')!r} do not "
-            f"fit: a hypercolumn is trained on the stage 'regions' with losses of boxes "
-            f"({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any other "
-            f"network with neither."
+            f"config.loss.name={'+'.join(names)!r} do not fit: a network of "
+            f"boxes (hypercolumn) is trained on the stage 'regions' with losses of "
+            f"boxes ({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any "
+            f"other with neither."
         )
 
 

@@ -111,8 +111,8 @@ def _of_regions(
     if base.family_of(config.model.name) != "hypercolumn":
         raise ValueError(
             f"config.inference.method='regions' is for networks of boxes "
-            f"(hypercolumn), and config.model.name={config.model.name!r} is none; "
-            f"use 'proposals'."
+            f"(hypercolumn), and config.model.name={config.model.name!r} is none; use "
+            f"'proposals'."
         )
     if len(scales) != 1 or flip:
         raise ValueError(

@@ -110,7 +110,7 @@ def find(
     scores = jnp.take_along_axis(log_probs, classes[..., None], axis=-1)[..., 0]
     masks = jax.nn.sigmoid(found["mask_logits"]) >= foreground
     windows = found["windows"]
-    if scale != 1:
+    if scale != 1 and sizes is not None:
         windows = _unscaled(windows, scale, sizes)
 
     def of_image(each: tuple[Array, ...]) -> Regions:

@@ -162,7 +162,7 @@ class SegmentWindows:
     def _projected(
         self, found: Candidates, which: np.ndarray, seen: tuple[int, int]
     ) -> np.ndarray:
-        """The cells of some segments, none of others or those unseen, bool [N, h, w]."""
+        """The cells of some segments; none of others, and of unseen ones: [N, h, w]."""
         size = (self.cells.along(side) for side in seen)
         masks = np.zeros((len(found), *size), bool)
         if which.any():

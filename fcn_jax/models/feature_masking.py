@@ -61,6 +61,10 @@ class CFM(Network):
         "fc6_dilation": 1,
         "bn_shift": 0.0,
     }
+    twins: ClassVar[Mapping[str, str]] = {
+        f"{layer}{SEGMENT}": layer for layer in ("fc6", "fc7")
+    }
+
     # Bins in each direction of each level; (): those of the encoder's published net.
     levels: tuple[int, ...] = ()
     # Pixels by which a box's edges are moved inwards before its cells are looked for.
@@ -192,6 +196,7 @@ class CFMDesignB(CFM):
     """
 
     default_encoder: ClassVar[str] = "zf5"
+    twins: ClassVar[Mapping[str, str]] = {}
 
     def seen(self, x: Array, cells: Array, masks: Array) -> dict[str, list[Array]]:
         """What the path sees of the segments of an image.

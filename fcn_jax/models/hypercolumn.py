@@ -8,9 +8,9 @@ classifiers are those of the stacked layers, by linearity, at a fraction of the 
 
 The published nets took boxes and their scores from R-CNN and its heirs. Here a box is
 classified by the net itself, as in Fast R-CNN: maxima of conv5_3 in 7x7 bins, fc6, fc7
-and `cls_score`, from which the third layer of the hypercolumn comes anyway. What boxes
-there are is the caller's affair (`fcn_jax.proposals`), and masks are pasted into one map
-by `fcn_jax.inference.regions`.
+and `cls_score`; the third layer of the hypercolumn, fc7, is there anyway. What boxes
+there are is the caller's affair (`fcn_jax.proposals`), and masks are pasted into one
+map by `fcn_jax.inference.regions`.
 
 References:
     Hariharan, Arbelaez, Girshick and Malik 2015, arXiv:1411.5752, sec. 3 and 4;
@@ -136,8 +136,9 @@ class Hypercolumn(Network):
         found = self._of_boxes(features.maps, fc7, windows, box_labels, cells)
         mask_logits = location_grid.mixed_logits(found)
         if given is None:
-            return self._pasted(
-                class_scores[:, 0], mask_logits[:, 0], windows[:, 0], images.shape[1:3]
+            height, width = images.shape[1:3]
+            return _pasted(
+                class_scores[:, 0], mask_logits[:, 0], windows[:, 0], (height, width)
             )
         return {
             "class_scores": class_scores,
@@ -156,7 +157,9 @@ class Hypercolumn(Network):
     ) -> Array:
         """fc7 of boxes, [N, M, 1, F]."""
         count, most = boxes.shape[:2]
-        pool = functools.partial(roi.roi_pool, stride=self.encoder.stride, size=ROI_SIZE)
+        pool = functools.partial(
+            roi.roi_pool, stride=self.encoder.stride, size=ROI_SIZE
+        )
         x = jax.lax.map(
             lambda each: pool(each[0], each[1], extent=each[2]), (top, boxes, cells)
         )
@@ -185,7 +188,7 @@ class Hypercolumn(Network):
         box_labels: Array,
         cells: Mapping[str, Array],
     ) -> Array:
-        """The scores of all classifiers of each box's class, [N, M, side, side, K K]."""
+        """What the cells of each box's class score, [N, M, side, side, K K]."""
         channels = (self.heads[""] - 1) * self.grid**2
         pool3, pool4 = (maps[name] for name in LAYERS)
         first, second = self.layer_scales
@@ -240,27 +243,6 @@ class Hypercolumn(Network):
         """Image pixels per cell of a map."""
         return int(1 / Fraction(self.encoder.coordinate_maps()[name].scale))
 
-    def _pasted(
-        self,
-        class_scores: Array,
-        mask_logits: Array,
-        windows: Array,
-        shape: tuple[int, int],
-    ) -> Array:
-        """The logits of images that are one box each, [N, H, W, C]."""
-        log_probs = jax.nn.log_softmax(class_scores.astype(jnp.float32))
-        mask = jax.nn.sigmoid(mask_logits) >= FOREGROUND
-
-        def of_image(each: tuple[Array, Array, Array]) -> Array:
-            probs, mask, window = each
-            inside = pasting.place_masks(mask[None], window[None], shape)[0]
-            bare = jnp.where(jnp.arange(probs.shape[0]) == 0, 0.0, -pasting.MARGIN)
-            return jnp.where(
-                inside[..., None], probs[None, None], bare[None, None]
-            ).astype(jnp.float32)
-
-        return jax.lax.map(of_image, (log_probs, mask, windows))
-
     def check_options(self) -> None:
         """Refuse options that make no such net.
 
@@ -290,6 +272,27 @@ class Hypercolumn(Network):
                 f"{len(self.layer_scales)} factors; give one for each of "
                 f"{', '.join(LAYERS)}."
             )
+
+
+def _pasted(
+    class_scores: Array,
+    mask_logits: Array,
+    windows: Array,
+    shape: tuple[int, int],
+) -> Array:
+    """The logits of images that are one box each, [N, H, W, C]."""
+    log_probs = jax.nn.log_softmax(class_scores.astype(jnp.float32))
+    mask = jax.nn.sigmoid(mask_logits) >= FOREGROUND
+
+    def of_image(each: tuple[Array, Array, Array]) -> Array:
+        probs, mask, window = each
+        inside = pasting.place_masks(mask[None], window[None], shape)[0]
+        bare = jnp.where(jnp.arange(probs.shape[0]) == 0, 0.0, -pasting.MARGIN)
+        return jnp.where(inside[..., None], probs[None, None], bare[None, None]).astype(
+            jnp.float32
+        )
+
+    return jax.lax.map(of_image, (log_probs, mask, windows))
 
 
 def _check_boxes(

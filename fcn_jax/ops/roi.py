@@ -1,7 +1,7 @@
 """What a box shows of a map: maxima of its bins, and the map resized to one window.
 
-`boxes` are (row0, col0, row1, col1), the end excluded, in pixels of the image; a map has
-a cell for every `stride` pixels, cell (0, 0) over the first of them.
+`boxes` are (row0, col0, row1, col1), the end excluded, in pixels of the image; a map
+has a cell for every `stride` pixels, cell (0, 0) over the first of them.
 
 References:
     Girshick 2015, arXiv:1504.08083, sec. 2.1; rbgirshick/caffe-fast-rcnn,

@@ -167,9 +167,7 @@ class Evaluation:
             ValueError: If the network, or the config, finds none.
         """
         member = self.members[0]
-        find = predictors.find_regions(
-            self.config, member.model, member.preprocessing
-        )
+        find = predictors.find_regions(self.config, member.model, member.preprocessing)
         step = parallel.data_parallel(find, self.devices)
         with Counter(len(self.source)) as counter:
             for batch in self._evaluator(member.predictor()).batches():

@@ -152,6 +152,8 @@ def _encode(graph: Graph, model: Trained, x: str) -> dict[str, str]:
             x = poolings.average_pool(graph, x, layer)
         elif layer.kind == "lrn":
             x = layers.response_normalization(graph, x, layer)
+        elif layer.kind == "lrn_within":
+            x = layers.normalization_within(graph, x, layer)
         if layer.name in repeats:
             x = layers.repeated(graph, x, repeats[layer.name])
         maps[layer.name] = x

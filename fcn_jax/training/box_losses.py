@@ -114,9 +114,10 @@ class BoxClasses(_BoxLoss):
         del keys
         scores, labels = self._found(outputs, "class_scores"), batch["box_labels"]
         chex.assert_shape(labels, scores.shape[:2])
-        hit = labels[..., None] == jnp.arange(scores.shape[-1], dtype=labels.dtype)[
-            None, None
-        ]
+        hit = (
+            labels[..., None]
+            == jnp.arange(scores.shape[-1], dtype=labels.dtype)[None, None]
+        )
         zero = jnp.zeros((), scores.dtype)
         log_probs = jax.nn.log_softmax(scores)
         loss = -jnp.sum(jnp.where(hit, log_probs, zero), axis=-1)

@@ -22,6 +22,7 @@ TINY = (
     "hosts",
     "input_pipeline",
     "losses",
+    "hypercolumn",
     "mixed_sizes",
     "networks",
     "operations",

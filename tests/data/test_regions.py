@@ -84,9 +84,7 @@ def test_boxes_are_drawn_with_replacement_and_weighed():
 
 
 def test_rows_that_nothing_fills_count_nowhere():
-    found = regions.draw(
-        examples(boxes=CATS)[0]["regions"], np.random.default_rng(0)
-    )
+    found = regions.draw(examples(boxes=CATS)[0]["regions"], np.random.default_rng(0))
     assert found["box_labels"].tolist() == [1, 1, regions.NOTHING, regions.NOTHING]
     assert found["boxes"][2:].tolist() == [[0, 0, 1, 1]] * 2
     assert not found["box_weights"][2:].any()
@@ -186,14 +184,10 @@ def test_wrong_arguments():
     with pytest.raises(IndexError, match="no example 3; there are 3, from 0 on"):
         examples()[3]
     with pytest.raises(TypeError, match="im0: boxes are float64; expected integers"):
-        RegionExamples(
-            Source(pets()), lambda _: np.ones((1, 4)), DRAWING, **PLAIN
-        )[0]
+        RegionExamples(Source(pets()), lambda _: np.ones((1, 4)), DRAWING, **PLAIN)[0]
 
 
-@pytest.mark.parametrize(
-    "name", ("crop", "jitter", "rotation", "cutout", "class_mix")
-)
+@pytest.mark.parametrize("name", ("crop", "jitter", "rotation", "cutout", "class_mix"))
 def test_what_moves_pixels_and_not_boxes(name):
     value = {"crop": (2, 2), "cutout": (2, 2), "jitter": 1}.get(name, 0.5)
     message = rf"{name}=.* moves pixels and not the boxes .* set config.data.{name} off"

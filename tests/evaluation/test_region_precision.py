@@ -31,9 +31,9 @@ def test_four_regions_by_hand(threshold, hits, precision):
 def test_precision_is_that_of_the_best_recall_beyond():
     """FP TP TP: precisions 0, 1/2, 2/3, of which the envelope is 2/3 throughout."""
     hits = np.array([False, True, True])
-    assert region_precision.average_precision(
-        SCORES[:3], hits, 4
-    ) == pytest.approx(2 / 4 * 2 / 3)
+    assert region_precision.average_precision(SCORES[:3], hits, 4) == pytest.approx(
+        2 / 4 * 2 / 3
+    )
 
 
 def test_overlaps_are_of_pixels():

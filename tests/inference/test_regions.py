@@ -97,7 +97,9 @@ def test_the_threshold_is_that_of_a_data_set():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match=r"K = 0: there are no boxes to look at; .*num_proposals"):
+    with pytest.raises(
+        ValueError, match=r"K = 0: there are no boxes to look at; .*num_proposals"
+    ):
         regions.find({}, batch(boxes=jnp.zeros((1, 0, 4), jnp.int32)), model=Told())
     with pytest.raises(ValueError, match=r"boxes have shape \(2, 4\); for images of"):
         regions.find({}, batch(boxes=jnp.zeros((2, 4), jnp.int32)), model=Told())

@@ -222,7 +222,11 @@ def test_options_that_make_no_such_net(options, error, message, key):
     ("given", "error", "message"),
     (
         ({"boxes": jnp.zeros((1, 2, 4))}, TypeError, "boxes are float32; expected int"),
-        ({"boxes": jnp.zeros((2, 4), int)}, ValueError, r"\(2, 4\); .* \[1, M, 4\] wit"),
+        (
+            {"boxes": jnp.zeros((2, 4), int)},
+            ValueError,
+            r"\(2, 4\); .* \[1, M, 4\] wit",
+        ),
         ({"boxes": jnp.zeros((1, 0, 4), int)}, ValueError, "M >= 1, a row"),
         (
             {"boxes": jnp.zeros((1, 2, 4), int), "box_labels": jnp.zeros((1, 3), int)},
@@ -233,6 +237,4 @@ def test_options_that_make_no_such_net(options, error, message, key):
 )
 def test_boxes_that_are_none(net, variables, images, given, error, message):
     with pytest.raises(error, match=message):
-        jax.eval_shape(
-            lambda images: net.apply(variables, images, **given), images[:1]
-        )
+        jax.eval_shape(lambda images: net.apply(variables, images, **given), images[:1])

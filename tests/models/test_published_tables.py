@@ -25,6 +25,8 @@ TOTALS = {
     "deeplab_largefov": 20_505_429,
     "deeplab_msc": 65_140_565 + 1_206_121,
     "deeplab_msc_largefov": 20_505_429 + 1_206_121,
+    # VGG-16, the scores of boxes, and what sees pool3, pool4 and fc7.
+    "hypercolumn": 134_260_544 + 86_037 + 3_457_500,
 }
 # Of BatchNorm: a scale and a shift for every channel.
 NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}

@@ -62,7 +62,13 @@ def test_the_best_are_painted_alone():
     left = jnp.array([True, True, False, True, True])
     found = pasting.best(scores, left, 0.2, 2)
     assert found.tolist() == [False, True, False, True, False]
-    assert pasting.best(scores, left, 0.2, 9).tolist() == [False, True, False, True, True]
+    assert pasting.best(scores, left, 0.2, 9).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_the_map_is_that_of_a_painter():

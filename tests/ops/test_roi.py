@@ -26,9 +26,7 @@ def pooled(x, box, stride, size):
     for i in range(size):
         for j in range(size):
             rows = slice(top + i * height // size, top - (-(i + 1) * height // size))
-            columns = slice(
-                left + j * width // size, left - (-(j + 1) * width // size)
-            )
+            columns = slice(left + j * width // size, left - (-(j + 1) * width // size))
             cells = x[rows, columns]
             if cells.size:
                 found[i, j] = cells.max(axis=(0, 1))
@@ -45,7 +43,7 @@ def upsampled(x, box, stride, size):
     for i, row in enumerate(sides[0]):
         for j, column in enumerate(sides[1]):
             for low, up in ((0, 0), (0, 1), (1, 0), (1, 1)):
-                near = np.floor([row, column]) + (low, up)
+                near = np.floor([row, column]) + np.array([low, up])
                 weight = np.prod(1 - np.abs(near - (row, column)))
                 y, z = np.clip(near, 0, np.array(x.shape[:2]) - 1).astype(int)
                 found[i, j] += weight * x[y, z]

@@ -10,7 +10,9 @@ its "deconv" ends with fewer channels where unpooling follows.
 SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
 Models/segnet_train.prototxt). DeepLab: Chen et al.
 2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
-with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Hypercolumn: Hariharan et al. 2015
+and the authors' own net on VGG-16 (bharath272/sds, hypercolumn_train_pydata.prototxt,
+its layers renamed by what they see). Nothing of `fcn_jax` is imported
 here.
 """
 
@@ -137,6 +139,13 @@ DEEPLAB_BRANCHES = {
     "pool4_fc": (1, 128, 128),
     "pool4_ms": (1, 128, 21),
 }
+# Of 20 classes and 5x5 cells; the scores of boxes are those of Fast R-CNN.
+HYPERCOLUMN = VGG16 | {
+    "cls_score": (1, 4096, 21),
+    "hyper_pool3": (3, 256, 500),
+    "hyper_pool4": (1, 512, 500),
+    "hyper_fc7": (1, 4096, 500),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
@@ -151,6 +160,7 @@ CONVOLUTIONS = {
     "deeplab_largefov": DEEPLAB_LARGEFOV,
     "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
     "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
+    "hypercolumn": HYPERCOLUMN,
 }
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
@@ -180,7 +190,7 @@ TABLES = {
 TABLES |= {
     net: (net, False, ())
     for net in CONVOLUTIONS
-    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet"))
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn"))
 }
 
 
