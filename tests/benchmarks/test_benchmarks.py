@@ -23,6 +23,7 @@ TINY = (
     "input_pipeline",
     "losses",
     "hypercolumn",
+    "feature_masking",
     "mixed_sizes",
     "networks",
     "operations",

@@ -12,7 +12,8 @@ Models/segnet_train.prototxt). DeepLab: Chen et al.
 2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
 with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Hypercolumn: Hariharan et al. 2015
 and the authors' own net on VGG-16 (bharath272/sds, hypercolumn_train_pydata.prototxt,
-its layers renamed by what they see). Nothing of `fcn_jax` is imported
+its layers renamed by what they see). CFM: Dai et al. 2015 on VGG-16, and on the net of
+SPP_net's Zeiler_conv5.prototxt. Nothing of `fcn_jax` is imported
 here.
 """
 
@@ -146,6 +147,23 @@ HYPERCOLUMN = VGG16 | {
     "hyper_pool4": (1, 512, 500),
     "hyper_fc7": (1, 4096, 500),
 }
+# On the segment's path the box's layers again; each path ends with 4096 channels.
+CFM = VGG16 | {
+    "fc6_segment": VGG16["fc6"],
+    "fc7_segment": VGG16["fc7"],
+    "cls_score": (1, 8192, 21),
+}
+# A pyramid of 1 + 4 + 9 + 36 bins.
+CFM_DESIGN_B = {
+    "conv1": (7, 3, 96),
+    "conv2": (5, 96, 256),
+    "conv3": (3, 256, 384),
+    "conv4": (3, 384, 384),
+    "conv5": (3, 384, 256),
+    "fc6": (1, 50 * 256, 4096),
+    "fc7": (1, 4096, 4096),
+    "cls_score": (1, 4096, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
@@ -161,6 +179,8 @@ CONVOLUTIONS = {
     "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
     "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
     "hypercolumn": HYPERCOLUMN,
+    "cfm": CFM,
+    "cfm_design_b": CFM_DESIGN_B,
 }
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
@@ -190,7 +210,7 @@ TABLES = {
 TABLES |= {
     net: (net, False, ())
     for net in CONVOLUTIONS
-    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn"))
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn", "cfm"))
 }
 
 
