@@ -190,7 +190,7 @@ def within(candidates: Candidates, most: int) -> Candidates:
 def suited_scale(
     boxes: np.ndarray, shorter: int, scales: Sequence[float] = SCALES
 ) -> np.ndarray:
-    """The scale at which each box is seen: that where its side is nearest to 208 pixels.
+    """The scale at which each box is seen: where its side is nearest to 208 pixels.
 
     Args:
         boxes: Integer [M, 4], pixels of the image.

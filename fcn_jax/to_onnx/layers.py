@@ -167,9 +167,9 @@ def normalization_within(graph: Graph, x: str, layer: Layer) -> str:
         pads=[half] * 4,
         count_include_pad=1,
     )
-    scaled = graph.node("Mul", mean, graph.constant(np.float32(layer.alpha)))
-    base = graph.node("Add", scaled, graph.constant(np.float32(1)))
-    power = graph.node("Pow", base, graph.constant(np.float32(-layer.beta)))
+    scaled = graph.node("Mul", mean, graph.constant(np.array(layer.alpha, np.float32)))
+    base = graph.node("Add", scaled, graph.constant(np.array(1, np.float32)))
+    power = graph.node("Pow", base, graph.constant(np.array(-layer.beta, np.float32)))
     return graph.narrowed(graph.node("Mul", x, power, name=layer.name))
 
 
