@@ -23,8 +23,8 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.data import contracts, objects
 from fcn_jax.evaluation.region_precision import Precisions, RegionPrecision
-from fcn_jax.inference import regions as regions_of
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.inference.regions import AVERAGE, background_threshold
+from fcn_jax.runs.evaluation import Evaluation, regions_of
 from fcn_jax.storage import files
 
 
@@ -33,7 +33,7 @@ def define_flags() -> None:
     command_line.define_flags()
     flags.DEFINE_string("split", None, "Split to score; the config's by default.")
     flags.DEFINE_integer("step", None, "Checkpoint to score; the best by default.")
-    flags.DEFINE_float("average", regions_of.AVERAGE, "Regions an image, on average.")
+    flags.DEFINE_float("average", AVERAGE, "Regions an image, on average.")
     flags.DEFINE_string("out", None, "JSON file; WORKDIR/regions.json by default.")
 
 
@@ -79,7 +79,7 @@ def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
     """
     head = contracts.heads_of(run.source)[0]
     precision, scores_of = RegionPrecision(head.num_classes), list[np.ndarray]()
-    for place, found in run.regions():
+    for place, found in regions_of(run):
         item = run.source[place]
         where = f"{run.source.name} {run.source.split}: {item['id']}"
         listed = objects.find_objects(
@@ -95,7 +95,7 @@ def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
             {int(row[0]): int(row[1]) for row in listed},
         )
         scores_of.append(np.exp(np.asarray(found.scores)))
-    threshold = regions_of.background_threshold(scores_of, average=average, start=0.01)
+    threshold = background_threshold(scores_of, average=average, start=0.01)
     return precision.result(), min(threshold, 0.99)
 
 

@@ -103,6 +103,10 @@ def _add_data(config: Config) -> None:
     # Share of training images over which half of another's classes are laid.
     config.data.class_mix = 0.0
 
+    _add_objects(config)
+
+
+def _add_objects(config: Config) -> None:
     config.data.objects = ml_collections.ConfigDict()
     # DeconvNet's examples instead of whole images: "objects", then "proposals"
     # (fcn_jax.data.objects). Evaluation sees whole images.

@@ -13,7 +13,7 @@ from flax import linen as nn
 from flax.typing import VariableDict
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import base, build, examples
+from fcn_jax.config import build, examples
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
@@ -25,6 +25,7 @@ from fcn_jax.inference import (
     windows,
 )
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models.hypercolumn import Hypercolumn
 from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import Preprocessing, colours
 
@@ -108,7 +109,7 @@ def _of_regions(
         ValueError: If the network is another, or several views are asked for.
     """
     settings = config.inference
-    if base.family_of(config.model.name) != "hypercolumn":
+    if not isinstance(model, Hypercolumn):
         raise ValueError(
             f"config.inference.method='regions' is for networks of boxes "
             f"(hypercolumn), and config.model.name={config.model.name!r} is none; use "
@@ -194,7 +195,7 @@ def find_regions(
             scales=(config.eval_scale,),
             max_iou=config.inference.region_iou,
         )
-    if config.inference.method != "regions":
+    if config.inference.method != "regions" or not isinstance(model, Hypercolumn):
         raise ValueError(
             f"config.inference.method={config.inference.method!r} finds no regions; "
             f"set --config.inference.method=regions (networks of boxes, hypercolumn)."
@@ -206,7 +207,7 @@ def find_regions(
 class _Settings(TypedDict):
     """Those of `regions.find`."""
 
-    model: nn.Module
+    model: Hypercolumn
     preprocessing: Preprocessing
     scale: float
     foreground: float
@@ -214,7 +215,7 @@ class _Settings(TypedDict):
 
 
 def _settings_of_regions(
-    config: Config, model: nn.Module, preprocessing: Preprocessing, scale: float
+    config: Config, model: Hypercolumn, preprocessing: Preprocessing, scale: float
 ) -> _Settings:
     return {
         "model": model,

@@ -9,17 +9,16 @@ References:
     imagelist_to_seg.m (at most 10 regions an image, 2 on average over a data set).
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from flax.typing import VariableDict
 
 from fcn_jax.data.batch import Batch, scaled_key
-from fcn_jax.models.hypercolumn import FOREGROUND
+from fcn_jax.models.hypercolumn import FOREGROUND, Hypercolumn
 from fcn_jax.ops import pasting
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
@@ -52,13 +51,13 @@ def find(
     variables: VariableDict,
     batch: Batch,
     *,
-    model: nn.Module,
+    model: Hypercolumn,
     preprocessing: Preprocessing = CAFFE,
     scale: float = 1.0,
     foreground: float = FOREGROUND,
     max_iou: float = MAX_IOU,
 ) -> Regions:
-    """The regions of images, one for each box: its likeliest class, and that's mask.
+    """The regions of images, one for each box: its likeliest class, and the mask of it.
 
     Args:
         variables: What `model.apply` takes.
@@ -98,12 +97,15 @@ def find(
             batch[scaled_key("sizes", scale)],
         )
         seen_boxes = scaled(boxes, scale, seen_sizes)
-    found: Any = model.apply(
-        variables,
-        preprocess(seen, preprocessing),
-        seen_sizes,
-        train=False,
-        boxes=seen_boxes,
+    found = cast(
+        "Mapping[str, Array]",
+        model.apply(
+            variables,
+            preprocess(seen, preprocessing),
+            seen_sizes,
+            train=False,
+            boxes=seen_boxes,
+        ),
     )
     log_probs = jax.nn.log_softmax(found["class_scores"].astype(jnp.float32))
     classes = found["box_labels"]
@@ -128,18 +130,26 @@ def scores(
     variables: VariableDict,
     batch: Batch,
     *,
+    model: Hypercolumn,
+    preprocessing: Preprocessing = CAFFE,
+    scale: float = 1.0,
+    foreground: float = FOREGROUND,
+    max_iou: float = MAX_IOU,
     background: float = 0.5,
     most: int = MOST,
-    **settings: Any,
 ) -> Array:
     """Class scores of every pixel: the regions that are painted, over background.
 
     Args:
         variables: What `model.apply` takes.
         batch: As of `find`.
+        model: A network of boxes.
+        preprocessing: As of `find`.
+        scale: As of `find`.
+        foreground: As of `find`.
+        max_iou: As of `find`.
         background: Probability of its class above which a region is painted.
         most: How many regions of an image are painted at most.
-        **settings: Of `find`.
 
     Returns:
         [N, H, W, C] float32; see `pasting.painted_logits`.
@@ -153,8 +163,16 @@ def scores(
             f"and at least one region."
         )
     threshold = float(np.log(background))
-    found = find(variables, batch, **settings)
-    num_classes = settings["model"].num_classes
+    found = find(
+        variables,
+        batch,
+        model=model,
+        preprocessing=preprocessing,
+        scale=scale,
+        foreground=foreground,
+        max_iou=max_iou,
+    )
+    num_classes = model.heads[""]
 
     def of_image(regions: Regions) -> Array:
         left = pasting.best(regions.scores, regions.left, threshold, most)

@@ -125,15 +125,15 @@ class Hypercolumn(Network):
         _check_boxes(boxes, box_labels, images.shape)
         boxes = boxes.astype(jnp.int32)
         # What a map has beyond an image's own cells is never seen by a box.
-        cells = {n: -(-sizes // self._stride(n)) for n in (*LAYERS, self.encoder.top)}
+        cells = {n: -(-sizes // _stride(self, n)) for n in (*LAYERS, self.encoder.top)}
         top = self.encoder.top
-        fc7 = self._fc7(features.maps[top], boxes, cells[top], example_ids, train)
-        class_scores = self._score("cls_score", self.heads[""])(fc7)[:, :, 0]
+        fc7 = _fc7(self, features.maps[top], boxes, cells[top], example_ids, train)
+        class_scores = _score(self, "cls_score", self.heads[""])(fc7)[:, :, 0]
         if box_labels is None:
             box_labels = 1 + jnp.argmax(class_scores[..., 1:], axis=-1)
         box_labels = box_labels.astype(jnp.int32)
         windows = roi.widened(boxes, self.extension, sizes)
-        found = self._of_boxes(features.maps, fc7, windows, box_labels, cells)
+        found = _of_boxes(self, features.maps, fc7, windows, box_labels, cells)
         mask_logits = location_grid.mixed_logits(found)
         if given is None:
             height, width = images.shape[1:3]
@@ -147,102 +147,6 @@ class Hypercolumn(Network):
             "windows": windows,
         }
 
-    def _fc7(
-        self,
-        top: Array,
-        boxes: Array,
-        cells: Array,
-        example_ids: Array | None,
-        train: bool,
-    ) -> Array:
-        """fc7 of boxes, [N, M, 1, F]."""
-        count, most = boxes.shape[:2]
-        pool = functools.partial(
-            roi.roi_pool, stride=self.encoder.stride, size=ROI_SIZE
-        )
-        x = jax.lax.map(
-            lambda each: pool(each[0], each[1], extent=each[2]), (top, boxes, cells)
-        )
-        x = x.reshape(count * most, *x.shape[2:])
-        if example_ids is None:
-            example_ids = jnp.arange(count, dtype=jnp.int32)
-        row = jnp.arange(most, dtype=example_ids.dtype)[None]
-        box_ids = (example_ids[:, None] * most + row).reshape(-1)
-        encoder = self.encoder
-        assert isinstance(encoder, VGG16)  # As `check_options` holds.
-        features = layers.scaled(encoder.fc_features, encoder.width)
-        for name, kernel_size in (("fc6", ROI_SIZE), ("fc7", 1)):
-            x = layers.Conv(
-                features, kernel_size, param_dtype=encoder.param_dtype, name=name
-            )(x)
-            x = layers.Dropout(encoder.dropout_rate, name=f"drop{name[-1]}")(
-                nn.relu(x), box_ids, train=train
-            )
-        return x.reshape(count, most, 1, features)
-
-    def _of_boxes(
-        self,
-        maps: Mapping[str, Array],
-        fc7: Array,
-        windows: Array,
-        box_labels: Array,
-        cells: Mapping[str, Array],
-    ) -> Array:
-        """What the cells of each box's class score, [N, M, side, side, K K]."""
-        channels = (self.heads[""] - 1) * self.grid**2
-        pool3, pool4 = (maps[name] for name in LAYERS)
-        first, second = self.layer_scales
-        wide = layers.at_least_float32(pool3.dtype)
-        scored = {
-            "pool3": layers.Conv(
-                channels,
-                kernel_size=3,
-                pad=1,
-                param_dtype=self.encoder.param_dtype,
-                kernel_init=nn.initializers.normal(_DEVIATION),
-                precision=jax.lax.Precision.HIGHEST,
-                name="hyper_pool3",
-            )(pool3.astype(wide) * first),
-            "pool4": self._score("hyper_pool4", channels)(pool4, second),
-        }
-        of_box = self._score("hyper_fc7", channels)(fc7)[:, :, 0]  # [N, M, channels]
-        place = jnp.maximum(box_labels - 1, 0)
-
-        def of_image(each: dict[str, Array]) -> Array:
-            own = jax.vmap(lambda box, label: box[label])(each["fc7"], each["place"])
-            total = own[:, None, None]
-            for name in LAYERS:
-                upsampled = roi.box_upsample(
-                    jnp.moveaxis(each[name], 2, 0)[each["place"]],
-                    each["windows"],
-                    self._stride(name),
-                    self.side,
-                    each[f"{name}_cells"],
-                )
-                total = total + upsampled
-            return total
-
-        def by_class(x: Array) -> Array:
-            return x.reshape(*x.shape[:-1], -1, self.grid**2)
-
-        own_cells = {f"{name}_cells": cells[name] for name in LAYERS}
-        listed = {name: by_class(x) for name, x in (scored | {"fc7": of_box}).items()}
-        return jax.lax.map(
-            of_image, listed | own_cells | {"place": place, "windows": windows}
-        )
-
-    def _score(self, name: str, count: int) -> layers.Score:
-        return layers.Score(
-            count,
-            param_dtype=self.encoder.param_dtype,
-            kernel_init=nn.initializers.normal(_DEVIATION),
-            name=name,
-        )
-
-    def _stride(self, name: str) -> int:
-        """Image pixels per cell of a map."""
-        return int(1 / Fraction(self.encoder.coordinate_maps()[name].scale))
-
     def check_options(self) -> None:
         """Refuse options that make no such net.
 
@@ -250,28 +154,131 @@ class Hypercolumn(Network):
             TypeError: If the encoder is another than VGG-16.
             ValueError: Naming the option.
         """
-        if not isinstance(self.encoder, VGG16Convolutions):
-            raise TypeError(
-                f"{type(self).__name__}: the encoder {type(self.encoder).__name__} is "
-                f"none whose pool3, pool4 and conv5_3 are seen; pass a "
-                f"VGG16Convolutions (encoder='vgg16')."
+        _check_options(self)
+
+
+def _check_options(net: Hypercolumn) -> None:
+    """See `Hypercolumn.check_options`."""
+    if not isinstance(net.encoder, VGG16Convolutions):
+        raise TypeError(
+            f"{type(net).__name__}: the encoder {type(net.encoder).__name__} is "
+            f"none whose pool3, pool4 and conv5_3 are seen; pass a "
+            f"VGG16Convolutions (encoder='vgg16')."
+        )
+    if isinstance(net.num_classes, Mapping):
+        raise ValueError(
+            f"{type(net).__name__}: num_classes={dict(net.num_classes)} has "
+            f"several heads; a box has one class: pass a number."
+        )
+    location_grid.check_grid(net.grid, net.side)
+    if not net.extension >= 1:
+        raise ValueError(
+            f"extension={net.extension} shrinks boxes; give a factor >= 1."
+        )
+    if len(net.layer_scales) != len(LAYERS):
+        raise ValueError(
+            f"layer_scales={tuple(net.layer_scales)} has "
+            f"{len(net.layer_scales)} factors; give one for each of "
+            f"{', '.join(LAYERS)}."
+        )
+
+
+def _fc7(
+    net: Hypercolumn,
+    top: Array,
+    boxes: Array,
+    cells: Array,
+    example_ids: Array | None,
+    train: bool,
+) -> Array:
+    """fc7 of boxes, [N, M, 1, F]."""
+    count, most = boxes.shape[:2]
+    pool = functools.partial(roi.roi_pool, stride=net.encoder.stride, size=ROI_SIZE)
+    x = jax.lax.map(
+        lambda each: pool(each[0], each[1], extent=each[2]), (top, boxes, cells)
+    )
+    x = x.reshape(count * most, *x.shape[2:])
+    if example_ids is None:
+        example_ids = jnp.arange(count, dtype=jnp.int32)
+    row = jnp.arange(most, dtype=example_ids.dtype)[None]
+    box_ids = (example_ids[:, None] * most + row).reshape(-1)
+    encoder = net.encoder
+    assert isinstance(encoder, VGG16)  # As `check_options` holds.
+    features = layers.scaled(encoder.fc_features, encoder.width)
+    for name, kernel_size in (("fc6", ROI_SIZE), ("fc7", 1)):
+        x = layers.Conv(
+            features, kernel_size, param_dtype=encoder.param_dtype, name=name
+        )(x)
+        x = layers.Dropout(encoder.dropout_rate, name=f"drop{name[-1]}")(
+            nn.relu(x), box_ids, train=train
+        )
+    return x.reshape(count, most, 1, features)
+
+
+def _of_boxes(
+    net: Hypercolumn,
+    maps: Mapping[str, Array],
+    fc7: Array,
+    windows: Array,
+    box_labels: Array,
+    cells: Mapping[str, Array],
+) -> Array:
+    """What the cells of each box's class score, [N, M, side, side, K K]."""
+    channels = (net.heads[""] - 1) * net.grid**2
+    pool3, pool4 = (maps[name] for name in LAYERS)
+    first, second = net.layer_scales
+    wide = layers.at_least_float32(pool3.dtype)
+    scored = {
+        "pool3": layers.Conv(
+            channels,
+            kernel_size=3,
+            pad=1,
+            param_dtype=net.encoder.param_dtype,
+            kernel_init=nn.initializers.normal(_DEVIATION),
+            precision=jax.lax.Precision.HIGHEST,
+            name="hyper_pool3",
+        )(pool3.astype(wide) * first),
+        "pool4": _score(net, "hyper_pool4", channels)(pool4, second),
+    }
+    of_box = _score(net, "hyper_fc7", channels)(fc7)[:, :, 0]  # [N, M, channels]
+    place = jnp.maximum(box_labels - 1, 0)
+
+    def of_image(each: dict[str, Array]) -> Array:
+        own = jax.vmap(lambda box, label: box[label])(each["fc7"], each["place"])
+        total = own[:, None, None]
+        for name in LAYERS:
+            upsampled = roi.box_upsample(
+                jnp.moveaxis(each[name], 2, 0)[each["place"]],
+                each["windows"],
+                _stride(net, name),
+                net.side,
+                each[f"{name}_cells"],
             )
-        if isinstance(self.num_classes, Mapping):
-            raise ValueError(
-                f"{type(self).__name__}: num_classes={dict(self.num_classes)} has "
-                f"several heads; a box has one class: pass a number."
-            )
-        location_grid.check_grid(self.grid, self.side)
-        if not self.extension >= 1:
-            raise ValueError(
-                f"extension={self.extension} shrinks boxes; give a factor >= 1."
-            )
-        if len(self.layer_scales) != len(LAYERS):
-            raise ValueError(
-                f"layer_scales={tuple(self.layer_scales)} has "
-                f"{len(self.layer_scales)} factors; give one for each of "
-                f"{', '.join(LAYERS)}."
-            )
+            total = total + upsampled
+        return total
+
+    def by_class(x: Array) -> Array:
+        return x.reshape(*x.shape[:-1], -1, net.grid**2)
+
+    own_cells = {f"{name}_cells": cells[name] for name in LAYERS}
+    listed = {name: by_class(x) for name, x in (scored | {"fc7": of_box}).items()}
+    return jax.lax.map(
+        of_image, listed | own_cells | {"place": place, "windows": windows}
+    )
+
+
+def _score(net: Hypercolumn, name: str, count: int) -> layers.Score:
+    return layers.Score(
+        count,
+        param_dtype=net.encoder.param_dtype,
+        kernel_init=nn.initializers.normal(_DEVIATION),
+        name=name,
+    )
+
+
+def _stride(net: Hypercolumn, name: str) -> int:
+    """Image pixels per cell of a map."""
+    return int(1 / Fraction(net.encoder.coordinate_maps()[name].scale))
 
 
 def _pasted(

@@ -17,7 +17,9 @@ PROBS = np.array([[[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.0, 0.0, 1.0]]])
 class Told(nn.Module):
     """A network of boxes that says what it was told; masks are full but for a row."""
 
-    num_classes: int = 3
+    @property
+    def heads(self):
+        return {"": 3}
 
     def __call__(self, images, sizes=None, train=False, boxes=None):
         scores = jnp.log(jnp.asarray(PROBS, jnp.float32))

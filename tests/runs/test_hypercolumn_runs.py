@@ -17,7 +17,7 @@ from fcn_jax.data.sources import shapes
 from fcn_jax.inference import windows
 from fcn_jax.preprocessing import IMAGENET
 from fcn_jax.runs import logs, trainer
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.runs.evaluation import Evaluation, regions_of
 from fcn_jax.training import optim
 
 
@@ -74,7 +74,7 @@ def test_a_run_is_trained_scored_and_asked(tmp_path, monkeypatch, capsys):
     labels = net.predict(image)
     assert labels.shape == image.shape[:2]
     assert labels.any()
-    for place, found in run.regions():
+    for place, found in regions_of(run):
         assert found.masks.shape[1:] == run.source[place]["labels"].shape
     capsys.readouterr()
     __main__.main(["fcn_jax", "regions", f"--workdir={tmp_path / 'run'}"])
