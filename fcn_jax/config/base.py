@@ -211,7 +211,7 @@ def _add_inference(config: Config) -> None:
     config.inference.foreground = 0.4  # From which on a pixel of a box is the object's.
     config.inference.region_iou = 0.3  # Of a class, above which the worse is left out.
     config.inference.most_regions = 10  # That are painted in an image.
-    # Of "segments": parts that an image's may tell apart; of more the last are left out.
+    # "segments": parts that an image's may tell apart; of more the last go.
     config.inference.segment_parts = 4096
 
 
