@@ -29,7 +29,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data import objects
 from fcn_jax.data.segments import overlaps
 from fcn_jax.proposals import cache
-from fcn_jax.runs import trainer
+from fcn_jax.runs import logs, trainer
 from fcn_jax.runs.evaluation import Evaluation
 
 STEPS, IMAGES, WIDTH = 200, 8, 1 / 8
@@ -84,8 +84,8 @@ def row(name: str, out: Path, smoke: bool) -> dict[str, object]:
         found["best_overlap"] = propose(config)
     if not (workdir / "result.json").exists():
         trainer.train(config, workdir)
-    scores = Evaluation(config, workdir).score()
-    found |= {name: scores[name] for name in ("mean_iu", "pixel_accuracy")}
+    scores = [e for e in logs.read(workdir / "log.jsonl") if e["kind"] == "eval"][-1]
+    found |= {key: scores[key] for key in ("mean_iu", "pixel_accuracy")}
     if name.startswith("cfm"):
         precision, threshold = regions.score(Evaluation(config, workdir), 2)
         config.inference.background = threshold
