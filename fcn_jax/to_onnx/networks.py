@@ -48,7 +48,7 @@ def checked(model: Model) -> FCN | DeconvNet | segnet.SegNet | DeepLab:
     Raises:
         ValueError: If it is another, or has a CRF behind it; naming what is not known.
     """
-    export.refuse_crf(model)
+    export.check_fits_a_file(model)
     for known in (FCN, DeconvNet, segnet.SegNet, DeepLab):
         if isinstance(model, known):
             _check_methods(model, known, _SCORING)

@@ -56,6 +56,7 @@ def test_the_recipe_is_the_published_one():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.usefixtures("shallow_nets")
 def test_a_run_is_trained_scored_and_asked(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shapes, "SIZES", {"train": 4, "val": 2})

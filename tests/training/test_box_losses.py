@@ -1,11 +1,14 @@
 """Losses of boxes, by hand."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.test_util import check_grads
 
+from fcn_jax import training
 from fcn_jax.training import losses
 from fcn_jax.training.box_losses import BoxClasses, BoxMasks
 from fcn_jax.training.loss_options import LossOptions
@@ -93,6 +96,42 @@ def test_what_does_not_count_has_no_gradient(outputs, batch):
     assert np.isfinite(gradient).all()
     assert not gradient[0, 0, 0].any()
     assert not gradient[:, 2].any()
+
+
+class ByArea(nn.Module):
+    """Scores of a box are its area, and its label, times a weight each."""
+
+    @nn.compact
+    def __call__(self, images, sizes, train, example_ids, boxes=None, box_labels=None):
+        weight = self.param("weight", nn.initializers.ones_init(), (2, 3))
+        area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+        seen = jnp.stack([area, box_labels], -1).astype(jnp.float32)
+        return {"class_scores": seen @ weight}
+
+
+@pytest.mark.parametrize("accumulate", (1, 2))
+def test_a_step_hands_boxes_on(accumulate):
+    """Of scores that are all alike the gradient is (1/3 - hit) times what is seen."""
+    boxes = jnp.array([[[0, 0, 1, 2]], [[0, 0, 2, 3]]], jnp.int32)
+    optimizer = optax.sgd(1.0)
+    variables = {"params": {"weight": jnp.ones((2, 3))}}
+    state, _ = training.train_step(
+        training.create_state(variables, optimizer),
+        {
+            "image": jnp.zeros((2, 4, 4, 3), jnp.uint8),
+            "boxes": boxes,
+            "box_labels": jnp.array([[1], [2]], jnp.int32),
+        },
+        model=ByArea(),
+        optimizer=optimizer,
+        seed=0,
+        loss=BoxClasses(),
+        accumulate=accumulate,
+    )
+    # Areas of 2 and 6, of the classes 1 and 2.
+    hit = np.array([[0, 2, 6], [0, 1, 2]]) / 2
+    share = np.array([[8 / 3] * 3, [1.0] * 3]) / 2
+    np.testing.assert_allclose(1 - state.params["weight"], share - hit, atol=1e-5)
 
 
 def test_a_network_without_boxes(batch):
