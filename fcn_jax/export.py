@@ -22,6 +22,7 @@ from jax import export
 import fcn_jax
 from fcn_jax import exported
 from fcn_jax.crf import WithCRF
+from fcn_jax.models.feature_masking import CFM
 from fcn_jax.models.hypercolumn import Hypercolumn
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -272,7 +273,7 @@ def check_fits_a_file(model: nn.Module) -> None:
     Raises:
         ValueError: If it does.
     """
-    if isinstance(model, Hypercolumn):
+    if isinstance(model, Hypercolumn | CFM):
         raise ValueError(
             f"{type(model).__name__} looks at proposals, which no file for images "
             f"holds; use it by fcn_jax.load, or fcn_jax predict and serve."
