@@ -63,9 +63,8 @@ def nets(quick_runs_only):
         net = fcn_jax.create(name, **SMALL, **options)
         variables = cases.random_variables(net)
         images = cases.random_images((1, 32, 48))
-        top = net.encoder.clone(parent=None).apply(
-            {"params": of_encoder(net, variables)}, images
-        )
+        encode = cases.quick_jit(net.encoder.clone(parent=None).apply)
+        top = encode({"params": of_encoder(net, variables)}, images)
         top = top.maps[net.encoder.top]
         masks = jnp.asarray(rng.random((1, 3, *top.shape[1:3])) < 0.6)
         found[name] = net, variables, images, masks, np.asarray(top[0])

@@ -8,6 +8,7 @@ from jax.test_util import check_grads
 
 from fcn_jax.ops import feature_masking
 from fcn_jax.proposals import projection
+from tests.support import cases
 
 EXTENT = jnp.array([13, 13])
 
@@ -106,7 +107,10 @@ def test_maxima_against_loops(key, masked):
     x = jax.nn.relu(jax.random.normal(key, (6, 7, 3)))
     masks = np.random.default_rng(1).random((len(CELLS), 6, 7)) < 0.5
     given = jnp.asarray(masks) if masked else None
-    levels = feature_masking.pyramid_pool(x, jnp.asarray(CELLS), (1, 2, 3), given)
+    pool = cases.quick_jit(
+        lambda x, cells, masks: feature_masking.pyramid_pool(x, cells, (1, 2, 3), masks)
+    )
+    levels = pool(x, jnp.asarray(CELLS), given)
     for level, found in zip((1, 2, 3), levels, strict=True):
         assert found.shape == (len(CELLS), level, level, 3)
         for n, cells in enumerate(CELLS.tolist()):
@@ -119,9 +123,11 @@ def test_maxima_against_loops(key, masked):
 def test_a_full_mask_is_none_and_an_empty_one_is_zero(key):
     x = jax.nn.relu(jax.random.normal(key, (6, 7, 3)))
     cells = jnp.asarray(CELLS[:2])
-    (plain,) = feature_masking.pyramid_pool(x, cells, (2,))
     masks = jnp.stack([jnp.ones((6, 7), bool), jnp.zeros((6, 7), bool)])
-    (found,) = feature_masking.pyramid_pool(x, cells, (2,), masks)
+    pool = cases.quick_jit(
+        lambda masks: feature_masking.pyramid_pool(x, cells, (2,), masks)[0]
+    )
+    plain, found = pool(None), pool(masks)
     np.testing.assert_array_equal(found[0], plain[0])
     assert not found[1].any()
 
@@ -131,7 +137,7 @@ def test_gradients(key):
     masks = jnp.asarray(np.random.default_rng(0).random((2, 4, 4)) < 0.7)
     cells = jnp.array([[0, 0, 4, 4], [1, 1, 4, 3]])
     check_grads(
-        lambda x: feature_masking.pyramid_pool(x, cells, (1, 2), masks),
+        jax.jit(lambda x: feature_masking.pyramid_pool(x, cells, (1, 2), masks)),
         (x,),
         order=1,
         modes=["rev"],
