@@ -71,6 +71,16 @@ def nets(quick_runs_only):
     return found
 
 
+def scores(net, variables, images, boxes, masks=None, sizes=None):
+    """The scores of boxes, compiled: in half the time of layer by layer."""
+    ask = cases.quick_jit(
+        lambda variables, images: net.apply(
+            variables, images, sizes, boxes=boxes, box_masks=masks
+        )["class_scores"]
+    )
+    return ask(variables, images)
+
+
 def of_encoder(net, variables):
     names = net.encoder.convolutions()
     return {n: p for n, p in variables["params"].items() if n in names}
@@ -105,7 +115,7 @@ def cells_of(net, top):
 
 def test_design_a_against_numpy(nets):
     net, variables, images, masks, top = nets["cfm"]
-    found = net.apply(variables, images, boxes=BOXES, box_masks=masks)["class_scores"]
+    found = scores(net, variables, images, BOXES, masks)
     params, everywhere = variables["params"], np.ones(top.shape[:2])
     for n, cells in enumerate(cells_of(net, top)):
         parts = []
@@ -118,7 +128,7 @@ def test_design_a_against_numpy(nets):
 
 def test_design_b_against_numpy(nets):
     net, variables, images, masks, top = nets["cfm_design_b"]
-    found = net.apply(variables, images, boxes=BOXES, box_masks=masks)["class_scores"]
+    found = scores(net, variables, images, BOXES, masks)
     params, everywhere = variables["params"], np.ones(top.shape[:2])
     for n, cells in enumerate(cells_of(net, top)):
         levels = (
@@ -143,15 +153,13 @@ def test_a_full_mask_shows_both_paths_the_same(nets):
 def test_what_lies_beyond_an_image_changes_nothing(nets):
     """Padded to a larger canvas it has the scores that it has alone."""
     net, variables, images, masks, top = nets["cfm"]
-    alone = net.apply(variables, images, boxes=BOXES, box_masks=masks)
+    alone = scores(net, variables, images, BOXES, masks)
     padded = jnp.pad(images, ((0, 0), (0, 32), (0, 16), (0, 0)), constant_values=9.0)
     wide = jnp.pad(masks, ((0, 0), (0, 0), (0, 2), (0, 1)), constant_values=True)
     assert wide.shape[2:] == (top.shape[0] + 2, top.shape[1] + 1)
     sizes = jnp.array([[32, 48]], jnp.int32)
-    found = net.apply(variables, padded, sizes, boxes=BOXES, box_masks=wide)
-    np.testing.assert_allclose(
-        found["class_scores"], alone["class_scores"], rtol=1e-5, atol=1e-5
-    )
+    found = scores(net, variables, padded, BOXES, wide, sizes)
+    np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-5)
 
 
 def test_every_parameter_learns_and_an_image_alone_is_a_segment(nets):
@@ -165,9 +173,9 @@ def test_every_parameter_learns_and_an_image_alone_is_a_segment(nets):
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
         assert jnp.all(jnp.isfinite(leaf)), path
         assert jnp.any(leaf != 0), path
-    logits = net.apply(variables, images)
+    logits = cases.quick_jit(net.apply)(variables, images)
     whole = jnp.array([[[0, 0, 32, 48]]], jnp.int32)
-    of_box = net.apply(variables, images, boxes=whole)["class_scores"]
+    of_box = scores(net, variables, images, whole)
     assert logits.shape == (1, 32, 48, 3)
     np.testing.assert_allclose(logits[0, 5, 7], of_box[0, 0], rtol=1e-6)
 
