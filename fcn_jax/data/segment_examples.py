@@ -117,7 +117,6 @@ class SegmentExamples(Examples):
                 labels[left],
                 self._cells,
                 self._sampling,
-                where,
             ),
         }
 

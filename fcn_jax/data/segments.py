@@ -81,14 +81,12 @@ class Segments:
             segment pursuit takes some.
         cells: Of the network's last map.
         sampling: How they are drawn.
-        where: The image, for messages.
     """
 
     candidates: Candidates
     labels: np.ndarray
     cells: Cells
     sampling: Sampling
-    where: str
 
 
 def check_size(found: Candidates, size: Sequence[int], where: str) -> None:
@@ -181,7 +179,7 @@ def draw(
     """The segments of an example for one update.
 
     None is drawn twice. A segment without a cell of the map is left out, and that is
-    said once.
+    said once; so an image of small objects may have none with a class.
 
     Args:
         found: Of the example.
@@ -193,24 +191,14 @@ def draw(
         `boxes` int32 [M, 4] in pixels of the image as it is seen; `box_labels` int32
         [M], 0 of background, `NOTHING` of rows that fill up; `box_masks` uint8
         [M, h, w], 1 where a cell of the canvas's map belongs to the segment.
-
-    Raises:
-        ValueError: If no segment of an object has a cell; naming the image.
     """
     sampling, labels = found.sampling, found.labels
     projected = project(found.candidates, found.cells, seen)
     before = found.candidates.regions.shape
-    boxes = regions.scaled(found.candidates.boxes(), before, seen)
+    boxes = regions.scaled(found.candidates.boxes, before, seen)
     there = has_cells(projected, boxes, found.cells, seen)
     if not there.all():
         tell_dropped()
-    if not (there & (labels > 0)).any():
-        raise ValueError(
-            f"{found.where}: none of its segments of objects covers half of a cell of "
-            f"the last map, {projected.shape[1]}x{projected.shape[2]} cells for an "
-            f"image seen at {seen[0]}x{seen[1]}; enlarge images (config.data.scale), "
-            f"or raise config.data.objects.min_area."
-        )
     chosen = np.concatenate(
         [
             _some(_positives(found, there, rng), sampling.positives, rng),
@@ -220,11 +208,7 @@ def draw(
     size = sampling.positives + sampling.negatives
     height, width = (found.cells.along(side) for side in canvas)
     batch = empty(size, height, width)
-    before = found.candidates.regions.shape
-    boxes = Candidates(
-        found.candidates.regions, found.candidates.member[chosen]
-    ).boxes()
-    batch["boxes"][: len(chosen)] = regions.scaled(boxes, before, seen)
+    batch["boxes"][: len(chosen)] = boxes[chosen]
     batch["box_labels"][: len(chosen)] = labels[chosen]
     rows, columns = projected.shape[1:]
     batch["box_masks"][: len(chosen), :rows, :columns] = projected[chosen]

@@ -132,14 +132,14 @@ class SegmentWindows:
         found = self.propose(image, name)
         size = (image.shape[0], image.shape[1])
         segments.check_size(found, size, name)
-        boxes = found.boxes()
+        boxes = found.boxes
         large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= self.min_side
         if large.any():
             found = Candidates(found.regions, found.member[large])
         found = within(found.first(self.num), self.most_regions)
         shorter = min(size)
         sides = [shorter * scale for scale in self.scales]
-        suited = suited_scale(found.boxes(), shorter, sides)
+        suited = suited_scale(found.boxes, shorter, sides)
         masks = [
             self._projected(
                 found, suited == number, transforms.scaled_size(size, scale)
@@ -150,7 +150,7 @@ class SegmentWindows:
         if not there.all():
             segments.tell_dropped()
         entries: MutableBatch = {
-            "boxes": found.boxes()[there],
+            "boxes": found.boxes[there],
             "box_scales": suited[there],
             "regions": found.regions,
             "member": found.member[there].astype(np.uint8),
@@ -168,7 +168,7 @@ class SegmentWindows:
         if which.any():
             own = Candidates(found.regions, found.member[which])
             cells = project(own, self.cells, seen)
-            boxes = data_regions.scaled(own.boxes(), found.regions.shape, seen)
+            boxes = data_regions.scaled(own.boxes, found.regions.shape, seen)
             seen_at_all = has_cells(cells, boxes, self.cells, seen)
             masks[which] = cells & seen_at_all[:, None, None]
         return masks

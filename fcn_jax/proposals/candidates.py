@@ -1,14 +1,14 @@
 """Candidate masks of an image: a map of regions, and which of them each mask unites.
 
-So MCG's files keep them (`superpixels`, `labels`), and so a sum over every mask is one
-over regions and a product of matrices (`fcn_jax.data.weak.assignment`).
+So MCG's files keep them (`superpixels`, `labels`), and so pixels are summed once, by
+region, however many masks there are (`fcn_jax.data.weak.assignment`).
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,14 +61,38 @@ class Candidates:
         """One of the masks, bool [H, W]."""
         return self.member[number][self.regions]
 
+    @functools.cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """The regions of all masks, one mask after the other, and where each begins."""
+        count = self.num_regions
+        places = np.flatnonzero(self.member)
+        starts = np.searchsorted(places, np.arange(len(self)) * count)
+        return places % count, starts
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """What regions have, summed over each mask.
+
+        Args:
+            values: [R].
+
+        Returns:
+            [N].
+        """
+        regions, starts = self._parts
+        return np.add.reduceat(values[regions], starts)
+
     def areas(self) -> np.ndarray:
         """The pixels of each mask, int64 [N]."""
-        sizes = np.bincount(self.regions.ravel(), minlength=self.num_regions)
-        return self.member @ sizes
+        return self.sums(np.bincount(self.regions.ravel()))
 
+    @functools.cached_property
     def boxes(self) -> np.ndarray:
-        """The tight box of each mask, int32 [N, 4]."""
-        return boxes_of(self.member, region_boxes(self.regions))
+        """The tight box of each mask, (row0, col0, row1, col1), int32 [N, 4]."""
+        regions, starts = self._parts
+        sides = region_boxes(self.regions).T  # Along rows NumPy is slow here.
+        low = [np.minimum.reduceat(side[regions], starts) for side in sides[:2]]
+        high = [np.maximum.reduceat(side[regions], starts) for side in sides[2:]]
+        return np.stack([*low, *high], axis=1)
 
     def first(self, number: int) -> "Candidates":
         """The first of them, over the same regions."""
@@ -84,26 +108,14 @@ def region_boxes(regions: np.ndarray) -> np.ndarray:
     Returns:
         (row0, col0, row1, col1), end excluded, int32 [R, 4].
     """
-    slices = ndimage.find_objects(regions.astype(np.int32) + 1)
-    return np.array(
-        [(d.start, r.start, d.stop, r.stop) for d, r in slices], np.int32
-    ).reshape(-1, 4)
-
-
-def boxes_of(member: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The tight boxes of unions.
-
-    Args:
-        member: bool [N, R], no row empty.
-        boxes: Of the R parts, int32 [R, 4].
-
-    Returns:
-        int32 [N, 4].
-    """
-    large = np.iinfo(np.int32).max
-    starts = [np.where(member, boxes[:, i], large).min(axis=1) for i in (0, 1)]
-    ends = [np.where(member, boxes[:, i], -1).max(axis=1) for i in (2, 3)]
-    return np.stack([*starts, *ends], axis=1).astype(np.int32)
+    pixels = np.argsort(regions.ravel(), kind="stable")
+    sizes = np.bincount(regions.ravel())
+    ends = np.cumsum(sizes)
+    rows, columns = np.divmod(pixels, regions.shape[1])
+    row0, row1 = rows[ends - sizes], rows[ends - 1]  # Pixels of a region are in order.
+    col0 = np.minimum.reduceat(columns, ends - sizes)
+    col1 = np.maximum.reduceat(columns, ends - sizes)
+    return np.stack([row0, col0, row1 + 1, col1 + 1], axis=1).astype(np.int32)
 
 
 def refined(maps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -38,10 +38,10 @@ def purity(candidates: Candidates, stuff: np.ndarray) -> np.ndarray:
     held = np.bincount(
         candidates.regions.ravel(), stuff.ravel(), minlength=candidates.num_regions
     )
-    shared = candidates.member @ held
+    shared = candidates.sums(held)
     total = np.zeros((stuff.shape[0] + 1, stuff.shape[1] + 1), np.int64)
     total[1:, 1:] = stuff.astype(np.int64).cumsum(axis=0).cumsum(axis=1)
-    row0, col0, row1, col1 = candidates.boxes().T
+    row0, col0, row1, col1 = candidates.boxes.T
     boxed = (
         total[row1, col1] - total[row0, col1] - total[row1, col0] + total[row0, col0]
     )

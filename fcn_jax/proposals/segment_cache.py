@@ -69,4 +69,4 @@ class SegmentCache:
 
     def boxes_of(self, item: Item) -> np.ndarray:
         """Their tight boxes, int32 [M, 4]."""
-        return self.of_item(item).boxes()
+        return self.of_item(item).boxes

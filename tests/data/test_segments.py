@@ -22,7 +22,6 @@ def found(masks, labels, **sampling):
         np.array(labels, np.int32),
         PAIRS,
         Sampling(**sampling),
-        "tiny train: im0",
     )
 
 
@@ -58,6 +57,12 @@ def test_seen_twice_as_large_a_speck_has_a_cell():
     assert batch["boxes"][rows[2]].tolist() == [0, 0, 8, 8]
     assert np.argwhere(batch["box_masks"][rows[1]]).tolist() == [[0, 0]]
     assert batch["box_masks"][rows[2]].sum() == 4 * 4
+
+
+def test_an_image_of_specks_has_no_class():
+    given = found([RIGHT, SPECK], [0, 1], positives=1, negatives=1)
+    batch = segments.draw(given, np.random.default_rng(0), (4, 8), (4, 8))
+    assert batch["box_labels"].tolist() == [0, -1]
 
 
 def test_none_is_drawn_twice_and_each_some_time():
@@ -127,9 +132,6 @@ def test_what_is_refused():
         Sampling(negative_iou=(0, 0.3))
     with pytest.raises(ValueError, match=r"negative_iou=\(0.1, 0.5\) reaches into"):
         Sampling(negative_iou=(0.1, 0.5))
-    given, rng = found([RIGHT, SPECK], [0, 1]), np.random.default_rng(0)
-    with pytest.raises(ValueError, match="im0: none of its segments of objects covers"):
-        segments.draw(given, rng, (4, 8), (4, 8))
     every = candidates.from_masks(np.ones((1, 2, 3), bool))
     with pytest.raises(
         ValueError, match="im0: its segments are of an image of 2x3 and"

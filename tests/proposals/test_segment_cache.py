@@ -15,7 +15,7 @@ def test_segments_are_made_once_and_have_boxes(tmp_path, monkeypatch):
     item = {"image": IMAGE, "id": "a/b"}
     found = cache.of_item(item)
     assert 1 <= len(found) <= 5
-    np.testing.assert_array_equal(cache.boxes_of(item), found.boxes())
+    np.testing.assert_array_equal(cache.boxes_of(item), found.boxes)
 
     def refuse(*args, **kwargs):
         raise AssertionError("they are there")
