@@ -143,7 +143,7 @@ def _add_folder(config: Config) -> None:
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
     # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
-    # "cross_entropy+0.5*dice"; of networks of boxes "box_masks", "box_classes", or both.
+    # "cross_entropy+0.5*dice"; of boxes "box_masks" and "box_classes".
     config.loss.name = "cross_entropy"
     config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
     config.loss.tversky = (
