@@ -117,7 +117,9 @@ def _add_objects(config: Config) -> None:
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
     config.data.objects.boxes = 5  # Of "regions": on its object, drawn an update.
-    config.data.objects.background_boxes = 5  # Of "regions": on no object, likewise.
+    # Of "regions": drawn for their class alone, a quarter of all objects, the rest of
+    # background.
+    config.data.objects.class_boxes = 8
     config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
     config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
     config.data.objects.num_proposals = 2000  # An image.
