@@ -28,6 +28,7 @@ def get_config(mode: str = "full"):
     config.data.crop = ()
     config.data.objects.stage = "regions"
     config.data.objects.min_iou = 0.7
+    config.data.objects.class_boxes = 16
     config.data.objects.num_proposals = 200
     with config.unlocked():
         # The smallest discs have 380 pixels.

@@ -36,7 +36,7 @@ def get_config(mode: str = "full"):
     config.data.objects.min_iou = 0.7  # run_command.sh, --ovthresh.
     config.data.objects.balance = 1000  # Classes are drawn alike.
     config.data.objects.boxes = 5
-    config.data.objects.background_boxes = 0
+    config.data.objects.class_boxes = 0
     config.data.objects.proposal_method = "selective_search"
     config.data.objects.cache_dir = "proposals"
     config.inference.method = "regions"
@@ -58,6 +58,7 @@ def get_config(mode: str = "full"):
     if mode in ("boxes", "tuned"):
         boxes(config)
     if mode == "tuned":
+        config.data.objects.boxes, config.data.objects.class_boxes = 5, 59
         config.loss.name = "box_masks+box_classes"
         config.optim.frozen = ("conv1_?", "conv2_?")
     if mode == "smoke":
@@ -66,9 +67,9 @@ def get_config(mode: str = "full"):
 
 
 def boxes(config: Config):
-    """The classifier of boxes, three of four of background (arXiv:1504.08083, 2.3)."""
+    """The classifier of boxes: 64 of an image, a quarter on objects (Fast R-CNN)."""
     config.data.flip = True
-    config.data.objects.boxes, config.data.objects.background_boxes = 16, 48
+    config.data.objects.boxes, config.data.objects.class_boxes = 1, 63
     config.loss.name = "box_classes"
     config.loss.reduction = "mean"
     config.optim.frozen = ("conv1_?", "conv2_?", "hyper_*")
@@ -86,7 +87,7 @@ def smoke(config: Config):
     """Two steps of a narrow net on the built-in data, both losses together."""
     voc2012_deconvnet_stage1.smoke(config)
     config.data.scale, config.eval_scale = (), 1.0
-    config.data.objects.boxes, config.data.objects.background_boxes = 2, 2
+    config.data.objects.boxes, config.data.objects.class_boxes = 2, 4
     config.data.objects.num_proposals, config.inference.num_proposals = 40, 4
     config.loss.name = "box_masks+box_classes"
     config.optim.frozen = ()

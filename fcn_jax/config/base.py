@@ -117,9 +117,12 @@ def _add_objects(config: Config) -> None:
     config.data.objects.extension = 1.2  # Of boxes, for context.
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
-    # Of "regions", "segments": of an object (of the image's), drawn an update.
+    # Of "regions", drawn an update: on its object; of "segments": of the image's objects.
     config.data.objects.boxes = 5
-    config.data.objects.background_boxes = 5  # Of no object, likewise.
+    # Of "regions": drawn for their class alone, a quarter of all objects, the rest of
+    # background.
+    config.data.objects.class_boxes = 8
+    config.data.objects.background_boxes = 5  # Of "segments": of background.
     # Of "segments": overlap with objects of one of background, from and to.
     config.data.objects.negative_iou = (0.1, 0.3)
     config.data.objects.stuff = ()  # Of "segments": classes without instances, by name.
@@ -149,7 +152,7 @@ def _add_folder(config: Config) -> None:
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
     # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
-    # "cross_entropy+0.5*dice"; of networks of boxes "box_masks", "box_classes", or both.
+    # "cross_entropy+0.5*dice"; of boxes "box_masks" and "box_classes".
     config.loss.name = "cross_entropy"
     config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
     config.loss.tversky = (

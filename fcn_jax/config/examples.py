@@ -70,7 +70,7 @@ def _regions(config: Config, source: Source) -> Source:
         cache.boxes_of,
         regions.Drawing(
             settings.boxes,
-            settings.background_boxes,
+            settings.class_boxes,
             config.model.side,
             config.model.extension,
         ),

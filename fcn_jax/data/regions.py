@@ -1,13 +1,13 @@
 """Examples of boxes: whole images with boxes to look at, what is in each, and masks.
 
 An example is an object in its image. Whenever it is asked for, boxes are drawn of the
-proposals that lie on the object, and others of those that lie on none; what of a box's
-window is the object's is its target.
+proposals that lie on the object, and what of a box's window is the object's is its
+target; others, for their class alone, of all proposals of the image.
 
 References:
     Hariharan et al. 2015, arXiv:1411.5752, sec. 4; bharath272/sds, prepare_blobs.py and
     hypercolumn_data_layer.py.
-    Girshick 2015, arXiv:1504.08083, sec. 2.3 (boxes of background).
+    Girshick 2015, arXiv:1504.08083, sec. 2.3 (boxes of all objects and of background).
 """
 
 import dataclasses
@@ -28,6 +28,8 @@ from fcn_jax.data.label_sets import IGNORE_LABEL
 NOTHING = -1  # Label of a row that fills up the boxes of an image.
 # Boxes of so many pixels, and larger ones, weigh 1 (prepare_blobs.py).
 FULL_WEIGHT = 224**2
+# Of boxes that are drawn for their class alone, those on objects (Girshick 2015).
+SHARE_ON_OBJECTS = 0.25
 # What of augmentation moves pixels otherwise than boxes can follow.
 _UNFIT = ("crop", "jitter", "rotation", "cutout", "class_mix")
 
@@ -38,13 +40,14 @@ class Drawing:
 
     Attributes:
         boxes: Drawn, with replacement, of those on the object.
-        background: Likewise of those on none; 0: none.
+        others: Likewise of all, for their class alone: a quarter of those on objects,
+            the rest of those on none; 0: none.
         side: Of the targets, pixels.
         extension: Factor on the sides of a box for its window; see `boxes.extend`.
     """
 
     boxes: int = 5
-    background: int = 5
+    others: int = 8
     side: int = 50
     extension: float = 227 / 195
 
@@ -54,11 +57,11 @@ class Drawing:
         Raises:
             ValueError: If one is out of its range.
         """
-        if self.boxes < 1 or self.background < 0 or self.side < 1:
+        if self.boxes < 1 or self.others < 0 or self.side < 1:
             raise ValueError(
-                f"boxes={self.boxes}, background={self.background}, side={self.side}: "
-                f"an example has at least one box on its object, perhaps none of the "
-                f"background, and targets of at least a pixel."
+                f"boxes={self.boxes}, others={self.others}, side={self.side}: an "
+                f"example has at least one box on its object, perhaps no others, and "
+                f"targets of at least a pixel."
             )
         box_rules.extend(np.zeros((0, 4), np.int32), self.extension)
 
@@ -71,14 +74,16 @@ class Candidates:
         mask: uint8 [H, W]: 1 where the object is, 255 where that is void, else 0.
         label: Class of the object.
         on_object: int32 [P, 4], P >= 1.
-        on_none: int32 [Q, 4].
+        others: All boxes of the image, int32 [Q, 4].
+        other_labels: The class of each, int32 [Q]; 0: it lies on no object.
         drawing: How they are drawn.
     """
 
     mask: np.ndarray
     label: int
     on_object: np.ndarray
-    on_none: np.ndarray
+    others: np.ndarray
+    other_labels: np.ndarray
     drawing: Drawing
 
 
@@ -95,7 +100,8 @@ class RegionExamples(Examples):
         drawing: How boxes are drawn.
         min_iou: Least intersection over union of a box on an object with the object's
             tight box, in (0, 1]; the tight box itself is one.
-        max_background: Greatest such with any object of a box on none, in [0, 1).
+        least_class: Least such with any object of a box that has its class, in (0, 1];
+            of others it is background.
         min_area: See `objects.find_objects`.
         tolerance: See `objects.find_objects`.
         balance: See `crops.repeats`; classes are drawn alike where it is large.
@@ -119,19 +125,19 @@ class RegionExamples(Examples):
         drawing: Drawing | None = None,
         *,
         min_iou: float = 0.7,
-        max_background: float = 0.5,
+        least_class: float = 0.5,
         min_area: int = 100,
         tolerance: float = 0.1,
         balance: int = 10,
         cache_dir: str | Path | None = None,
     ):
-        if not 0 < min_iou <= 1 or not 0 <= max_background < 1:
+        if not 0 < min_iou <= 1 or not 0 < least_class <= 1:
             raise ValueError(
-                f"min_iou={min_iou}, max_background={max_background}: the one is in "
-                f"(0, 1], the other in [0, 1)."
+                f"min_iou={min_iou}, least_class={least_class}: overlaps of boxes with "
+                f"objects are in (0, 1]."
             )
         self._boxes_of, self._drawing = boxes_of, drawing or Drawing()
-        self._min_iou, self._max_background = min_iou, max_background
+        self._min_iou, self._least_class = min_iou, least_class
         super().__init__(
             base,
             min_area=min_area,
@@ -156,7 +162,7 @@ class RegionExamples(Examples):
             ValueError: If there is no proposal, or one leaves its image or has no area;
                 naming the image.
         """
-        number, thing, label, *box = self._row(place)
+        number, thing, label, *_ = self._row(place)
         item = self._base[number]
         where = f"{self._base.name} {self._base.split}: {item['id']}"
         proposed = np.asarray(self._boxes_of(item))
@@ -168,14 +174,17 @@ class RegionExamples(Examples):
             )
         box_rules.check_boxes(proposed, item["labels"].shape, where)
         found = self._find(item, self.classes, where)
-        overlaps = box_rules.iou(proposed, found[:, 2:])  # [M, K]
+        every = np.concatenate([found[:, 2:], proposed]).astype(np.int32)
+        overlaps = box_rules.iou(every, found[:, 2:])  # [Q, K]
         own = overlaps[:, found[:, 0] == thing].max(axis=1)
-        tight = np.array([box], np.int32)
+        nearest = found[overlaps.argmax(axis=1), 1]
+        there = overlaps.max(axis=1) >= self._least_class
         regions = Candidates(
             mask=self._mask(item, thing, label),
             label=label,
-            on_object=np.concatenate([tight, proposed[own >= self._min_iou]]),
-            on_none=proposed[overlaps.max(axis=1) < self._max_background],
+            on_object=every[own >= self._min_iou],
+            others=every,
+            other_labels=np.where(there, nearest, objects.BACKGROUND),
             drawing=self._drawing,
         )
         named = f"{item['id']}_{thing}"
@@ -222,7 +231,7 @@ def moved(
             regions,
             mask=maps["mask"],
             on_object=scaled(regions.on_object, before, labels.shape),
-            on_none=scaled(regions.on_none, before, labels.shape),
+            others=scaled(regions.others, before, labels.shape),
         )
     if augmentation.flip and rng.random() < 0.5:
         image, labels = image[:, ::-1], labels[:, ::-1]
@@ -230,7 +239,7 @@ def moved(
             regions,
             mask=regions.mask[:, ::-1],
             on_object=_mirrored(regions.on_object, labels.shape[1]),
-            on_none=_mirrored(regions.on_none, labels.shape[1]),
+            others=_mirrored(regions.others, labels.shape[1]),
         )
     found = {**item, "image": image, "labels": labels, "regions": regions}
     return found, dataclasses.replace(augmentation, scale=None, flip=False)
@@ -289,33 +298,42 @@ def draw(regions: Candidates, rng: np.random.Generator) -> MutableBatch:
 
     Returns:
         `boxes` int32 [M, 4]; `box_labels` int32 [M], 0 of background, `NOTHING` of rows
-        that fill up where no proposal lies on none; `box_weights` float32 [M], of the
-        masks, 0 of background; `box_targets` uint8 [M, side, side]: 1 where the
-        object is, 255 where that is void, else 0.
+        that fill up where there is no such box; `box_weights` float32 [M], of the
+        masks, 0 of boxes that are there for their class alone; `box_targets` uint8
+        [M, side, side]: 1 where the object is, 255 where that is void, else 0.
     """
     drawing = regions.drawing
     chosen = rng.integers(len(regions.on_object), size=drawing.boxes)
     on_object = regions.on_object[chosen]
-    rest = np.tile(np.array([[0, 0, 1, 1]], np.int32), (drawing.background, 1))
-    label_of_rest = NOTHING
-    if len(regions.on_none) and drawing.background:
-        rest = regions.on_none[rng.integers(len(regions.on_none), size=len(rest))]
-        label_of_rest = objects.BACKGROUND
+    on_objects = round(SHARE_ON_OBJECTS * drawing.others)
+    labelled = regions.other_labels != objects.BACKGROUND
+    rest = [
+        _drawn(regions, np.flatnonzero(labelled), on_objects, rng),
+        _drawn(regions, np.flatnonzero(~labelled), drawing.others - on_objects, rng),
+    ]
     windows = windows_of(on_object, drawing.extension, regions.mask.shape)
-    targets = np.zeros((len(on_object) + len(rest), drawing.side, drawing.side))
-    targets = targets.astype(np.uint8)
-    targets[: len(on_object)] = mask_targets(regions.mask, windows, drawing.side)
+    own = mask_targets(regions.mask, windows, drawing.side)
+    none = np.zeros((drawing.others, drawing.side, drawing.side), np.uint8)
     areas = (on_object[:, 2:] - on_object[:, :2]).prod(axis=1)
-    weights = np.concatenate([np.minimum(areas / FULL_WEIGHT, 1), np.zeros(len(rest))])
-    counts = (len(on_object), len(rest))
+    weights = [np.minimum(areas / FULL_WEIGHT, 1), np.zeros(drawing.others)]
+    labels = [np.full(drawing.boxes, regions.label), *(found for _, found in rest)]
     return {
-        "boxes": np.concatenate([on_object, rest]).astype(np.int32),
-        "box_labels": np.repeat([regions.label, label_of_rest], counts).astype(
-            np.int32
-        ),
-        "box_weights": weights.astype(np.float32),
-        "box_targets": targets,
+        "boxes": np.concatenate([on_object, *(found for found, _ in rest)]),
+        "box_labels": np.concatenate(labels).astype(np.int32),
+        "box_weights": np.concatenate(weights).astype(np.float32),
+        "box_targets": np.concatenate([own, none]),
     }
+
+
+def _drawn(
+    regions: Candidates, places: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """So many of the other boxes, of these places, and their labels."""
+    if not len(places):
+        nowhere = np.array([[0, 0, 1, 1]], np.int32)
+        return np.tile(nowhere, (count, 1)), np.full(count, NOTHING)
+    chosen = places[rng.integers(len(places), size=count)]
+    return regions.others[chosen], regions.other_labels[chosen]
 
 
 def windows_of(

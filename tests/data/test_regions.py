@@ -13,7 +13,7 @@ from tests.support.object_sources import Source, item, pets, same
 
 CATS = [[1, 1, 3, 3], [1, 3, 3, 5]]
 PLAIN = {"min_area": 1, "balance": 1}
-DRAWING = Drawing(boxes=2, background=2, side=4, extension=1.0)
+DRAWING = Drawing(boxes=2, others=4, side=4, extension=1.0)
 # On the first cat, nearly (2/3 of both together), and on nothing.
 PROPOSED = [CATS[0], [1, 1, 3, 4], [0, 0, 1, 6]]
 
@@ -50,7 +50,9 @@ def test_an_object_an_example_with_the_boxes_on_it():
     assert examples(min_iou=0.6)[0]["regions"].on_object.tolist() == [
         CATS[0], *PROPOSED[:2],
     ]  # fmt: skip
-    assert own.on_none.tolist() == [[0, 0, 1, 6]]
+    # The tight boxes of all objects come first; half on both cats is on the first.
+    assert own.others.tolist() == [*CATS, [4, 1, 5, 4], *PROPOSED]
+    assert own.other_labels.tolist() == [1, 1, 2, 1, 1, 0]
     assert found[2]["regions"].on_object.tolist() == [[4, 1, 5, 4]]
 
 
@@ -62,32 +64,39 @@ def test_images_without_objects_give_no_example():
         examples(empty)
 
 
-def test_boxes_are_drawn_with_replacement_and_weighed():
-    drawing = dataclasses.replace(DRAWING, boxes=40, background=1)
-    found = regions.Candidates(
+def candidates(labels, **changes):
+    return regions.Candidates(
         np.ones((300, 300), np.uint8),
         3,
         np.array([[0, 0, 300, 300], [0, 0, 112, 112]], np.int32),
-        np.array([[5, 5, 9, 9]], np.int32),
-        drawing,
+        np.array([[5, 5, 9, 9 + n] for n in range(len(labels))], np.int32),
+        np.array(labels, np.int32),
+        dataclasses.replace(DRAWING, **changes),
     )
+
+
+def test_boxes_are_drawn_with_replacement_and_weighed():
+    found = candidates([2, 0, 0], boxes=40, others=4)
     drawn = regions.draw(found, np.random.default_rng(0))
-    assert drawn["box_labels"].tolist() == [3] * 40 + [0]
-    areas = drawn["boxes"][:40, 2]
-    assert {*areas.tolist()} == {300, 112}
+    # Of four others one is of objects.
+    assert drawn["box_labels"].tolist() == [3] * 40 + [2, 0, 0, 0]
+    sides = drawn["boxes"][:40, 2]
+    assert {*sides.tolist()} == {300, 112}
     # min(area / 224 squared, 1): a quarter.
-    expected = np.where(areas == 300, 1, 0.25)
-    np.testing.assert_array_equal(drawn["box_weights"], [*expected, 0])
+    expected = np.where(sides == 300, 1, 0.25)
+    np.testing.assert_array_equal(drawn["box_weights"], [*expected, 0, 0, 0, 0])
     assert drawn["boxes"][40].tolist() == [5, 5, 9, 9]
     assert drawn["box_targets"][:40].all()
-    assert not drawn["box_targets"][40].any()
+    assert not drawn["box_targets"][40:].any()
 
 
 def test_rows_that_nothing_fills_count_nowhere():
-    found = regions.draw(examples(boxes=CATS)[0]["regions"], np.random.default_rng(0))
-    assert found["box_labels"].tolist() == [1, 1, regions.NOTHING, regions.NOTHING]
-    assert found["boxes"][2:].tolist() == [[0, 0, 1, 1]] * 2
+    found = regions.draw(candidates([2, 1]), np.random.default_rng(0))
+    assert found["box_labels"].tolist()[3:] == [regions.NOTHING] * 3
+    assert found["boxes"][3:].tolist() == [[0, 0, 1, 1]] * 3
     assert not found["box_weights"][2:].any()
+    alone = regions.draw(candidates([2], others=0), np.random.default_rng(0))
+    assert alone["boxes"].shape == (2, 4)
 
 
 def test_targets_are_points_from_edge_to_edge():
@@ -154,9 +163,9 @@ def test_batches_carry_boxes(wrapped):
     batches.close()
     shapes = {name: x.shape for name, x in batch.items()}
     assert shapes["image"] == (2, 8, 8, 3)
-    assert shapes["boxes"] == (2, 4, 4)
-    assert shapes["box_labels"] == shapes["box_weights"] == (2, 4)
-    assert shapes["box_targets"] == (2, 4, 4, 4)
+    assert shapes["boxes"] == (2, 6, 4)
+    assert shapes["box_labels"] == shapes["box_weights"] == (2, 6)
+    assert shapes["box_targets"] == (2, 6, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +182,11 @@ def test_proposals_that_are_none(boxes, message):
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="boxes=0, background=5, side=50: an example"):
+    with pytest.raises(ValueError, match="boxes=0, others=8, side=50: an example"):
         Drawing(boxes=0)
     with pytest.raises(ValueError, match="extension=0.5 shrinks boxes"):
         Drawing(extension=0.5)
-    with pytest.raises(ValueError, match=r"min_iou=0, max_background=0.5: the one is"):
+    with pytest.raises(ValueError, match="min_iou=0, least_class=0.5: overlaps"):
         examples(min_iou=0)
     with pytest.raises(ValueError, match="balance=0: examples appear at least once"):
         examples(balance=0)

@@ -154,7 +154,7 @@ def test_examples_are_those_of_the_network(tmp_path, monkeypatch):
     config.data.data_dir = str(tmp_path / "data")
     config.data.objects.cache_dir = str(tmp_path / "proposals")
     datasets.open_source(config, "train")
-    assert given["drawing"] == regions.Drawing(2, 2, 20, 1.5)
+    assert given["drawing"] == regions.Drawing(2, 4, 20, 1.5)
     assert given["min_iou"] == 0.7
     config.data.objects.cache_dir = ""
     with pytest.raises(ValueError, match="stage='regions' needs a place for the propo"):
