@@ -117,7 +117,7 @@ def _add_objects(config: Config) -> None:
     config.data.objects.extension = 1.2  # Of boxes, for context.
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
-    # Of "regions", drawn an update: on its object; of "segments": of the image's objects.
+    # Drawn an update: of "regions" on its object, of "segments" of all objects.
     config.data.objects.boxes = 5
     # Of "regions": drawn for their class alone, a quarter of all objects, the rest of
     # background.
