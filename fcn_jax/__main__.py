@@ -24,6 +24,7 @@ PURPOSES = {
     "Judging a network": {
         "eval": "score a run on a split, with a table and pictures",
         "report": "write one HTML page about a run, or several beside each other",
+        "regions": "score the regions of a network of boxes: AP^r, and their threshold",
         "crf_search": "find the dense CRF's parameters that suit a run, on a split",
         "activations": "draw what the decoder of a DeconvNet sees in an image",
     },

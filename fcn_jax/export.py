@@ -22,6 +22,8 @@ from jax import export
 import fcn_jax
 from fcn_jax import exported
 from fcn_jax.crf import WithCRF
+from fcn_jax.models.feature_masking import CFM
+from fcn_jax.models.hypercolumn import Hypercolumn
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import files
@@ -54,7 +56,8 @@ def stablehlo(
         `PLATFORMS`; n, h and w are symbolic, h and w at least `smallest_image`.
 
     Raises:
-        ValueError: If the output is unknown, or a CRF is behind the network.
+        ValueError: If the output is unknown, a CRF is behind the network, or it needs
+            boxes.
     """
     if output not in exported.OUTPUTS:
         raise ValueError(
@@ -62,7 +65,7 @@ def stablehlo(
             f"{', '.join(exported.OUTPUTS)}."
         )
 
-    refuse_crf(model)
+    check_fits_a_file(model)
 
     def score(images: jax.Array):
         return model.apply(variables, preprocess(images, preprocessing), train=False)
@@ -261,15 +264,20 @@ def description(
     }
 
 
-def refuse_crf(model: nn.Module) -> None:
-    """Raise if a network has a CRF behind it.
+def check_fits_a_file(model: nn.Module) -> None:
+    """Raise if a network has a CRF behind it, or needs boxes.
 
     Args:
         model: A network of `fcn_jax.models`, or `crf.WithCRF`.
 
     Raises:
-        ValueError: If it has.
+        ValueError: If it does.
     """
+    if isinstance(model, Hypercolumn | CFM):
+        raise ValueError(
+            f"{type(model).__name__} looks at proposals, which no file for images "
+            f"holds; use it by fcn_jax.load, or fcn_jax predict and serve."
+        )
     if isinstance(model, WithCRF):
         raise ValueError(
             f"{type(model.network).__name__} has a CRF behind it (config.model.crf), "

@@ -295,6 +295,17 @@ def test_a_crf_is_refused(tmp_path, small):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "cls"), (("hypercolumn", "Hypercolumn"), ("cfm", "CFM"))
+)
+def test_a_network_of_boxes_is_refused(tmp_path, small, name, cls):
+    _, variables = small
+    net = fcn_jax.create(name, 3)
+    message = f"{cls} looks at proposals, which no file for images holds; use it"
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path / "net.zip", net, variables)
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path, small):
     path = tmp_path / "net.zip"
     path.write_text("old")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, examples
 from fcn_jax.proposals import cache as proposal_cache
 
 
@@ -42,7 +42,9 @@ def run_flags(values: flags.FlagValues) -> None:
         raise ValueError(f"--workers={values.workers} is not positive.")
     if values.method:
         config.data.objects.proposal_method = values.method
-    cache = datasets.make_proposal_cache(config, values.out)
+    of_segments = config.data.objects.stage == "segments"
+    make = examples.make_segment_cache if of_segments else examples.make_proposal_cache
+    cache = make(config, values.out)
     source = datasets.open_split(config, values.split or config.data.train_split)
     print(datasets.describe_source(source))
     counts = proposal_cache.precompute(source, cache, values.workers)

@@ -103,14 +103,30 @@ def _add_data(config: Config) -> None:
     # Share of training images over which half of another's classes are laid.
     config.data.class_mix = 0.0
 
+    _add_objects(config)
+
+
+def _add_objects(config: Config) -> None:
     config.data.objects = ml_collections.ConfigDict()
     # DeconvNet's examples instead of whole images: "objects", then "proposals"
     # (fcn_jax.data.objects). Evaluation sees whole images.
+    # Of networks of boxes: "regions", whole images with boxes (fcn_jax.data.regions).
+    # Of CFM: "segments", whole images with masks (fcn_jax.data.segments).
     config.data.objects.stage = ""
     config.data.objects.size = 250  # Of an example, pixels; data.crop cuts 224 of it.
     config.data.objects.extension = 1.2  # Of boxes, for context.
     config.data.objects.min_area = 100  # Of an object, pixels.
     config.data.objects.min_iou = 0.5  # Of a proposal with an object.
+    # Drawn an update: of "regions" on its object, of "segments" of all objects.
+    config.data.objects.boxes = 5
+    # Of "regions": drawn for their class alone, a quarter of all objects, the rest of
+    # background.
+    config.data.objects.class_boxes = 8
+    config.data.objects.background_boxes = 5  # Of "segments": of background.
+    # Of "segments": overlap with objects of one of background, from and to.
+    config.data.objects.negative_iou = (0.1, 0.3)
+    config.data.objects.stuff = ()  # Of "segments": classes without instances, by name.
+    config.data.objects.mcg_dir = ""  # Of the method "mcg": its files, ID.mat.
     config.data.objects.balance = 10  # Copies of an example of a rare class, at most.
     config.data.objects.proposal_method = "edge_boxes"  # See fcn_jax.proposals.
     config.data.objects.num_proposals = 2000  # An image.
@@ -136,7 +152,7 @@ def _add_folder(config: Config) -> None:
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
     # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
-    # "cross_entropy+0.5*dice".
+    # "cross_entropy+0.5*dice"; of boxes "box_masks" and "box_classes".
     config.loss.name = "cross_entropy"
     config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
     config.loss.tversky = (
@@ -181,7 +197,9 @@ def _add_loss_and_optim(config: Config) -> None:
 def _add_inference(config: Config) -> None:
     config.inference = ml_collections.ConfigDict()
     # How eval looks at an image: "whole", or by windows that the network sees at one
-    # size: "proposals" (those of data.objects), "tiles" or "window" (all of it).
+    # size: "proposals" (those of data.objects), "tiles" or "window" (all of it). Of
+    # networks of boxes: "regions", a class and a mask of each proposal, pasted; of CFM:
+    # "segments", a class of each proposed mask, pasted.
     config.inference.method = "whole"
     config.inference.side = 224  # Of the windows as the network sees them, pixels.
     config.inference.aggregation = "max"  # Of windows' scores: "max", "mean" or "sum".
@@ -190,6 +208,14 @@ def _add_inference(config: Config) -> None:
     config.inference.min_side = 0  # Of a proposal, pixels; the release has 112.
     config.inference.overlap = 0.5  # Of tiles.
     config.inference.boxes_at_once = 8  # Windows that the network sees together.
+    # "regions": probability of its class above which one is painted over background;
+    # `fcn_jax regions` tells that of a split.
+    config.inference.background = 0.5
+    config.inference.foreground = 0.4  # From which on a pixel of a box is the object's.
+    config.inference.region_iou = 0.3  # Of a class, above which the worse is left out.
+    config.inference.most_regions = 10  # That are painted in an image.
+    # "segments": parts that an image's may tell apart; of more the last go.
+    config.inference.segment_parts = 4096
 
 
 def _fcn():
@@ -271,11 +297,52 @@ def _deeplab():
     return model
 
 
+def _hypercolumn():
+    model = ml_collections.ConfigDict()
+    model.name = "hypercolumn"
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 4096
+    model.grid = 5  # Classifiers of a class in each direction of a box's window.
+    model.side = 50  # Of the window, pixels.
+    model.extension = 227 / 195  # Factor on the sides of a box for its window.
+    model.layer_scales = (0.0027, 0.063)  # On pool3 and pool4.
+    model.batch_norm = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    return model
+
+
+def _cfm():
+    model = ml_collections.ConfigDict()
+    model.name = "cfm"  # Design A; "cfm_design_b": one path, the finest level masked.
+    model.encoder = ""  # "zf5"; "": the net's own, vgg16 of design A.
+    model.num_classes = 21
+    model.channels = 0
+    model.width = 1.0
+    model.fc_features = 4096  # Of fc6 and fc7 of each path, times width.
+    model.levels = ()  # Bins of a pyramid's levels; (): (7,) of VGG-16, 1, 2, 3, 6.
+    model.inwards = 6.5  # Pixels by which boxes' edges move before cells are taken.
+    model.batch_norm = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.freeze_batch_norm = False
+    model.dropout_rate = 0.5
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    return model
+
+
 FAMILIES = {
     "fcn": _fcn,
     "deconvnet": _deconvnet,
     "segnet": _segnet,
     "deeplab": _deeplab,
+    "hypercolumn": _hypercolumn,
+    "cfm": _cfm,
 }
 
 

@@ -2,15 +2,14 @@
 
 import dataclasses
 from collections.abc import Generator
-from pathlib import Path
 
 import ml_collections
 
 from fcn_jax import data, messages
-from fcn_jax.config import build, sampling
+from fcn_jax.config import build, examples, sampling
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
-from fcn_jax.data import checks, contracts, crops, frequencies, imports, loader
+from fcn_jax.data import checks, contracts, frequencies, imports, loader
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.cached import CachedSource
@@ -19,7 +18,6 @@ from fcn_jax.data.cues import CUES, CueSource
 from fcn_jax.data.options import FolderOptions, ToolOptions
 from fcn_jax.data.together import Together
 from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
-from fcn_jax.proposals.cache import ProposalCache
 
 
 def open_source(config: Config, which: str) -> Source:
@@ -38,7 +36,7 @@ def open_source(config: Config, which: str) -> Source:
         source = Together(source, _extra(config))
     source = _with_cue(config, "train_cue", source)
     if config.data.objects.stage:
-        source = _crops(config, source)
+        source = examples.of_source(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
     return CachedSource(source, round(room * 2**30)) if room > 0 else source
 
@@ -174,60 +172,6 @@ def num_classes_of(config: Config) -> int | dict[str, int]:
     """The classes of the network; by head where there are several."""
     found = config.model.num_classes
     return found.to_dict() if isinstance(found, ml_collections.ConfigDict) else found
-
-
-def make_proposal_cache(config: Config, directory: str | Path) -> ProposalCache:
-    """The proposals that stage 2 is trained on, kept in a directory.
-
-    Args:
-        config: See `fcn_jax.config.base`.
-        directory: Where they are kept.
-    """
-    settings = config.data.objects
-    return ProposalCache(
-        directory,
-        settings.proposal_method,
-        num=settings.num_proposals,
-        **settings.proposal_options.to_dict(),
-    )
-
-
-def _crops(config: Config, source: Source) -> Source:
-    """The examples of a stage of DeconvNet."""
-    settings, crop = config.data.objects, config.data.crop
-    if settings.stage not in ("objects", "proposals"):
-        raise ValueError(
-            f"config.data.objects.stage={settings.stage!r} is not known; use "
-            f"'objects', 'proposals', or '' for whole images."
-        )
-    if crop and max(crop) > settings.size:
-        raise ValueError(
-            f"config.data.crop={tuple(crop)} is larger than the examples, "
-            f"config.data.objects.size={settings.size}; lower the one or raise the "
-            f"other."
-        )
-    options = {
-        name: settings[name] for name in ("size", "extension", "min_area", "balance")
-    }
-    if settings.stage == "objects":
-        return crops.ObjectCrops(
-            source, cache_dir=settings.cache_dir or None, **options
-        )
-    if not settings.cache_dir:
-        raise ValueError(
-            "config.data.objects.stage='proposals' needs a place for the proposals, "
-            "which take a second an image or so; set config.data.objects.cache_dir=DIR "
-            "(python -m fcn_jax proposals --out=DIR fills it on all cores)."
-        )
-    cache = make_proposal_cache(config, settings.cache_dir)
-    return crops.ProposalCrops(
-        source,
-        cache.boxes_of,
-        min_iou=settings.min_iou,
-        cache_dir=settings.cache_dir,
-        boxes_name=cache.key,
-        **options,
-    )
 
 
 def describe_source(source: Source) -> str:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 
 from fcn_jax import messages
-from fcn_jax.config import sampling
+from fcn_jax.config import base, sampling
 from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import overlaps
+from fcn_jax.training.box_losses import BoxClasses, BoxMasks
 from fcn_jax.training.focal import Focal
 from fcn_jax.training.losses import (
     REDUCTIONS,
@@ -26,7 +27,12 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
     "dice": Dice,
     "tversky": Tversky,
     "lovasz": Lovasz,
+    "box_masks": BoxMasks,
+    "box_classes": BoxClasses,
 }
+# These see boxes, and no map.
+OF_BOXES = ("box_masks", "box_classes")
+_STAGES = {"hypercolumn": "regions", "cfm": "segments"}  # Of networks of boxes.
 # Of these there is no sum over pixels: they compare regions.
 OF_REGIONS = ("dice", "tversky", "lovasz")
 
@@ -141,6 +147,7 @@ def check_loss(config: Config) -> None:
             f"{', '.join(REDUCTIONS)}."
         )
     sampling.check_sampling(config)
+    _check_boxes(config, list(names))
     known = LossOptions()  # Of keys that older runs lack.
     shrink = settings.get("label_shrink", known.label_shrink)
     if shrink < 1:
@@ -163,6 +170,25 @@ def check_loss(config: Config) -> None:
     regions = [name for name in names if name in OF_REGIONS]
     if regions:
         _check_regions(config, regions, alone=len(regions) == len(names))
+
+
+def _check_boxes(config: Config, names: list[str]) -> None:
+    """Refuse losses of boxes where there are none, and of maps where there are."""
+    net, stage = config.model.name, config.data.objects.stage
+    family = base.family_of(net)
+    asked = [name in OF_BOXES for name in names]
+    asked += [family in _STAGES, stage in _STAGES.values()]
+    if not any(asked):
+        return
+    fits = all(asked) and _STAGES[family] == stage
+    if not fits or (family == "cfm" and "box_masks" in names):
+        raise ValueError(
+            f"config.model.name={net!r}, config.data.objects.stage={stage!r} and "
+            f"config.loss.name={'+'.join(names)!r} do not fit: a network of "
+            f"boxes (hypercolumn) is trained on the stage 'regions' with losses of "
+            f"boxes ({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any "
+            f"other with neither."
+        )
 
 
 def _check_regions(config: Config, regions: list[str], *, alone: bool) -> None:

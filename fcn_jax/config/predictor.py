@@ -5,21 +5,31 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 from flax import linen as nn
+from flax.typing import VariableDict
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import build, datasets
+from fcn_jax.config import build, examples
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
-from fcn_jax.inference import instance_wise, whole_image, windows
+from fcn_jax.inference import (
+    instance_wise,
+    regions,
+    segments,
+    whole_image,
+    windows,
+)
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.models.hypercolumn import Hypercolumn
+from fcn_jax.models.network import Network
 from fcn_jax.preprocessing import Preprocessing, colours
 
-METHODS = ("whole", "window", "tiles", "proposals")
+METHODS = ("whole", "window", "tiles", "proposals", "regions", "segments")
 
 
 def make_predictor(
@@ -60,6 +70,10 @@ def make_predictor(
             flip=flip,
         )
         return Predictor(scores, tuple(scales))
+    if settings.method == "regions":
+        return _of_regions(config, model, preprocessing, scales, flip)
+    if settings.method == "segments":
+        return _of_segments(config, model, preprocessing, scales, flip)
     # Tiles are cut so much larger, and seen at their one size.
     scale = scales[0] if settings.method == "tiles" and len(scales) == 1 else 1.0
     if tuple(scales) != (scale,) or flip:
@@ -82,6 +96,136 @@ def make_predictor(
     return Predictor(scores, windows=make_windows(config, scale))
 
 
+def _of_regions(
+    config: Config,
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    scales: Sequence[float],
+    flip: bool,
+) -> Predictor:
+    """The predictor of a network of boxes: regions of proposals, pasted.
+
+    Raises:
+        ValueError: If the network is another, or several views are asked for.
+    """
+    settings = config.inference
+    if not isinstance(model, Hypercolumn):
+        raise ValueError(
+            f"config.inference.method='regions' is for networks of boxes "
+            f"(hypercolumn), and config.model.name={config.model.name!r} is none; use "
+            f"'proposals'."
+        )
+    if len(scales) != 1 or flip:
+        raise ValueError(
+            f"scales {tuple(scales)} and flip={flip}: regions are pasted from one "
+            f"view of an image; give one scale (--config.eval_scale) and no flip."
+        )
+    scores = functools.partial(
+        regions.scores,
+        background=settings.background,
+        most=settings.most_regions,
+        **_settings_of_regions(config, model, preprocessing, scales[0]),
+    )
+    return Predictor(scores, tuple(scales), make_windows(config))
+
+
+def _of_segments(
+    config: Config,
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    scales: Sequence[float],
+    flip: bool,
+) -> Predictor:
+    """The predictor of a CFM net: proposed segments, classified and pasted.
+
+    Raises:
+        ValueError: If the network is another, or mirrored images are asked for.
+    """
+    settings = config.inference
+    if flip:
+        raise ValueError(
+            "flip=True: segments are classified in images as they are; leave it out."
+        )
+    cells = examples.cells_of(config)
+    propose = examples.make_segment_cache(config, config.data.objects.cache_dir)
+    assert isinstance(model, Network)  # As `cells_of` holds.
+    scores = functools.partial(
+        segments.scores,
+        model=model,
+        preprocessing=preprocessing,
+        scales=tuple(scales),
+        background=settings.background,
+        most=settings.most_regions,
+        max_iou=settings.region_iou,
+    )
+    found = segments.SegmentWindows(
+        propose,
+        cells,
+        settings.num_proposals,
+        tuple(scales),
+        settings.min_side,
+        settings.segment_parts,
+    )
+    return Predictor(scores, tuple(scales), found)
+
+
+def find_regions(
+    config: Config, model: nn.Module, preprocessing: Preprocessing
+) -> Callable[[VariableDict, Batch], regions.Regions]:
+    """How a network of boxes is asked for the regions themselves.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+        model: The network.
+        preprocessing: What it was trained with.
+
+    Returns:
+        (variables, batch) -> regions; a batch holds what the predictor of the method
+        ("regions" or "segments") asks for.
+
+    Raises:
+        ValueError: If the config asks in another way.
+    """
+    if config.inference.method == "segments":
+        assert isinstance(model, Network)
+        return functools.partial(
+            segments.find,
+            model=model,
+            preprocessing=preprocessing,
+            scales=(config.eval_scale,),
+            max_iou=config.inference.region_iou,
+        )
+    if config.inference.method != "regions" or not isinstance(model, Hypercolumn):
+        raise ValueError(
+            f"config.inference.method={config.inference.method!r} finds no regions; "
+            f"set --config.inference.method=regions (networks of boxes, hypercolumn)."
+        )
+    settings = _settings_of_regions(config, model, preprocessing, config.eval_scale)
+    return functools.partial(regions.find, **settings)
+
+
+class _Settings(TypedDict):
+    """Those of `regions.find`."""
+
+    model: Hypercolumn
+    preprocessing: Preprocessing
+    scale: float
+    foreground: float
+    max_iou: float
+
+
+def _settings_of_regions(
+    config: Config, model: Hypercolumn, preprocessing: Preprocessing, scale: float
+) -> _Settings:
+    return {
+        "model": model,
+        "preprocessing": preprocessing,
+        "scale": scale,
+        "foreground": config.inference.foreground,
+        "max_iou": config.inference.region_iou,
+    }
+
+
 def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     """Which windows of an image `config.inference` looks at; see `windows`.
 
@@ -95,7 +239,7 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     if settings.method == "tiles":
         return windows.Tiles(round(settings.side / scale), settings.overlap)
     if of_training.cache_dir:
-        propose = datasets.make_proposal_cache(config, of_training.cache_dir)
+        propose = examples.make_proposal_cache(config, of_training.cache_dir)
     else:
 
         def propose(image: np.ndarray, name: str):
@@ -110,7 +254,8 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     return windows.ProposalWindows(
         propose,
         num=settings.num_proposals,
-        extension=of_training.extension,
+        # A network of boxes extends them itself.
+        extension=1.0 if settings.method == "regions" else of_training.extension,
         min_side=settings.min_side,
     )
 

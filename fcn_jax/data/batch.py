@@ -13,6 +13,12 @@ import numpy.typing as npt
 Batch: TypeAlias = Mapping[str, Any]
 MutableBatch: TypeAlias = dict[str, Any]
 
+# Entries that a network is given beside the images, where a training batch has them:
+# (row0, col0, row1, col1), int32 [B, M, 4], the class of each box, int32 [B, M], and
+# the cells of its segment, uint8 [B, M, h, w].
+BOX_KEYS = ("boxes", "box_labels", "box_masks")
+# What a loss is told of them beside: `fcn_jax.data.regions.draw`.
+BOX_TRUTH = ("box_weights", "box_targets")
 # Entries that only the host needs; the rest goes to the devices.
 HOST_KEYS = ("id", "index", "example_valid")
 

@@ -42,40 +42,44 @@ def repeats(labels: np.ndarray, balance: int) -> np.ndarray:
     return np.minimum(times, balance)[labels]
 
 
-class _Crops(OneHead, abc.ABC):
-    """Crops of a source, all of one size; a source too.
+class Examples(OneHead, abc.ABC):
+    """What is found in the images of a source, one of it an example; a source too.
 
-    What the two stages share: subclasses say which boxes there are (`_entries`) and
-    what their labels are (`_labels`).
+    Subclasses say what there is (`_entries`) and what an example is.
+
+    Args:
+        base: Of the whole images.
+        min_area: See `objects.find_objects`.
+        tolerance: See `objects.find_objects`.
+        balance: See `repeats`.
+        cache_dir: Where the index is kept; None: nowhere.
+        key: What the index depends on beside these.
+
+    Raises:
+        ValueError: If `balance` is not positive, or nothing is found.
     """
 
-    kind: str  # "objects" or "proposals".
+    kind: str  # What is found: "objects", "proposals", "regions".
     hint: str  # What to do if there are none.
 
     def __init__(
         self,
         base: Source,
         *,
-        extension: float,
-        size: int,
         min_area: int,
         tolerance: float,
         balance: int,
         cache_dir: str | Path | None,
         key: tuple[object, ...] = (),
     ):
-        if size < 1 or balance < 1:
-            raise ValueError(
-                f"size={size}, balance={balance}: crops have at least a pixel, and "
-                f"appear at least once."
-            )
+        if balance < 1:
+            raise ValueError(f"balance={balance}: examples appear at least once.")
         self.name, self.split = f"{base.name} ({self.kind})", base.split
         self.channels = getattr(base, "channels", "rgb")
         head = _one_head(base)
         self.classes, self.palette = head.classes, head.palette
         self.ignore_label = head.ignore_label
-        self._base, self._extension, self._size = base, extension, size
-        boxes.extend(np.zeros((0, 4), np.int32), extension)  # Raises on a wrong one.
+        self._base = base
         options = {"min_area": min_area, "tolerance": tolerance}
         self._find = functools.partial(
             objects.find_objects, ignore_label=head.ignore_label, **options
@@ -122,15 +126,24 @@ class _Crops(OneHead, abc.ABC):
     def _entries(self, item: Item, where: str) -> np.ndarray:
         """The boxes of an image: (thing, label, row0, col0, row1, col1), [M, 6]."""
 
-    @abc.abstractmethod
-    def _labels(self, item: Item, thing: int, label: int) -> np.ndarray:
-        """The labels of a crop of an image, uint8 [H, W]."""
-
     def _entries_of(self, number: int):
         item = self._base[number]
         where = f"{self._base.name} {self._base.split}: {item['id']}"
         entries = self._entries(item, where)
         return np.insert(entries, 0, number, axis=1)
+
+    def _row(self, place: int) -> list[int]:
+        """The entry of an example.
+
+        Raises:
+            IndexError: If there is none.
+        """
+        if not 0 <= place < len(self):
+            raise IndexError(
+                f"{self.name} {self.split}: no example {place}; there are "
+                f"{len(self)}, from 0 on."
+            )
+        return [int(n) for n in self.index[place]]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -143,13 +156,56 @@ class _Crops(OneHead, abc.ABC):
         """
         return fingerprints.of(self._base, digests)
 
+    @abc.abstractmethod
     def __getitem__(self, place: int) -> Item:
-        if not 0 <= place < len(self):
-            raise IndexError(
-                f"{self.name} {self.split}: no example {place}; there are "
-                f"{len(self)}, from 0 on."
+        """An example.
+
+        Args:
+            place: From 0 on.
+        """
+
+
+class _Crops(Examples):
+    """Crops of a source, all of one size.
+
+    What the two stages share: subclasses say which boxes there are (`_entries`) and
+    what their labels are (`_labels`).
+    """
+
+    def __init__(
+        self,
+        base: Source,
+        *,
+        extension: float,
+        size: int,
+        min_area: int,
+        tolerance: float,
+        balance: int,
+        cache_dir: str | Path | None,
+        key: tuple[object, ...] = (),
+    ):
+        if size < 1 or balance < 1:
+            raise ValueError(
+                f"size={size}, balance={balance}: crops have at least a pixel, and "
+                f"appear at least once."
             )
-        number, thing, label, *box = (int(n) for n in self.index[place])
+        self._extension, self._size = extension, size
+        boxes.extend(np.zeros((0, 4), np.int32), extension)  # Raises on a wrong one.
+        super().__init__(
+            base,
+            min_area=min_area,
+            tolerance=tolerance,
+            balance=balance,
+            cache_dir=cache_dir,
+            key=key,
+        )
+
+    @abc.abstractmethod
+    def _labels(self, item: Item, thing: int, label: int) -> np.ndarray:
+        """The labels of a crop of an image, uint8 [H, W]."""
+
+    def __getitem__(self, place: int) -> Item:
+        number, thing, label, *box = self._row(place)
         item = self._base[number]
         labels = self._labels(item, thing, label)
         around = boxes.extend(np.array(box), self._extension)

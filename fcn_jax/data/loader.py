@@ -5,40 +5,30 @@ threads or on where a run began, so that the step number is all a resumed run ne
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Protocol
 
 import grain
 import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
-from fcn_jax.data import checks, contracts, sharing, transforms
+from fcn_jax.data import checks, contracts, regions, segments, sharing, transforms
+from fcn_jax.data import windows as windows_of
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.data.channels import Channels
 from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.sharing import Share
+from fcn_jax.data.windows import Windows
 
-__all__ = ["Augmentation", "Readers", "Share", "eval_batches", "train_batches"]
-
-
-class Windows(Protocol):
-    """Which boxes of an image are wanted; see `fcn_jax.inference.windows`."""
-
-    def max_windows(self, canvas: tuple[int, int]) -> int:
-        """How many an image has at most that fits the canvas."""
-        ...
-
-    def __call__(self, image: np.ndarray, name: str) -> np.ndarray:
-        """The boxes (row0, col0, row1, col1) of an image, int32 [M, 4].
-
-        Args:
-            image: uint8 [H, W, channels].
-            name: Its id.
-        """
-        ...
-
+__all__ = [
+    "Augmentation",
+    "Readers",
+    "Share",
+    "Windows",
+    "eval_batches",
+    "train_batches",
+]
 
 _MANY_IMAGES = 1 << 60
 
@@ -76,7 +66,9 @@ def train_batches(
     Returns:
         Iterator of dicts, B rows of this process: `image` uint8 RGB [B, H, W, 3],
         `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
-        lies beyond is zero and void), `index` int32 [B] (place in the source).
+        lies beyond is zero and void), `index` int32 [B] (place in the source); of
+        examples of boxes and of segments also what `regions.draw` and `segments.draw`
+        give.
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
@@ -90,18 +82,22 @@ def train_batches(
     channels = contracts.channels_in(source)
 
     def changed(index: int, rng: np.random.Generator):
-        item = source[index]
+        item, left = source[index], augmentation
         where = _where(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
+        if "regions" in item:  # Boxes move with their image.
+            item, left = regions.moved(item, augmentation, rng, channels)
+        if "segments" in item:
+            item, left = segments.moved(item, augmentation, rng, channels)
         image, labels = augmentations.augment(
-            item["image"], item["labels"], augmentation, rng, ignore_label, channels
+            item["image"], item["labels"], left, rng, ignore_label, channels
         )
-        return image, labels, where
+        return image, labels, where, item.get("regions") or item.get("segments")
 
     def load(index: int, rng: np.random.Generator) -> Batch:
-        image, labels, where = changed(index, rng)
+        image, labels, where, candidates = changed(index, rng)
         if augmentation.class_mix and rng.random() < augmentation.class_mix:
-            above, its_labels, _ = changed(int(rng.integers(len(source))), rng)
+            above, its_labels, _, _ = changed(int(rng.integers(len(source))), rng)
             image, labels = augmentations.mix_classes(
                 image, labels, (above, its_labels), rng, ignore_label
             )
@@ -109,12 +105,17 @@ def train_batches(
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
             image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
-        return {
+        found = {
             "image": image,
             "labels": labels,
             "sizes": size,
             "index": np.int32(index),
         }
+        if isinstance(candidates, segments.Segments):
+            canvas_of_row = image.shape[0], image.shape[1]
+            seen = int(size[0]), int(size[1])
+            return found | segments.draw(candidates, rng, seen, canvas_of_row)
+        return found | (regions.draw(candidates, rng) if candidates else {})
 
     def draw(index: int, rng: np.random.Generator) -> Batch:
         if with_replacement:
@@ -287,8 +288,7 @@ def _empty_batch(
         contracts.ignore_labels(source),
     )
     if windows is not None:
-        batch["boxes"] = np.zeros((rows, windows.max_windows(canvas), 4), np.int32)
-        batch["num_boxes"] = np.zeros(rows, np.int32)
+        batch.update(windows_of.empty(windows, rows, canvas))
     return batch
 
 
@@ -309,9 +309,7 @@ def _fill(
         _fill_row(batch, row, item, scales, contracts.channels_in(source))
         batch["index"][row] = place
         if windows is not None:
-            found = windows(item["image"], item["id"])
-            batch["boxes"][row, : len(found)] = found
-            batch["num_boxes"][row] = len(found)
+            windows_of.lay(windows, batch, row, item["image"], item["id"])
     return batch
 
 

@@ -7,7 +7,16 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, deeplab, fcn, inputs, late_fusion, segnet
+from fcn_jax.models import (
+    deconvnet,
+    deeplab,
+    fcn,
+    feature_masking,
+    hypercolumn,
+    inputs,
+    late_fusion,
+    segnet,
+)
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -27,6 +36,9 @@ MODELS: dict[str, type[Network]] = {
     "deeplab_largefov": deeplab.DeepLabLargeFOV,
     "deeplab_msc": deeplab.DeepLabMSc,
     "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
+    "hypercolumn": hypercolumn.Hypercolumn,
+    "cfm": feature_masking.CFM,
+    "cfm_design_b": feature_masking.CFMDesignB,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.

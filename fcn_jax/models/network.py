@@ -29,6 +29,9 @@ class Network(nn.Module):
     classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
     default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
 
+    # Layers that start as others do where a file has those alone: theirs by name.
+    twins: ClassVar[Mapping[str, str]] = {}
+
     # Encoders that it takes in a form of their own, such as without their last layers.
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}
 

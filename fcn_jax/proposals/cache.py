@@ -26,6 +26,22 @@ class Images(Protocol):
     def __getitem__(self, index: int, /) -> Item: ...
 
 
+class Cache(Protocol):
+    """What can be filled: `ProposalCache`, or `segment_cache.SegmentCache`."""
+
+    method: str
+
+    @property
+    def directory(self) -> str | Path:
+        """Where it is kept."""
+        ...
+
+    def boxes_of(self, item: Item, /) -> np.ndarray:
+        """The boxes of a source's item, made where they are not there."""
+        ...
+
+
+_WITHOUT_OPENCV = ("sliding_windows", "mcg")
 _REVISION = 1  # Counted up when a method changes what it returns.
 
 
@@ -94,7 +110,7 @@ class ProposalCache:
 
 
 def precompute(
-    source: Images, cache: ProposalCache, workers: int | None = None
+    source: Images, cache: Cache, workers: int | None = None
 ) -> Iterator[int]:
     """Fill a cache with the proposals of all images of a source.
 
@@ -110,7 +126,7 @@ def precompute(
         ImportError: If the method needs OpenCV and it is not there.
         ChildProcessError: If a process was ended from outside.
     """
-    if cache.method != "sliding_windows":
+    if cache.method not in _WITHOUT_OPENCV:
         opencv.load()
     workers = workers or _num_cores()
     if workers == 1:
@@ -140,18 +156,18 @@ def _num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill(source: Images, cache: ProposalCache, index: int) -> int:
+def _fill(source: Images, cache: Cache, index: int) -> int:
     return len(cache.boxes_of(source[index]))
 
 
-_worker: tuple[Images, ProposalCache]  # In a worker process: what it works on.
+_worker: tuple[Images, Cache]  # In a worker process: what it works on.
 
 
-def _start_worker(source: Images, cache: ProposalCache) -> None:
+def _start_worker(source: Images, cache: Cache) -> None:
     global _worker
     worker.serve_parent()
     _worker = source, cache
-    if cache.method != "sliding_windows":
+    if cache.method not in _WITHOUT_OPENCV:
         opencv.load().setNumThreads(1)  # There is a process a core already.
 
 

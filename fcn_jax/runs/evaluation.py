@@ -19,6 +19,7 @@ from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
+from fcn_jax.inference.regions import Regions
 from fcn_jax.runs import recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
@@ -175,6 +176,41 @@ class Evaluation:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def regions_of(run: Evaluation) -> Iterator[tuple[int, Regions]]:
+    """Image by image the regions that a network of boxes finds, in NumPy.
+
+    Args:
+        run: The network and the split.
+
+    Yields:
+        Place of the image in the source, and its regions that region NMS left: masks
+        [R, H, W], scores and classes [R].
+
+    Raises:
+        ValueError: If the network, or the config, finds none.
+    """
+    member, config = run.members[0], run.config
+    find = predictors.find_regions(config, member.model, member.preprocessing)
+    step = parallel.data_parallel(find, run.devices)
+    evaluator = Evaluator(
+        member.predictor(), run.source, config.eval_batch_size, run.devices
+    )
+    with Counter(len(run.source)) as counter:
+        for batch in evaluator.batches():
+            sent = evaluate.to_devices(batch, run.devices)
+            found = jax.tree.map(
+                lambda x: np.asarray(x).reshape(-1, *x.shape[2:]),
+                step(member.replicated, sent),
+            )
+            for row in np.flatnonzero(batch["example_valid"]):
+                height, width = batch["sizes"][row]
+                left = found.left[row]
+                of_row = Regions(*(np.asarray(x)[row][left] for x in found))
+                masks = of_row.masks[:, :height, :width]
+                yield int(batch["index"][row]), of_row._replace(masks=masks)
+                counter.update(1)
 
 
 def _what_is_scored(run: Evaluation) -> dict[str, object]:

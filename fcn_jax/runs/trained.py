@@ -19,7 +19,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import channels as channels_of
-from fcn_jax.data import one_head, transforms
+from fcn_jax.data import one_head, transforms, windows
 from fcn_jax.evaluation import evaluate
 from fcn_jax.inference import predictor as predictors_of
 from fcn_jax.inference.canvases import CompiledByCanvas
@@ -273,11 +273,8 @@ def _padded_batch(
             batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
             batch[batches.scaled_key("sizes", scale)][0] = h, w
     if predictor.windows is not None:
-        boxes = predictor.windows(image, "image")
-        most = max(len(boxes), predictor.windows.max_windows(canvas))
-        batch["boxes"] = np.zeros((1, most, 4), np.int32)
-        batch["boxes"][0, : len(boxes)] = boxes
-        batch["num_boxes"] = np.array([len(boxes)], np.int32)
+        batch.update(windows.empty(predictor.windows, 1, canvas))
+        windows.lay(predictor.windows, batch, 0, image, "image")
     return batch
 
 

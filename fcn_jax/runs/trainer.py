@@ -14,7 +14,7 @@ from fcn_jax.config import datasets, sampling
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data.batch import Batch
+from fcn_jax.data.batch import BOX_KEYS, BOX_TRUTH, Batch
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
     compilation,
@@ -261,7 +261,8 @@ def _describe(parts: RunParts) -> None:
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
     """What of a batch a step takes, split between the devices."""
-    sent = {name: batch[name] for name in ("image", "labels")}
+    of_boxes = [name for name in (*BOX_KEYS, *BOX_TRUTH) if name in batch]
+    sent = {name: batch[name] for name in ("image", "labels", *of_boxes)}
     if not trainer.config.data.crop:
         sent["sizes"] = batch["sizes"]
     return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)

@@ -151,6 +151,28 @@ def response_normalization(graph: Graph, x: str, layer: Layer) -> str:
     return graph.narrowed(x)
 
 
+def normalization_within(graph: Graph, x: str, layer: Layer) -> str:
+    """Local response normalisation within channels, in float32.
+
+    Args:
+        graph: Which it is put into.
+        x: Maps.
+        layer: Its name, window, alpha and beta.
+    """
+    x, half = graph.widened(x), layer.kernel_size // 2
+    mean = graph.node(
+        "AveragePool",
+        graph.node("Mul", x, x),
+        kernel_shape=[layer.kernel_size] * 2,
+        pads=[half] * 4,
+        count_include_pad=1,
+    )
+    scaled = graph.node("Mul", mean, graph.constant(np.array(layer.alpha, np.float32)))
+    base = graph.node("Add", scaled, graph.constant(np.array(1, np.float32)))
+    power = graph.node("Pow", base, graph.constant(np.array(-layer.beta, np.float32)))
+    return graph.narrowed(graph.node("Mul", x, power, name=layer.name))
+
+
 def repeated(graph: Graph, x: str, repeat: Repeat) -> str:
     """Put in the rows and columns that repeat, as `wide_padding.expand` does.
 

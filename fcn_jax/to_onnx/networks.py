@@ -48,7 +48,7 @@ def checked(model: Model) -> FCN | DeconvNet | segnet.SegNet | DeepLab:
     Raises:
         ValueError: If it is another, or has a CRF behind it; naming what is not known.
     """
-    export.refuse_crf(model)
+    export.check_fits_a_file(model)
     for known in (FCN, DeconvNet, segnet.SegNet, DeepLab):
         if isinstance(model, known):
             _check_methods(model, known, _SCORING)
@@ -152,6 +152,8 @@ def _encode(graph: Graph, model: Trained, x: str) -> dict[str, str]:
             x = poolings.average_pool(graph, x, layer)
         elif layer.kind == "lrn":
             x = layers.response_normalization(graph, x, layer)
+        elif layer.kind == "lrn_within":
+            x = layers.normalization_within(graph, x, layer)
         if layer.name in repeats:
             x = layers.repeated(graph, x, repeats[layer.name])
         maps[layer.name] = x

@@ -17,7 +17,7 @@ from flax import linen as nn
 from flax import struct
 from flax.typing import Collection, VariableDict
 
-from fcn_jax.data.batch import Batch
+from fcn_jax.data.batch import BOX_KEYS, Batch
 from fcn_jax.models import inputs
 from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
@@ -104,8 +104,9 @@ def train_step(
         state: The state before the step.
         batch: `image` uint8 [B, H, W, channels], what the loss needs (`labels` integer
             [B, H, W], by head where there are several), and, where the images are
-            smaller than the arrays, `sizes` int32 [B, 2]; this device's rows, one
-            micro-batch of B / accumulate rows after the other.
+            smaller than the arrays, `sizes` int32 [B, 2]; of networks of boxes also
+            `data.batch.BOX_KEYS`; this device's rows, one micro-batch of B / accumulate
+            rows after the other.
         model: A network of `fcn_jax.models`.
         optimizer: An optax transformation; see `fcn_jax.training.optim`.
         seed: Seed of dropout and of pixel sampling.
@@ -139,6 +140,7 @@ def train_step(
             example_ids=rows,
             rngs={"dropout": step_key},
             mutable=["batch_stats"],
+            **{name: micro[name] for name in BOX_KEYS if name in micro},
         )
         sampling_key = jax.random.fold_in(step_key, 1)
         keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)

@@ -18,6 +18,7 @@ from fcn_jax.weights.matching import Matched
 
 # Of VGG-16's skips, as the fields of `skip_scales`.
 _SKIP_SCORES = ("score_pool4", "score_pool3")
+_PARTS = ("kernel", "bias")  # Of a layer's variables.
 
 
 def decimate_fully_connected(matched: Matched) -> Matched:
@@ -52,6 +53,19 @@ def _decimated(matched: Matched, name: str, side: int) -> np.ndarray | None:
     if whole is None or (side > 1 and whole.shape[2] != shape[2]):
         return None
     return surgery.decimate(whole, shape)
+
+
+def twins_alike(matched: Matched) -> Matched:
+    """Let layers start as their twins do (`Network.twins`), where a file lacks them."""
+    for layer, twin in matched.net.twins.items():
+        names_of = {f"params/{layer}/{x}": f"params/{twin}/{x}" for x in _PARTS}
+        if names_of.keys() & matched.values.keys():
+            continue
+        if all(name in matched.values for name in names_of.values()):
+            values = {name: matched.values[x] for name, x in names_of.items()}
+            matched = matched.with_values(values)
+            matched = matched.noted(f"{layer} starts as {twin} does")
+    return matched
 
 
 def check_upsampling(matched: Matched) -> Matched:

@@ -164,6 +164,7 @@ def _converted(
     if nested := keras_nesting.note(known):
         matched = matched.noted(nested)
     matched = conversion.decimate_fully_connected(matched)
+    matched = conversion.twins_alike(matched)
     matched = conversion.check_upsampling(matched)
     matched = conversion.fold_skip_scales(matched, wanted.skip_scales)
     matched = conversion.fold_upsampling_bias(matched)

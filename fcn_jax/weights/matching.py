@@ -250,7 +250,10 @@ def _needed(matched: Matched) -> list[str]:
         missing = [name for name in missing if not name.startswith("batch_stats/")]
     convolutions = matched.net.encoder.convolutions()
     given = {entry.target.split("/")[1] for entry in matched.named.entries}
-    backbone = all(x in convolutions or layers.is_batch_norm(x) for x in given)
+    # Networks of boxes have the fully connected layers themselves.
+    own = {x for x in ("fc6", "fc7") if f"params/{x}/kernel" in matched.shapes}
+    known = {*convolutions, *own}
+    backbone = all(x in known or layers.is_batch_norm(x) for x in given)
     if not given or not backbone:
         return missing
     while convolutions and convolutions[-1] not in given:

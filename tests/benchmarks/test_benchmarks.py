@@ -22,6 +22,8 @@ TINY = (
     "hosts",
     "input_pipeline",
     "losses",
+    "hypercolumn",
+    "feature_masking",
     "mixed_sizes",
     "networks",
     "operations",

@@ -25,6 +25,12 @@ TOTALS = {
     "deeplab_largefov": 20_505_429,
     "deeplab_msc": 65_140_565 + 1_206_121,
     "deeplab_msc_largefov": 20_505_429 + 1_206_121,
+    # VGG-16, the scores of boxes, and what sees pool3, pool4 and fc7.
+    "hypercolumn": 134_260_544 + 86_037 + 3_457_500,
+    # VGG-16, its fc6 and fc7 again, and what sees both paths.
+    "cfm": 134_260_544 + 102_764_544 + 16_781_312 + 172_053,
+    # The convolutions of ZF-5, fc6, fc7 and the scores.
+    "cfm_design_b": 3_726_464 + 52_432_896 + 16_781_312 + 86_037,
 }
 # Of BatchNorm: a scale and a shift for every channel.
 NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}

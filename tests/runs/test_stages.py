@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, examples
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.proposals import cache as proposal_cache
 from fcn_jax.runs import logs, trainer
@@ -51,7 +51,7 @@ def test_stage_1(folder):
 def test_stage_2(folder, tmp_path):
     config = staged(folder, "proposals", **{"data.objects.cache_dir": str(tmp_path)})
     source = datasets.open_source(config, "train")
-    cache = datasets.make_proposal_cache(config, tmp_path)
+    cache = examples.make_proposal_cache(config, tmp_path)
     images = datasets.open_split(config, "train")
     assert set(source.index[:, 0]) == {0, 1, 2, 3}
     for number, _, _, *box in source.index[:5].tolist():
@@ -72,8 +72,8 @@ def test_settings_reach_the_crops(folder, monkeypatch, tmp_path):
         seen.update(options)
         return source
 
-    monkeypatch.setattr(datasets.crops, "ProposalCrops", record)
-    monkeypatch.setattr(datasets.crops, "ObjectCrops", record)
+    monkeypatch.setattr(examples.crops, "ProposalCrops", record)
+    monkeypatch.setattr(examples.crops, "ObjectCrops", record)
     values = {"size": 30, "extension": 1.5, "min_area": 7, "balance": 3}
     changes = {f"data.objects.{name}": value for name, value in values.items()}
     datasets.open_source(staged(folder, "objects", **changes), "train")

@@ -89,7 +89,11 @@ PARAMETER_TABLES = {
     }.items()
 } | {
     name: (name, {})
-    for name in ("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+    for name in (
+        *("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", "hypercolumn"),
+        *("cfm", "cfm_design_b"),
+        *DEEPLAB,
+    )
 }
 
 

@@ -10,7 +10,10 @@ its "deconv" ends with fewer channels where unpooling follows.
 SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
 Models/segnet_train.prototxt). DeepLab: Chen et al.
 2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
-with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Hypercolumn: Hariharan et al. 2015
+and the authors' own net on VGG-16 (bharath272/sds, hypercolumn_train_pydata.prototxt,
+its layers renamed by what they see). CFM: Dai et al. 2015 on VGG-16, and on the net of
+SPP_net's Zeiler_conv5.prototxt. Nothing of `fcn_jax` is imported
 here.
 """
 
@@ -137,6 +140,30 @@ DEEPLAB_BRANCHES = {
     "pool4_fc": (1, 128, 128),
     "pool4_ms": (1, 128, 21),
 }
+# Of 20 classes and 5x5 cells; the scores of boxes are those of Fast R-CNN.
+HYPERCOLUMN = VGG16 | {
+    "cls_score": (1, 4096, 21),
+    "hyper_pool3": (3, 256, 500),
+    "hyper_pool4": (1, 512, 500),
+    "hyper_fc7": (1, 4096, 500),
+}
+# On the segment's path the box's layers again; each path ends with 4096 channels.
+CFM = VGG16 | {
+    "fc6_segment": VGG16["fc6"],
+    "fc7_segment": VGG16["fc7"],
+    "cls_score": (1, 8192, 21),
+}
+# A pyramid of 1 + 4 + 9 + 36 bins.
+CFM_DESIGN_B = {
+    "conv1": (7, 3, 96),
+    "conv2": (5, 96, 256),
+    "conv3": (3, 256, 384),
+    "conv4": (3, 384, 384),
+    "conv5": (3, 384, 256),
+    "fc6": (1, 50 * 256, 4096),
+    "fc7": (1, 4096, 4096),
+    "cls_score": (1, 4096, 21),
+}
 CONVOLUTIONS = {
     "fcn32s": FCN32S,
     "fcn16s": FCN16S,
@@ -151,6 +178,9 @@ CONVOLUTIONS = {
     "deeplab_largefov": DEEPLAB_LARGEFOV,
     "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
     "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
+    "hypercolumn": HYPERCOLUMN,
+    "cfm": CFM,
+    "cfm_design_b": CFM_DESIGN_B,
 }
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
@@ -180,7 +210,7 @@ TABLES = {
 TABLES |= {
     net: (net, False, ())
     for net in CONVOLUTIONS
-    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet"))
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn", "cfm"))
 }
 
 

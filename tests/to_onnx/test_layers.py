@@ -115,6 +115,13 @@ def test_response_normalization():
     close(found, expected)
 
 
+def test_normalization_within_channels():
+    layer = Layer("norm", "lrn_within", kernel_size=3, alpha=0.5, beta=0.75)
+    x = maps((1, 4, 5, 2))
+    found = run(lambda g, x: layers.normalization_within(g, x, layer), x)
+    close(found, normalization.within_channel(jnp.asarray(x), 3, 0.5, 0.75))
+
+
 @pytest.mark.parametrize(
     "repeat", (wide_padding.Repeat(1, 6), wide_padding.Repeat(3, 2))
 )

@@ -137,6 +137,10 @@ class Encoder(ReadsFiles, nn.Module):
                 x = normalization.local_response_normalization(
                     x, layer.kernel_size, layer.alpha, layer.beta
                 )
+            elif layer.kind == "lrn_within":
+                x = normalization.within_channel(
+                    x, layer.kernel_size, layer.alpha, layer.beta
+                )
             if layer.dropout:
                 dropout = layers.Dropout(
                     self.dropout_rate, name=f"{layer.dropout}{self.suffix}"

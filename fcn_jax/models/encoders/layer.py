@@ -11,7 +11,7 @@ from fcn_jax.ops import cropping, extents, window_pooling
 
 Array = jax.Array
 
-KINDS = ("conv", "pool", "average", "lrn", "concat")
+KINDS = ("conv", "pool", "average", "lrn", "lrn_within", "concat")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Layer:
         name: As in the Caffe nets.
         kind: "conv" (convolution, BatchNorm if `batch_norm` names one, ReLU), "pool"
             (maximum), "average" (the mean of windows as large as those around every
-            pixel), "lrn" (local response normalisation) or "concat" (channels of all
-            inputs, one after the other).
+            pixel), "lrn" (local response normalisation, across channels), "lrn_within"
+            (within each channel) or "concat" (channels of all inputs, one after the
+            other).
         features: Output channels of a convolution.
         kernel_size: Side of the window, pixels; of "lrn" the channels of a window.
         stride: Step of the window, pixels.
@@ -36,7 +37,7 @@ class Layer:
         inputs: Layers that it is computed from; (): the layer before.
         batch_norm: Name of the BatchNorm after a convolution; "": none.
         dropout: Name of the dropout after it; "": none.
-        alpha, beta: Of "lrn".
+        alpha, beta: Of "lrn" and "lrn_within".
     """
 
     name: str
@@ -77,7 +78,7 @@ class Layer:
     @property
     def window(self) -> int:
         """Side of what an output pixel sees of the map before, pixels."""
-        if self.kind in ("lrn", "concat"):
+        if self.kind in ("lrn", "lrn_within", "concat"):
             return 1
         return self.dilation * (self.kernel_size - 1) + 1
 
@@ -141,6 +142,20 @@ def smallest_side(layers: tuple[Layer, ...]) -> int:
     while not all(_sides(layers, side)):
         side += 1
     return side
+
+
+@functools.cache
+def cells_along(layers: tuple[Layer, ...], most: int) -> tuple[int, ...]:
+    """The sides of the last map, by those of the image.
+
+    Args:
+        layers: From the image on, every one after its inputs.
+        most: Longest side of an image, pixels.
+
+    Returns:
+        Of images of 0, 1, 2 ... `most` pixels; 0 where there is no room.
+    """
+    return tuple(_sides(layers, side)[-1] for side in range(most + 1))
 
 
 def _sides(layers: tuple[Layer, ...], side: int) -> list[int]:

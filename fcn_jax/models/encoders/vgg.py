@@ -231,6 +231,17 @@ class VGG16Trunk(VGG16):
         return 1
 
 
+class VGG16Convolutions(VGG16Trunk):
+    """VGG-16 from conv1_1 to its last convolution, conv5_3, whose map is `conv5`."""
+
+    top: ClassVar[str] = "conv5"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """conv1_1 ... conv5_3, and their last map by the name of its stage."""
+        listed = super().layers()[:-1]
+        return (*listed, Layer(self.top, "concat", inputs=(listed[-1].name,)))
+
+
 def check_strides(encoder: VGG16, net: str) -> None:
     """Refuse poolings without their strides where they are to be undone.
 
