@@ -117,6 +117,28 @@ def _add_data(config: Config) -> None:
     config.data.objects.proposal_options = ml_collections.ConfigDict()  # Of the method.
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
+    # What training knows of its images: "" for masks, "boxsup" for boxes, of which
+    # masks are estimated anew before each epoch.
+    config.data.supervision = ""
+    _add_boxsup(config)
+
+
+def _add_boxsup(config: Config) -> None:
+    config.data.boxsup = ml_collections.ConfigDict()
+    # Candidate masks: "segments" (selective search's), "mcg" (files of it), "grabcut".
+    config.data.boxsup.method = "segments"
+    config.data.boxsup.num = 2000  # Candidates of an image, at most.
+    config.data.boxsup.options = ml_collections.ConfigDict()  # Of the method.
+    config.data.boxsup.mcg_dir = ""  # Of MCG's files, ID.mat each.
+    config.data.boxsup.cache_dir = ""  # Where candidates are kept; "": in memory.
+    config.data.boxsup.k = 5  # A box's mask is drawn among as many of the cheapest.
+    config.data.boxsup.weight = 3.0  # Lambda, of the net's loss; 0: overlap decides.
+    # "mean": one candidate's overlap, the loss a mean over pixels; "sum": as printed.
+    config.data.boxsup.objective = "mean"
+    config.data.boxsup.min_iou = 0.0  # A candidate for a box overlaps it by more.
+    config.data.boxsup.silent_epochs = 1  # The first, in which the net has no say yet.
+    config.data.boxsup.epoch_steps = 0  # Updates of an epoch; 0: every image once.
+
 
 def _add_folder(config: Config) -> None:
     # How the files of a "folder" are to be read: fcn_jax.data.options.FolderOptions.

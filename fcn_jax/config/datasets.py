@@ -7,7 +7,7 @@ from pathlib import Path
 import ml_collections
 
 from fcn_jax import data, messages
-from fcn_jax.config import build, sampling
+from fcn_jax.config import boxsup, build, sampling
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, crops, frequencies, imports, loader
@@ -40,7 +40,8 @@ def open_source(config: Config, which: str) -> Source:
     if config.data.objects.stage:
         source = _crops(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
-    return CachedSource(source, round(room * 2**30)) if room > 0 else source
+    source = CachedSource(source, round(room * 2**30)) if room > 0 else source
+    return boxsup.supervised(config, source)
 
 
 def open_eval(config: Config, split: str = "") -> Source:

@@ -17,6 +17,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
+    boxsup,
     compilation,
     logs,
     occasions,
@@ -82,6 +83,8 @@ class Trainer:
         self.symptoms = symptoms.Symptoms(config)
         self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
+        at = self.workdir
+        self.masks = boxsup.Masks(self.parts, self.devices, crew, memory, at)
         self.batches = self.parts.train_batches(step, (crew.index, crew.count))
         note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
@@ -109,6 +112,8 @@ class Trainer:
             start = time.perf_counter()
             self.crew.doing(f"the batch of step {step}")
             with self.stopping.at_once():
+                if self.masks.due(step - 1):
+                    _estimate_masks(self, step - 1)
                 batch = _to_devices(self, next(self.batches))
                 if compiled is None:
                     self.progress.write(table)
@@ -197,6 +202,17 @@ def _score(trainer: Trainer, step: int) -> tuple[metrics.Scores, str]:
         )
 
 
+def _estimate_masks(trainer: Trainer, step: int) -> None:
+    """Choose the masks of the epoch that begins; batches made before are of no use."""
+    trainer.batches.close()
+    variables = parallel.own_part(trainer.state.variables, trainer.devices)
+    with trainer.crew.unhurried():
+        trainer.progress.write(trainer.masks.estimate(step, variables))
+    share = (trainer.crew.index, trainer.crew.count)
+    trainer.batches = trainer.parts.train_batches(step, share)
+    trainer.progress.skip_clock()
+
+
 def _write_results(trainer: Trainer) -> None:
     """What a run that is done leaves."""
     with trainer.stopping.at_once(), trainer.crew.unhurried():
@@ -240,6 +256,7 @@ def _metadata_of(trainer: Trainer) -> JsonObject:
         **recorded.labels_of(trainer.parts.train_source),
         **recorded.weights_of(trainer.parts.class_weights),
         **trainer.data.metadata,
+        **trainer.masks.metadata,
     }
 
 

@@ -1,0 +1,277 @@
+"""BoxSup's training images: boxes for masks, and a mask estimated for each box.
+
+What makes it that system (Dai, He and Sun 2015, arXiv:1503.01640, sec. 4): a pool of
+candidate masks of each image that never changes (MCG's 2,000), one of which stands for
+each box, by `fcn_jax.data.weak.assignment`; the masks are estimated again by the net as
+it is before each epoch, and the net learns from them as from any others. The paper's
+sec. 4.3 mixes in images whose masks are drawn; these keep them.
+"""
+
+import base64
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from fcn_jax.data import fingerprints, objects
+from fcn_jax.data.contracts import Head, Item, OneHead, Source, channels_in, heads_of
+from fcn_jax.data.fingerprints import FileDigests, Fingerprint
+from fcn_jax.data.weak import assignment
+from fcn_jax.data.weak import boxes as weak_boxes
+from fcn_jax.data.weak.assignment import Rule
+from fcn_jax.proposals.candidates import Candidates
+
+# An item, and its boxes, int32 [K, 5]: its candidate masks.
+PoolOf: TypeAlias = Callable[[Item, np.ndarray], Candidates]
+# An item, and where it is from: its boxes.
+BoxesOf: TypeAlias = Callable[[Item, str], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Choice:
+    """The masks of an image's boxes, for an epoch.
+
+    Attributes:
+        picks: The candidate of each box, int64 [K], in the completed pool.
+        rectangles: How many boxes no candidate overlaps; theirs is the rectangle.
+        iou: Mean IoU of the boxes with the tight boxes of their masks; 0 without boxes.
+    """
+
+    picks: np.ndarray
+    rectangles: int
+    iou: float
+
+
+class BoxSupSource(OneHead):
+    """A source whose label maps are estimated from boxes.
+
+    Until masks are assigned an image's labels are its boxes, filled (Bbox-Rect).
+
+    Args:
+        base: A source with object masks, whose tight boxes are all that is used of
+            them; without, objects are connected parts of a class. It has one head,
+            class 0 of which is background.
+        pool_of: The candidate masks of an item, the same each time.
+        boxes_of: Of an item, and where it is from: int32 [K, 5], largest first; None:
+            those of its objects.
+        candidates: Digits that differ where pools are made otherwise.
+        rule: How one is chosen for a box.
+        strong: Which images keep their masks, bool [N]; None: none of them.
+        seed: Of the draws.
+
+    Attributes:
+        strong: Which images keep their masks, bool [N].
+        weak: Places of the others, whose masks are estimated, ascending.
+
+    Raises:
+        ValueError: If the source has several heads, or no background, or `strong` does
+            not fit it, or all images keep their masks.
+    """
+
+    def __init__(
+        self,
+        base: Source,
+        pool_of: PoolOf,
+        *,
+        candidates: str = "",
+        rule: Rule,
+        boxes_of: BoxesOf | None = None,
+        strong: np.ndarray | None = None,
+        seed: int = 0,
+    ):
+        head = _with_background(base)
+        self.name, self.split = f"{base.name} (BoxSup)", base.split
+        self.channels = channels_in(base).letters
+        self.classes, self.palette = head.classes, head.palette
+        self.ignore_label = head.ignore_label
+        self.base, self.candidates, self.rule, self.seed = base, candidates, rule, seed
+        self._pool_of, self._boxes_of = pool_of, boxes_of or self._tight
+        self.strong = _strong(base, strong)
+        self.weak = np.flatnonzero(~self.strong).tolist()
+        self._picks: Mapping[int, np.ndarray] = {}
+
+    def __getattr__(self, name: str) -> object:
+        if name == "base":  # Of one that is being copied.
+            raise AttributeError(name)
+        return getattr(self.base, name)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def image_sizes(self) -> np.ndarray:
+        """Heights and widths, int32 [len(self), 2]."""
+        return self.base.image_sizes()
+
+    def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """That of the images and masks below, and which of these are kept.
+
+        Args:
+            digests: Of files, where some are known; None: all are read.
+        """
+        kept = fingerprints.digits(["BoxSup", np.packbits(self.strong).tobytes().hex()])
+        return {**fingerprints.of(self.base, digests), "weak labels": kept}
+
+    def assign(self, picks: Mapping[int, np.ndarray]) -> None:
+        """Have images the masks of these candidates from now on.
+
+        Batches that were begun before may still hold the masks of before.
+
+        Args:
+            picks: The candidates of the boxes, integer [K], by place; those of no
+                other image change.
+        """
+        self._picks = dict(picks)
+
+    def boxes(self, item: Item) -> np.ndarray:
+        """The boxes of an item of `base`: int32 [K, 5], largest first.
+
+        An image whose mask is background has none, and is background.
+
+        Raises:
+            ValueError: If masks and objects do not fit, a box leaves its image, or
+                there is none and the mask holds objects.
+        """
+        where, labels = self._where(item), item["labels"]
+        found = self._boxes_of(item, where)
+        weak_boxes.check_boxes(found, labels.shape, len(self.classes), where)
+        void = labels == self.ignore_label
+        if not len(found) and ((labels != objects.BACKGROUND) & ~void).any():
+            raise ValueError(
+                f"{where}: the mask holds objects, and there is no box, which would say "
+                f"that all is background; correct its object mask, or take the image "
+                f"off the list."
+            )
+        return found
+
+    def _tight(self, item: Item, where: str) -> np.ndarray:
+        return weak_boxes.boxes_of(
+            item, self.classes, where, ignore_label=self.ignore_label
+        )
+
+    def _where(self, item: Item) -> str:
+        return f"{self.base.name} {self.base.split}: {item['id']}"
+
+    def pool(self, item: Item, boxes: np.ndarray) -> tuple[Candidates, np.ndarray]:
+        """The candidates of an item of `base`, with rectangles where none overlaps.
+
+        Args:
+            item: The item.
+            boxes: Its boxes, int32 [K, 5].
+
+        Returns:
+            They, and which boxes have a rectangle, bool [K].
+
+        Raises:
+            ValueError: If they are of another size than the image.
+        """
+        found, size = self._pool_of(item, boxes), item["image"].shape[:2]
+        if found.regions.shape != size:
+            raise ValueError(
+                f"{self._where(item)}: the image is {size} and its candidates are "
+                f"{found.regions.shape}, [H, W]; these are of another image."
+            )
+        return assignment.completed(found, boxes, self.rule.min_iou)
+
+    def __getitem__(self, place: int) -> Item:
+        item = self.base[place]
+        if self.strong[place]:
+            return item
+        boxes = self.boxes(item)
+        if place not in self._picks:
+            labels = weak_boxes.rectangles(boxes, item["image"].shape[:2])
+        elif len(boxes):
+            pool, _ = self.pool(item, boxes)
+            labels = assignment.painted(pool, boxes, self._picks[place])
+        else:
+            labels = np.zeros(item["image"].shape[:2], np.uint8)
+        return {"image": item["image"], "labels": labels, "id": item["id"]}
+
+    def choose(self, place: int, log_probs: np.ndarray | None, epoch: int) -> Choice:
+        """Choose the masks of an image for an epoch; nothing of the source changes.
+
+        Args:
+            place: One of `weak`.
+            log_probs: Of its pixels, float [H, W, C]; None: there is no net yet.
+            epoch: Counted from 0; with the seed and the place it decides the draw.
+
+        Raises:
+            ValueError: As `pool` and `assignment.costs`.
+        """
+        item = self.base[place]
+        boxes = self.boxes(item)
+        if not len(boxes):
+            return Choice(np.zeros(0, np.int64), 0, 0.0)
+        pool, alone = self.pool(item, boxes)
+        rng = np.random.default_rng([self.seed, epoch, place])
+        found = assignment.costs(pool, boxes, log_probs, self.rule)
+        picks = assignment.draw(found, self.rule.k, rng)
+        iou = assignment.overlaps(pool, boxes)[np.arange(len(boxes)), picks]
+        return Choice(picks, int(alone.sum()), float(iou.mean()))
+
+
+def _with_background(source: Source) -> Head:
+    """The one head of a source.
+
+    Raises:
+        ValueError: If it has several, or its class 0 is no background.
+    """
+    heads = heads_of(source)
+    first = heads[0].classes[objects.BACKGROUND]
+    if len(heads) > 1 or first != "background":
+        what = f"{len(heads)} heads" if len(heads) > 1 else f"{first!r} as class 0"
+        raise ValueError(
+            f"BoxSup tells objects from the background, and {source.name} has {what}; "
+            f"it needs one labelling whose class 0 is 'background', as VOC's."
+        )
+    return heads[0]
+
+
+def _strong(source: Source, strong: np.ndarray | None) -> np.ndarray:
+    """Which images keep their masks, bool [N].
+
+    Raises:
+        ValueError: If there is not one entry an image, or all do.
+    """
+    found = np.zeros(len(source), bool) if strong is None else np.asarray(strong)
+    if found.shape != (len(source),) or found.dtype != bool:
+        raise ValueError(
+            f"strong is {found.dtype} {found.shape}; expected whether each of the "
+            f"{len(source)} images of {source.name} {source.split} keeps its mask, "
+            f"bool [{len(source)}]."
+        )
+    if found.all():
+        raise ValueError(
+            f"all {len(source)} images of {source.name} {source.split} keep their "
+            f"masks, and BoxSup estimates those of the others; leave it out."
+        )
+    return found
+
+
+def packed(picks: Mapping[int, np.ndarray]) -> str:
+    """Choices of many images as a text, for a checkpoint.
+
+    Args:
+        picks: Candidates of the boxes, integer [K], by place.
+    """
+    row = [n for place in sorted(picks) for n in (place, len(picks[place]), *picks[place])]
+    return base64.b85encode(zlib.compress(np.array(row, "<i4").tobytes())).decode()
+
+
+def unpacked(text: str) -> dict[int, np.ndarray]:
+    """Undo `packed`.
+
+    Raises:
+        ValueError: If the text is none of `packed`.
+    """
+    try:
+        row = np.frombuffer(zlib.decompress(base64.b85decode(text)), "<i4")
+    except (ValueError, zlib.error) as error:
+        raise ValueError(f"no choice of masks ({error}): the text is damaged.") from error
+    found, at = {}, 0
+    while at < len(row):
+        place, count = int(row[at]), int(row[at + 1])
+        found[place] = row[at + 2 : at + 2 + count].astype(np.int64)
+        at += 2 + count
+    return found

@@ -1,0 +1,138 @@
+"""Pools of candidate masks, one an image, made once and kept.
+
+A pool never changes while a net is trained (BoxSup): it is kept in a file whose name
+says what it was made from, or in memory.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fcn_jax.proposals import grabcut, mcg, opencv, segments
+from fcn_jax.proposals.candidates import Candidates
+from fcn_jax.storage import array_cache
+
+METHODS = ("segments", "mcg", "grabcut")
+_FUNCTIONS = {"segments": segments.propose, "grabcut": grabcut.propose}
+_REVISION = 1  # Counted up when a method changes what it returns.
+_FIELDS = ("shape", "regions", "member")
+
+
+class Pools:
+    """The candidate masks of images, by a method.
+
+    Args:
+        method: "segments", "mcg" or "grabcut".
+        directory: Where pools are kept; None: in memory. Those of MCG are its files.
+        files: Directory of MCG's files, ID.mat each.
+        num: Masks of an image at most; of "grabcut" all are kept.
+        options: Further arguments of the method.
+
+    Attributes:
+        key: Digits that differ where pools are made otherwise.
+
+    Raises:
+        ValueError: If the method, or an option of it, is not known, or there is no
+            directory of MCG's files.
+    """
+
+    def __init__(
+        self,
+        method: str = "segments",
+        *,
+        directory: str | Path | None = None,
+        files: str | Path = "",
+        num: int = 2000,
+        options: Mapping[str, object] | None = None,
+    ):
+        options = dict(options or {})
+        if num < 1:
+            raise ValueError(f"candidates: num={num}; give 1 or more.")
+        _check(method, options)
+        if method == "mcg" and not files:
+            raise ValueError(
+                "candidates of method 'mcg' are read from files that MCG has written, "
+                "ID.mat for each image; give their directory "
+                "(--config.data.boxsup.mcg_dir=DIR), or take 'segments'."
+            )
+        self.method, self._num, self._options = method, num, options
+        self._directory = Path(directory).expanduser() if directory else None
+        self._files = Path(files).expanduser()
+        version = "" if method == "mcg" else opencv.version()
+        self.key = array_cache.digest(_REVISION, method, num, options, version)
+        self._kept: dict[str, Mapping[str, np.ndarray]] = {}
+
+    def __call__(
+        self, image: np.ndarray, name: str, boxes: np.ndarray
+    ) -> Candidates:
+        """The candidates of an image, made where they are not there.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            name: Its id.
+            boxes: (row0, col0, row1, col1), integer [K, 4]; of "grabcut".
+
+        Raises:
+            ValueError: As the method, naming the image.
+            FileNotFoundError: If MCG's file is not there.
+        """
+        if self.method == "mcg":
+            return mcg.read(self._files / f"{name}.mat", self._num)
+        readable = re.sub(r"[^\w.-]", "_", name)
+        if self._directory is None and name in self._kept:
+            return _unpacked(self._kept[name])
+        make = functools.partial(self._make, image, name, boxes)
+        if self._directory is None:
+            self._kept[name] = make()
+            return _unpacked(self._kept[name])
+        seen = boxes if self.method == "grabcut" else None
+        parts = (self.key, name, image) if seen is None else (self.key, name, image, seen)
+        path = self._directory / f"{readable}-{array_cache.digest(*parts)}.npz"
+        return _unpacked(array_cache.cached(path, make, _FIELDS))
+
+    def _make(self, image: np.ndarray, name: str, boxes: np.ndarray):
+        try:
+            if self.method == "grabcut":
+                found = grabcut.propose(image, boxes, **self._options)
+            else:
+                found = segments.propose(image, num=self._num, **self._options)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        return _packed(found)
+
+
+def _check(method: str, options: Mapping[str, object]) -> None:
+    if method not in METHODS:
+        raise ValueError(
+            f"candidates: method {method!r} is not known; there are "
+            f"{', '.join(METHODS)}."
+        )
+    known: set[str] = set()
+    if method in _FUNCTIONS:
+        taken = inspect.signature(_FUNCTIONS[method]).parameters.values()
+        known = {p.name for p in taken if p.default is not p.empty} - {"num"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(
+            f"candidates: {method} has no option {unknown[0]!r}; it has "
+            f"{', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def _packed(found: Candidates) -> dict[str, np.ndarray]:
+    """Small arrays: eight masks a byte."""
+    return {
+        "shape": np.array(found.member.shape, np.int32),
+        "regions": found.regions.astype(np.min_scalar_type(found.num_regions)),
+        "member": np.packbits(found.member, axis=1),
+    }
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray]) -> Candidates:
+    count, regions = arrays["shape"].tolist()
+    member = np.unpackbits(arrays["member"], axis=1, count=regions)[:count]
+    return Candidates(arrays["regions"].astype(np.int32), member.astype(np.bool_))
