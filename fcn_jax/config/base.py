@@ -29,6 +29,7 @@ def base_config(family: str = "fcn") -> Config:
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)
+    _add_boxsup(config)
     config.crf = ml_collections.ConfigDict()
     # Dense CRF after the network, in eval: a name of fcn_jax.crf.PARAMETERS, or the
     # JSON file of a search (fcn_jax crf_search); "": none. (model.crf is trained.)
@@ -117,13 +118,11 @@ def _add_data(config: Config) -> None:
     config.data.objects.proposal_options = ml_collections.ConfigDict()  # Of the method.
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
+
+def _add_boxsup(config: Config) -> None:
     # What training knows of its images: "" for masks, "boxsup" for boxes, of which
     # masks are estimated anew before each epoch.
     config.data.supervision = ""
-    _add_boxsup(config)
-
-
-def _add_boxsup(config: Config) -> None:
     config.data.boxsup = ml_collections.ConfigDict()
     # Candidate masks: "segments" (selective search's), "mcg" (files of it), "grabcut".
     config.data.boxsup.method = "segments"

@@ -1,10 +1,8 @@
 """What a config says of BoxSup: candidate masks, how one is chosen, and epochs."""
 
-import numpy as np
-
 from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
-from fcn_jax.data.contracts import Item, Source
+from fcn_jax.data.contracts import Source
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.data.weak.boxsup import BoxSupSource
 from fcn_jax.proposals.pools import Pools
@@ -40,13 +38,9 @@ def supervised(config: Config, source: Source) -> Source:
     check(config)
     settings = config.data.boxsup
     pools = make_pools(config)
-
-    def pool_of(item: Item, boxes: np.ndarray):
-        return pools(item["image"], item["id"], boxes[:, 1:])
-
     return BoxSupSource(
         source,
-        pool_of,
+        pools,
         candidates=pools.key,
         rule=Rule(settings.k, settings.weight, settings.objective, settings.min_iou),
         seed=config.seed,

@@ -201,6 +201,6 @@ def with_rectangles(candidates: Candidates, boxes: np.ndarray) -> Candidates:
     if not len(boxes):
         return candidates
     masks = np.zeros((len(boxes), *candidates.regions.shape), np.bool_)
-    for mask, (row0, col0, row1, col1) in zip(masks, boxes.tolist(), strict=True):
-        mask[row0:row1, col0:col1] = True
+    for number, (row0, col0, row1, col1) in enumerate(boxes.tolist()):
+        masks[number, row0:row1, col0:col1] = True
     return join([candidates, from_masks(masks)])

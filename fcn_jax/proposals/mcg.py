@@ -66,8 +66,8 @@ def _candidates(
 ) -> Candidates:
     if superpixels.ndim != 2 or not np.issubdtype(superpixels.dtype, np.number):
         raise ValueError(
-            f"{path}: superpixels are {superpixels.dtype} {superpixels.shape}; expected "
-            f"numbers [H, W]; {_AGAIN}."
+            f"{path}: superpixels are {superpixels.dtype} {superpixels.shape}; "
+            f"expected numbers [H, W]; {_AGAIN}."
         )
     values, regions = np.unique(superpixels, return_inverse=True)
     if not values.size or values[0] < 1 or (values != np.round(values)).any():

@@ -7,7 +7,7 @@ says what it was made from, or in memory.
 import functools
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,10 @@ from fcn_jax.proposals.candidates import Candidates
 from fcn_jax.storage import array_cache
 
 METHODS = ("segments", "mcg", "grabcut")
-_FUNCTIONS = {"segments": segments.propose, "grabcut": grabcut.propose}
+_FUNCTIONS: dict[str, Callable[..., Candidates]] = {
+    "segments": segments.propose,
+    "grabcut": grabcut.propose,
+}
 _REVISION = 1  # Counted up when a method changes what it returns.
 _FIELDS = ("shape", "regions", "member")
 
@@ -66,9 +69,7 @@ class Pools:
         self.key = array_cache.digest(_REVISION, method, num, options, version)
         self._kept: dict[str, Mapping[str, np.ndarray]] = {}
 
-    def __call__(
-        self, image: np.ndarray, name: str, boxes: np.ndarray
-    ) -> Candidates:
+    def __call__(self, image: np.ndarray, name: str, boxes: np.ndarray) -> Candidates:
         """The candidates of an image, made where they are not there.
 
         Args:
@@ -89,17 +90,18 @@ class Pools:
         if self._directory is None:
             self._kept[name] = make()
             return _unpacked(self._kept[name])
-        seen = boxes if self.method == "grabcut" else None
-        parts = (self.key, name, image) if seen is None else (self.key, name, image, seen)
-        path = self._directory / f"{readable}-{array_cache.digest(*parts)}.npz"
+        seen = (boxes,) if self.method == "grabcut" else ()
+        content = array_cache.digest(self.key, name, image, *seen)
+        path = self._directory / f"{readable}-{content}.npz"
         return _unpacked(array_cache.cached(path, make, _FIELDS))
 
     def _make(self, image: np.ndarray, name: str, boxes: np.ndarray):
+        propose = _FUNCTIONS[self.method]
         try:
             if self.method == "grabcut":
-                found = grabcut.propose(image, boxes, **self._options)
+                found = propose(image, boxes, **self._options)
             else:
-                found = segments.propose(image, num=self._num, **self._options)
+                found = propose(image, num=self._num, **self._options)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         return _packed(found)

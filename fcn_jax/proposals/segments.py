@@ -106,9 +106,7 @@ def _ordered(
 ) -> Candidates:
     """The masks of least value that are large enough, none twice."""
     order = np.argsort(values, kind="stable")
-    once, _ = masks.without_duplicates(
-        Candidates(joined.regions, joined.member[order])
-    )
+    once, _ = masks.without_duplicates(Candidates(joined.regions, joined.member[order]))
     boxes = once.boxes()
     large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= min_side
     if not large.any():
@@ -279,7 +277,10 @@ def describe(levels: np.ndarray, regions: np.ndarray) -> Regions:
         for c in channels
         for each in _derivatives(c)
     ]
-    joined = {"colour": np.concatenate(colour, 1), "texture": np.concatenate(texture, 1)}
+    joined = {
+        "colour": np.concatenate(colour, 1),
+        "texture": np.concatenate(texture, 1),
+    }
     return Regions(
         np.bincount(regions.ravel(), minlength=count),
         masks.region_boxes(regions),
@@ -347,8 +348,8 @@ def _check_options(
 ) -> None:
     if num < 1 or min_side < 1 or not scales or min(scales) < 1:
         raise ValueError(
-            f"segments: num={num}, min_side={min_side}, scales={tuple(scales)}; expected "
-            f"at least 1 of each (masks, pixels, and k of one segmentation or more)."
+            f"segments: num={num}, min_side={min_side}, scales={tuple(scales)}; "
+            f"expected at least 1 of each (masks, pixels, the k of segmentations)."
         )
     parts = list(itertools.chain.from_iterable(s.split("+") for s in strategies))
     for given, known, what in (

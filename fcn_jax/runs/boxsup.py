@@ -12,7 +12,6 @@ References:
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +37,6 @@ class Masks:
         devices: That train, of all processes.
         crew: The processes.
         memory: What the newest checkpoint says; the masks of its epoch are taken up.
-        workdir: Of the run, for messages.
 
     Raises:
         ValueError: If the checkpoint's masks are of other candidates than there are.
@@ -50,7 +48,6 @@ class Masks:
         devices: Sequence[parallel.Device],
         crew: hosts.Crew,
         memory: Mapping[str, object],
-        workdir: Path,
     ):
         self._crew = crew
         self._source: BoxSupSource | None = None
@@ -69,10 +66,10 @@ class Masks:
             return
         if saved["candidates"] != self._source.candidates:
             raise ValueError(
-                f"{workdir}: the masks of its last epoch were chosen among other "
-                f"candidates than there are now, and would be of other pixels; make "
-                f"them as they were (the same data, options and OpenCV), or begin anew "
-                f"in a fresh --workdir."
+                "the masks of the run's last epoch were chosen among other candidates "
+                "than there are now, and would be of other pixels; make them as they "
+                "were (the same options and version of OpenCV), or begin anew in a "
+                "fresh --workdir."
             )
         self._epoch, self._picks = int(saved["epoch"]), str(saved["picks"])
         self._source.assign(boxsup.unpacked(self._picks))
@@ -118,7 +115,7 @@ class Masks:
         epoch = step // self._epoch_steps
         chosen: dict[int, Choice] = {}
         for place, log_probs in self._seen(epoch, variables):
-            chosen[place] = source.choose(place, log_probs, epoch)
+            chosen[place] = boxsup.choose(source, place, log_probs, epoch)
         mine = {place: choice.picks for place, choice in chosen.items()}
         told = self._crew.gather("the masks", boxsup.packed(mine))
         picks: dict[int, np.ndarray] = {}
@@ -136,8 +133,10 @@ class Masks:
     def _seen(
         self, epoch: int, variables: Variables
     ) -> Iterator[tuple[int, np.ndarray | None]]:
-        """The images of this process whose masks are estimated: place, and what the net
-        says of the pixels, [H, W, C]; None where it has no say.
+        """The images of this process whose masks are estimated.
+
+        Yields:
+            Place, and class log-probabilities [H, W, C]; None: the net has no say.
         """
         source, crew = self._source, self._crew
         assert source is not None  # It is due.
@@ -160,7 +159,11 @@ class _Weak(OneHead):
 
     def __init__(self, source: BoxSupSource):
         self._source = source
-        self.name, self.split, self.channels = source.name, source.split, source.channels
+        self.name, self.split, self.channels = (
+            source.name,
+            source.split,
+            source.channels,
+        )
         self.classes, self.palette = source.classes, source.palette
         self.ignore_label = source.ignore_label
 

@@ -77,14 +77,13 @@ class Trainer:
         self.state, self.optimizer, memory = found
         self.data.check(memory, "data" in allow_changed)
         note(shared.set_aside(lost, self.store, self.workdir, crew))
-        self.best = _best_of(self.store, memory["best"])
+        self.best = results.best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)
         self.symptoms = symptoms.Symptoms(config)
         self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
-        at = self.workdir
-        self.masks = boxsup.Masks(self.parts, self.devices, crew, memory, at)
+        self.masks = boxsup.Masks(self.parts, self.devices, crew, memory)
         self.batches = self.parts.train_batches(step, (crew.index, crew.count))
         note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
@@ -166,7 +165,7 @@ class Trainer:
         """Score the evaluation split, and record the score."""
         scores, line = _score(self, step)
         self.store.scores.record(step, scores["mean_iu"])
-        self.best = _best_of(self.store, self.best)
+        self.best = results.best_of(self.store, self.best)
         self.progress.write(line)
         _tell(self.progress, self.symptoms.of_scores(step, scores))
         self.progress.skip_clock()
@@ -336,23 +335,6 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
     if stopping.asked == signal.SIGINT and hasattr(sys, "ps1"):
         raise KeyboardInterrupt(said)
     sys.exit(stopping.exit_code)
-
-
-def _best_of(
-    store: checkpoints.CheckpointStore, known: JsonObject | None
-) -> JsonObject | None:
-    """The best score so far and its step, the last of equals (`scores.Scores.best`).
-
-    Args:
-        store: That keeps the scores.
-        known: Of a run that kept it in its checkpoints.
-    """
-    found = [] if known is None else [(known["mean_iu"], known["step"])]
-    found += [(x, step) for step, x in store.scores.read().items() if x is not None]
-    if not found:
-        return None
-    mean_iu, step = max(found)
-    return {"mean_iu": mean_iu, "step": step}
 
 
 def _hang_timeout(config: Config) -> float:

@@ -96,7 +96,7 @@ def completed(
     Returns:
         The pool, and which boxes have their rectangle in it, bool [K].
     """
-    alone = ~(overlaps(pool, boxes) > min_iou).any(axis=1)
+    alone = overlaps(pool, boxes).max(axis=1) <= min_iou
     return masks.with_rectangles(pool, boxes[alone, 1:]), alone
 
 

@@ -16,15 +16,23 @@ from typing import TypeAlias
 import numpy as np
 
 from fcn_jax.data import fingerprints, objects
-from fcn_jax.data.contracts import Head, Item, OneHead, Source, channels_in, heads_of
+from fcn_jax.data.contracts import (
+    Head,
+    Item,
+    OneHead,
+    Source,
+    channels_in,
+    heads_of,
+    to_rgb,
+)
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.data.weak import assignment
 from fcn_jax.data.weak import boxes as weak_boxes
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.proposals.candidates import Candidates
 
-# An item, and its boxes, int32 [K, 5]: its candidate masks.
-PoolOf: TypeAlias = Callable[[Item, np.ndarray], Candidates]
+# Image, uint8 RGB [H, W, 3], its id, and boxes, int32 [K, 4]: its candidate masks.
+PoolOf: TypeAlias = Callable[[np.ndarray, str, np.ndarray], Candidates]
 # An item, and where it is from: its boxes.
 BoxesOf: TypeAlias = Callable[[Item, str], np.ndarray]
 
@@ -53,7 +61,7 @@ class BoxSupSource(OneHead):
         base: A source with object masks, whose tight boxes are all that is used of
             them; without, objects are connected parts of a class. It has one head,
             class 0 of which is background.
-        pool_of: The candidate masks of an item, the same each time.
+        pool_of: The candidate masks of an image, the same each time.
         boxes_of: Of an item, and where it is from: int32 [K, 5], largest first; None:
             those of its objects.
         candidates: Digits that differ where pools are made otherwise.
@@ -139,9 +147,9 @@ class BoxSupSource(OneHead):
         void = labels == self.ignore_label
         if not len(found) and ((labels != objects.BACKGROUND) & ~void).any():
             raise ValueError(
-                f"{where}: the mask holds objects, and there is no box, which would say "
-                f"that all is background; correct its object mask, or take the image "
-                f"off the list."
+                f"{where}: the mask holds objects, and there is no box, which would "
+                f"say that all is background; correct its object mask, or take the "
+                f"image off the list."
             )
         return found
 
@@ -166,7 +174,8 @@ class BoxSupSource(OneHead):
         Raises:
             ValueError: If they are of another size than the image.
         """
-        found, size = self._pool_of(item, boxes), item["image"].shape[:2]
+        size = item["image"].shape[:2]
+        found = self._pool_of(to_rgb(item["image"]), item["id"], boxes[:, 1:])
         if found.regions.shape != size:
             raise ValueError(
                 f"{self._where(item)}: the image is {size} and its candidates are "
@@ -188,27 +197,31 @@ class BoxSupSource(OneHead):
             labels = np.zeros(item["image"].shape[:2], np.uint8)
         return {"image": item["image"], "labels": labels, "id": item["id"]}
 
-    def choose(self, place: int, log_probs: np.ndarray | None, epoch: int) -> Choice:
-        """Choose the masks of an image for an epoch; nothing of the source changes.
 
-        Args:
-            place: One of `weak`.
-            log_probs: Of its pixels, float [H, W, C]; None: there is no net yet.
-            epoch: Counted from 0; with the seed and the place it decides the draw.
+def choose(
+    source: BoxSupSource, place: int, log_probs: np.ndarray | None, epoch: int
+) -> Choice:
+    """Choose the masks of an image for an epoch; nothing of the source changes.
 
-        Raises:
-            ValueError: As `pool` and `assignment.costs`.
-        """
-        item = self.base[place]
-        boxes = self.boxes(item)
-        if not len(boxes):
-            return Choice(np.zeros(0, np.int64), 0, 0.0)
-        pool, alone = self.pool(item, boxes)
-        rng = np.random.default_rng([self.seed, epoch, place])
-        found = assignment.costs(pool, boxes, log_probs, self.rule)
-        picks = assignment.draw(found, self.rule.k, rng)
-        iou = assignment.overlaps(pool, boxes)[np.arange(len(boxes)), picks]
-        return Choice(picks, int(alone.sum()), float(iou.mean()))
+    Args:
+        source: Of the image.
+        place: One of its `weak`.
+        log_probs: Of its pixels, float [H, W, C]; None: there is no net yet.
+        epoch: Counted from 0; with the seed and the place it decides the draw.
+
+    Raises:
+        ValueError: As `BoxSupSource.pool` and `assignment.costs`.
+    """
+    item = source.base[place]
+    boxes = source.boxes(item)
+    if not len(boxes):
+        return Choice(np.zeros(0, np.int64), 0, 0.0)
+    pool, alone = source.pool(item, boxes)
+    rng = np.random.default_rng([source.seed, epoch, place])
+    found = assignment.costs(pool, boxes, log_probs, source.rule)
+    picks = assignment.draw(found, source.rule.k, rng)
+    iou = np.take_along_axis(assignment.overlaps(pool, boxes), picks[:, None], axis=1)
+    return Choice(picks, int(alone.sum()), float(iou.mean()))
 
 
 def _with_background(source: Source) -> Head:
@@ -255,7 +268,9 @@ def packed(picks: Mapping[int, np.ndarray]) -> str:
     Args:
         picks: Candidates of the boxes, integer [K], by place.
     """
-    row = [n for place in sorted(picks) for n in (place, len(picks[place]), *picks[place])]
+    row = [
+        n for place in sorted(picks) for n in (place, len(picks[place]), *picks[place])
+    ]
     return base64.b85encode(zlib.compress(np.array(row, "<i4").tobytes())).decode()
 
 
@@ -268,8 +283,11 @@ def unpacked(text: str) -> dict[int, np.ndarray]:
     try:
         row = np.frombuffer(zlib.decompress(base64.b85decode(text)), "<i4")
     except (ValueError, zlib.error) as error:
-        raise ValueError(f"no choice of masks ({error}): the text is damaged.") from error
-    found, at = {}, 0
+        raise ValueError(
+            f"no choice of masks ({error}): the text is damaged."
+        ) from error
+    found: dict[int, np.ndarray] = {}
+    at = 0
     while at < len(row):
         place, count = int(row[at]), int(row[at + 1])
         found[place] = row[at + 2 : at + 2 + count].astype(np.int64)
