@@ -231,14 +231,15 @@ def _with_background(source: Source) -> Head:
         ValueError: If it has several, or its class 0 is no background.
     """
     heads = heads_of(source)
-    first = heads[0].classes[objects.BACKGROUND]
+    head = heads[0]
+    first = head.classes[objects.BACKGROUND]
     if len(heads) > 1 or first != "background":
         what = f"{len(heads)} heads" if len(heads) > 1 else f"{first!r} as class 0"
         raise ValueError(
             f"BoxSup tells objects from the background, and {source.name} has {what}; "
             f"it needs one labelling whose class 0 is 'background', as VOC's."
         )
-    return heads[0]
+    return head
 
 
 def _strong(source: Source, strong: np.ndarray | None) -> np.ndarray:
