@@ -29,6 +29,7 @@ def base_config(family: str = "fcn") -> Config:
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)
+    _add_weak_labels(config)
     _add_boxsup(config)
     config.crf = ml_collections.ConfigDict()
     # Dense CRF after the network, in eval: a name of fcn_jax.crf.PARAMETERS, or the
@@ -120,9 +121,7 @@ def _add_data(config: Config) -> None:
 
 
 def _add_boxsup(config: Config) -> None:
-    # What training knows of its images: "" for masks, "boxsup" for boxes, of which
-    # masks are estimated anew before each epoch.
-    config.data.supervision = ""
+    # data.supervision "boxsup": masks are chosen for boxes anew before each epoch.
     config.data.boxsup = ml_collections.ConfigDict()
     # Candidate masks: "segments" (selective search's), "mcg" (files of it), "grabcut".
     config.data.boxsup.method = "segments"
@@ -152,6 +151,30 @@ def _add_folder(config: Config) -> None:
     config.data.apply_exif = False  # Turn photos as their EXIF orientation says.
     config.data.split = 0.0  # Share that "train" has where there are no lists.
     config.data.split_seed = 0  # By which images are drawn into it.
+
+
+def _add_weak_labels(config: Config) -> None:
+    # What is known of training images in place of masks: "image_labels" (the classes
+    # of the image), "crop_labels" (those of what is seen of it), "boxes" (Bbox-Rect:
+    # rectangles), "box_segments" (Bbox-Seg: a dense CRF in them), "boxsup" (BoxSup:
+    # candidate masks, chosen for boxes); "": masks.
+    config.data.supervision = ""
+    config.data.strong_split = ""  # Split whose images keep their masks; "": none.
+    # As many of them, drawn once for all; of data.train_split where there is no
+    # data.strong_split. 0: all of that, or none.
+    config.data.strong_images = 0
+    config.data.strong_share = 0.0  # Of a batch, images with masks; 0: as they come.
+    config.data.box_centre = 0.2  # "box_segments": share of a box that is its object.
+    config.data.box_crf = "wssl"  # Likewise: parameters, as of crf.parameters.
+    config.data.box_cache_dir = ""  # Likewise: where what the CRF found is kept.
+    # What labels the pixels of weak labels, from the scores of each step: "em_fixed",
+    # "em_adapt" (of images or crops), "em_boxes" (of boxes); "": nothing does.
+    config.loss.estimation = ""
+    # em_fixed, em_boxes: added to scores of classes of objects, and of background.
+    config.loss.estimation_biases = (6.0, 5.0)
+    # em_adapt: what a class of objects, and the background, has of an image.
+    config.loss.estimation_portions = (0.2, 0.4)
+    config.loss.estimation_sweeps = 5  # em_adapt: over the classes of an image.
 
 
 def _add_loss_and_optim(config: Config) -> None:

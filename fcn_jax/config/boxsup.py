@@ -1,40 +1,27 @@
 """What a config says of BoxSup: candidate masks, how one is chosen, and epochs."""
 
+import numpy as np
+
 from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.weak.assignment import Rule
-from fcn_jax.data.weak.boxsup import BoxSupSource
+from fcn_jax.data.weak.boxsup import BOXSUP, BoxSupSource
 from fcn_jax.proposals.pools import Pools
 
-BOXSUP = "boxsup"  # A value of config.data.supervision.
 
-
-def supervised(config: Config, source: Source) -> Source:
-    """The training source, or with "boxsup" its boxes in place of its masks.
+def supervised(config: Config, source: Source, strong: np.ndarray | None) -> Source:
+    """The training source with boxes in place of its masks.
 
     Args:
-        config: See `fcn_jax.config.base`; older runs lack the keys.
+        config: See `fcn_jax.config.base`.
         source: With masks.
+        strong: Which images keep them, bool [N]; None: none.
 
     Raises:
-        ValueError: If the supervision is not known, or an option has no sense.
+        ValueError: If the labels have several heads, or an option has no sense.
     """
-    supervision = config.data.get("supervision", "")
-    if not supervision:
-        return source
-    if supervision != BOXSUP:
-        raise ValueError(
-            f"config.data.supervision={supervision!r} is not known; use {BOXSUP!r}, or "
-            f"'' for masks."
-        )
-    build.check_one_head(config, f"config.data.supervision={supervision!r}")
-    if config.data.objects.stage:
-        raise ValueError(
-            f"config.data.supervision={supervision!r} estimates masks of whole images, "
-            f"and config.data.objects.stage={config.data.objects.stage!r} cuts crops "
-            f"by their masks; leave one out."
-        )
+    build.check_one_head(config, f"config.data.supervision={BOXSUP!r}")
     check(config)
     settings = config.data.boxsup
     pools = make_pools(config)
@@ -43,6 +30,8 @@ def supervised(config: Config, source: Source) -> Source:
         pools,
         candidates=pools.key,
         rule=Rule(settings.k, settings.weight, settings.objective, settings.min_iou),
+        strong=strong,
+        strong_share=config.data.strong_share,
         seed=config.seed,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import ml_collections
 
 from fcn_jax import data, messages
-from fcn_jax.config import boxsup, build, sampling
+from fcn_jax.config import build, sampling, weak
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, crops, frequencies, imports, loader
@@ -25,7 +25,8 @@ from fcn_jax.proposals.cache import ProposalCache
 def open_source(config: Config, which: str) -> Source:
     """The source of `which`, "train" or "eval", checked against num_classes.
 
-    That of "train" holds crops where config.data.objects asks for them.
+    That of "train" holds crops where config.data.objects asks for them, and weak labels
+    where config.data.supervision does.
 
     Args:
         config: See `fcn_jax.config.base`.
@@ -41,7 +42,7 @@ def open_source(config: Config, which: str) -> Source:
         source = _crops(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
     source = CachedSource(source, round(room * 2**30)) if room > 0 else source
-    return boxsup.supervised(config, source)
+    return weak.with_weak_labels(config, source, lambda s: open_split(config, s))
 
 
 def open_eval(config: Config, split: str = "") -> Source:

@@ -10,7 +10,7 @@ from fcn_jax.data import channels as channels_of
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC, LabelSet
 
 # One image: `image` (uint8 or float32 [H, W, channels]), `labels`, `id` (str) and
-# perhaps `objects` (uint8 [H, W]).
+# perhaps `objects` (uint8 [H, W]), or `allowed` (uint8 [H, W, P]: `data.weak.planes`).
 Item: TypeAlias = Mapping[str, Any]
 # Labels of an image or a batch, uint8; by head where there are several.
 Labels: TypeAlias = np.ndarray | Mapping[str, np.ndarray]

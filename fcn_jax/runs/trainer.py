@@ -15,6 +15,7 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
 from fcn_jax.data.batch import Batch
+from fcn_jax.data.weak.planes import PLANES
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
     boxsup,
@@ -277,7 +278,7 @@ def _describe(parts: RunParts) -> None:
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
     """What of a batch a step takes, split between the devices."""
-    sent = {name: batch[name] for name in ("image", "labels")}
+    sent = {name: batch[name] for name in ("image", "labels", PLANES) if name in batch}
     if not trainer.config.data.crop:
         sent["sizes"] = batch["sizes"]
     return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)

@@ -16,25 +16,19 @@ from typing import TypeAlias
 import numpy as np
 
 from fcn_jax.data import fingerprints, objects
-from fcn_jax.data.contracts import (
-    Head,
-    Item,
-    OneHead,
-    Source,
-    channels_in,
-    heads_of,
-    to_rgb,
-)
+from fcn_jax.data.contracts import Item, OneHead, Source, channels_in, to_rgb
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
+from fcn_jax.data.order import Shares
 from fcn_jax.data.weak import assignment
 from fcn_jax.data.weak import boxes as weak_boxes
+from fcn_jax.data.weak import source as weak_source
 from fcn_jax.data.weak.assignment import Rule
+from fcn_jax.data.weak.source import BoxesOf
 from fcn_jax.proposals.candidates import Candidates
 
+BOXSUP = "boxsup"
 # Image, uint8 RGB [H, W, 3], its id, and boxes, int32 [K, 4]: its candidate masks.
 PoolOf: TypeAlias = Callable[[np.ndarray, str, np.ndarray], Candidates]
-# An item, and where it is from: its boxes.
-BoxesOf: TypeAlias = Callable[[Item, str], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,11 +61,13 @@ class BoxSupSource(OneHead):
         candidates: Digits that differ where pools are made otherwise.
         rule: How one is chosen for a box.
         strong: Which images keep their masks, bool [N]; None: none of them.
+        strong_share: What of every batch those are; 0: as they come.
         seed: Of the draws.
 
     Attributes:
         strong: Which images keep their masks, bool [N].
         weak: Places of the others, whose masks are estimated, ascending.
+        shares: Of a batch; None: images come as they do.
 
     Raises:
         ValueError: If the source has several heads, or no background, or `strong` does
@@ -87,17 +83,24 @@ class BoxSupSource(OneHead):
         rule: Rule,
         boxes_of: BoxesOf | None = None,
         strong: np.ndarray | None = None,
+        strong_share: float = 0.0,
         seed: int = 0,
     ):
-        head = _with_background(base)
+        head = weak_source.with_background(base)
         self.name, self.split = f"{base.name} (BoxSup)", base.split
         self.channels = channels_in(base).letters
         self.classes, self.palette = head.classes, head.palette
         self.ignore_label = head.ignore_label
         self.base, self.candidates, self.rule, self.seed = base, candidates, rule, seed
         self._pool_of, self._boxes_of = pool_of, boxes_of or self._tight
-        self.strong = _strong(base, strong)
+        self.strong = weak_source.strong_of(base, strong, strong_share)
+        self.shares = Shares(self.strong, strong_share) if strong_share else None
         self.weak = np.flatnonzero(~self.strong).tolist()
+        if not self.weak:
+            raise ValueError(
+                f"all {len(base)} images of {base.name} {base.split} keep their masks, "
+                f"and BoxSup estimates those of the others; leave it out."
+            )
         self._picks: Mapping[int, np.ndarray] = {}
 
     def __getattr__(self, name: str) -> object:
@@ -118,7 +121,7 @@ class BoxSupSource(OneHead):
         Args:
             digests: Of files, where some are known; None: all are read.
         """
-        kept = fingerprints.digits(["BoxSup", np.packbits(self.strong).tobytes().hex()])
+        kept = weak_source.digest_of(BOXSUP, self.strong)
         return {**fingerprints.of(self.base, digests), "weak labels": kept}
 
     def assign(self, picks: Mapping[int, np.ndarray]) -> None:
@@ -222,45 +225,6 @@ def choose(
     picks = assignment.draw(found, source.rule.k, rng)
     iou = np.take_along_axis(assignment.overlaps(pool, boxes), picks[:, None], axis=1)
     return Choice(picks, int(alone.sum()), float(iou.mean()))
-
-
-def _with_background(source: Source) -> Head:
-    """The one head of a source.
-
-    Raises:
-        ValueError: If it has several, or its class 0 is no background.
-    """
-    heads = heads_of(source)
-    head = heads[0]
-    first = head.classes[objects.BACKGROUND]
-    if len(heads) > 1 or first != "background":
-        what = f"{len(heads)} heads" if len(heads) > 1 else f"{first!r} as class 0"
-        raise ValueError(
-            f"BoxSup tells objects from the background, and {source.name} has {what}; "
-            f"it needs one labelling whose class 0 is 'background', as VOC's."
-        )
-    return head
-
-
-def _strong(source: Source, strong: np.ndarray | None) -> np.ndarray:
-    """Which images keep their masks, bool [N].
-
-    Raises:
-        ValueError: If there is not one entry an image, or all do.
-    """
-    found = np.zeros(len(source), bool) if strong is None else np.asarray(strong)
-    if found.shape != (len(source),) or found.dtype != bool:
-        raise ValueError(
-            f"strong is {found.dtype} {found.shape}; expected whether each of the "
-            f"{len(source)} images of {source.name} {source.split} keeps its mask, "
-            f"bool [{len(source)}]."
-        )
-    if found.all():
-        raise ValueError(
-            f"all {len(source)} images of {source.name} {source.split} keep their "
-            f"masks, and BoxSup estimates those of the others; leave it out."
-        )
-    return found
 
 
 def packed(picks: Mapping[int, np.ndarray]) -> str:
