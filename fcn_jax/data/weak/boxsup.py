@@ -95,12 +95,7 @@ class BoxSupSource(OneHead):
         self._pool_of, self._boxes_of = pool_of, boxes_of or self._tight
         self.strong = weak_source.strong_of(base, strong, strong_share)
         self.shares = Shares(self.strong, strong_share) if strong_share else None
-        self.weak = np.flatnonzero(~self.strong).tolist()
-        if not self.weak:
-            raise ValueError(
-                f"all {len(base)} images of {base.name} {base.split} keep their masks, "
-                f"and BoxSup estimates those of the others; leave it out."
-            )
+        self.weak = _weak_places(base, self.strong)
         self._picks: Mapping[int, np.ndarray] = {}
 
     def __getattr__(self, name: str) -> object:
@@ -199,6 +194,20 @@ class BoxSupSource(OneHead):
         else:
             labels = np.zeros(item["image"].shape[:2], np.uint8)
         return {"image": item["image"], "labels": labels, "id": item["id"]}
+
+
+def _weak_places(source: Source, strong: np.ndarray) -> list[int]:
+    """The images that do not keep their masks.
+
+    Raises:
+        ValueError: If all do.
+    """
+    if strong.all():
+        raise ValueError(
+            f"all {len(source)} images of {source.name} {source.split} keep their "
+            f"masks, and BoxSup estimates those of the others; leave it out."
+        )
+    return np.flatnonzero(~strong).tolist()
 
 
 def choose(
