@@ -54,7 +54,7 @@ def propose(
         ImportError: If OpenCV is not there.
     """
     _check(image, boxes, runs, iterations)
-    cv2, found = opencv.load(), []
+    cv2, found = opencv.load_for_masks(), []
     for number, box in enumerate(boxes):
         rng = np.random.default_rng([seed, number])
         for run in range(runs):

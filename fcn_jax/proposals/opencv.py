@@ -5,10 +5,17 @@ import types
 import numpy as np
 
 _INSTALL = "pip install opencv-contrib-python-headless (the extra [proposals])"
+_BOXES = "edge_boxes and selective_search"
 
 
-def load() -> types.ModuleType:
+def load(
+    asking: str = _BOXES, instead: str = ", or take the method sliding_windows"
+) -> types.ModuleType:
     """The module cv2.
+
+    Args:
+        asking: What needs it, for the message.
+        instead: What to do without it, likewise.
 
     Raises:
         ImportError: If it is not there, or without its contributed modules.
@@ -17,16 +24,24 @@ def load() -> types.ModuleType:
         import cv2
     except ImportError as error:
         raise ImportError(
-            f"edge_boxes and selective_search need OpenCV, which cannot be imported "
-            f"({error}); {_INSTALL}, or take the method sliding_windows."
+            f"{asking} need OpenCV, which cannot be imported ({error}); "
+            f"{_INSTALL}{instead}."
         ) from error
     if not hasattr(cv2, "ximgproc"):
         raise ImportError(
-            f"edge_boxes and selective_search need OpenCV with its contributed "
-            f"modules; this one has no cv2.ximgproc. Remove the package that it came "
-            f"with, then {_INSTALL}."
+            f"{asking} need OpenCV with its contributed modules; this one has no "
+            f"cv2.ximgproc. Remove the package that it came with, then {_INSTALL}."
         )
     return cv2
+
+
+def load_for_masks() -> types.ModuleType:
+    """The module cv2, for candidate masks.
+
+    Raises:
+        ImportError: As `load`.
+    """
+    return load("candidate masks", ", or give files of MCG (boxsup.method=mcg)")
 
 
 def version() -> str:

@@ -66,7 +66,8 @@ class Pools:
         self._directory = Path(directory).expanduser() if directory else None
         self._files = Path(files).expanduser()
         version = "" if method == "mcg" else opencv.version()
-        self.key = array_cache.digest(_REVISION, method, num, options, version)
+        made = {**_defaults(method), **options}
+        self.key = array_cache.digest(_REVISION, method, num, made, version)
         self._kept: dict[str, Mapping[str, np.ndarray]] = {}
 
     def __call__(self, image: np.ndarray, name: str, boxes: np.ndarray) -> Candidates:
@@ -113,16 +114,23 @@ def _check(method: str, options: Mapping[str, object]) -> None:
             f"candidates: method {method!r} is not known; there are "
             f"{', '.join(METHODS)}."
         )
-    known: set[str] = set()
-    if method in _FUNCTIONS:
-        taken = inspect.signature(_FUNCTIONS[method]).parameters.values()
-        known = {p.name for p in taken if p.default is not p.empty} - {"num"}
-    unknown = sorted(set(options) - known)
+    known = _defaults(method)
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(
             f"candidates: {method} has no option {unknown[0]!r}; it has "
             f"{', '.join(sorted(known)) or 'none'}."
         )
+
+
+def _defaults(method: str) -> dict[str, object]:
+    """The options of a method, and what they are where they are left out."""
+    if method not in _FUNCTIONS:
+        return {}
+    taken = inspect.signature(_FUNCTIONS[method]).parameters.values()
+    found = {p.name: p.default for p in taken if p.default is not p.empty}
+    found.pop("num", None)
+    return found
 
 
 def _packed(found: Candidates) -> dict[str, np.ndarray]:

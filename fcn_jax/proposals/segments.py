@@ -225,7 +225,7 @@ def felzenszwalb(
     Raises:
         ImportError: If OpenCV is not there.
     """
-    segmentation = opencv.load().ximgproc.segmentation
+    segmentation = opencv.load_for_masks().ximgproc.segmentation
     graph = segmentation.createGraphSegmentation(sigma, float(scale), int(min_size))
     found = graph.processImage(np.ascontiguousarray(levels))
     _, regions = np.unique(found, return_inverse=True)
@@ -246,7 +246,7 @@ def in_space(image: np.ndarray, space: str) -> np.ndarray:
     Raises:
         ImportError: If OpenCV is not there.
     """
-    cv2, image = opencv.load(), np.ascontiguousarray(image)
+    cv2, image = opencv.load_for_masks(), np.ascontiguousarray(image)
     if space in ("hsv", "hue"):
         found = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
         return found[..., :1] if space == "hue" else found
