@@ -6,8 +6,8 @@ import numpy as np
 
 from fcn_jax.config import boxsup, build, sampling
 from fcn_jax.config.types import Config
+from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Source
-from fcn_jax.data.weak import source as weak_source
 from fcn_jax.data.weak.boxsup import BOXSUP
 from fcn_jax.data.weak.source import (
     BOXES,
@@ -129,8 +129,8 @@ def _strong(
     split, count = config.data.strong_split, config.data.strong_images
     if not split and not count:
         return None
-    ids = weak_source.ids_of(source)
-    wanted = set(weak_source.ids_of(open_split(split))) if split else set(ids)
+    ids = contracts.ids_of(source)
+    wanted = set(contracts.ids_of(open_split(split))) if split else set(ids)
     found = np.array([name in wanted for name in ids])
     if not found.any():
         raise ValueError(

@@ -110,6 +110,21 @@ def heads_of(source: Source) -> tuple[Head, ...]:
     return (Head("", **defaults | given),)
 
 
+def ids_of(source: Source) -> list[str]:
+    """The ids of all images of a source; without their pixels, where it can.
+
+    Args:
+        source: One with a method `image_ids`, or with `ids`, is quick.
+    """
+    found: Callable[[], list[str]] | None = getattr(source, "image_ids", None)
+    if found is not None:
+        return found()
+    ids: tuple[str, ...] = tuple(getattr(source, "ids", ()))
+    if len(ids) == len(source):
+        return list(ids)
+    return [str(source[place]["id"]) for place in range(len(source))]
+
+
 def channels_in(source: Source) -> channels_of.Channels:
     """The channels of a source's images; RGB where it does not say."""
     return channels_of.of(getattr(source, "channels", "rgb"))

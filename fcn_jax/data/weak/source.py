@@ -165,21 +165,6 @@ def digest_of(supervision: str, strong: np.ndarray) -> str:
     return fingerprints.digits([supervision, np.packbits(strong).tobytes().hex()])
 
 
-def ids_of(source: Source) -> list[str]:
-    """The ids of all images of a source, without their pixels where it can.
-
-    Args:
-        source: One with `image_ids()` or `ids` is quick.
-    """
-    found = getattr(source, "image_ids", None)
-    if found is not None:
-        return list(found())
-    ids: tuple[str, ...] = tuple(getattr(source, "ids", ()))
-    if len(ids) == len(source):
-        return list(ids)
-    return [str(source[place]["id"]) for place in range(len(source))]
-
-
 def with_background(source: Source) -> Head:
     """The one head of a source, whose class 0 is the background.
 
