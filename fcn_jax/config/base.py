@@ -160,6 +160,7 @@ def _add_weak_labels(config: Config) -> None:
     # candidate masks, chosen for boxes); "": masks.
     config.data.supervision = ""
     config.data.strong_split = ""  # Split whose images keep their masks; "": none.
+    config.data.strong_name = ""  # Data set that strong_split is of; "": data.name.
     # As many of them, drawn once for all; of data.train_split where there is no
     # data.strong_split. 0: all of that, or none.
     config.data.strong_images = 0

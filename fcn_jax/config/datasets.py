@@ -1,6 +1,7 @@
 """From a config to the sources and batches of a run."""
 
 import dataclasses
+import functools
 from collections.abc import Generator
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def open_source(config: Config, which: str) -> Source:
         source = _crops(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
     source = CachedSource(source, round(room * 2**30)) if room > 0 else source
-    return weak.with_weak_labels(config, source, lambda s: open_split(config, s))
+    return weak.with_weak_labels(config, source, functools.partial(open_split, config))
 
 
 def open_eval(config: Config, split: str = "") -> Source:

@@ -85,14 +85,14 @@ def check_weak_labels(config: Config) -> None:
 
 
 def with_weak_labels(
-    config: Config, source: Source, open_split: Callable[[str], Source]
+    config: Config, source: Source, open_split: Callable[[str, str], Source]
 ) -> Source:
     """A source whose masks are weak labels, where a config says so.
 
     Args:
         config: See `fcn_jax.config.base`; keys that an older run lacks are passed over.
         source: With masks.
-        open_split: Opens another split of the data set.
+        open_split: Opens another split, of the data set or, by its name, of another.
 
     Raises:
         ValueError: As `check_weak_labels` and `WeakLabels`; or if there are fewer
@@ -123,14 +123,16 @@ def with_weak_labels(
 
 
 def _strong(
-    config: Config, source: Source, open_split: Callable[[str], Source]
+    config: Config, source: Source, open_split: Callable[[str, str], Source]
 ) -> np.ndarray | None:
     """Which images of the source keep their masks, bool [N]; None: none of them."""
     split, count = config.data.strong_split, config.data.strong_images
     if not split and not count:
         return None
     ids = contracts.ids_of(source)
-    wanted = set(contracts.ids_of(open_split(split))) if split else set(ids)
+    wanted = set(ids)
+    if split:
+        wanted = set(contracts.ids_of(open_split(split, config.data.strong_name)))
     found = np.array([name in wanted for name in ids])
     if not found.any():
         raise ValueError(

@@ -1,0 +1,20 @@
+r"""DeepLab-LargeFOV from boxes of the built-in shapes, by EM-Fixed in them, on a CPU.
+
+python train.py --config=configs/shapes_wssl_bbox_em_fixed.py --workdir=runs/wssl_box_em
+BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
+VGG-16.
+Ours: see docs/weak_labels.md.
+"""
+
+from fcn_jax.config import named
+
+shapes_wssl_bbox_rect = named.load("shapes_wssl_bbox_rect")
+
+MODES = ("full", "smoke")
+
+
+def get_config(mode: str = "full"):
+    config = shapes_wssl_bbox_rect.get_config(mode)
+    config.loss.estimation = "em_boxes"
+    config.loss.estimation_biases = (5.0, 3.0)
+    return config

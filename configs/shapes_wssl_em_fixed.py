@@ -1,0 +1,19 @@
+r"""DeepLab-LargeFOV from the classes of the built-in shapes, by EM-Fixed, on a CPU.
+
+python train.py --config=configs/shapes_wssl_em_fixed.py --workdir=runs/wssl_em_fixed
+BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
+VGG-16.
+Ours: see docs/weak_labels.md.
+"""
+
+from fcn_jax.config import named
+
+shapes_wssl_em_adapt = named.load("shapes_wssl_em_adapt")
+
+MODES = ("full", "smoke")
+
+
+def get_config(mode: str = "full"):
+    config = shapes_wssl_em_adapt.get_config(mode)
+    config.loss.estimation = "em_fixed"
+    return config
