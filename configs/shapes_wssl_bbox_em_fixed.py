@@ -1,8 +1,6 @@
-r"""DeepLab-LargeFOV from boxes of the built-in shapes, by EM-Fixed in them, on a CPU.
+r"""Boxes of the built-in shapes, by EM-Fixed in them, on a CPU.
 
 python train.py --config=configs/shapes_wssl_bbox_em_fixed.py --workdir=runs/wssl_box_em
-BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
-VGG-16.
 Ours: see docs/weak_labels.md.
 """
 

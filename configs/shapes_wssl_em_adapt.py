@@ -1,20 +1,18 @@
-r"""DeepLab-LargeFOV from the classes of the built-in shapes, by EM-Adapt, on a CPU.
+r"""Classes of crops of the built-in shapes, by EM-Adapt, on a CPU.
 
 python train.py --config=configs/shapes_wssl_em_adapt.py --workdir=runs/wssl_em_adapt
-BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
-VGG-16.
 Ours: see docs/weak_labels.md.
 """
 
 from fcn_jax.config import named
 
-shapes_deeplab_largefov = named.load("shapes_deeplab_largefov")
+shapes_wssl_bbox_rect = named.load("shapes_wssl_bbox_rect")
 
 MODES = ("full", "smoke")
 
 
 def get_config(mode: str = "full"):
-    config = shapes_deeplab_largefov.get_config(mode)
+    config = shapes_wssl_bbox_rect.get_config(mode)
     config.data.supervision = "crop_labels"
     config.loss.estimation = "em_adapt"
     return config

@@ -1,8 +1,6 @@
-r"""DeepLab-LargeFOV from the classes of the built-in shapes, by EM-Fixed, on a CPU.
+r"""Classes of crops of the built-in shapes, by EM-Fixed, on a CPU.
 
 python train.py --config=configs/shapes_wssl_em_fixed.py --workdir=runs/wssl_em_fixed
-BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
-VGG-16.
 Ours: see docs/weak_labels.md.
 """
 

@@ -1,9 +1,8 @@
-r"""DeepLab-LargeFOV from 150 masks of the built-in shapes and classes of the others.
+r"""150 masks of the built-in shapes and the classes of 1,050 images, on a CPU.
 
 python train.py --config=configs/shapes_wssl_semi.py --workdir=runs/wssl_semi
-An eighth of the images, as of VOC in the paper, and a quarter of each batch.
-BatchNorm and AdamW are ours, and the net starts from noise; published nets start from
-VGG-16.
+EM-Fixed; an eighth of the images has masks, as of VOC in the paper, and a quarter of
+each batch.
 Ours: see docs/weak_labels.md.
 """
 
