@@ -1,23 +1,22 @@
-r"""DeepLab-LargeFOV from the boxes of the built-in shapes: BoxSup, on a CPU.
+r"""FCN-8s from the boxes of the built-in shapes: BoxSup, on a CPU.
 
 python train.py --config=configs/shapes_boxsup.py --workdir=runs/shapes_boxsup
-Candidates are segments of selective search, some 200 an image. The net starts from
-noise, not from VGG-16: it has no say in the first three epochs of eleven, and later
-none in what meets a box by less than half, or small masks would win, which ask for
-little foreground of a net that has seen little. BatchNorm and AdamW are ours, as in the
-demo.
+Candidates are segments of selective search, some 200 an image. The net is the demo's,
+which learns from noise: it has no say in the first three epochs of eleven, and later
+none in what meets a box by half or less, or small masks would win, which ask for little
+foreground of a net that has seen little.
 Ours: see docs/weak_labels.md.
 """
 
 from fcn_jax.config import named
 
-shapes_deeplab_largefov = named.load("shapes_deeplab_largefov")
+shapes_wssl_bbox_rect = named.load("shapes_wssl_bbox_rect")
 
 MODES = ("full", "smoke")
 
 
 def get_config(mode: str = "full"):
-    config = shapes_deeplab_largefov.get_config(mode)
+    config = shapes_wssl_bbox_rect.get_config(mode)
     config.data.supervision = "boxsup"
     with config.unlocked():
         config.data.boxsup.options.min_side = 8  # Shapes have 15 pixels and more.
