@@ -26,6 +26,29 @@ class Images(Protocol):
     def __getitem__(self, index: int, /) -> Item: ...
 
 
+class Kept(Protocol):
+    """What is made of images and kept, such as their proposals.
+
+    Attributes:
+        method: By which it is made.
+        directory: Where it is kept.
+    """
+
+    @property
+    def method(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def directory(self) -> Path | None:
+        """See above."""
+        ...
+
+    def count(self, item: Item) -> int:
+        """Make what is not there of a source's item, and say how much there is."""
+        ...
+
+
 _REVISION = 1  # Counted up when a method changes what it returns.
 
 
@@ -92,19 +115,23 @@ class ProposalCache:
         """The boxes of a source's item, int32 [M, 4]."""
         return self(item["image"], item["id"])[0]
 
+    def count(self, item: Item) -> int:
+        """How many boxes a source's item has."""
+        return len(self.boxes_of(item))
+
 
 def precompute(
-    source: Images, cache: ProposalCache, workers: int | None = None
+    source: Images, cache: Kept, workers: int | None = None
 ) -> Iterator[int]:
-    """Fill a cache with the proposals of all images of a source.
+    """Fill a cache with what it keeps of all images of a source.
 
     Args:
         source: A source of `fcn_jax.data`; it must be picklable.
-        cache: What to fill.
+        cache: What to fill, such as a `ProposalCache`; it must be picklable.
         workers: Processes; None: one a core; 1: this one.
 
     Yields:
-        The number of boxes of each image, in order.
+        The number of boxes (or what else it keeps) of each image, in order.
 
     Raises:
         ImportError: If the method needs OpenCV and it is not there.
@@ -140,14 +167,14 @@ def _num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill(source: Images, cache: ProposalCache, index: int) -> int:
-    return len(cache.boxes_of(source[index]))
+def _fill(source: Images, cache: Kept, index: int) -> int:
+    return cache.count(source[index])
 
 
-_worker: tuple[Images, ProposalCache]  # In a worker process: what it works on.
+_worker: tuple[Images, Kept]  # In a worker process: what it works on.
 
 
-def _start_worker(source: Images, cache: ProposalCache) -> None:
+def _start_worker(source: Images, cache: Kept) -> None:
     global _worker
     worker.serve_parent()
     _worker = source, cache

@@ -37,6 +37,8 @@ class Pools:
 
     Attributes:
         key: Digits that differ where pools are made otherwise.
+        method: As given.
+        directory: As given.
 
     Raises:
         ValueError: If the method, or an option of it, is not known, or there is no
@@ -63,7 +65,7 @@ class Pools:
                 "(--config.data.boxsup.mcg_dir=DIR), or take 'segments'."
             )
         self.method, self._num, self._options = method, num, options
-        self._directory = Path(directory).expanduser() if directory else None
+        self.directory = Path(directory).expanduser() if directory else None
         self._files = Path(files).expanduser()
         version = "" if method == "mcg" else opencv.version()
         made = {**_defaults(method), **options}
@@ -85,15 +87,15 @@ class Pools:
         if self.method == "mcg":
             return mcg.read(self._files / f"{name}.mat", self._num)
         readable = re.sub(r"[^\w.-]", "_", name)
-        if self._directory is None and name in self._kept:
+        if self.directory is None and name in self._kept:
             return _unpacked(self._kept[name])
         make = functools.partial(self._make, image, name, boxes)
-        if self._directory is None:
+        if self.directory is None:
             self._kept[name] = make()
             return _unpacked(self._kept[name])
         seen = (boxes,) if self.method == "grabcut" else ()
         content = array_cache.digest(self.key, name, image, *seen)
-        path = self._directory / f"{readable}-{content}.npz"
+        path = self.directory / f"{readable}-{content}.npz"
         return _unpacked(array_cache.cached(path, make, _FIELDS))
 
     def _make(self, image: np.ndarray, name: str, boxes: np.ndarray):

@@ -25,6 +25,7 @@ from fcn_jax.data.weak import source as weak_source
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.data.weak.source import BoxesOf
 from fcn_jax.proposals.candidates import Candidates
+from fcn_jax.proposals.pools import Pools
 
 BOXSUP = "boxsup"
 # Image, uint8 RGB [H, W, 3], its id, and boxes, int32 [K, 4]: its candidate masks.
@@ -234,6 +235,26 @@ def choose(
     picks = assignment.draw(found, source.rule.k, rng)
     iou = np.take_along_axis(assignment.overlaps(pool, boxes), picks[:, None], axis=1)
     return Choice(picks, int(alone.sum()), float(iou.mean()))
+
+
+class OfBoxes:
+    """The candidates of a source's images, as `proposals.cache.precompute` fills them.
+
+    Args:
+        source: Whose boxes count.
+        pools: That are filled.
+    """
+
+    def __init__(self, source: BoxSupSource, pools: Pools):
+        self._source, self._pools = source, pools
+        self.method, self.directory = pools.method, pools.directory
+
+    def count(self, item: Item) -> int:
+        """How many candidates an item of the source's `base` has; 0 without boxes."""
+        boxes = self._source.boxes(item)
+        if not len(boxes):
+            return 0
+        return len(self._pools(to_rgb(item["image"]), item["id"], boxes[:, 1:]))
 
 
 def packed(picks: Mapping[int, np.ndarray]) -> str:
