@@ -111,6 +111,7 @@ def with_weak_labels(
         segment = BoxSegments(
             settings.box_crf,
             centre=settings.box_centre,
+            canvas=_largest(source),
             cache_dir=settings.box_cache_dir or None,
         )
     return WeakLabels(
@@ -120,6 +121,12 @@ def with_weak_labels(
         strong_share=settings.strong_share,
         segment=segment,
     )
+
+
+def _largest(source: Source) -> tuple[int, int]:
+    """The height and width that all images of a source fit into."""
+    height, width = source.image_sizes().max(axis=0)
+    return int(height), int(width)
 
 
 def _strong(

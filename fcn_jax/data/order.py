@@ -119,9 +119,12 @@ class _Mixed:
     def __len__(self) -> int:
         return MANY_IMAGES
 
-    def __getitem__(self, number: int) -> int:
-        batch, row = divmod(int(number), self._size)
+    def __getitem__(self, index: int) -> int:
+        batch, row = divmod(int(index), self._size)
         before = row * self._count // self._size  # Rows of the first group, so far.
         if (row + 1) * self._count // self._size > before:
-            return self._first[batch * self._count + before]
-        return self._second[batch * (self._size - self._count) + row - before]
+            place = self._first[batch * self._count + before]
+        else:
+            place = self._second[batch * (self._size - self._count) + row - before]
+        assert place is not None  # Nothing is filtered out of either.
+        return place

@@ -24,7 +24,11 @@ from fcn_jax.storage import array_cache
 
 _REVISION = 1  # Counted up when the labels of the same boxes change.
 _LEAST = 1e-12  # Probability of what is ruled out; TransformSegToProb.m.
-_STEP = 64  # Sides are padded to its multiples: each size is compiled.
+_STEP = 16  # Sides are padded to its multiples: each size is compiled, and so is
+_LEAST_CLASSES = 4  # each number of classes: they are padded to a power of two.
+_MOST_PADDING = 3.0  # Canvas over image, pixels; beyond it an image has its own.
+# Vertices of the lattice, a pixel: what most images need, and what always suffices.
+_ROOM = (2, 6)
 _KEEP = 1  # Of zlib: the quickest; maps of labels become small anyway.
 
 
@@ -34,6 +38,8 @@ class BoxSegments:
     Args:
         parameters: Of the CRF; see `crf.get_parameters`.
         centre: Share of a box that is of its class for certain.
+        canvas: (H, W) that images are padded to, so that one size is compiled, unless
+            they are much smaller or larger; None: each has its own.
         cache_dir: Where labels are kept, a file an image; None: in memory.
 
     Raises:
@@ -45,9 +51,11 @@ class BoxSegments:
         parameters: str = "wssl",
         *,
         centre: float = 0.2,
+        canvas: tuple[int, int] | None = None,
         cache_dir: str | Path | None = None,
     ):
         self._numbers, self._centre = crf.get_parameters(parameters), centre
+        self._canvas = canvas
         centres.centre(np.array([1, 0, 0, 1, 1]), centre)  # Raises on a wrong share.
         self._key = array_cache.digest(_REVISION, self._numbers, centre)
         self._folder = Path(cache_dir).expanduser() if cache_dir else None
@@ -66,7 +74,13 @@ class BoxSegments:
         """
 
         def make() -> dict[str, np.ndarray]:
-            found = segment(image, boxes, centre=self._centre, parameters=self._numbers)
+            found = segment(
+                image,
+                boxes,
+                parameters=self._numbers,
+                centre=self._centre,
+                canvas=self._canvas,
+            )
             return {"labels": found}
 
         digest = array_cache.digest(self._key, name, image, boxes)
@@ -86,6 +100,7 @@ def segment(
     *,
     parameters: Numbers | None = None,
     centre: float = 0.2,
+    canvas: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Labels that agree with boxes, by the colours in them.
 
@@ -94,6 +109,7 @@ def segment(
         boxes: int32 [K, 5]: class, row0, col0, row1, col1.
         parameters: Of the CRF; None: those published for it, `PARAMETERS["wssl"]`.
         centre: Share of a box that is of its class for certain.
+        canvas: As of `BoxSegments`; it makes no difference to the labels.
 
     Returns:
         uint8 [H, W]: classes of boxes and background.
@@ -106,7 +122,8 @@ def segment(
     every = weak_boxes.covering(boxes, size, int(classes[-1]) + 1)
     allowed = every[..., classes]  # [H, W, K]
     numbers = crf.PARAMETERS["wssl"] if parameters is None else parameters
-    probs = _mean_field(image, _unary(known, allowed, classes), numbers)
+    unary = _unary(known, allowed, classes)
+    probs = _mean_field(image, unary, numbers, _padded(size, canvas))
     best = np.where(allowed, probs[..., : len(classes)], -1.0).argmax(axis=-1)
     found = classes[best].astype(np.uint8)
     return np.where(known == centres.UNKNOWN, found, known)
@@ -118,20 +135,39 @@ def _unary(known: np.ndarray, allowed: np.ndarray, classes: np.ndarray) -> np.nd
     open_ = (known == centres.UNKNOWN)[..., None]
     shares = allowed / allowed.sum(axis=-1, keepdims=True)
     probs = np.where(open_, shares, certain)
-    # To the next power of two: each number of classes is compiled.
-    room = 1 << max(1, (len(classes) - 1).bit_length())
+    room = max(_LEAST_CLASSES, 1 << (len(classes) - 1).bit_length())
     probs = np.pad(probs, ((0, 0), (0, 0), (0, room - len(classes))))
     return -np.log(np.maximum(probs, _LEAST)).astype(np.float32)
 
 
-def _mean_field(image: np.ndarray, unary: np.ndarray, numbers: Numbers) -> np.ndarray:
+def _padded(size: tuple[int, int], canvas: tuple[int, int] | None) -> tuple[int, int]:
+    """What an image of a size is padded to: the canvas, where that is no waste."""
+    height, width = size
+    if canvas is not None:
+        fits = height <= canvas[0] and width <= canvas[1]
+        if fits and canvas[0] * canvas[1] <= _MOST_PADDING * height * width:
+            height, width = canvas
+    return height + -height % _STEP, width + -width % _STEP
+
+
+def _mean_field(
+    image: np.ndarray, unary: np.ndarray, numbers: Numbers, canvas: tuple[int, int]
+) -> np.ndarray:
     """Probabilities of the classes of an image, [H, W, K], padded on the way."""
     height, width = image.shape[:2]
-    beyond = ((0, -height % _STEP), (0, -width % _STEP), (0, 0))
-    probs = crf.mean_field(
-        jnp.asarray(np.pad(unary, beyond))[None],
-        jnp.asarray(np.pad(image, beyond))[None],
-        sizes=jnp.asarray([[height, width]], jnp.int32),
-        **numbers,
-    )
-    return np.asarray(probs[0])[:height, :width]
+    beyond = ((0, canvas[0] - height), (0, canvas[1] - width), (0, 0))
+
+    def run(room: int) -> np.ndarray:
+        probs = crf.mean_field(
+            jnp.asarray(np.pad(unary, beyond))[None],
+            jnp.asarray(np.pad(image, beyond))[None],
+            sizes=jnp.asarray([[height, width]], jnp.int32),
+            capacity=room * canvas[0] * canvas[1],
+            **numbers,
+        )
+        return np.asarray(probs[0])[:height, :width]
+
+    try:
+        return run(_ROOM[0])
+    except ValueError:  # It needs more vertices.
+        return run(_ROOM[1])

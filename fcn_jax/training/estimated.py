@@ -99,8 +99,8 @@ class Estimated:
         inner: The loss of the labels, those of masks and those that were estimated. It
             sees the scores as they are.
         estimate: The E-step.
-        shrink: Pixels from one that both see to the next, as `LossOptions.label_shrink`
-            says; the inner loss then has 1.
+        shrink: Pixels from one that both see to the next, as
+            `loss_options.LossOptions.label_shrink` says; the inner loss then has 1.
     """
 
     inner: Loss

@@ -47,6 +47,36 @@ def test_outside_is_background_and_centres_are_of_their_class(scene):
     assert np.take_along_axis(allowed, found[..., None].astype(int), -1).all()
 
 
+@pytest.mark.slow
+def test_a_canvas_makes_no_difference(scene):
+    found = box_segments.segment(scene[0], BOX)  # On 48x48.
+    wider = box_segments.segment(scene[0], BOX, canvas=(40, 60))  # On 48x64.
+    np.testing.assert_array_equal(wider, found)
+
+
+def test_a_canvas_that_is_far_larger_is_not_taken():
+    padded = box_segments._padded
+    assert padded((40, 44), None) == (48, 48)
+    assert padded((40, 44), (40, 60)) == (48, 64)
+    assert padded((40, 44), (400, 400)) == (48, 48)
+    assert padded((40, 44), (30, 60)) == (48, 48)
+
+
+def test_room_for_vertices_is_found(scene, monkeypatch):
+    """Noise needs more of it than a photograph."""
+    asked = []
+
+    def mean_field(unary, image, *, sizes, capacity, **numbers):
+        asked.append(capacity // (48 * 48))
+        if capacity < 6 * 48 * 48:
+            raise ValueError("mean_field: capacity is too small")
+        return unary
+
+    monkeypatch.setattr(box_segments.crf, "mean_field", mean_field)
+    box_segments.segment(scene[0], BOX)
+    assert asked == [2, 6]
+
+
 def test_without_boxes_all_is_background(scene):
     found = box_segments.segment(scene[0], np.zeros((0, 5), np.int32))
     assert not found.any()

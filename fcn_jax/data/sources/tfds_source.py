@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -120,7 +120,7 @@ class TfdsSource(OneHead):
         """The ids of all images; no picture is decoded for them."""
         return [item["id"].decode() for item in self._undecoded()]
 
-    def _undecoded(self) -> Iterable[Mapping[str, Any]]:
+    def _undecoded(self) -> Iterable[Item]:
         """The items, with pictures as they are stored."""
         with quiet_tfds() as tfds:
             skip = {name: tfds.decode.SkipDecoding() for name in _PICTURES}

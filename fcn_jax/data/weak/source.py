@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_jax.data import checks, fingerprints, objects
+from fcn_jax.data import checks, fingerprints
 from fcn_jax.data.contracts import Head, Item, Source, heads_of, to_rgb
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.data.order import Shares
@@ -172,9 +172,9 @@ def with_background(source: Source) -> Head:
         ValueError: If it has several, or its class 0 is no background.
     """
     heads = heads_of(source)
-    first = heads[0].classes[objects.BACKGROUND] if heads[0].classes else ""
-    if len(heads) > 1 or first != "background":
-        what = f"{len(heads)} heads" if len(heads) > 1 else f"{first!r} as class 0"
+    first = next(iter(heads[0].classes), "")
+    if len(heads) != 1 or first != "background":
+        what = f"{len(heads)} heads" if len(heads) != 1 else f"{first!r} as class 0"
         raise ValueError(
             f"weak labels tell objects from the background, and {source.name} has "
             f"{what}; they need one labelling whose class 0 is 'background', as VOC's."

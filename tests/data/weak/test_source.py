@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fcn_jax.data import fingerprints, loader
+from fcn_jax.data import contracts, fingerprints, loader
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.contracts import OneHead
 from fcn_jax.data.weak import image_labels, planes
@@ -164,6 +164,11 @@ def test_classes_of_an_image():
     # Void may be below the number of classes.
     held = image_labels.classes_of(labels, 4, ignore_label=0)
     assert held.tolist() == [False, False, True, False]
+
+
+def test_ids_of_a_source_that_has_to_be_read(scenes):
+    del scenes.ids
+    assert contracts.ids_of(scenes) == ["n0", "n1", "n2"]
 
 
 def test_an_image_without_labels_is_named(scenes):
