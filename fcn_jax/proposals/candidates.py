@@ -1,10 +1,11 @@
 """Candidate masks of an image: a map of regions, and which of them each mask unites.
 
-So MCG's files keep them (`superpixels`, `labels`), and so a sum over every mask is one
-over regions and a product of matrices (`fcn_jax.data.weak.assignment`).
+So MCG's files keep them (`superpixels`, `labels`), and so pixels are summed once, by
+region, however many masks there are (`fcn_jax.data.weak.assignment`).
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,14 +62,36 @@ class Candidates:
         """One of the masks, bool [H, W]."""
         return self.member[number][self.regions]
 
+    @functools.cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """The regions of all masks, one mask after the other, and where each begins."""
+        rows, regions = np.nonzero(self.member)
+        return regions, np.searchsorted(rows, np.arange(len(self)))
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """What regions have, summed over each mask.
+
+        Args:
+            values: [R, ...].
+
+        Returns:
+            [N, ...].
+        """
+        regions, starts = self._parts
+        return np.add.reduceat(values[regions], starts, axis=0)
+
     def areas(self) -> np.ndarray:
         """The pixels of each mask, int64 [N]."""
-        sizes = np.bincount(self.regions.ravel(), minlength=self.num_regions)
-        return self.member @ sizes
+        return self.sums(np.bincount(self.regions.ravel()))
 
+    @functools.cached_property
     def boxes(self) -> np.ndarray:
-        """The tight box of each mask, int32 [N, 4]."""
-        return boxes_of(self.member, region_boxes(self.regions))
+        """The tight box of each mask, (row0, col0, row1, col1), int32 [N, 4]."""
+        regions, starts = self._parts
+        of_parts = region_boxes(self.regions)[regions]
+        low = np.minimum.reduceat(of_parts[:, :2], starts, axis=0)
+        high = np.maximum.reduceat(of_parts[:, 2:], starts, axis=0)
+        return np.concatenate([low, high], axis=1)
 
     def first(self, number: int) -> "Candidates":
         """The first of them, over the same regions."""
@@ -88,22 +111,6 @@ def region_boxes(regions: np.ndarray) -> np.ndarray:
     return np.array(
         [(d.start, r.start, d.stop, r.stop) for d, r in slices], np.int32
     ).reshape(-1, 4)
-
-
-def boxes_of(member: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The tight boxes of unions.
-
-    Args:
-        member: bool [N, R], no row empty.
-        boxes: Of the R parts, int32 [R, 4].
-
-    Returns:
-        int32 [N, 4].
-    """
-    large = np.iinfo(np.int32).max
-    starts = [np.where(member, boxes[:, i], large).min(axis=1) for i in (0, 1)]
-    ends = [np.where(member, boxes[:, i], -1).max(axis=1) for i in (2, 3)]
-    return np.stack([*starts, *ends], axis=1).astype(np.int32)
 
 
 def refined(maps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

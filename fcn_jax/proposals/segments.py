@@ -107,7 +107,7 @@ def _ordered(
     """The masks of least value that are large enough, none twice."""
     order = np.argsort(values, kind="stable")
     once, _ = masks.without_duplicates(Candidates(joined.regions, joined.member[order]))
-    boxes = once.boxes()
+    boxes = once.boxes
     large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= min_side
     if not large.any():
         large[np.argmax(once.areas())] = True

@@ -11,7 +11,9 @@ References:
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -56,6 +58,7 @@ class Masks:
             return
         self._source = parts.train_source
         self._epoch_steps = of_config.epoch_steps(parts.config, len(self._source))
+        self._threads = max(1, parts.config.data.num_threads)
         self._silent = parts.config.data.boxsup.silent_epochs
         ours, size = parallel.own(devices), parts.config.eval_batch_size
         seen = _Weak(self._source)
@@ -113,9 +116,7 @@ class Masks:
         assert self._source is not None  # It is due.
         source, start = self._source, time.perf_counter()
         epoch = step // self._epoch_steps
-        chosen: dict[int, Choice] = {}
-        for place, log_probs in self._seen(epoch, variables):
-            chosen[place] = boxsup.choose(source, place, log_probs, epoch)
+        chosen = self._chosen(source, epoch, variables)
         mine = {place: choice.picks for place, choice in chosen.items()}
         told = self._crew.gather("the masks", boxsup.packed(mine))
         picks: dict[int, np.ndarray] = {}
@@ -127,8 +128,31 @@ class Masks:
                 f"object, and BoxSup learns from their boxes; check the masks."
             )
         self._epoch, self._picks = epoch, boxsup.packed(picks)
-        source.assign(picks)
+        source.assign(picks, {place: c.labels for place, c in chosen.items()})
         return _line(epoch, chosen, time.perf_counter() - start)
+
+    def _chosen(
+        self, source: BoxSupSource, epoch: int, variables: Variables
+    ) -> dict[int, Choice]:
+        """The masks of this process's images, by place; threads choose them."""
+        chosen: dict[int, Choice] = {}
+        waiting: deque[tuple[int, Future[Choice]]] = deque()
+
+        def settle(most: int) -> None:
+            while len(waiting) > most:
+                place, choice = waiting.popleft()
+                chosen[place] = choice.result()
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            try:
+                for place, log_probs in self._seen(epoch, variables):
+                    made = pool.submit(boxsup.choose, source, place, log_probs, epoch)
+                    waiting.append((place, made))
+                    settle(2 * self._threads)
+                settle(0)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return chosen
 
     def _seen(
         self, epoch: int, variables: Variables

@@ -7,6 +7,7 @@ import pytest
 from fcn_jax.commands import command_line
 from fcn_jax.commands import proposals as command
 from fcn_jax.config import datasets
+from fcn_jax.data.weak import boxsup
 from fcn_jax.proposals import pools
 from tests.support.runs import boxsup_config, make_folder
 
@@ -40,7 +41,7 @@ def test_candidates_are_made_once_and_found_in_training(
     monkeypatch.setattr(pools.segments, "_check_options", never)
     source = datasets.open_source(config, "train")
     item = source.base[0]
-    assert len(source.pool(item, source.boxes(item))[0]) > 1
+    assert len(boxsup.pool_of(source, item, source.boxes(item))[0]) > 1
 
 
 def test_what_is_not_made_is_named(config, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ def test_masks_areas_and_boxes_of_unions():
     assert len(THREE) == 3
     assert THREE.mask(1).tolist() == [[False, True, True, True]] * 4
     assert THREE.areas().tolist() == [4, 12, 16]
-    assert THREE.boxes().tolist() == [[0, 0, 4, 1], [0, 1, 4, 4], [0, 0, 4, 4]]
+    assert THREE.boxes.tolist() == [[0, 0, 4, 1], [0, 1, 4, 4], [0, 0, 4, 4]]
     assert len(THREE.first(2)) == 2
 
 
@@ -33,7 +33,7 @@ def test_any_masks_become_candidates_over_the_regions_that_they_share():
         (r.min(), c.min(), r.max() + 1, c.max() + 1)
         for r, c in (np.nonzero(m) for m in np.delete(masks, 4, axis=0))
     ]
-    np.testing.assert_array_equal(found.boxes(), boxes)
+    np.testing.assert_array_equal(found.boxes, boxes)
 
 
 def test_sets_of_one_image_are_joined_over_common_regions():
@@ -57,7 +57,7 @@ def test_rectangles_stand_behind_the_others():
     found = candidates.with_rectangles(THREE, box)
     assert len(found) == 4
     np.testing.assert_array_equal(masks_of(found)[:3], masks_of(THREE))
-    assert found.boxes()[3].tolist() == box[0].tolist()
+    assert found.boxes[3].tolist() == box[0].tolist()
     assert found.mask(3).sum() == 6
     assert candidates.with_rectangles(THREE, box[:0]) is THREE
 

@@ -125,7 +125,7 @@ def test_segments_hold_the_objects_of_an_image():
     found = segments.propose(image, min_side=8)
     for mask in objects:
         assert max(iou(found.mask(k), mask) for k in range(len(found))) > 0.9
-    boxes = found.boxes()
+    boxes = found.boxes
     assert (boxes[:, 2:] - boxes[:, :2]).min() >= 8
     assert len(candidates.without_duplicates(found)[1]) == len(found)
 

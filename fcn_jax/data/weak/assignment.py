@@ -80,7 +80,7 @@ def overlaps(pool: Candidates, boxes: np.ndarray) -> np.ndarray:
     Returns:
         Fractions, float64 [K, N].
     """
-    return plain.iou(boxes[:, 1:], pool.boxes())
+    return plain.iou(boxes[:, 1:], pool.boxes)
 
 
 def completed(
@@ -105,7 +105,8 @@ def map_losses(
 ) -> np.ndarray:
     """The loss of every label map: one candidate of a class, all else background.
 
-    Exact, and quick: sums over regions first, then one product of matrices.
+    Exact, and quick: sums over the pixels of regions first, then over the regions of
+    candidates.
 
     Args:
         pool: N candidates of the image.
@@ -138,7 +139,7 @@ def map_losses(
             "log-probabilities are not finite: the net has diverged; lower "
             "config.optim.learning_rate."
         )
-    found = ground.sum() + pool.member.astype(np.float64) @ gains  # [N, present]
+    found = ground.sum() + pool.sums(gains)  # [N, present]
     return found[:, np.searchsorted(present, classes)].T
 
 

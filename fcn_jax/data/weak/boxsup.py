@@ -38,11 +38,13 @@ class Choice:
 
     Attributes:
         picks: The candidate of each box, int64 [K], in the completed pool.
+        labels: The label map that they make, uint8 [H, W], as `zipped` has it.
         rectangles: How many boxes no candidate overlaps; theirs is the rectangle.
         iou: Mean IoU of the boxes with the tight boxes of their masks; 0 without boxes.
     """
 
     picks: np.ndarray
+    labels: bytes
     rectangles: int
     iou: float
 
@@ -56,7 +58,7 @@ class BoxSupSource(OneHead):
         base: A source with object masks, whose tight boxes are all that is used of
             them; without, objects are connected parts of a class. It has one head,
             class 0 of which is background.
-        pool_of: The candidate masks of an image, the same each time.
+        candidates_of: The candidate masks of an image, the same each time.
         boxes_of: Of an item, and where it is from: int32 [K, 5], largest first; None:
             those of its objects.
         candidates: Digits that differ where pools are made otherwise.
@@ -78,7 +80,7 @@ class BoxSupSource(OneHead):
     def __init__(
         self,
         base: Source,
-        pool_of: PoolOf,
+        candidates_of: PoolOf,
         *,
         candidates: str = "",
         rule: Rule,
@@ -93,11 +95,12 @@ class BoxSupSource(OneHead):
         self.classes, self.palette = head.classes, head.palette
         self.ignore_label = head.ignore_label
         self.base, self.candidates, self.rule, self.seed = base, candidates, rule, seed
-        self._pool_of, self._boxes_of = pool_of, boxes_of or self._tight
+        self.candidates_of, self._boxes_of = candidates_of, boxes_of or self._tight
         self.strong = weak_source.strong_of(base, strong, strong_share)
         self.shares = Shares(self.strong, strong_share) if strong_share else None
         self.weak = _weak_places(base, self.strong)
         self._picks: Mapping[int, np.ndarray] = {}
+        self._labels: Mapping[int, bytes] = {}
 
     def __getattr__(self, name: str) -> object:
         if name == "base":  # Of one that is being copied.
@@ -120,16 +123,21 @@ class BoxSupSource(OneHead):
         kept = weak_source.digest_of(BOXSUP, self.strong)
         return {**fingerprints.of(self.base, digests), "weak labels": kept}
 
-    def assign(self, picks: Mapping[int, np.ndarray]) -> None:
-        """Have images the masks of these candidates from now on.
+    def assign(
+        self,
+        picks: Mapping[int, np.ndarray],
+        labels: Mapping[int, bytes] | None = None,
+    ) -> None:
+        """Have images the masks of these candidates from now on; others rectangles.
 
         Batches that were begun before may still hold the masks of before.
 
         Args:
-            picks: The candidates of the boxes, integer [K], by place; those of no
-                other image change.
+            picks: The candidates of the boxes, integer [K], by place.
+            labels: What they make of images, as `Choice.labels`; of those that are not
+                among them it is made when it is asked for.
         """
-        self._picks = dict(picks)
+        self._picks, self._labels = dict(picks), dict(labels or {})
 
     def boxes(self, item: Item) -> np.ndarray:
         """The boxes of an item of `base`: int32 [K, 5], largest first.
@@ -140,7 +148,7 @@ class BoxSupSource(OneHead):
             ValueError: If masks and objects do not fit, a box leaves its image, or
                 there is none and the mask holds objects.
         """
-        where, labels = self._where(item), item["labels"]
+        where, labels = self.where(item), item["labels"]
         found = self._boxes_of(item, where)
         weak_boxes.check_boxes(found, labels.shape, len(self.classes), where)
         void = labels == self.ignore_label
@@ -157,44 +165,69 @@ class BoxSupSource(OneHead):
             item, self.classes, where, ignore_label=self.ignore_label
         )
 
-    def _where(self, item: Item) -> str:
+    def where(self, item: Item) -> str:
+        """Which image an item of `base` is, for messages."""
         return f"{self.base.name} {self.base.split}: {item['id']}"
-
-    def pool(self, item: Item, boxes: np.ndarray) -> tuple[Candidates, np.ndarray]:
-        """The candidates of an item of `base`, with rectangles where none overlaps.
-
-        Args:
-            item: The item.
-            boxes: Its boxes, int32 [K, 5].
-
-        Returns:
-            They, and which boxes have a rectangle, bool [K].
-
-        Raises:
-            ValueError: If they are of another size than the image.
-        """
-        size = item["image"].shape[:2]
-        found = self._pool_of(to_rgb(item["image"]), item["id"], boxes[:, 1:])
-        if found.regions.shape != size:
-            raise ValueError(
-                f"{self._where(item)}: the image is {size} and its candidates are "
-                f"{found.regions.shape}, [H, W]; these are of another image."
-            )
-        return assignment.completed(found, boxes, self.rule.min_iou)
 
     def __getitem__(self, place: int) -> Item:
         item = self.base[place]
         if self.strong[place]:
             return item
-        boxes = self.boxes(item)
-        if place not in self._picks:
-            labels = weak_boxes.rectangles(boxes, item["image"].shape[:2])
-        elif len(boxes):
-            pool, _ = self.pool(item, boxes)
-            labels = assignment.painted(pool, boxes, self._picks[place])
+        size = item["image"].shape[:2]
+        if place in self._labels:
+            labels = unzipped(self._labels[place], size)
+        elif place in self._picks:
+            labels = labels_of(self, item, self._picks[place])
         else:
-            labels = np.zeros(item["image"].shape[:2], np.uint8)
+            labels = weak_boxes.rectangles(self.boxes(item), size)
         return {"image": item["image"], "labels": labels, "id": item["id"]}
+
+
+def pool_of(
+    source: BoxSupSource, item: Item, boxes: np.ndarray
+) -> tuple[Candidates, np.ndarray]:
+    """The candidates of an item of a source's `base`, with rectangles for some boxes.
+
+    Args:
+        source: Of the item.
+        item: The item.
+        boxes: Its boxes, int32 [K, 5].
+
+    Returns:
+        They, and which boxes have a rectangle since no candidate overlaps them,
+        bool [K].
+
+    Raises:
+        ValueError: If candidates are of another size than the image.
+    """
+    size = item["image"].shape[:2]
+    found = source.candidates_of(to_rgb(item["image"]), item["id"], boxes[:, 1:])
+    if found.regions.shape != size:
+        raise ValueError(
+            f"{source.where(item)}: the image is {size} and its candidates are "
+            f"{found.regions.shape}, [H, W]; these are of another image."
+        )
+    return assignment.completed(found, boxes, source.rule.min_iou)
+
+
+def labels_of(source: BoxSupSource, item: Item, picks: np.ndarray) -> np.ndarray:
+    """The label map that candidates make of an item of a source's `base`.
+
+    Args:
+        source: Of the item.
+        item: The item.
+        picks: The candidates of its boxes, integer [K].
+
+    Returns:
+        uint8 [H, W].
+
+    Raises:
+        ValueError: If they are of other boxes or candidates than the item has.
+    """
+    boxes = source.boxes(item)
+    if not len(boxes):
+        return np.zeros(item["image"].shape[:2], np.uint8)
+    return assignment.painted(pool_of(source, item, boxes)[0], boxes, picks)
 
 
 def _weak_places(source: Source, strong: np.ndarray) -> list[int]:
@@ -223,18 +256,38 @@ def choose(
         epoch: Counted from 0; with the seed and the place it decides the draw.
 
     Raises:
-        ValueError: As `BoxSupSource.pool` and `assignment.costs`.
+        ValueError: As `pool_of` and `assignment.costs`.
     """
     item = source.base[place]
     boxes = source.boxes(item)
     if not len(boxes):
-        return Choice(np.zeros(0, np.int64), 0, 0.0)
-    pool, alone = source.pool(item, boxes)
+        none = np.zeros(item["image"].shape[:2], np.uint8)
+        return Choice(np.zeros(0, np.int64), zipped(none), 0, 0.0)
+    pool, alone = pool_of(source, item, boxes)
     rng = np.random.default_rng([source.seed, epoch, place])
     found = assignment.costs(pool, boxes, log_probs, source.rule)
     picks = assignment.draw(found, source.rule.k, rng)
     iou = np.take_along_axis(assignment.overlaps(pool, boxes), picks[:, None], axis=1)
-    return Choice(picks, int(alone.sum()), float(iou.mean()))
+    labels = zipped(assignment.painted(pool, boxes, picks))
+    return Choice(picks, labels, int(alone.sum()), float(iou.mean()))
+
+
+def zipped(labels: np.ndarray) -> bytes:
+    """A label map, uint8 [H, W], in a hundredth of the room."""
+    return zlib.compress(labels.tobytes(), level=1)
+
+
+def unzipped(data: bytes, size: tuple[int, int]) -> np.ndarray:
+    """Undo `zipped`.
+
+    Args:
+        data: What it made.
+        size: Height and width.
+
+    Returns:
+        uint8 [H, W].
+    """
+    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(size).copy()
 
 
 class OfBoxes:

@@ -68,6 +68,13 @@ def test_masks_that_are_chosen_are_the_labels():
     chosen = {place: boxsup.choose(source, place, None, 0) for place in source.weak}
     assert [len(chosen[place].picks) for place in range(3)] == [2, 1, 0]
     source.assign({place: choice.picks for place, choice in chosen.items()})
+    ready = source_of(None)  # What it has was made when it was chosen.
+    ready.assign(
+        {place: choice.picks for place, choice in chosen.items()},
+        {place: choice.labels for place, choice in chosen.items()},
+    )
+    for place in range(3):
+        np.testing.assert_array_equal(ready[place]["labels"], source[place]["labels"])
     np.testing.assert_array_equal(source[1]["labels"], Drawn().labels[1])  # The cross.
     assert chosen[1].iou == 1
     assert not source[2]["labels"].any()  # No void: boxes know none.
