@@ -89,6 +89,22 @@ def test_weak_labels_are_compared_and_what_is_done_stays(tmp_path):
     assert report["jax"]
 
 
+def test_boxsup_stands_beside_rectangles_and_masks(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.boxsup", f"--out={tmp_path}"]
+    answer = subprocess.run(
+        [*command, "--smoke", "--rows=rectangles,boxsup,masks"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.count("\n") == 2 + 3
+    rows = json.loads((tmp_path / "boxsup.json").read_text())["rows"]
+    assert rows["masks"]["labels"] == 1
+    assert rows["rectangles"]["labels"] < rows["boxsup"]["labels"] < 1
+    assert len(list((tmp_path / "candidates").iterdir())) == 4
+
+
 def test_ways_of_upsampling_are_compared_and_what_is_done_stays(tmp_path):
     command = [sys.executable, "-m", "benchmarks.upsampling", f"--out={tmp_path}"]
     for options in (("--smoke", "--rows=2"), ("--smoke", "--rows=2", "--table")):
