@@ -192,6 +192,13 @@ def _check_masks_wanted(config: Config, supervision: str) -> None:
                 f"{key}={value!r} asks for masks, and config.data.supervision="
                 f"{supervision!r} takes them away; leave out one of the two."
             )
+    workers = config.data.get("num_workers", 0)
+    if supervision == SEGMENTS and workers:
+        raise ValueError(
+            f"config.data.num_workers={workers} has other processes read images, and "
+            f"the CRF of config.data.supervision={supervision!r} runs in this one; set "
+            f"it to 0."
+        )
     share = config.data.box_centre
     if not 0 < share <= 1:
         raise ValueError(

@@ -171,8 +171,9 @@ def em_adapt(
         scores.dtype,
     )
     pixels = jnp.sum(counted, axis=1, dtype=jnp.int32)
-    # Cut off, as a cast of Caffe's floats is.
+    # Cut off, as a cast of Caffe's floats is; of shares near 1 the product rounds up.
     rank = (shares[None] * pixels.astype(scores.dtype)[:, None]).astype(jnp.int32)
+    rank = jnp.minimum(rank, jnp.maximum(pixels - 1, 0)[:, None])
     orders = jax.vmap(lambda key, there: _orders(key, there, sweeps))(keys, held)
     best = _best(flat, held)
     raised, end = _raised(flat, best, (held, counted, rank, orders))

@@ -133,6 +133,14 @@ def test_images_with_masks_have_to_be_there(folder, changes, message):
         ),
         ({"loss.balance": "median_frequency"}, "balance='median_frequency' asks for m"),
         ({"data.class_mix": 0.5}, "config.data.class_mix=0.5 asks for masks, and conf"),
+        (
+            {
+                "data.supervision": "box_segments",
+                "loss.estimation": "",
+                "data.num_workers": 2,
+            },
+            "config.data.num_workers=2 has other processes read images, and the CRF of",
+        ),
         ({"data.strong_share": 0.2}, "strong_share=0.2 is what of each batch of 2 ima"),
         ({"data.strong_share": 1.5}, "strong_share=1.5 is what of each batch of 2 ima"),
         ({"data.strong_images": -1}, "strong_images=-1 is no number of images; give o"),

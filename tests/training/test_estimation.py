@@ -88,6 +88,13 @@ def test_one_class_takes_all_but_the_ties_of_classes_that_are_not_there():
     assert labels.tolist() == [1, 2, 1, 1, 1, 1, 1, 1, 1, 1]
 
 
+def test_a_portion_near_all_pixels_is_one_of_them():
+    """In float32 0.99999999 of ten rounds to ten; there are places 0 to 9."""
+    found = adapt(SECOND, [0, 1], portions=(0.99999999, 0.0), sweeps=1)
+    assert np.isfinite(found).all()
+    assert (found[:, 1] >= found[:, 0]).all()
+
+
 def test_an_image_without_labels_stays_as_it_is():
     np.testing.assert_array_equal(adapt(SECOND, []), SECOND.astype(np.float32))
 

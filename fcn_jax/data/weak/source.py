@@ -32,12 +32,11 @@ class WeakLabels:
     Everything but the items is that of the source. Those with weak labels have no
     `objects`, but `allowed` (`fcn_jax.data.weak.planes`) and `labels` as follows.
 
-    | supervision | what is known | `labels` |
-    | --- | --- | --- |
-    | image_labels | the classes of the image | void |
-    | crop_labels | the classes of what is seen of it | void |
-    | boxes | tight boxes of its objects | Bbox-Rect: rectangles, the smallest on top |
-    | box_segments | the same | what `segment` makes of image and boxes |
+    - "image_labels": the classes of the image are known; labels are void.
+    - "crop_labels": the classes of what is seen of it; labels are void.
+    - "boxes": tight boxes of its objects; labels are Bbox-Rect's, rectangles with the
+      smallest on top.
+    - "box_segments": the same; labels are what `segment` makes of image and boxes.
 
     Args:
         source: With masks, and one head, whose class 0 is the background.
@@ -48,6 +47,7 @@ class WeakLabels:
         segment: Makes labels of boxes; "box_segments" needs it.
 
     Attributes:
+        strong: Which images keep their masks, bool [N].
         shares: Of a batch; None: images come as they do.
 
     Raises:
