@@ -133,14 +133,14 @@ def map_losses(
 
     present = np.unique(classes)
     ground = of_regions(objects.BACKGROUND)
-    gains = np.stack([of_regions(label) - ground for label in present.tolist()], axis=1)
+    gains = np.stack([of_regions(label) - ground for label in present.tolist()])
     if not np.isfinite(gains).all() or not np.isfinite(ground).all():
         raise ValueError(
             "log-probabilities are not finite: the net has diverged; lower "
             "config.optim.learning_rate."
         )
-    found = ground.sum() + pool.sums(gains)  # [N, present]
-    return found[:, np.searchsorted(present, classes)].T
+    found = ground.sum() + np.stack([pool.sums(gain) for gain in gains])
+    return found[np.searchsorted(present, classes)]
 
 
 def costs(
