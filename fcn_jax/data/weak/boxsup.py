@@ -134,7 +134,7 @@ class BoxSupSource(OneHead):
 
         Args:
             picks: The candidates of the boxes, integer [K], by place.
-            labels: What they make of images, as `Choice.labels`; of those that are not
+            labels: What they make of images, as of `Choice`; of those that are not
                 among them it is made when it is asked for.
         """
         self._picks, self._labels = dict(picks), dict(labels or {})
