@@ -23,17 +23,29 @@ def supervised(config: Config, source: Source, strong: np.ndarray | None) -> Sou
     """
     build.check_one_head(config, f"config.data.supervision={BOXSUP!r}")
     check(config)
-    settings = config.data.boxsup
     pools = make_pools(config)
     return BoxSupSource(
         source,
         pools,
         candidates=pools.key,
-        rule=Rule(settings.k, settings.weight, settings.objective, settings.min_iou),
+        rule=_rule(config),
         strong=strong,
         strong_share=config.data.strong_share,
         seed=config.seed,
     )
+
+
+def _rule(config: Config) -> Rule:
+    """How masks are chosen.
+
+    Raises:
+        ValueError: As `Rule`, naming the key.
+    """
+    settings = config.data.boxsup
+    try:
+        return Rule(settings.k, settings.weight, settings.objective, settings.min_iou)
+    except ValueError as error:
+        raise ValueError(f"config.data.boxsup.{error}") from error
 
 
 def check(config: Config) -> None:

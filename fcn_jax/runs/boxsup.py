@@ -207,7 +207,7 @@ def _line(epoch: int, chosen: Mapping[int, Choice], seconds: float) -> str:
     boxes = sum(len(choice.picks) for choice in chosen.values())
     alone = sum(choice.rectangles for choice in chosen.values())
     iou = sum(choice.iou * len(choice.picks) for choice in chosen.values())
-    rest = f", {alone} of them rectangles, which no candidate overlaps" * bool(alone)
+    rest = f", {alone} of them rectangles for want of a candidate" * bool(alone)
     return (
         f"masks of epoch {epoch}: {boxes} in {len(chosen)} images, their boxes at a "
         f"mean IoU of {iou / max(1, boxes):.3f} with those given{rest} "

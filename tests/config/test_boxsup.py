@@ -54,8 +54,14 @@ def test_an_epoch_sees_every_image(folder, images, given, steps):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data.boxsup.k": 0}, "k=0: one of the k cheapest candidates is drawn"),
-        ({"data.boxsup.objective": "x"}, "objective='x' is not known"),
+        (
+            {"data.boxsup.k": 0},
+            "config.data.boxsup.k=0: one of the k cheapest candidates is",
+        ),
+        (
+            {"data.boxsup.objective": "x"},
+            "config.data.boxsup.objective='x' is not known",
+        ),
         ({"data.boxsup.silent_epochs": -1}, "boxsup.silent_epochs=-1 is no whole num"),
         ({"data.boxsup.epoch_steps": -1}, "boxsup.epoch_steps=-1 is no whole number"),
         ({"data.boxsup.method": "gop"}, "candidates: method 'gop' is not known"),

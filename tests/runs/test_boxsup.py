@@ -153,7 +153,7 @@ def test_images_with_masks_are_not_estimated(folder):
 def test_rectangles_are_told(folder, monkeypatch):
     few = config_of(folder, **{"data.boxsup.num": 1, "data.boxsup.min_iou": 0.99})
     _, line = estimated(few)
-    assert ", 4 of them rectangles, which no candidate overlaps (" in line
+    assert ", 4 of them rectangles for want of a candidate (" in line
 
 
 def test_a_data_set_without_objects_is_named(folder, monkeypatch):
