@@ -29,6 +29,8 @@ def base_config(family: str = "fcn") -> Config:
     config.init_least = 0.5  # Share of the encoder that init_from must give.
     config.init_inputs = ""  # What their net was given, as preprocessing; "": told.
     _add_loss_and_optim(config)
+    _add_weak_labels(config)
+    _add_boxsup(config)
     config.crf = ml_collections.ConfigDict()
     # Dense CRF after the network, in eval: a name of fcn_jax.crf.PARAMETERS, or the
     # JSON file of a search (fcn_jax crf_search); "": none. (model.crf is trained.)
@@ -134,6 +136,24 @@ def _add_objects(config: Config) -> None:
     config.data.objects.cache_dir = ""  # Of proposals and of the index of examples.
 
 
+def _add_boxsup(config: Config) -> None:
+    # data.supervision "boxsup": masks are chosen for boxes anew before each epoch.
+    config.data.boxsup = ml_collections.ConfigDict()
+    # Candidate masks: "segments" (selective search's), "mcg" (files of it), "grabcut".
+    config.data.boxsup.method = "segments"
+    config.data.boxsup.num = 2000  # Candidates of an image, at most.
+    config.data.boxsup.options = ml_collections.ConfigDict()  # Of the method.
+    config.data.boxsup.mcg_dir = ""  # Of MCG's files, ID.mat each.
+    config.data.boxsup.cache_dir = ""  # Where candidates are kept; "": in memory.
+    config.data.boxsup.k = 5  # A box's mask is drawn among as many of the cheapest.
+    config.data.boxsup.weight = 3.0  # Lambda, of the net's loss; 0: overlap decides.
+    # "mean": one candidate's overlap, the loss a mean over pixels; "sum": as printed.
+    config.data.boxsup.objective = "mean"
+    config.data.boxsup.min_iou = 0.0  # A candidate for a box overlaps it by more.
+    config.data.boxsup.silent_epochs = 1  # The first, in which the net has no say yet.
+    config.data.boxsup.epoch_steps = 0  # Updates of an epoch; 0: every image once.
+
+
 def _add_folder(config: Config) -> None:
     # How the files of a "folder" are to be read: fcn_jax.data.options.FolderOptions.
 
@@ -147,6 +167,31 @@ def _add_folder(config: Config) -> None:
     config.data.apply_exif = False  # Turn photos as their EXIF orientation says.
     config.data.split = 0.0  # Share that "train" has where there are no lists.
     config.data.split_seed = 0  # By which images are drawn into it.
+
+
+def _add_weak_labels(config: Config) -> None:
+    # What is known of training images in place of masks: "image_labels" (the classes
+    # of the image), "crop_labels" (those of what is seen of it), "boxes" (Bbox-Rect:
+    # rectangles), "box_segments" (Bbox-Seg: a dense CRF in them), "boxsup" (BoxSup:
+    # candidate masks, chosen for boxes); "": masks.
+    config.data.supervision = ""
+    config.data.strong_split = ""  # Split whose images keep their masks; "": none.
+    config.data.strong_name = ""  # Data set that strong_split is of; "": data.name.
+    # As many of them, drawn once for all; of data.train_split where there is no
+    # data.strong_split. 0: all of that, or none.
+    config.data.strong_images = 0
+    config.data.strong_share = 0.0  # Of a batch, images with masks; 0: as they come.
+    config.data.box_centre = 0.2  # "box_segments": share of a box that is its object.
+    config.data.box_crf = "wssl"  # Likewise: parameters, as of crf.parameters.
+    config.data.box_cache_dir = ""  # Likewise: where what the CRF found is kept.
+    # What labels the pixels of weak labels, from the scores of each step: "em_fixed",
+    # "em_adapt" (of images or crops), "em_boxes" (of boxes); "": nothing does.
+    config.loss.estimation = ""
+    # em_fixed, em_boxes: added to scores of classes of objects, and of background.
+    config.loss.estimation_biases = (6.0, 5.0)
+    # em_adapt: what a class of objects, and the background, has of an image.
+    config.loss.estimation_portions = (0.2, 0.4)
+    config.loss.estimation_sweeps = 5  # em_adapt: over the classes of an image.
 
 
 def _add_loss_and_optim(config: Config) -> None:

@@ -1,12 +1,13 @@
 """From a config to the sources and batches of a run."""
 
 import dataclasses
+import functools
 from collections.abc import Generator
 
 import ml_collections
 
 from fcn_jax import data, messages
-from fcn_jax.config import build, examples, sampling
+from fcn_jax.config import build, examples, sampling, weak
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, frequencies, imports, loader
@@ -23,7 +24,8 @@ from fcn_jax.preprocessing import PREPROCESSING, Preprocessing
 def open_source(config: Config, which: str) -> Source:
     """The source of `which`, "train" or "eval", checked against num_classes.
 
-    That of "train" holds crops where config.data.objects asks for them.
+    That of "train" holds crops where config.data.objects asks for them, and weak labels
+    where config.data.supervision does.
 
     Args:
         config: See `fcn_jax.config.base`.
@@ -38,7 +40,8 @@ def open_source(config: Config, which: str) -> Source:
     if config.data.objects.stage:
         source = examples.of_source(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
-    return CachedSource(source, round(room * 2**30)) if room > 0 else source
+    source = CachedSource(source, round(room * 2**30)) if room > 0 else source
+    return weak.with_weak_labels(config, source, functools.partial(open_split, config))
 
 
 def open_eval(config: Config, split: str = "") -> Source:

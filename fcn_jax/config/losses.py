@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Mapping
 
 from fcn_jax import messages
-from fcn_jax.config import base, sampling
+from fcn_jax.config import base, sampling, weak
 from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import overlaps
 from fcn_jax.training.box_losses import BoxClasses, BoxMasks
+from fcn_jax.training.estimated import Estimated
 from fcn_jax.training.focal import Focal
 from fcn_jax.training.losses import (
     REDUCTIONS,
@@ -66,6 +67,8 @@ def make_loss(
             f"{config.model.num_classes} classes; give one a class, or () for none."
         )
     known = LossOptions()  # Of keys that older runs lack.
+    step = weak.e_step(config)
+    shrink = settings.get("label_shrink", known.label_shrink)
     options = LossOptions(
         reduction=settings.reduction,
         class_weights=class_weights or tuple(settings.class_weights) or None,
@@ -73,7 +76,7 @@ def make_loss(
         pixel_probability=settings.pixel_probability,
         stride=settings.get("pixel_stride", 0) or 1,
         larger_batch=settings.get("larger_batch", known.larger_batch),
-        label_shrink=settings.get("label_shrink", known.label_shrink),
+        label_shrink=1 if step else shrink,
         ignore_label=ignore_label,
         focal_gamma=settings.get("focal_gamma", known.focal_gamma),
         tversky=tuple(settings.get("tversky", known.tversky)),
@@ -81,7 +84,8 @@ def make_loss(
         axis_name=axis_name,
     )
     made = tuple((weight, LOSSES[name](options)) for name, weight in terms.items())
-    return made[0][1] if [*terms.values()] == [1] else WeightedSum(made)
+    loss = made[0][1] if [*terms.values()] == [1] else WeightedSum(made)
+    return loss if step is None else Estimated(loss, step, shrink)
 
 
 def terms_of(text: str) -> dict[str, float]:
@@ -148,6 +152,7 @@ def check_loss(config: Config) -> None:
         )
     sampling.check_sampling(config)
     _check_boxes(config, list(names))
+    weak.check_weak_labels(config)
     known = LossOptions()  # Of keys that older runs lack.
     shrink = settings.get("label_shrink", known.label_shrink)
     if shrink < 1:

@@ -25,6 +25,8 @@ PLACE_KEYS: tuple[str, ...] = (
     "data.cache",
     "data.objects.cache_dir",
     "data.objects.mcg_dir",
+    "data.boxsup.cache_dir",
+    "data.boxsup.mcg_dir",
 )
 _COPY = "copy it to a local disk: aws s3 sync, gcloud storage rsync"
 # Keys that change what is shown or kept, how soon a run ends, or where data lie, but

@@ -71,6 +71,16 @@ PARAMETERS: dict[str, Numbers] = {
     "deeplab_msc": _deeplab(95.0, 3.0, 3.0),
     # DeepLab-MSc-LargeFOV as later repositories quote it.
     "deeplab_msc_largefov": _deeplab(83.0, 5.0, 4.0),
+    # deeplab-public, SetupEnv.m: WSSL's Bbox-Seg, of boxes whose centres are fixed.
+    "wssl": {
+        "smooth_xy": 3.0,
+        "smooth_weight": 15.0,
+        "bilateral_xy": 37.0,
+        "bilateral_rgb": 3.0,
+        "bilateral_weight": 45.0,
+        "iterations": 10,
+        "normalization": "after",
+    },
     # HyeonwooNoh/DeconvNet, generate_EDeconvNet_CRF_results.m.
     "deconvnet": {
         "smooth_xy": 3.0,

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 # Of training: `image` [B, H, W, channels], `labels` uint8 [B, H, W] (by head where
-# there are several), `sizes` int32 [B, 2], `index` int32 [B]. Of evaluation, too: `id`
+# there are several), `sizes` int32 [B, 2], `index` int32 [B]; of weak labels `allowed`
+# uint8 [B, H, W, P] (`fcn_jax.data.weak.planes`). Of evaluation, too: `id`
 # (list of str), `example_valid` bool [B], and what is wanted at other scales and in
 # windows.
 Batch: TypeAlias = Mapping[str, Any]

@@ -10,7 +10,7 @@ from fcn_jax.data import channels as channels_of
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC, LabelSet
 
 # One image: `image` (uint8 or float32 [H, W, channels]), `labels`, `id` (str) and
-# perhaps `objects` (uint8 [H, W]).
+# perhaps `objects` (uint8 [H, W]), or `allowed` (uint8 [H, W, P]: `data.weak.planes`).
 Item: TypeAlias = Mapping[str, Any]
 # Labels of an image or a batch, uint8; by head where there are several.
 Labels: TypeAlias = np.ndarray | Mapping[str, np.ndarray]
@@ -108,6 +108,21 @@ def heads_of(source: Source) -> tuple[Head, ...]:
     }
     defaults: dict[str, Any] = {"classes": (), "palette": VOC.palette}
     return (Head("", **defaults | given),)
+
+
+def ids_of(source: Source) -> list[str]:
+    """The ids of all images of a source; without their pixels, where it can.
+
+    Args:
+        source: One with a method `image_ids`, or with `ids`, is quick.
+    """
+    found: Callable[[], list[str]] | None = getattr(source, "image_ids", None)
+    if found is not None:
+        return found()
+    ids: tuple[str, ...] = tuple(getattr(source, "ids", ()))
+    if len(ids) == len(source):
+        return list(ids)
+    return [str(source[place]["id"]) for place in range(len(source))]
 
 
 def channels_in(source: Source) -> channels_of.Channels:

@@ -11,7 +11,15 @@ import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
-from fcn_jax.data import checks, contracts, regions, segments, sharing, transforms
+from fcn_jax.data import (
+    checks,
+    contracts,
+    order,
+    regions,
+    segments,
+    sharing,
+    transforms,
+)
 from fcn_jax.data import windows as windows_of
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
@@ -19,6 +27,7 @@ from fcn_jax.data.channels import Channels
 from fcn_jax.data.contracts import Item, Labels, Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.sharing import Share
+from fcn_jax.data.weak import planes
 from fcn_jax.data.windows import Windows
 
 __all__ = [
@@ -29,8 +38,6 @@ __all__ = [
     "eval_batches",
     "train_batches",
 ]
-
-_MANY_IMAGES = 1 << 60
 
 
 def train_batches(
@@ -68,7 +75,7 @@ def train_batches(
         `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
         lies beyond is zero and void), `index` int32 [B] (place in the source); of
         examples of boxes and of segments also what `regions.draw` and `segments.draw`
-        give.
+        give; of weak labels `allowed` uint8 [B, H, W, P] too.
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
@@ -89,25 +96,27 @@ def train_batches(
             item, left = regions.moved(item, augmentation, rng, channels)
         if "segments" in item:
             item, left = segments.moved(item, augmentation, rng, channels)
-        image, labels = augmentations.augment(
-            item["image"], item["labels"], left, rng, ignore_label, channels
+        maps, void = planes.maps_of(item, ignore_label)
+        image, maps = augmentations.augment(
+            item["image"], maps, left, rng, void, channels
         )
-        return image, labels, where, item.get("regions") or item.get("segments")
+        candidates = item.get("regions") or item.get("segments")
+        return image, maps, void, where, candidates
 
     def load(index: int, rng: np.random.Generator) -> Batch:
-        image, labels, where, candidates = changed(index, rng)
+        image, maps, void, where, candidates = changed(index, rng)
         if augmentation.class_mix and rng.random() < augmentation.class_mix:
-            above, its_labels, _, _ = changed(int(rng.integers(len(source))), rng)
-            image, labels = augmentations.mix_classes(
-                image, labels, (above, its_labels), rng, ignore_label
+            above, its_maps, *_ = changed(int(rng.integers(len(source))), rng)
+            image, maps = augmentations.mix_classes(
+                image, maps, (above, its_maps), rng, void
             )
         size = np.array(image.shape[:2], np.int32)
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
-            image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
+            image, maps = _on_canvas(image, maps, canvas, void, where)
         found = {
             "image": image,
-            "labels": labels,
+            **planes.entries(maps),
             "sizes": size,
             "index": np.int32(index),
         }
@@ -119,15 +128,11 @@ def train_batches(
 
     def draw(index: int, rng: np.random.Generator) -> Batch:
         if with_replacement:
-            index = int(rng.integers(len(source)))
+            index = order.redrawn(source, index, rng)
         return load(index, rng)
 
-    order = grain.MapDataset.range(len(source)).seed(seed)
-    if not with_replacement:
-        order = order.shuffle()
-    # Endless, for all purposes; what is truly endless has no length to be batched.
-    endless = order.repeat(_MANY_IMAGES // len(source))
     # Drawn before it is shared out: no two processes draw alike.
+    endless = order.endless(source, batch_size, seed, shuffled=not with_replacement)
     drawn = endless.random_map(draw)
     if share.processes == 1:
         return read_ahead(drawn.batch(rows)[start_step:], rows, readers)

@@ -56,6 +56,10 @@ class Together:
         both = (self._first.image_sizes(), self._extra.image_sizes())
         return np.concatenate(both)
 
+    def image_ids(self) -> list[str]:
+        """Of the images of both, in their order."""
+        return [*contracts.ids_of(self._first), *contracts.ids_of(self._extra)]
+
     def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
         """What both are; see `fingerprints.of`.
 

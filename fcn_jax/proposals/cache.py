@@ -26,18 +26,26 @@ class Images(Protocol):
     def __getitem__(self, index: int, /) -> Item: ...
 
 
-class Cache(Protocol):
-    """What can be filled: `ProposalCache`, or `segment_cache.SegmentCache`."""
+class Kept(Protocol):
+    """What is made of images and kept, such as their proposals.
 
-    method: str
+    Attributes:
+        method: By which it is made.
+        directory: Where it is kept.
+    """
 
     @property
-    def directory(self) -> str | Path:
-        """Where it is kept."""
+    def method(self) -> str:
+        """See above."""
         ...
 
-    def boxes_of(self, item: Item, /) -> np.ndarray:
-        """The boxes of a source's item, made where they are not there."""
+    @property
+    def directory(self) -> Path | None:
+        """See above."""
+        ...
+
+    def count(self, item: Item) -> int:
+        """Make what is not there of a source's item, and say how much there is."""
         ...
 
 
@@ -108,19 +116,23 @@ class ProposalCache:
         """The boxes of a source's item, int32 [M, 4]."""
         return self(item["image"], item["id"])[0]
 
+    def count(self, item: Item) -> int:
+        """How many boxes a source's item has."""
+        return len(self.boxes_of(item))
+
 
 def precompute(
-    source: Images, cache: Cache, workers: int | None = None
+    source: Images, cache: Kept, workers: int | None = None
 ) -> Iterator[int]:
-    """Fill a cache with the proposals of all images of a source.
+    """Fill a cache with what it keeps of all images of a source.
 
     Args:
         source: A source of `fcn_jax.data`; it must be picklable.
-        cache: What to fill.
+        cache: What to fill, such as a `ProposalCache`; it must be picklable.
         workers: Processes; None: one a core; 1: this one.
 
     Yields:
-        The number of boxes of each image, in order.
+        The number of boxes (or what else it keeps) of each image, in order.
 
     Raises:
         ImportError: If the method needs OpenCV and it is not there.
@@ -156,14 +168,14 @@ def _num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill(source: Images, cache: Cache, index: int) -> int:
-    return len(cache.boxes_of(source[index]))
+def _fill(source: Images, cache: Kept, index: int) -> int:
+    return cache.count(source[index])
 
 
-_worker: tuple[Images, Cache]  # In a worker process: what it works on.
+_worker: tuple[Images, Kept]  # In a worker process: what it works on.
 
 
-def _start_worker(source: Images, cache: Cache) -> None:
+def _start_worker(source: Images, cache: Kept) -> None:
     global _worker
     worker.serve_parent()
     _worker = source, cache

@@ -48,7 +48,7 @@ class SegmentCache:
             method, directory=directory or None, num=num, files=files, options=options
         )
         self.method, self.key = method, self._pools.key
-        self.directory: str | Path = directory
+        self.directory = Path(directory) if directory else None
 
     def __call__(self, image: np.ndarray, name: str) -> Candidates:
         """The segments of an image, best first.
@@ -70,3 +70,7 @@ class SegmentCache:
     def boxes_of(self, item: Item) -> np.ndarray:
         """Their tight boxes, int32 [M, 4]."""
         return self.of_item(item).boxes
+
+    def count(self, item: Item) -> int:
+        """How many a source's item has."""
+        return len(self.of_item(item))

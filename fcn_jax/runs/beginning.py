@@ -25,7 +25,7 @@ def initial_state(
 
     Returns:
         The state, on the host or one device; the optimiser; and by name `best`,
-        `losses`, `data` and `eval_data`, as far as the checkpoint has them.
+        `losses`, `data`, `eval_data` and `boxsup`, as far as the checkpoint has them.
 
     Raises:
         ValueError: If the checkpoint is of more steps, or of other classes.
@@ -60,6 +60,6 @@ def initial_state(
     print(f"going on from step {saved.step} in {workdir}", flush=True)
     state = trees.into_state(saved.arrays, state)
     progress.note(recorded.note_of_weights(parts.class_weights, saved.metadata))
-    names = ("best", "losses", "data", "eval_data")
+    names = ("best", "losses", "data", "eval_data", "boxsup")
     memory = {name: saved.metadata.get(name) for name in names}
     return state, optimizer, memory

@@ -119,3 +119,20 @@ def _check_result(path: Path) -> None:
 def _check_picture(path: Path) -> None:
     with Image.open(path) as picture:
         picture.verify()  # Which says SyntaxError of a checksum that is wrong.
+
+
+def best_of(
+    store: checkpoints.CheckpointStore, known: JsonObject | None
+) -> JsonObject | None:
+    """The best score so far and its step, the last of equals (`scores.Scores.best`).
+
+    Args:
+        store: That keeps the scores.
+        known: Of a run that kept it in its checkpoints.
+    """
+    found = [] if known is None else [(known["mean_iu"], known["step"])]
+    found += [(x, step) for step, x in store.scores.read().items() if x is not None]
+    if not found:
+        return None
+    mean_iu, step = max(found)
+    return {"mean_iu": mean_iu, "step": step}

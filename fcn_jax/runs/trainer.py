@@ -15,8 +15,10 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
 from fcn_jax.data.batch import BOX_KEYS, BOX_TRUTH, Batch
+from fcn_jax.data.weak.planes import PLANES
 from fcn_jax.evaluation import metrics
 from fcn_jax.runs import (
+    boxsup,
     compilation,
     logs,
     occasions,
@@ -76,12 +78,13 @@ class Trainer:
         self.state, self.optimizer, memory = found
         self.data.check(memory, "data" in allow_changed)
         note(shared.set_aside(lost, self.store, self.workdir, crew))
-        self.best = _best_of(self.store, memory["best"])
+        self.best = results.best_of(self.store, memory["best"])
         self.occasions = occasions.Occasions(config)
         self.losses = RecentLosses(memory["losses"], self.parts.learning_rate)
         self.symptoms = symptoms.Symptoms(config)
         self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
+        self.masks = boxsup.Masks(self.parts, self.devices, crew, memory)
         self.batches = self.parts.train_batches(step, (crew.index, crew.count))
         note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
@@ -109,6 +112,8 @@ class Trainer:
             start = time.perf_counter()
             self.crew.doing(f"the batch of step {step}")
             with self.stopping.at_once():
+                if self.masks.due(step - 1):
+                    _estimate_masks(self, step - 1)
                 batch = _to_devices(self, next(self.batches))
                 if compiled is None:
                     self.progress.write(table)
@@ -161,7 +166,7 @@ class Trainer:
         """Score the evaluation split, and record the score."""
         scores, line = _score(self, step)
         self.store.scores.record(step, scores["mean_iu"])
-        self.best = _best_of(self.store, self.best)
+        self.best = results.best_of(self.store, self.best)
         self.progress.write(line)
         _tell(self.progress, self.symptoms.of_scores(step, scores))
         self.progress.skip_clock()
@@ -195,6 +200,17 @@ def _score(trainer: Trainer, step: int) -> tuple[metrics.Scores, str]:
             trainer.config.num_pictures,
             trainer.stopping.check,
         )
+
+
+def _estimate_masks(trainer: Trainer, step: int) -> None:
+    """Choose the masks of the epoch that begins; batches made before are of no use."""
+    trainer.batches.close()
+    variables = parallel.own_part(trainer.state.variables, trainer.devices)
+    with trainer.crew.unhurried():
+        trainer.progress.write(trainer.masks.estimate(step, variables))
+    share = (trainer.crew.index, trainer.crew.count)
+    trainer.batches = trainer.parts.train_batches(step, share)
+    trainer.progress.skip_clock()
 
 
 def _write_results(trainer: Trainer) -> None:
@@ -240,6 +256,7 @@ def _metadata_of(trainer: Trainer) -> JsonObject:
         **recorded.labels_of(trainer.parts.train_source),
         **recorded.weights_of(trainer.parts.class_weights),
         **trainer.data.metadata,
+        **trainer.masks.metadata,
     }
 
 
@@ -261,8 +278,8 @@ def _describe(parts: RunParts) -> None:
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
     """What of a batch a step takes, split between the devices."""
-    of_boxes = [name for name in (*BOX_KEYS, *BOX_TRUTH) if name in batch]
-    sent = {name: batch[name] for name in ("image", "labels", *of_boxes)}
+    others = [name for name in (PLANES, *BOX_KEYS, *BOX_TRUTH) if name in batch]
+    sent = {name: batch[name] for name in ("image", "labels", *others)}
     if not trainer.config.data.crop:
         sent["sizes"] = batch["sizes"]
     return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)
@@ -320,23 +337,6 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
     if stopping.asked == signal.SIGINT and hasattr(sys, "ps1"):
         raise KeyboardInterrupt(said)
     sys.exit(stopping.exit_code)
-
-
-def _best_of(
-    store: checkpoints.CheckpointStore, known: JsonObject | None
-) -> JsonObject | None:
-    """The best score so far and its step, the last of equals (`scores.Scores.best`).
-
-    Args:
-        store: That keeps the scores.
-        known: Of a run that kept it in its checkpoints.
-    """
-    found = [] if known is None else [(known["mean_iu"], known["step"])]
-    found += [(x, step) for step, x in store.scores.read().items() if x is not None]
-    if not found:
-        return None
-    mean_iu, step = max(found)
-    return {"mean_iu": mean_iu, "step": step}
 
 
 def _hang_timeout(config: Config) -> float:

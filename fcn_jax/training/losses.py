@@ -216,6 +216,10 @@ def check_axis(loss: Loss, axis_name: str | None) -> None:
         for _, term in loss.terms:
             check_axis(term, axis_name)
         return
+    inner: Loss | None = getattr(loss, "inner", None)
+    if inner is not None:  # Of labels that are estimated.
+        check_axis(inner, axis_name)
+        return
     theirs = getattr(loss, "axis_name", axis_name)
     if theirs != axis_name:
         raise ValueError(

@@ -71,6 +71,42 @@ def test_heads_are_compared_from_the_trunk_that_is_there(tmp_path):
     assert (tmp_path / "heads.md").read_text().count("\n") == 2 + len(report["rows"])
 
 
+def test_weak_labels_are_compared_and_what_is_done_stays(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.wssl", f"--out={tmp_path}", "--smoke"]
+    for rows in ("rect,em_adapt", "rect,em_adapt"):
+        answer = subprocess.run(
+            [*command, f"--rows={rows}"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines = answer.stdout.splitlines()
+        assert len(lines) == 4
+        assert lines[2].startswith("| boxes | Bbox-Rect | 0.")
+        assert lines[3].startswith("| classes | EM-Adapt | 0.")
+    assert "$" not in answer.stderr  # Nothing is trained twice.
+    report = json.loads((tmp_path / "wssl.json").read_text())
+    assert 0.5 < report["rows"]["rect"]["labels"] < 1
+    assert report["jax"]
+
+
+def test_boxsup_stands_beside_rectangles_and_masks(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.boxsup", f"--out={tmp_path}"]
+    answer = subprocess.run(
+        [*command, "--smoke", "--rows=rectangles,boxsup,masks"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.count("\n") == 2 + 3
+    rows = json.loads((tmp_path / "boxsup.json").read_text())["rows"]
+    assert rows["masks"]["labels"] == 1
+    assert rows["rectangles"]["labels"] < rows["boxsup"]["labels"] < 1
+    assert len(list((tmp_path / "candidates").iterdir())) == 4
+
+
 def test_ways_of_upsampling_are_compared_and_what_is_done_stays(tmp_path):
     command = [sys.executable, "-m", "benchmarks.upsampling", f"--out={tmp_path}"]
     for options in (("--smoke", "--rows=2"), ("--smoke", "--rows=2", "--table")):

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fcn_jax.data import fingerprints
+from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.contracts import OneHead
 from fcn_jax.data.sources.voc_folder import VocFolder
 from fcn_jax.data.together import Together
@@ -24,6 +24,7 @@ def test_the_items_of_both(pair):
     assert both.ids == ("a", "b", "c", "d", "e")
     assert [both[i]["id"] for i in range(5)] == list(both.ids)
     np.testing.assert_array_equal(both[3]["labels"], pair[1][1]["labels"])
+    assert contracts.ids_of(both) == list(both.ids)
     assert both.image_sizes().shape == (5, 2)
     assert (both.name, both.split) == ("folder", "train")
     assert both.root == pair[0].root  # The rest is that of the first.

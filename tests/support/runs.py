@@ -53,6 +53,17 @@ def tiny_config(folder, **changes):
     return config
 
 
+def boxsup_config(folder, **changes):
+    """From boxes, by BoxSup: epochs of two updates, the first without the net."""
+    config = tiny_config(folder, **{"data.supervision": "boxsup", "data.flip": False})
+    with config.unlocked():
+        config.data.boxsup.options.min_side = 4
+        config.data.boxsup.options.scales = (20, 60)
+        config.data.boxsup.options.spaces = ("rgb",)
+    config.update_from_flattened_dict(changes)
+    return config
+
+
 def deconvnet_config(folder, **changes):
     config = base_config("deconvnet")
     small = tiny_config(folder)

@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -113,11 +113,18 @@ class TfdsSource(OneHead):
 
     def image_sizes(self) -> np.ndarray:
         """Heights and widths, int32 [len(self), 2]; no picture is decoded for them."""
+        sizes = [(item["height"], item["width"]) for item in self._undecoded()]
+        return np.array(sizes, np.int32)
+
+    def image_ids(self) -> list[str]:
+        """The ids of all images; no picture is decoded for them."""
+        return [item["id"].decode() for item in self._undecoded()]
+
+    def _undecoded(self) -> Iterable[Item]:
+        """The items, with pictures as they are stored."""
         with quiet_tfds() as tfds:
             skip = {name: tfds.decode.SkipDecoding() for name in _PICTURES}
-            items = self._builder.as_data_source(split=self.split, decoders=skip)
-        sizes = [(item["height"], item["width"]) for item in items]
-        return np.array(sizes, np.int32)
+            return self._builder.as_data_source(split=self.split, decoders=skip)
 
 
 def count_of(builder: Builder, split: str) -> int:

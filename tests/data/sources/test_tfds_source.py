@@ -13,7 +13,7 @@ import types
 import numpy as np
 import pytest
 
-from fcn_jax.data import loader
+from fcn_jax.data import contracts, loader
 from fcn_jax.data.sources import drawing, shapes, tfds_source
 
 
@@ -45,6 +45,11 @@ def test_items_are_as_the_pipeline_takes_them(source):
     assert item["image"].shape == (height, width, 3)
     assert item["labels"].shape == item["objects"].shape == (height, width)
     assert type(item["id"]) is str
+
+
+def test_ids_are_told_without_pictures(source):
+    assert source.image_ids() == [item["id"] for item in source]
+    assert contracts.ids_of(source) == source.image_ids()
 
 
 @pytest.mark.parametrize("index", (-1, 6))

@@ -1,0 +1,1 @@
+"""Weak labels: boxes and the classes of images in place of masks; NumPy only."""

@@ -1,0 +1,106 @@
+"""Pools of candidates: kept on disk or in memory, told apart by what made them."""
+
+import functools
+
+import numpy as np
+import pytest
+import scipy.io
+
+from fcn_jax.proposals import opencv, pools
+from tests.support.proposals import scene
+
+BOXES = np.array([[30, 20, 70, 90]])
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often segments are made; they are the columns and the whole."""
+    pytest.importorskip("cv2", reason="needs OpenCV, of the extra [proposals]")
+    calls, propose = [], pools.segments.propose
+
+    @functools.wraps(propose)
+    def counting(image, **options):
+        calls.append(options)
+        return propose(image, **options)
+
+    monkeypatch.setitem(pools._FUNCTIONS, "segments", counting)
+    return calls
+
+
+@pytest.mark.parametrize("on_disk", (True, False))
+def test_a_pool_is_made_once(tmp_path, counted, on_disk):
+    directory = tmp_path if on_disk else None
+    kept = pools.Pools(directory=directory, num=7, options={"seed": 3})
+    one, again = (kept(scene(), "a/b", BOXES) for _ in range(2))
+    np.testing.assert_array_equal(one.regions, again.regions)
+    np.testing.assert_array_equal(one.member, again.member)
+    assert counted == [{"num": 7, "seed": 3}]
+    assert len(one) <= 7
+    if on_disk:
+        (file,) = tmp_path.iterdir()
+        assert file.name.startswith("a_b-")
+        pools.Pools(directory=directory, num=7, options={"seed": 3})(
+            scene(), "a/b", BOXES[:0]
+        )  # These do not depend on boxes.
+        assert len(counted) == 1
+        file.write_bytes(b"damaged")
+        kept(scene(), "a/b", BOXES)
+        assert len(counted) == 2
+
+
+def test_keys_tell_how_pools_are_made(monkeypatch):
+    keys = [
+        pools.Pools().key,
+        pools.Pools(num=3).key,
+        pools.Pools(options={"min_side": 3}).key,
+        pools.Pools("grabcut").key,
+        pools.Pools("mcg", files="DIR").key,
+    ]
+    monkeypatch.setattr(opencv, "version", lambda: "another")
+    keys.append(pools.Pools().key)
+    assert len(set(keys)) == 6
+    assert pools.Pools("mcg", files="ELSEWHERE").key == keys[4]
+
+
+def test_grabcut_pools_are_of_boxes(tmp_path):
+    pytest.importorskip("cv2", reason="needs OpenCV, of the extra [proposals]")
+    options = {"runs": 2, "iterations": 1}
+    kept = pools.Pools("grabcut", directory=tmp_path, options=options)
+    assert 1 <= len(kept(scene(), "im", BOXES)) <= 2
+    kept(scene(), "im", BOXES + 1)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_mcg_is_read_from_its_files(tmp_path):
+    cell = np.empty((1, 1), object)
+    cell[0, 0] = [[1.0]]
+    scipy.io.savemat(tmp_path / "im.mat", {"superpixels": [[1.0, 2]], "labels": cell})
+    kept = pools.Pools("mcg", files=tmp_path)
+    assert kept(scene(), "im", BOXES).mask(0).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "gop"}, "method 'gop' is not known; there are segments, mcg, grab"),
+        ({"num": 0}, "candidates: num=0; give 1 or more"),
+        ({"options": {"runs": 3}}, "segments has no option 'runs'; it has min_side, s"),
+        (
+            {"method": "mcg"},
+            "read from files that MCG has written.*data.boxsup.mcg_dir",
+        ),
+        (
+            {"method": "mcg", "options": {"seed": 1}},
+            "mcg has no option 'seed'; it has none",
+        ),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pools.Pools(**arguments)
+
+
+def test_an_image_that_has_no_pool_is_named():
+    pytest.importorskip("cv2", reason="needs OpenCV, of the extra [proposals]")
+    with pytest.raises(ValueError, match="im7: segments: an image of shape"):
+        pools.Pools()(np.zeros((3, 3), np.uint8), "im7", BOXES)
