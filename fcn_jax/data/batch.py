@@ -9,7 +9,7 @@ import numpy.typing as npt
 # Of training: `image` [B, H, W, channels], `labels` uint8 [B, H, W] (by head where
 # there are several), `sizes` int32 [B, 2], `index` int32 [B]. Of evaluation, too: `id`
 # (list of str), `example_valid` bool [B], and what is wanted at other scales and in
-# windows.
+# windows. Of networks that look at superpixels: `superpixels` int32 [B, H, W].
 Batch: TypeAlias = Mapping[str, Any]
 MutableBatch: TypeAlias = dict[str, Any]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
 from fcn_jax.data import batch as batches
-from fcn_jax.data import checks, contracts, sharing, transforms
+from fcn_jax.data import checks, contracts, sharing, superpixels, transforms
 from fcn_jax.data.augmentation import Augmentation
 from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
 from fcn_jax.data.channels import Channels
@@ -76,7 +76,8 @@ def train_batches(
     Returns:
         Iterator of dicts, B rows of this process: `image` uint8 RGB [B, H, W, 3],
         `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
-        lies beyond is zero and void), `index` int32 [B] (place in the source).
+        lies beyond is zero and void), `index` int32 [B] (place in the source); of a
+        `fcn_jax.data.superpixels.Divided` also `superpixels` int32 [B, H, W].
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
@@ -106,6 +107,8 @@ def train_batches(
                 image, labels, (above, its_labels), rng, ignore_label
             )
         size = np.array(image.shape[:2], np.int32)
+        whole = canvas if augmentation.crop is None else None
+        divided = _superpixels(source, image, whole, where)
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
             image, labels = _on_canvas(image, labels, canvas, ignore_label, where)
@@ -114,6 +117,7 @@ def train_batches(
             "labels": labels,
             "sizes": size,
             "index": np.int32(index),
+            **divided,
         }
 
     def draw(index: int, rng: np.random.Generator) -> Batch:
@@ -286,6 +290,8 @@ def _empty_batch(
         like["labels"],
         contracts.ignore_labels(source),
     )
+    if superpixels.divides(source) is not None:
+        batch[superpixels.KEY] = np.full((rows, *canvas), superpixels.NONE, np.int32)
     if windows is not None:
         batch["boxes"] = np.zeros((rows, windows.max_windows(canvas), 4), np.int32)
         batch["num_boxes"] = np.zeros(rows, np.int32)
@@ -308,11 +314,26 @@ def _fill(
         _check_fits(item["image"].shape[:2], canvas, where)
         _fill_row(batch, row, item, scales, contracts.channels_in(source))
         batch["index"][row] = place
+        divided = _superpixels(source, item["image"], canvas, where)
+        for name, found in divided.items():
+            batch[name][row] = found
         if windows is not None:
             found = windows(item["image"], item["id"])
             batch["boxes"][row, : len(found)] = found
             batch["num_boxes"][row] = len(found)
     return batch
+
+
+def _superpixels(
+    source: Source, image: np.ndarray, canvas: tuple[int, int] | None, where: str
+) -> dict[str, np.ndarray]:
+    """The superpixels of an image on its canvas, if a source asks for them."""
+    divide = superpixels.divides(source)
+    if divide is None:
+        return {}
+    size = canvas or (image.shape[0], image.shape[1])
+    _check_fits(image.shape[:2], size, where)
+    return {superpixels.KEY: superpixels.padded(image, divide, size, where)}
 
 
 def _fill_row(

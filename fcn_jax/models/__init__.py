@@ -7,7 +7,15 @@ from typing import Any, TypeVar, cast
 from flax.core import FrozenDict
 
 from fcn_jax import messages
-from fcn_jax.models import deconvnet, deeplab, fcn, inputs, late_fusion, segnet
+from fcn_jax.models import (
+    deconvnet,
+    deeplab,
+    fcn,
+    inputs,
+    late_fusion,
+    segnet,
+    zoomout,
+)
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
 
@@ -27,6 +35,8 @@ MODELS: dict[str, type[Network]] = {
     "deeplab_largefov": deeplab.DeepLabLargeFOV,
     "deeplab_msc": deeplab.DeepLabMSc,
     "deeplab_msc_largefov": deeplab.DeepLabMScLargeFOV,
+    "zoomout": zoomout.Zoomout,
+    "zoomout_v1": zoomout.ZoomoutV1,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.

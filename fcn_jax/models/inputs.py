@@ -23,6 +23,29 @@ def example_image(model: nn.Module, least: int = 1) -> Array:
     return jnp.zeros((1, side, side, getattr(model, "channels", 3)), jnp.float32)
 
 
+def extra_inputs(
+    model: nn.Module, batch: Mapping[str, Array | Mapping[str, Array]]
+) -> dict[str, Array]:
+    """What a network takes of a batch beside images and sizes, by name.
+
+    Args:
+        model: A network, perhaps with a CRF behind it.
+        batch: Of its images.
+
+    Raises:
+        ValueError: If the batch has it not.
+    """
+    names = getattr(model, "extra_inputs", ())
+    missing = [name for name in names if name not in batch]
+    if missing:
+        raise ValueError(
+            f"{type(model).__name__} looks at {', '.join(missing)} of an image, and "
+            f"the batch has {', '.join(batch)}; take batches of a source that gives "
+            f"them (of superpixels: fcn_jax.data.superpixels.Divided)."
+        )
+    return {name: jnp.asarray(batch[name]) for name in names}
+
+
 def assert_batch(
     image: Array, labels: object = None, sizes: Array | None = None
 ) -> None:

@@ -28,6 +28,8 @@ class Network(nn.Module):
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
     classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
     default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
+    # Entries of a batch that it takes by these names, beside images and sizes.
+    extra_inputs: ClassVar[tuple[str, ...]] = ()
 
     # Encoders that it takes in a form of their own, such as without their last layers.
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {}

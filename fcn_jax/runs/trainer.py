@@ -261,7 +261,8 @@ def _describe(parts: RunParts) -> None:
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
     """What of a batch a step takes, split between the devices."""
-    sent = {name: batch[name] for name in ("image", "labels")}
+    extra = trainer.parts.model.extra_inputs
+    sent = {name: batch[name] for name in ("image", "labels", *extra)}
     if not trainer.config.data.crop:
         sent["sizes"] = batch["sizes"]
     return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)
