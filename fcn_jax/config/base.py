@@ -51,6 +51,10 @@ def base_config(family: str = "fcn") -> Config:
     # release of DeconvNet does; 0: the running averages of training.
     config.batch_stats_batches = 0
 
+    # Training batches over which zoom-out features are standardised before the first
+    # step; 0: as many as hold the training set once.
+    config.standardize_batches = 0
+
     _add_inference(config)
     config.lock()
     return config
@@ -135,7 +139,8 @@ def _add_folder(config: Config) -> None:
 
 def _add_loss_and_optim(config: Config) -> None:
     config.loss = ml_collections.ConfigDict()
-    # "cross_entropy", "focal", "dice", "tversky" or "lovasz", or a weighted sum such as
+    # "cross_entropy", "focal", "dice", "tversky", "lovasz" or, of nets that look at
+    # superpixels, "superpixel_cross_entropy"; or a weighted sum such as
     # "cross_entropy+0.5*dice".
     config.loss.name = "cross_entropy"
     config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
@@ -147,7 +152,9 @@ def _add_loss_and_optim(config: Config) -> None:
     config.loss.per_image = False
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
     config.loss.class_weights = ()  # Of each class; (): all 1.
-    config.loss.balance = ""  # "median_frequency": weights from the masks; "": none.
+    # "median_frequency": weights from the masks; "inverse_frequency": from superpixels,
+    # one over the share of a class; "": none.
+    config.loss.balance = ""
     # What class_weights and balance do: "loss": they are factors of a pixel's loss;
     # "sampling": pixels count as often, the class that weighs most with
     # pixel_probability.
@@ -271,11 +278,37 @@ def _deeplab():
     return model
 
 
+def _zoomout():
+    model = ml_collections.ConfigDict()
+    model.name = "zoomout"
+    model.num_classes = 21
+    model.width = 1.0
+    model.fc_features = 4096
+    # Of regions: "valid", as VGG-16 was trained (side >= 193), or "same".
+    model.padding = "valid"
+    model.batch_norm = False
+    model.batch_norm_fc = False
+    model.bn_momentum = 0.9
+    model.bn_epsilon = 1e-5
+    model.levels = ()  # What is known of a superpixel; (): what the net has.
+    model.hidden = 1024  # Units of the MLP; 0: linear.
+    model.mlp_dropout = 0.0  # Of its units.
+    model.num_superpixels = 500  # Of an image, asked for of SLIC.
+    model.max_superpixels = 0  # That it may have; 0: half as many again.
+    model.compactness = 10.0  # Of SLIC: what place counts against colour.
+    model.side = 224  # Of a region as the encoder sees it, pixels.
+    model.regions_at_once = 8  # That it sees together.
+    model.dtype = "float32"  # "float32" or "bfloat16".
+    model.crf = ""  # Parameters at which a CRF starts that learns with the network.
+    return model
+
+
 FAMILIES = {
     "fcn": _fcn,
     "deconvnet": _deconvnet,
     "segnet": _segnet,
     "deeplab": _deeplab,
+    "zoomout": _zoomout,
 }
 
 

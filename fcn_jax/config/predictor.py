@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import build, datasets
+from fcn_jax.config import build, datasets, superpixels
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
@@ -59,7 +59,14 @@ def make_predictor(
             scales=tuple(scales),
             flip=flip,
         )
-        return Predictor(scores, tuple(scales))
+        divide = superpixels.make_superpixels(config)
+        return Predictor(scores, tuple(scales), divide=divide)
+    if superpixels.make_superpixels(config) is not None:
+        raise ValueError(
+            f"config.inference.method={settings.method!r} looks at windows, and "
+            f"{config.model.name!r} at superpixels of the image; set "
+            f"config.inference.method=whole."
+        )
     # Tiles are cut so much larger, and seen at their one size.
     scale = scales[0] if settings.method == "tiles" and len(scales) == 1 else 1.0
     if tuple(scales) != (scale,) or flip:

@@ -330,7 +330,9 @@ def _convolutions(
     encoder = net.encoder
     names = {"width", "batch_norm", "output_stride", "bn_epsilon", "channels", "dtype"}
     trunk = VGG16Convolutions(
-        padding="same", **{name: getattr(encoder, name) for name in names}
+        padding="same",
+        parent=None,
+        **{name: getattr(encoder, name) for name in names},
     )
     seen = trunk.apply(variables, images, sizes)
     cells = trunk.coordinate_maps()
