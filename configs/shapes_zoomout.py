@@ -28,6 +28,7 @@ def get_config(mode: str = "full"):
     config.model.padding = "same"
     config.model.side = 32
     config.model.num_superpixels = 64
+    config.model.compactness = 40.0  # Textures are not to be cut out: docs/regions.md.
     config.model.hidden = 256
     config.model.regions_at_once = 32
     config.loss.name = "superpixel_cross_entropy"

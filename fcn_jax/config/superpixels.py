@@ -57,6 +57,4 @@ def class_shares(config: Config, source: Source) -> np.ndarray:
         )
     build.check_one_head(config, "config.loss.balance='inverse_frequency'")
     (head,) = contracts.heads_of(source)
-    return superpixels.class_shares(
-        source, divide, head.num_classes, head.ignore_label
-    )
+    return superpixels.class_shares(source, divide, head.num_classes, head.ignore_label)

@@ -212,9 +212,7 @@ class Zoomout(Network):
             found[head] = jax.vmap(segments.spread)(score(x)[:, :, 0], superpixels)
         return self.by_head(found)
 
-    def features(
-        self, images: Array, sizes: Array | None, superpixels: Array
-    ) -> Array:
+    def features(self, images: Array, sizes: Array | None, superpixels: Array) -> Array:
         """What is known of every superpixel, before it is standardised.
 
         Args:
@@ -339,7 +337,7 @@ def _convolutions(
     stages: dict[int, list[str]] = {}  # Layers by pixels of a side of their cells.
     for name in trunk.convolutions():
         stages.setdefault(int(1 / cells[name].scale), []).append(name)
-    wide = layers.at_least_float32(seen.maps[trunk.top].dtype)
+    wide = layers.at_least_float32(images.dtype)
 
     def pooled(factor: int, names: list[str]) -> Array:
         def of_layer(x: Array, size: Array, of_pixels: Array) -> Array:
@@ -393,7 +391,9 @@ def _far(
     def of_image(image: Array, size: Array, of_pixels: Array) -> list[Array]:
         boxes, count = jnp.concatenate([jnp.zeros(2, jnp.int32), size])[None], 1
         if DISTANT in net.seen_levels:
-            near = segments.within(segments.adjacency(of_pixels, net.room), DISTANT_HOPS)
+            near = segments.within(
+                segments.adjacency(of_pixels, net.room), DISTANT_HOPS
+            )
             around = segments.joined_boxes(segments.boxes(of_pixels, net.room), near)
             boxes = jnp.concatenate([boxes, around])
             count = of_pixels.max().astype(jnp.int32) + 2

@@ -215,9 +215,7 @@ def class_shares(
     return counts / max(1, counts.sum())
 
 
-def ceiling(
-    source: Source, divide: Divide, num_classes: int, void: int
-) -> np.ndarray:
+def ceiling(source: Source, divide: Divide, num_classes: int, void: int) -> np.ndarray:
     """What is scored by who knows the majority label of every superpixel.
 
     No network that labels superpixels can do better (94.4 % mean IU on VOC 2012 val).
