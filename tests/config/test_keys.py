@@ -40,3 +40,6 @@ def test_networks_of_a_family_have_its_options():
         assert set(base_config("deeplab").model) <= known, name
     assert family_of("fcn8s_atonce") == "fcn"
     assert "padding" not in base_config("deeplab").model
+    for name in ("zoomout", "zoomout_v1"):
+        known = {*option_names(name), "name", "num_classes", "crf"}
+        assert set(base_config(family_of(name)).model) <= known, name

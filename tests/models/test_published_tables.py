@@ -25,6 +25,7 @@ TOTALS = {
     "deeplab_largefov": 20_505_429,
     "deeplab_msc": 65_140_565 + 1_206_121,
     "deeplab_msc_largefov": 20_505_429 + 1_206_121,
+    "zoomout": 14_714_688 + 102_764_544 + 16_781_312 + 12_736_533,
 }
 # Of BatchNorm: a scale and a shift for every channel.
 NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}

@@ -89,7 +89,10 @@ PARAMETER_TABLES = {
     }.items()
 } | {
     name: (name, {})
-    for name in ("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", *DEEPLAB)
+    for name in (
+        *("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", "zoomout"),
+        *DEEPLAB,
+    )
 }
 
 

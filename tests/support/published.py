@@ -10,7 +10,8 @@ its "deconv" ends with fewer channels where unpooling follows.
 SegNet: Badrinarayanan et al. 2017 and the authors' net definition (SegNet-Tutorial,
 Models/segnet_train.prototxt). DeepLab: Chen et al.
 2015, table 2, and the authors' net definitions (deeplab-public, DeepLab*/train.prototxt
-with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Nothing of `fcn_jax` is imported
+with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Zoom-out: Mostajabi et al. 2015, the
+4,224 channels of all convolutions and fc7 twice. Nothing of `fcn_jax` is imported
 here.
 """
 
@@ -151,7 +152,10 @@ CONVOLUTIONS = {
     "deeplab_largefov": DEEPLAB_LARGEFOV,
     "deeplab_msc": DEEPLAB | DEEPLAB_BRANCHES,
     "deeplab_msc_largefov": DEEPLAB_LARGEFOV | DEEPLAB_BRANCHES,
+    "zoomout": VGG16 | {"hidden": (1, 12416, 1024), "score": (1, 1024, 21)},
 }
+# Features that are standardised, by statistics that are not learned.
+STANDARDIZED = {"zoomout": 12416}
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
 # Transposed convolutions without a bias, and the sides of their kernels.
@@ -180,7 +184,7 @@ TABLES = {
 TABLES |= {
     net: (net, False, ())
     for net in CONVOLUTIONS
-    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet"))
+    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "zoomout"))
 }
 
 
@@ -209,5 +213,8 @@ def parameter_table(table: str) -> str:
                 shapes[name.format(norm)] = (made,)
     for layer, side in UPSAMPLING.get(net, {}).items() if learned else ():
         shapes[f"params/{layer}/kernel"] = (side, side, CLASSES, CLASSES)
+    if net in STANDARDIZED:
+        for name in ("mean", "var"):
+            shapes[f"batch_stats/standardize/{name}"] = (STANDARDIZED[net],)
     lines = (f"{n} {' '.join(map(str, shapes[n]))} float32\n" for n in sorted(shapes))
     return "".join(lines)
