@@ -70,10 +70,11 @@ def scores(
                 batch[scaled_key("sizes", scale)],
             )
         for mirrored in (False, True) if flip else (False,):
-            view, beside = scaled, extra
+            view, beside = scaled, extra.copy()
             if mirrored:
                 view = resizing.flip(scaled, _known(scaled_sizes))
-                beside = {n: _mirrored(x, _known(sizes)) for n, x in extra.items()}
+                for name, x in extra.items():
+                    beside[name] = _mirrored(x, _known(sizes))
             logits = model.apply(
                 variables,
                 preprocess(view, preprocessing),

@@ -1,6 +1,7 @@
 """What every network asks of its arguments."""
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import chex
 import flax.linen as nn
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from fcn_jax.ops import extents
 
 Array = jax.Array
+Extra: TypeAlias = dict[str, Any]  # Arrays, by the names that a network has for them.
 
 
 def example_image(model: nn.Module, least: int = 1) -> Array:
@@ -23,9 +25,7 @@ def example_image(model: nn.Module, least: int = 1) -> Array:
     return jnp.zeros((1, side, side, getattr(model, "channels", 3)), jnp.float32)
 
 
-def extra_inputs(
-    model: nn.Module, batch: Mapping[str, Array | Mapping[str, Array]]
-) -> dict[str, Array]:
+def extra_inputs(model: nn.Module, batch: Mapping[str, object]) -> Extra:
     """What a network takes of a batch beside images and sizes, by name.
 
     Args:
@@ -43,7 +43,7 @@ def extra_inputs(
             f"the batch has {', '.join(batch)}; take batches of a source that gives "
             f"them (of superpixels: fcn_jax.data.superpixels.Divided)."
         )
-    return {name: jnp.asarray(batch[name]) for name in names}
+    return {name: batch[name] for name in names}
 
 
 def assert_batch(

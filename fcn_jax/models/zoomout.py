@@ -12,33 +12,32 @@ References:
     of CVPR (69.6) `Zoomout`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.typing import VariableDict
+from jax.core import Tracer
 
-from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders.vgg import VGG16, VGG16Convolutions
+from fcn_jax.models import inputs, layers, zoomout_features
+from fcn_jax.models.encoders.vgg import VGG16
 from fcn_jax.models.network import Network, layer_name
-from fcn_jax.ops import boxes as box_ops
-from fcn_jax.ops import enlarging, extents, region_statistics, segments
-from fcn_jax.preprocessing import PREPROCESSING, colours, deprocess
+from fcn_jax.models.zoomout_features import (
+    CONVOLUTIONS,
+    DISTANT,
+    GLOBAL,
+    LEVELS,
+    LOCAL,
+    PROXIMAL,
+    Sight,
+)
+from fcn_jax.ops import segments
+from fcn_jax.preprocessing import PREPROCESSING
 
 Array = jax.Array
 
-# What is known of a superpixel, from near to far.
-LOCAL = "local"  # Colours and position of the superpixel.
-PROXIMAL = "proximal"  # The same of the superpixels near it.
-CONVOLUTIONS = "convolutions"  # Means over the superpixel of all 13 convolutions.
-DISTANT = "distant"  # fc7 of the box around superpixels further away ("sub-scene").
-GLOBAL = "global"  # fc7 of the image ("scene").
-LEVELS = (LOCAL, PROXIMAL, CONVOLUTIONS, DISTANT, GLOBAL)
-
-PROXIMAL_HOPS = 2  # From neighbour to neighbour.
-DISTANT_HOPS = 3
 SIDE = 224  # Of a region as VGG-16 sees it, pixels.
 HIDDEN = 1024  # Units of the MLP.
 ROOM = 1.5  # Superpixels that an image may have, of those asked for.
@@ -98,7 +97,7 @@ class Zoomout(Network):
     @property
     def room(self) -> int:
         """Superpixels that an image may have."""
-        return self.max_superpixels or -int(-self.num_superpixels * ROOM // 1)
+        return self.max_superpixels or math.ceil(ROOM * self.num_superpixels)
 
     @property
     def seen_levels(self) -> tuple[str, ...]:
@@ -106,48 +105,8 @@ class Zoomout(Network):
         return self.levels or self.own_levels
 
     def check_options(self) -> None:
-        """Refuse levels, encoders and numbers that nothing can be made of.
-
-        Raises:
-            TypeError: If the encoder is no VGG-16.
-            ValueError: Naming the option.
-        """
-        name = type(self).__name__
-        if not isinstance(self.encoder, VGG16):
-            raise TypeError(
-                f"{name}: the encoder {type(self.encoder).__name__} is no VGG-16, whose "
-                f"13 convolutions it looks at; pass a VGG16."
-            )
-        if self.encoder.padding == "caffe":
-            raise ValueError(
-                f"{name}: padding='caffe' shows regions with a wide black margin; pass "
-                f"'valid', as VGG-16 was trained, or 'same' for small regions."
-            )
-        if self.side < self.encoder.smallest_image:
-            raise ValueError(
-                f"{name}: regions of side={self.side} pixels have no room for fc6; "
-                f"pass {self.encoder.smallest_image} or more, or padding='same'."
-            )
-        levels = self.seen_levels
-        if list(levels) != [level for level in LEVELS if level in levels]:
-            raise ValueError(
-                f"{name}: levels={levels} are not some of {', '.join(LEVELS)}, in this "
-                f"order."
-            )
-        if self.preprocessing not in PREPROCESSING:
-            raise ValueError(
-                f"{name}: preprocessing={self.preprocessing!r} is not known; use one "
-                f"of {sorted(PREPROCESSING)}."
-            )
-        for option in ("num_superpixels", "regions_at_once", "side"):
-            if getattr(self, option) < 1:
-                raise ValueError(
-                    f"{name}: {option}={getattr(self, option)} is not positive."
-                )
-        if self.hidden < 0:
-            raise ValueError(
-                f"{name}: hidden={self.hidden} is no number of units; 0 is linear."
-            )
+        """Refuse levels, encoders and numbers that nothing can be made of."""
+        _check_options(self)
 
     @nn.compact
     def __call__(
@@ -187,7 +146,7 @@ class Zoomout(Network):
             if superpixels is None:  # Of the variables they change nothing.
                 superpixels = jnp.zeros(images.shape[:3], jnp.int32)
             self.encoder(jnp.zeros((1, self.side, self.side, self.channels)))
-        assert_fit(superpixels, images, type(self).__name__)
+        superpixels = check_superpixels(superpixels, images, self.room)
         if self.is_initializing():  # Nothing hangs on them, and they take long.
             shape = jax.eval_shape(self.features, images, sizes, superpixels)
             x = jnp.zeros(shape.shape, shape.dtype)
@@ -224,27 +183,22 @@ class Zoomout(Network):
             [N, room, F] float32 (or wider), from near to far; without gradient. Of a
             superpixel that an image lacks they mean nothing.
         """
-        assert_fit(superpixels, images, type(self).__name__)
         sizes = inputs.check_sizes(sizes, images)
         if sizes is None:
             shape = jnp.asarray(images.shape[1:3], jnp.int32)
             sizes = jnp.broadcast_to(shape[None], (images.shape[0], 2))
-        images = extents.mask(images, sizes)
-        variables = jax.lax.stop_gradient(
-            {name: dict(self.variables[name]) for name in _of_encoder(self.encoder)}
+        assert isinstance(self.encoder, VGG16)  # `check_options` has seen to it.
+        norm = self.encoder.batch_norm or self.encoder.batch_norm_fc
+        sight = Sight(
+            self.encoder,
+            {x: self.variables[x] for x in ("params", *["batch_stats"] * norm)},
+            self.seen_levels,
+            self.room,
+            self.side,
+            self.regions_at_once,
+            self.preprocessing,
         )
-        found = []
-        seen = self.seen_levels
-        if LOCAL in seen or PROXIMAL in seen:
-            found += _hand_crafted(self, images, sizes, superpixels)
-        if CONVOLUTIONS in seen:
-            found += _convolutions(self, variables, images, sizes, superpixels)
-        if DISTANT in seen or GLOBAL in seen:
-            found += _far(self, variables, images, sizes, superpixels)
-        wide = layers.at_least_float32(images.dtype)
-        return jax.lax.stop_gradient(
-            jnp.concatenate([x.astype(wide) for x in found], axis=-1)
-        )
+        return zoomout_features.features(sight, images, sizes, superpixels)
 
 
 class ZoomoutV1(Zoomout):
@@ -258,180 +212,85 @@ class ZoomoutV1(Zoomout):
     own_levels: ClassVar[tuple[str, ...]] = (LOCAL, PROXIMAL, DISTANT, GLOBAL)
 
 
-def assert_fit(superpixels: Array | None, images: Array, name: str) -> None:
+def check_superpixels(superpixels: Array | None, images: Array, room: int) -> Array:
     """Refuse superpixels that are not those of the images.
 
     Args:
         superpixels: Said to be [N, H, W] integer.
         images: [N, H, W, C].
-        name: Of the network, for errors.
+        room: How many an image may have.
+
+    Returns:
+        Them.
 
     Raises:
         TypeError: If they are no integers.
-        ValueError: If there are none, or of another shape.
+        ValueError: If there are none, they have another shape or, outside `jit`, one
+            has a number for which there is no room.
     """
     if superpixels is None:
         raise ValueError(
-            f"{name} labels superpixels, and none were given; pass superpixels= "
-            f"[N, H, W] integer, such as fcn_jax.regions.superpixels.Slic() makes of "
-            f"photographs."
+            "zoom-out labels superpixels, and none were given; pass superpixels= "
+            "[N, H, W] integer, such as fcn_jax.regions.superpixels.Slic() makes of "
+            "photographs."
         )
     if superpixels.shape != images.shape[:3]:
         raise ValueError(
-            f"{name}: superpixels of shape {superpixels.shape} for images "
+            f"zoom-out: superpixels of shape {superpixels.shape} for images "
             f"{images.shape}; expected [N, H, W] of the same."
         )
     if not jnp.issubdtype(superpixels.dtype, jnp.integer):
         raise TypeError(
-            f"{name}: superpixels are {superpixels.dtype}; expected integers."
+            f"zoom-out: superpixels are {superpixels.dtype}; expected integers."
         )
+    if not isinstance(superpixels, Tracer) and superpixels.max() >= room:
+        raise ValueError(
+            f"zoom-out: a superpixel has the number {superpixels.max()}, and there is "
+            f"room for 0 to {room - 1}; raise max_superpixels."
+        )
+    return superpixels
 
 
-def _of_encoder(encoder: VGG16) -> tuple[str, ...]:
-    """The collections of its variables."""
-    norm = encoder.batch_norm or encoder.batch_norm_fc
-    return ("params", "batch_stats") if norm else ("params",)
+def _check_options(net: Zoomout) -> None:
+    """Refuse levels, encoders and numbers that nothing can be made of.
 
-
-def _hand_crafted(
-    net: Zoomout, images: Array, sizes: Array, superpixels: Array
-) -> list[Array]:
-    """Colours and positions, near and around, each [N, room, FEATURES]."""
-    photos = colours(deprocess(images, PREPROCESSING[net.preprocessing]))
-    hops = {LOCAL: 0, PROXIMAL: PROXIMAL_HOPS}
-
-    def of_image(image: Array, size: Array, of_pixels: Array) -> list[Array]:
-        adjacent = segments.adjacency(of_pixels, net.room)
-        return [
-            region_statistics.features(
-                image, of_pixels, segments.within(adjacent, hops[level]), size
+    Raises:
+        TypeError: If the encoder is no VGG-16.
+        ValueError: Naming the option.
+    """
+    name = type(net).__name__
+    if not isinstance(net.encoder, VGG16):
+        raise TypeError(
+            f"{name}: the encoder {type(net.encoder).__name__} is no VGG-16, "
+            f"whose 13 convolutions it looks at; pass a VGG16."
+        )
+    if net.encoder.padding == "caffe":
+        raise ValueError(
+            f"{name}: padding='caffe' shows regions with a wide black margin; pass "
+            f"'valid', as VGG-16 was trained, or 'same' for small regions."
+        )
+    if net.side < net.encoder.smallest_image:
+        raise ValueError(
+            f"{name}: regions of side={net.side} pixels have no room for fc6; "
+            f"pass {net.encoder.smallest_image} or more, or padding='same'."
+        )
+    levels = net.seen_levels
+    if list(levels) != [level for level in LEVELS if level in levels]:
+        raise ValueError(
+            f"{name}: levels={levels} are not some of {', '.join(LEVELS)}, in this "
+            f"order."
+        )
+    if net.preprocessing not in PREPROCESSING:
+        raise ValueError(
+            f"{name}: preprocessing={net.preprocessing!r} is not known; use one "
+            f"of {sorted(PREPROCESSING)}."
+        )
+    for option in ("num_superpixels", "regions_at_once", "side"):
+        if getattr(net, option) < 1:
+            raise ValueError(
+                f"{name}: {option}={getattr(net, option)} is not positive."
             )
-            for level in (LOCAL, PROXIMAL)
-            if level in net.seen_levels
-        ]
-
-    return jax.lax.map(lambda x: of_image(*x), (photos, sizes, superpixels))
-
-
-def _convolutions(
-    net: Zoomout,
-    variables: VariableDict,
-    images: Array,
-    sizes: Array,
-    superpixels: Array,
-) -> list[Array]:
-    """Means over superpixels of all convolutions, each [N, room, its channels].
-
-    One map of one image at a time is as large as the image: all 13 of a photograph
-    would be 3 GB.
-    """
-    encoder = net.encoder
-    names = {"width", "batch_norm", "output_stride", "bn_epsilon", "channels", "dtype"}
-    trunk = VGG16Convolutions(
-        padding="same",
-        parent=None,
-        **{name: getattr(encoder, name) for name in names},
-    )
-    seen = trunk.apply(variables, images, sizes)
-    cells = trunk.coordinate_maps()
-    stages: dict[int, list[str]] = {}  # Layers by pixels of a side of their cells.
-    for name in trunk.convolutions():
-        stages.setdefault(int(1 / cells[name].scale), []).append(name)
-    wide = layers.at_least_float32(images.dtype)
-
-    def pooled(factor: int, names: list[str]) -> Array:
-        def of_layer(x: Array, size: Array, of_pixels: Array) -> Array:
-            x = enlarged(x.astype(wide), factor, size, of_pixels.shape)
-            return segments.means(x, of_pixels, net.room)
-
-        def of_image(maps: Array, size: Array, of_pixels: Array) -> Array:
-            found = jax.lax.map(lambda x: of_layer(x, size, of_pixels), maps)
-            return found.swapaxes(0, 1).reshape(net.room, -1)
-
-        maps = jnp.stack([seen.maps[name] for name in names], axis=1)
-        size = seen.sizes[names[0]]
-        return jax.lax.map(lambda x: of_image(*x), (maps, size, superpixels))
-
-    return [pooled(factor, names) for factor, names in stages.items()]
-
-
-def enlarged(x: Array, factor: int, size: Array, shape: tuple[int, int]) -> Array:
-    """A map of an image at the size of that, bilinear, its cells over their pixels.
-
-    Args:
-        x: [h, w, F]; cell i is the middle of pixels factor * i to factor * (i + 1) - 1.
-        factor: Pixels of a side of a cell, 1 or even.
-        size: True height and width of the map, [2] integer; beyond these its outermost
-            cells go on.
-        shape: Height and width of the image.
-
-    Returns:
-        `[*shape, F]`.
-    """
-    if factor == 1:
-        return x[: shape[0], : shape[1]]
-    x = enlarging.linear(x[None], factor, 2 * factor, size[None])[0]
-    start = factor // 2
-    return x[start : start + shape[0], start : start + shape[1]]
-
-
-def _far(
-    net: Zoomout,
-    variables: VariableDict,
-    images: Array,
-    sizes: Array,
-    superpixels: Array,
-) -> list[Array]:
-    """fc7 of surroundings and of images, each [N, room, fc7].
-
-    Surroundings are the box around the superpixels within three steps; the image is
-    the first of the boxes, the same for all of its superpixels.
-    """
-
-    def of_image(image: Array, size: Array, of_pixels: Array) -> list[Array]:
-        boxes, count = jnp.concatenate([jnp.zeros(2, jnp.int32), size])[None], 1
-        if DISTANT in net.seen_levels:
-            near = segments.within(
-                segments.adjacency(of_pixels, net.room), DISTANT_HOPS
-            )
-            around = segments.joined_boxes(segments.boxes(of_pixels, net.room), near)
-            boxes = jnp.concatenate([boxes, around])
-            count = of_pixels.max().astype(jnp.int32) + 2
-        seen = _of_boxes(net, variables, image, boxes, jnp.asarray(count, jnp.int32))
-        found = [seen[1:]] if DISTANT in net.seen_levels else []
-        if GLOBAL in net.seen_levels:
-            found.append(jnp.broadcast_to(seen[:1], (net.room, seen.shape[1])))
-        return found
-
-    return jax.lax.map(lambda x: of_image(*x), (images, sizes, superpixels))
-
-
-def _of_boxes(
-    net: Zoomout, variables: VariableDict, image: Array, boxes: Array, count: Array
-) -> Array:
-    """fc7 of the first `count` boxes, some at a time, [len(boxes), fc7]; 0 beyond."""
-    length = boxes.shape[0]
-    at_once = min(net.regions_at_once, length)
-    rounds = -(-length // at_once)
-    boxes = jnp.pad(boxes, ((0, rounds * at_once - length), (0, 0)))
-    shape = (at_once, net.side, net.side, image.shape[-1])
-    one = jax.eval_shape(
-        lambda x: _fc7(net, variables, x), jax.ShapeDtypeStruct(shape, image.dtype)
-    )
-
-    def see(turn: Array, found: Array) -> Array:
-        these = jax.lax.dynamic_slice_in_dim(boxes, turn * at_once, at_once)
-        crops = box_ops.crop_boxes(image, these, (net.side, net.side))
-        seen = _fc7(net, variables, crops)
-        return jax.lax.dynamic_update_slice_in_dim(found, seen, turn * at_once, 0)
-
-    nothing = jnp.zeros((rounds * at_once, one.shape[-1]), one.dtype)
-    turns = (count + at_once - 1) // at_once
-    return jax.lax.fori_loop(0, turns, see, nothing)[:length]
-
-
-def _fc7(net: Zoomout, variables: VariableDict, regions: Array) -> Array:
-    """fc7 of regions, [B, side, side, 3] -> [B, fc7]: the maximum of its cells."""
-    encoder = net.encoder.clone(parent=None)
-    found = encoder.apply(variables, regions)
-    return found.maps[encoder.top].max(axis=(1, 2))
+    if net.hidden < 0:
+        raise ValueError(
+            f"{name}: hidden={net.hidden} is no number of units; 0 is linear."
+        )

@@ -17,7 +17,7 @@ RANGES = ((0.0, 100.0), (-87.0, 99.0), (-108.0, 95.0))
 
 
 def to_lab(image: Array) -> Array:
-    """sRGB as L*a*b*.
+    """Colours of sRGB as L*a*b*.
 
     Args:
         image: RGB in [0, 255], `[..., 3]`, uint8 or float.

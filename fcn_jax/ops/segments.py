@@ -78,8 +78,9 @@ def spread(values: Array, segments: Array) -> Array:
     Returns:
         [H, W, F]; 0 beyond the image.
     """
-    found = values[jnp.maximum(segments, 0)]
-    return jnp.where((segments >= 0)[..., None], found, jnp.zeros((), values.dtype))
+    inside = (segments >= 0) & (segments < values.shape[0])
+    found = values[jnp.where(inside, segments, 0)]
+    return jnp.where(inside[..., None], found, jnp.zeros((), values.dtype))
 
 
 def adjacency(segments: Array, num: int) -> Array:

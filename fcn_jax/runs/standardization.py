@@ -1,7 +1,7 @@
 """The mean and variance of a network's features over the training set, before step 1.
 
-Networks that standardise what their frozen encoder finds (`fcn_jax.models.zoomout`) keep
-these among their variables, so that checkpoints hold them.
+Networks that standardise what their frozen encoder finds (`fcn_jax.models.zoomout`)
+keep these among their variables, so that checkpoints hold them.
 """
 
 import itertools

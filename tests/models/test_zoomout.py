@@ -311,7 +311,12 @@ def test_options_that_cannot_be_are_named(options, what, text):
 @pytest.mark.parametrize(
     ("superpixels", "what", "text"),
     (
-        (None, ValueError, "Zoomout labels superpixels, and none were given; pass"),
+        (
+            np.full((1, 8, 8), 48),
+            ValueError,
+            "the number 48, and there is room for 0 to 4",
+        ),
+        (None, ValueError, "zoom-out labels superpixels, and none were given; pass"),
         (
             np.zeros((1, 8, 9), int),
             ValueError,

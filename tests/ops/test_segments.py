@@ -50,7 +50,7 @@ def test_one_segment_a_pixel_is_the_map_itself():
 def test_neighbours_and_those_within_steps():
     adjacent = segments.adjacency(MAP, NUM)
     pairs = {(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)}
-    assert {(int(a), int(b)) for a, b in zip(*np.nonzero(np.triu(adjacent)))} == pairs
+    assert {tuple(x) for x in np.argwhere(np.triu(adjacent)).tolist()} == pairs
     np.testing.assert_array_equal(adjacent, adjacent.T)
     chain = segments.adjacency(ROW, NUM)
     reached = [
