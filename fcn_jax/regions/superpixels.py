@@ -238,7 +238,7 @@ def ceiling(source: Source, divide: Divide, num_classes: int, void: int) -> np.n
 
 
 def _load() -> Callable[..., np.ndarray]:
-    """`skimage.segmentation.slic`.
+    """SLIC of scikit-image.
 
     Raises:
         ImportError: If it is not there.

@@ -278,6 +278,34 @@ def test_the_first_version_sees_colours_near():
         np.testing.assert_allclose(ours, alone, atol=1e-6)
 
 
+@pytest.mark.usefixtures("shallow_nets")
+def test_it_computes_narrow_scores_wide_and_lowers_for_gpu_and_tpu():
+    net = create(dtype="bfloat16", batch_norm=True)
+    variables = cases.variable_shapes(net)
+    assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+    images = jax.ShapeDtypeStruct((2, *SHAPE, 3), jnp.float32)
+    superpixels = jax.ShapeDtypeStruct((2, *SHAPE), jnp.int32)
+
+    def train(variables, images, superpixels):
+        def loss(params):
+            logits, kept = net.apply(
+                variables | {"params": params},
+                images,
+                train=True,
+                superpixels=superpixels,
+                mutable=["batch_stats"],
+            )
+            assert logits.dtype == jnp.float32
+            return logits.sum(), kept["batch_stats"]
+
+        return jax.grad(loss, has_aux=True)(variables["params"])
+
+    _, kept = jax.eval_shape(train, variables, images, superpixels)
+    assert kept == variables["batch_stats"]  # All of them, none of them changed.
+    both = {"platforms": ("cuda", "tpu")}
+    jax.export.export(jax.jit(train), **both)(variables, images, superpixels)
+
+
 @pytest.mark.parametrize(
     ("options", "what", "text"),
     (
