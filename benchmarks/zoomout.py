@@ -7,8 +7,8 @@ All are trained on the same images for the same steps, at the same width: FCN-32
 recipe of the demo; and zoom-out (`configs/shapes_zoomout.py`), whose encoder does not
 learn, with its MLP and linear, by the loss in which classes count alike and by the
 plain one, on random weights and on those of that FCN-32s. First comes the ceiling: what
-is scored by who knows the label of every superpixel. Prints JSON, and writes OUT/zoomout.md, a table. Runs
-that are finished are not done again.
+is scored by who knows the label of every superpixel. Prints JSON, and writes
+OUT/zoomout.md, a table. Runs that are finished are not done again.
 """
 
 import argparse

@@ -125,11 +125,12 @@ def _convolutions(
     )
     seen = cast("Features", trunk.apply(sight.variables, images, sizes))
     cells = trunk.coordinate_maps()
-    stages: dict[int, list[str]] = {}  # Layers by pixels of a side of their cells.
+    # Layers by pixels of a side of their cells, and channels.
+    stages: dict[tuple[int, int], list[str]] = {}
     for name in trunk.convolutions():
-        stages.setdefault(int(1 / cells[name].scale), []).append(name)
+        alike = int(1 / cells[name].scale), seen.maps[name].shape[-1]
+        stages.setdefault(alike, []).append(name)
     wide = layers.at_least_float32(images.dtype)
-
     shape = (superpixels.shape[1], superpixels.shape[2])
 
     def pooled(factor: int, names: list[str]) -> Array:
@@ -145,7 +146,7 @@ def _convolutions(
         size = seen.sizes[names[0]]
         return jax.lax.map(lambda x: of_image(*x), (maps, size, superpixels))
 
-    return [pooled(factor, names) for factor, names in stages.items()]
+    return [pooled(factor, names) for (factor, _), names in stages.items()]
 
 
 def enlarged(x: Array, factor: int, size: Array, shape: tuple[int, int]) -> Array:
