@@ -19,7 +19,7 @@ STOREYS = (
     ("models",),
     ("crf", "proposals"),
     ("data",),
-    ("training",),
+    ("training", "regions"),
     ("viz",),
     ("inference",),
     ("evaluation",),

@@ -8,7 +8,7 @@ import ml_collections
 import optax
 
 from fcn_jax import crf, models
-from fcn_jax.config import base
+from fcn_jax.config import families
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.models.encoders import ENCODERS
@@ -17,6 +17,11 @@ from fcn_jax.storage.trees import Tree
 from fcn_jax.training import optim, schedules
 
 _T = TypeVar("_T")
+# Options that, where they are 0 or empty, a network has by default.
+_BY_DEFAULT = (
+    *("skip_scales", "encoder", "channels", "fc6_dilation", "output_stride"),
+    "levels",
+)
 
 
 def make_model(config: Config, axis_name: str | None = None) -> Model:
@@ -32,8 +37,7 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
     options = _without_foreign_defaults(config.model.to_dict())
     name, num_classes = options.pop("name"), options.pop("num_classes")
     crf_parameters = options.pop("crf", "")  # Older runs do not have it.
-    defaults = ("skip_scales", "encoder", "channels", "fc6_dilation", "output_stride")
-    for name_of_default in defaults:
+    for name_of_default in _BY_DEFAULT:
         if not options.get(name_of_default):
             options.pop(name_of_default, None)
     if options["dtype"] not in ("float32", "bfloat16"):
@@ -45,6 +49,9 @@ def make_model(config: Config, axis_name: str | None = None) -> Model:
     if not options.get("freeze_batch_norm"):
         # A layer that does not learn keeps its averages too.
         options["freeze_batch_norm"] = tuple(config.optim.frozen)
+    known = models.MODELS.get(name)
+    if known is not None and "preprocessing" in known.__dataclass_fields__:
+        options["preprocessing"] = config.preprocessing
     network = models.create(name, num_classes, axis_name=axis_name, **options)
     if not crf_parameters:
         return network
@@ -64,7 +71,7 @@ def _without_foreign_defaults(options: dict[str, _T]) -> dict[str, _T]:
         return options  # Refused where the network is made.
     known = {"name", "num_classes", "encoder", "crf"}
     known |= {*models.option_names(name, encoder)}
-    defaults = base.FAMILIES["fcn"]()
+    defaults = families.FAMILIES["fcn"]()
     return {
         key: value
         for key, value in options.items()

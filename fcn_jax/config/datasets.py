@@ -5,9 +5,10 @@ import functools
 from collections.abc import Generator
 
 import ml_collections
+import numpy as np
 
 from fcn_jax import data, messages
-from fcn_jax.config import build, examples, sampling, weak
+from fcn_jax.config import build, examples, sampling, superpixels, weak
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import checks, contracts, frequencies, imports, loader
@@ -41,7 +42,9 @@ def open_source(config: Config, which: str) -> Source:
         source = examples.of_source(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
     source = CachedSource(source, round(room * 2**30)) if room > 0 else source
-    return weak.with_weak_labels(config, source, functools.partial(open_split, config))
+    split = functools.partial(open_split, config)
+    source = weak.with_weak_labels(config, source, split)
+    return superpixels.divided(config, source)
 
 
 def open_eval(config: Config, split: str = "") -> Source:
@@ -52,7 +55,7 @@ def open_eval(config: Config, split: str = "") -> Source:
         split: Of the data set; "": the config's.
     """
     source = open_split(config, split or config.data.eval_split, config.data.eval_name)
-    return _with_cue(config, "eval_cue", source)
+    return superpixels.divided(config, _with_cue(config, "eval_cue", source))
 
 
 def _with_cue(config: Config, key: str, source: Source) -> Source:
@@ -191,7 +194,7 @@ def describe_source(source: Source) -> str:
     return "\n".join([line, *(f"note: {note}" for note in notes)])
 
 
-BALANCES = ("", "median_frequency")
+BALANCES = ("", "median_frequency", "inverse_frequency")
 
 
 def class_weights(config: Config, source: Source) -> tuple[float, ...]:
@@ -211,8 +214,8 @@ def class_weights(config: Config, source: Source) -> tuple[float, ...]:
     balance = config.loss.get("balance", "")  # Older runs do not have it.
     if balance not in BALANCES:
         raise ValueError(
-            f"config.loss.balance={balance!r} is not known; use 'median_frequency', or "
-            f"'' for none."
+            f"config.loss.balance={balance!r} is not known; use 'median_frequency', "
+            f"'inverse_frequency' (of superpixels), or '' for none."
         )
     if not balance:
         return ()
@@ -222,14 +225,23 @@ def class_weights(config: Config, source: Source) -> tuple[float, ...]:
             f"{tuple(config.loss.class_weights)} both weigh the classes; give one."
         )
     build.check_one_head(config, f"config.loss.balance={balance!r}")
-    shares = frequencies.class_frequencies(source)
+    inverse = balance == "inverse_frequency"
+    count = superpixels.class_shares if inverse else _pixel_shares
+    shares = count(config, source)
     if not shares.any():
         raise ValueError(
             f"config.loss.balance={balance!r} weighs classes by how often they occur, "
             f"and all pixels of {source.name} {source.split} are void; see fcn_jax "
             f"doctor."
         )
+    if inverse:
+        return frequencies.inverse_weights(shares)
     return frequencies.median_frequency_weights(shares)
+
+
+def _pixel_shares(config: Config, source: Source) -> np.ndarray:
+    del config
+    return frequencies.class_frequencies(source)
 
 
 def overlap_note(train: Source, scored: Source) -> str:

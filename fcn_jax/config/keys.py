@@ -1,4 +1,4 @@
-"""What each key of a config means: the comments of `fcn_jax.config.base`."""
+"""What each key of a config means: the comments of its definition."""
 
 import ast
 import functools
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
-from fcn_jax.config import base
+from fcn_jax.config import base, families
 from fcn_jax.config.types import Config
 
 _ROOT = "config."
@@ -22,10 +22,17 @@ def meanings() -> Mapping[str, str]:
 
     Where the families of networks share a key they share its meaning.
     """
-    source = inspect.getsource(base)
+    found: dict[str, str] = {}
+    for module in (base, families):
+        for name, text in _meanings(inspect.getsource(module)):
+            found[name] = found.get(name) or text
+    return found
+
+
+def _meanings(source: str) -> Iterator[tuple[str, str]]:
+    """The keys that a module sets, each with its comment."""
     comments = _comments(source)
     code = {line for line, whole in comments.items() if not whole[1]}
-    found: dict[str, str] = {}
     for name, first, last in _assigned(ast.parse(source)):
         above: list[str] = []
         line = first - 1
@@ -33,9 +40,7 @@ def meanings() -> Mapping[str, str]:
             above.insert(0, comments[line][0])
             line -= 1
         beside = [comments[n][0] for n in range(first, last + 1) if n in comments]
-        text = " ".join(above + beside)
-        found[name] = found.get(name) or text
-    return found
+        yield name, " ".join(above + beside)
 
 
 def _comments(source: str) -> dict[int, tuple[str, bool]]:

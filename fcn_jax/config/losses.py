@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from fcn_jax import messages
-from fcn_jax.config import base, sampling, weak
+from fcn_jax.config import families, sampling, superpixels, weak
 from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import overlaps
@@ -20,6 +20,7 @@ from fcn_jax.training.losses import (
 )
 from fcn_jax.training.lovasz import Lovasz
 from fcn_jax.training.overlaps import Dice, Tversky
+from fcn_jax.training.superpixels import SuperpixelCrossEntropy
 
 # Each makes a loss of its options.
 LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
@@ -30,6 +31,7 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
     "lovasz": Lovasz,
     "box_masks": BoxMasks,
     "box_classes": BoxClasses,
+    "superpixel_cross_entropy": SuperpixelCrossEntropy,
 }
 # These see boxes, and no map.
 OF_BOXES = ("box_masks", "box_classes")
@@ -81,11 +83,18 @@ def make_loss(
         focal_gamma=settings.get("focal_gamma", known.focal_gamma),
         tversky=tuple(settings.get("tversky", known.tversky)),
         per_image=settings.get("per_image", known.per_image),
+        superpixels=_room(config),
         axis_name=axis_name,
     )
     made = tuple((weight, LOSSES[name](options)) for name, weight in terms.items())
     loss = made[0][1] if [*terms.values()] == [1] else WeightedSum(made)
     return loss if step is None else Estimated(loss, step, shrink)
+
+
+def _room(config: Config) -> int:
+    """Superpixels that an image may have; 0: the network looks at none."""
+    divide = superpixels.make_superpixels(config)
+    return 0 if divide is None else divide.limit
 
 
 def terms_of(text: str) -> dict[str, float]:
@@ -172,6 +181,8 @@ def check_loss(config: Config) -> None:
             f"config.loss.tversky={false_counts} is what a false positive and a false "
             f"negative count: two numbers from 0 on, not both 0, such as (0.3,0.7)."
         )
+    if "superpixel_cross_entropy" in names:
+        _check_superpixels(config)
     regions = [name for name in names if name in OF_REGIONS]
     if regions:
         _check_regions(config, regions, alone=len(regions) == len(names))
@@ -180,7 +191,7 @@ def check_loss(config: Config) -> None:
 def _check_boxes(config: Config, names: list[str]) -> None:
     """Refuse losses of boxes where there are none, and of maps where there are."""
     net, stage = config.model.name, config.data.objects.stage
-    family = base.family_of(net)
+    family = families.family_of(net)
     asked = [name in OF_BOXES for name in names]
     asked += [family in _STAGES, stage in _STAGES.values()]
     if not any(asked):
@@ -194,6 +205,23 @@ def _check_boxes(config: Config, names: list[str]) -> None:
             f"boxes ({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any "
             f"other with neither."
         )
+
+
+def _check_superpixels(config: Config) -> None:
+    """Refuse a loss of superpixels where there are none, or of some of their pixels."""
+    settings, known = config.loss, LossOptions()
+    if superpixels.make_superpixels(config) is None:
+        raise ValueError(
+            f"config.loss.name={settings.name!r} is of superpixels, and "
+            f"config.model.name={config.model.name!r} looks at none; use "
+            f"cross_entropy, or a zoomout net."
+        )
+    for key in ("label_shrink", "pixel_probability", "weigh_by"):
+        if key in settings and settings[key] != getattr(known, key):
+            raise ValueError(
+                f"config.loss.{key}={settings[key]!r} leaves out pixels, and "
+                f"superpixel_cross_entropy is of whole superpixels; leave it out."
+            )
 
 
 def _check_regions(config: Config, regions: list[str], *, alone: bool) -> None:

@@ -13,7 +13,7 @@ from flax import linen as nn
 from flax.typing import VariableDict
 
 from fcn_jax import crf, proposals
-from fcn_jax.config import build, examples
+from fcn_jax.config import build, examples, superpixels
 from fcn_jax.config.types import Config
 from fcn_jax.data import loader
 from fcn_jax.data.batch import Batch
@@ -69,7 +69,14 @@ def make_predictor(
             scales=tuple(scales),
             flip=flip,
         )
-        return Predictor(scores, tuple(scales))
+        divide = superpixels.make_superpixels(config)
+        return Predictor(scores, tuple(scales), divide=divide)
+    if superpixels.make_superpixels(config) is not None:
+        raise ValueError(
+            f"config.inference.method={settings.method!r} looks at windows, and "
+            f"{config.model.name!r} at superpixels of the image; set "
+            f"config.inference.method=whole."
+        )
     if settings.method == "regions":
         return _of_regions(config, model, preprocessing, scales, flip)
     if settings.method == "segments":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fcn_jax.config import base, build
+from fcn_jax.config import base, build, families
 from fcn_jax.config.types import Config
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.storage import checkpoints, files, mirrors
@@ -101,7 +101,7 @@ def _of_weights(metadata: JsonObject) -> Config:
     """The defaults around a network whose options a checkpoint records."""
     model = metadata["model"]
     name = str(model["name"])
-    config = base.base_config(base.family_of(name))
+    config = base.base_config(families.family_of(name))
     with config.unlocked():
         config.model.update(model)
     config.data.name = "folder"  # No data set is known.
@@ -224,7 +224,7 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 def _with_defaults(config: JsonObject) -> JsonObject:
     """The config of a run; keys that are younger than it have their defaults."""
-    family = base.family_of(config["model"]["name"])
+    family = families.family_of(config["model"]["name"])
     defaults = json.loads(base.base_config(family).to_json())
     return _merged(defaults, config)
 

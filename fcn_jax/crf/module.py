@@ -118,6 +118,11 @@ class WithCRF(nn.Module):
         """The least height and width of an image, pixels."""
         return self.network.smallest_image
 
+    @property
+    def extra_inputs(self) -> tuple[str, ...]:
+        """Entries of a batch that the network takes beside images and sizes."""
+        return self.network.extra_inputs
+
     def setup(self):
         """Lay the network's variables beside those of the CRF."""
         nn.share_scope(self, self.network)
@@ -128,6 +133,7 @@ class WithCRF(nn.Module):
         sizes: Array | None = None,
         train: bool = False,
         example_ids: Array | None = None,
+        **extra: Array,
     ) -> Array:
         """Score every pixel; arguments, result and errors are the network's.
 
@@ -136,8 +142,11 @@ class WithCRF(nn.Module):
             sizes: True (height, width) of every example, [N, 2] integer, or None.
             train: Whether the network is trained.
             example_ids: That choose the dropout of every example, [N] integer.
+            **extra: Of `extra_inputs`.
         """
-        logits = self.network(images, sizes, train=train, example_ids=example_ids)
+        logits = self.network(
+            images, sizes, train=train, example_ids=example_ids, **extra
+        )
         photos = colours(deprocess(images, self.preprocessing))
         return self.crf(logits, photos, sizes)
 

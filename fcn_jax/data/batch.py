@@ -10,7 +10,7 @@ import numpy.typing as npt
 # there are several), `sizes` int32 [B, 2], `index` int32 [B]; of weak labels `allowed`
 # uint8 [B, H, W, P] (`fcn_jax.data.weak.planes`). Of evaluation, too: `id`
 # (list of str), `example_valid` bool [B], and what is wanted at other scales and in
-# windows.
+# windows. Of networks that look at superpixels: `superpixels` int32 [B, H, W].
 Batch: TypeAlias = Mapping[str, Any]
 MutableBatch: TypeAlias = dict[str, Any]
 

@@ -60,6 +60,23 @@ def class_frequencies(source: Source) -> np.ndarray:
     return found.shares()
 
 
+def inverse_weights(shares: np.ndarray) -> tuple[float, ...]:
+    """Weights by which every class counts alike: one over its share.
+
+    Args:
+        shares: Of each class, [C]; they add up to 1.
+
+    Returns:
+        C weights; 0 for a class that occurs nowhere.
+
+    References:
+        Mostajabi et al. 2015, arXiv:1412.0774, sec. 3.2.
+    """
+    occurs = shares > 0
+    weights = np.divide(1.0, shares, np.zeros(len(shares)), where=occurs)
+    return tuple(float(weight) for weight in weights)
+
+
 def median_frequency_weights(frequencies: np.ndarray) -> tuple[float, ...]:
     """Weights that grow as a class gets rarer: the median frequency over its own.
 

@@ -18,6 +18,7 @@ from fcn_jax.data import (
     regions,
     segments,
     sharing,
+    superpixels,
     transforms,
 )
 from fcn_jax.data import windows as windows_of
@@ -75,7 +76,8 @@ def train_batches(
         `labels` uint8 [B, H, W], `sizes` int32 [B, 2] (true heights and widths; what
         lies beyond is zero and void), `index` int32 [B] (place in the source); of
         examples of boxes and of segments also what `regions.draw` and `segments.draw`
-        give; of weak labels `allowed` uint8 [B, H, W, P] too.
+        give; of weak labels `allowed` uint8 [B, H, W, P]; of a `superpixels.Divided`
+        `superpixels` int32 [B, H, W].
 
     Raises:
         ValueError: If an image is larger than the canvas; naming it. The iterator
@@ -111,6 +113,8 @@ def train_batches(
                 image, maps, (above, its_maps), rng, void
             )
         size = np.array(image.shape[:2], np.int32)
+        whole = canvas if augmentation.crop is None else None
+        divided = _superpixels(source, image, whole, where)
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
             image, maps = _on_canvas(image, maps, canvas, void, where)
@@ -119,6 +123,7 @@ def train_batches(
             **planes.entries(maps),
             "sizes": size,
             "index": np.int32(index),
+            **divided,
         }
         if isinstance(candidates, segments.Segments):
             canvas_of_row = image.shape[0], image.shape[1]
@@ -292,6 +297,8 @@ def _empty_batch(
         like["labels"],
         contracts.ignore_labels(source),
     )
+    if superpixels.divides(source) is not None:
+        batch[superpixels.KEY] = np.full((rows, *canvas), superpixels.NONE, np.int32)
     if windows is not None:
         batch.update(windows_of.empty(windows, rows, canvas))
     return batch
@@ -313,9 +320,24 @@ def _fill(
         _check_fits(item["image"].shape[:2], canvas, where)
         _fill_row(batch, row, item, scales, contracts.channels_in(source))
         batch["index"][row] = place
+        divided = _superpixels(source, item["image"], canvas, where)
+        for name, found in divided.items():
+            batch[name][row] = found
         if windows is not None:
             windows_of.lay(windows, batch, row, item["image"], item["id"])
     return batch
+
+
+def _superpixels(
+    source: Source, image: np.ndarray, canvas: tuple[int, int] | None, where: str
+) -> dict[str, np.ndarray]:
+    """The superpixels of an image on its canvas, if a source asks for them."""
+    divide = superpixels.divides(source)
+    if divide is None:
+        return {}
+    size = canvas or (image.shape[0], image.shape[1])
+    _check_fits(image.shape[:2], size, where)
+    return {superpixels.KEY: superpixels.padded(image, divide, size, where)}
 
 
 def _fill_row(

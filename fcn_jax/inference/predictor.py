@@ -10,6 +10,7 @@ from flax.typing import VariableDict
 
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.loader import Windows
+from fcn_jax.data.superpixels import Divide
 from fcn_jax.inference import ensembles
 from fcn_jax.models.network import Outputs
 
@@ -26,11 +27,13 @@ class Predictor:
             are probabilities; by head where there are several.
         scales: At which batches hold the images.
         windows: Boxes of every image that batches hold; None: none.
+        divide: What makes the superpixels that batches hold; None: they hold none.
     """
 
     scores: Callable[..., Outputs]
     scales: tuple[float, ...] = (1.0,)
     windows: Windows | None = None
+    divide: Divide | None = None
 
     def log_probs(self, variables: Variables, batch: Batch) -> Outputs:
         """Class log-probabilities, [N, H, W, C] float32, by head likewise.

@@ -11,6 +11,7 @@ from flax.typing import VariableDict
 
 from fcn_jax.data.batch import Batch, scaled_key
 from fcn_jax.inference import ensembles
+from fcn_jax.models import inputs
 from fcn_jax.ops import resizing
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 
@@ -43,12 +44,23 @@ def scores(
     Returns:
         [N, H, W, C] float32: the network's own scores if there is one view, else the
         log of the mean of the views' probabilities. By head where there are several.
+
+    Raises:
+        ValueError: If the model takes more than images (`Network.extra_inputs`), and
+            the batch has it not, or scales are asked for.
     """
     image = batch["image"]
     sizes = batch.get("sizes")
     if sizes is None and (flip or tuple(scales) != (1.0,)):
         whole = jnp.asarray(image.shape[1:3], jnp.int32)
         sizes = jnp.broadcast_to(whole[None], (image.shape[0], 2))
+    extra = inputs.extra_inputs(model, batch)
+    if extra and tuple(scales) != (1.0,):
+        raise ValueError(
+            f"scales {tuple(scales)}: {type(model).__name__} looks at "
+            f"{', '.join(extra)} of images at their own size; leave them out "
+            f"(--config.eval_scale=1)."
+        )
     views = []
     for scale in scales:
         scaled, scaled_sizes = image, sizes
@@ -58,11 +70,17 @@ def scores(
                 batch[scaled_key("sizes", scale)],
             )
         for mirrored in (False, True) if flip else (False,):
-            view = scaled
+            view, beside = scaled, extra.copy()
             if mirrored:
                 view = resizing.flip(scaled, _known(scaled_sizes))
+                for name, x in extra.items():
+                    beside[name] = _mirrored(x, _known(sizes))
             logits = model.apply(
-                variables, preprocess(view, preprocessing), scaled_sizes, train=False
+                variables,
+                preprocess(view, preprocessing),
+                scaled_sizes,
+                train=False,
+                **beside,
             )
             if mirrored:
                 back = functools.partial(resizing.flip, sizes=_known(scaled_sizes))
@@ -79,6 +97,11 @@ def scores(
         return views[0]
     views = jax.tree.map(jax.nn.log_softmax, views)
     return jax.tree.map(lambda *heads: ensembles.mean_log_prob(heads), *views)
+
+
+def _mirrored(x: Array, sizes: Array) -> Array:
+    """A map of every image, [N, H, W], mirrored."""
+    return resizing.flip(x[..., None], sizes)[..., 0]
 
 
 def _known(sizes: Array | None) -> Array:

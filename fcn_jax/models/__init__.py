@@ -16,6 +16,7 @@ from fcn_jax.models import (
     inputs,
     late_fusion,
     segnet,
+    zoomout,
 )
 from fcn_jax.models.encoders import ENCODERS, Encoder
 from fcn_jax.models.network import Network
@@ -39,6 +40,8 @@ MODELS: dict[str, type[Network]] = {
     "hypercolumn": hypercolumn.Hypercolumn,
     "cfm": feature_masking.CFM,
     "cfm_design_b": feature_masking.CFMDesignB,
+    "zoomout": zoomout.Zoomout,
+    "zoomout_v1": zoomout.ZoomoutV1,
 }
 _T = TypeVar("_T")
 # Options as earlier versions called them.

@@ -1,6 +1,7 @@
 """What every network asks of its arguments."""
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import chex
 import flax.linen as nn
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from fcn_jax.ops import extents
 
 Array = jax.Array
+Extra: TypeAlias = dict[str, Any]  # Arrays, by the names that a network has for them.
 
 
 def example_image(model: nn.Module, least: int = 1) -> Array:
@@ -21,6 +23,27 @@ def example_image(model: nn.Module, least: int = 1) -> Array:
     """
     side = max(least, getattr(model, "smallest_image", 1))
     return jnp.zeros((1, side, side, getattr(model, "channels", 3)), jnp.float32)
+
+
+def extra_inputs(model: nn.Module, batch: Mapping[str, object]) -> Extra:
+    """What a network takes of a batch beside images and sizes, by name.
+
+    Args:
+        model: A network, perhaps with a CRF behind it.
+        batch: Of its images.
+
+    Raises:
+        ValueError: If the batch has it not.
+    """
+    names = getattr(model, "extra_inputs", ())
+    missing = [name for name in names if name not in batch]
+    if missing:
+        raise ValueError(
+            f"{type(model).__name__} looks at {', '.join(missing)} of an image, and "
+            f"the batch has {', '.join(batch)}; take batches of a source that gives "
+            f"them (of superpixels: fcn_jax.data.superpixels.Divided)."
+        )
+    return {name: batch[name] for name in names}
 
 
 def assert_batch(

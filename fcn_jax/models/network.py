@@ -28,6 +28,8 @@ class Network(nn.Module):
     encoder_defaults: ClassVar[Mapping[str, object]] = {}
     classifies: ClassVar[bool] = False  # Whether it keeps ImageNet's classifier, fc8.
     default_encoder: ClassVar[str] = "vgg16"  # A key of `models.encoders.ENCODERS`.
+    # Entries of a batch that it takes by these names, beside images and sizes.
+    extra_inputs: ClassVar[tuple[str, ...]] = ()
 
     # Layers that start as others do where a file has those alone: theirs by name.
     twins: ClassVar[Mapping[str, str]] = {}

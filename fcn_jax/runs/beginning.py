@@ -7,7 +7,7 @@ import optax
 from fcn_jax import training, weights
 from fcn_jax.config.parts import RunParts
 from fcn_jax.data import contracts
-from fcn_jax.runs import progress, recorded
+from fcn_jax.runs import progress, recorded, standardization
 from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights import fetching
@@ -46,6 +46,8 @@ def initial_state(
             verbose=True,
         )
         progress.note(recorded.note_of_init(config.init_from, parts.train_source))
+    if saved is None:
+        variables = standardization.standardized(parts, variables)
     optimizer = parts.optimizer(variables["params"])
     state = training.create_state(variables, optimizer)
     if saved is None:

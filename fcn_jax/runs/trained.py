@@ -19,7 +19,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import channels as channels_of
-from fcn_jax.data import one_head, transforms, windows
+from fcn_jax.data import one_head, superpixels, transforms, windows
 from fcn_jax.evaluation import evaluate
 from fcn_jax.inference import predictor as predictors_of
 from fcn_jax.inference.canvases import CompiledByCanvas
@@ -272,6 +272,9 @@ def _padded_batch(
             resized = transforms.resize_image(image, (h, w), channels=channels)
             batch[batches.scaled_key("image", scale)][0, :h, :w] = resized
             batch[batches.scaled_key("sizes", scale)][0] = h, w
+    if predictor.divide is not None:
+        found = superpixels.padded(image, predictor.divide, canvas, "the image")
+        batch[superpixels.KEY] = found[None]
     if predictor.windows is not None:
         batch.update(windows.empty(predictor.windows, 1, canvas))
         windows.lay(predictor.windows, batch, 0, image, "image")

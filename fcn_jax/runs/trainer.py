@@ -278,7 +278,8 @@ def _describe(parts: RunParts) -> None:
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
     """What of a batch a step takes, split between the devices."""
-    others = [name for name in (PLANES, *BOX_KEYS, *BOX_TRUTH) if name in batch]
+    extra = (PLANES, *BOX_KEYS, *BOX_TRUTH, *trainer.parts.model.extra_inputs)
+    others = [name for name in extra if name in batch]
     sent = {name: batch[name] for name in ("image", "labels", *others)}
     if not trainer.config.data.crop:
         sent["sizes"] = batch["sizes"]

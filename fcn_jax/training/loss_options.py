@@ -33,6 +33,7 @@ class LossOptions:
             loss.
         per_image: Whether losses of overlaps are those of each image, averaged, in
             place of one of all pixels of the batch.
+        superpixels: The most that an image may have, for a loss of superpixels.
         axis_name: Of the devices that share a batch, over which losses of overlaps
             sum; None: there are no others.
     """
@@ -48,4 +49,5 @@ class LossOptions:
     focal_gamma: float = 2.0
     tversky: tuple[float, float] = (0.3, 0.7)
     per_image: bool = False
+    superpixels: int = 0
     axis_name: str | None = None

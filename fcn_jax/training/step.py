@@ -105,8 +105,8 @@ def train_step(
         batch: `image` uint8 [B, H, W, channels], what the loss needs (`labels` integer
             [B, H, W], by head where there are several), and, where the images are
             smaller than the arrays, `sizes` int32 [B, 2]; of networks of boxes also
-            `data.batch.BOX_KEYS`; this device's rows, one micro-batch of B / accumulate
-            rows after the other.
+            `data.batch.BOX_KEYS`, and the `extra_inputs` of the model; this device's
+            rows, one micro-batch of B / accumulate rows after the other.
         model: A network of `fcn_jax.models`.
         optimizer: An optax transformation; see `fcn_jax.training.optim`.
         seed: Seed of dropout and of pixel sampling.
@@ -141,6 +141,7 @@ def train_step(
             rngs={"dropout": step_key},
             mutable=["batch_stats"],
             **{name: micro[name] for name in BOX_KEYS if name in micro},
+            **inputs.extra_inputs(model, micro),
         )
         sampling_key = jax.random.fold_in(step_key, 1)
         keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)

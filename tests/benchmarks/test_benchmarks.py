@@ -149,3 +149,17 @@ def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):
     assert (tmp_path / "speed.png").exists()
     run("--render")
     assert (tmp_path / "performance.md").read_text() == page
+
+
+def test_zoom_out_is_set_beside_a_net_without_regions(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.zoomout", f"--out={tmp_path}", "--smoke"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(answer.stdout)
+    assert len(report["rows"]) == 3
+    assert 0.5 < report["ceilings"][0]["mean_iu"] < 1
+    assert (tmp_path / "zoomout.md").read_text().count("\n") == 5

@@ -3,7 +3,8 @@
 import pytest
 
 from fcn_jax.config import keys
-from fcn_jax.config.base import FAMILIES, base_config, family_of
+from fcn_jax.config.base import base_config
+from fcn_jax.config.families import FAMILIES, family_of
 from fcn_jax.models import MODELS, option_names
 
 
@@ -40,3 +41,6 @@ def test_networks_of_a_family_have_its_options():
         assert set(base_config("deeplab").model) <= known, name
     assert family_of("fcn8s_atonce") == "fcn"
     assert "padding" not in base_config("deeplab").model
+    for name in ("zoomout", "zoomout_v1"):
+        known = {*option_names(name), "name", "num_classes", "crf"}
+        assert set(base_config(family_of(name)).model) <= known, name

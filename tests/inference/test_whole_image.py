@@ -1,5 +1,6 @@
 """Whole images whose arrays hold nothing else, and are given without sizes."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,3 +35,33 @@ def test_without_sizes_an_image_fills_its_array(net, scales, flip):
     given = whole_image.scores(variables, {**batch, "sizes": sizes}, **options)
     assert found.shape == (2, 20, 36, 3)
     np.testing.assert_array_equal(found, given)
+
+
+class Told(nn.Module):
+    """Scores a pixel by the superpixel that it was told, and by what it sees."""
+
+    extra_inputs = ("superpixels",)
+
+    def __call__(self, images, sizes=None, train=False, superpixels=None):
+        del sizes, train
+        told = superpixels[..., None].astype(images.dtype)
+        return jnp.concatenate([told, images[..., :1]], axis=-1)
+
+
+def test_superpixels_are_mirrored_with_the_image():
+    image = np.arange(12, dtype=np.uint8).reshape(1, 2, 6, 1).repeat(3, -1)
+    superpixels = np.array([[[0, 0, 1, 1, -1, -1], [2, 2, 2, 3, -1, -1]]], np.int32)
+    batch = {"image": image, "superpixels": superpixels}
+    batch["sizes"] = np.array([(2, 4)], np.int32)
+    once = whole_image.scores({}, batch, model=Told())
+    twice = whole_image.scores({}, batch, model=Told(), flip=True)
+    np.testing.assert_allclose(
+        twice[:, :, :4], jax.nn.log_softmax(once)[:, :, :4], rtol=1e-6
+    )
+
+
+def test_superpixels_are_of_one_scale():
+    batch = {"image": np.zeros((1, 4, 4, 3), np.uint8)}
+    batch["superpixels"] = np.zeros((1, 4, 4), np.int32)
+    with pytest.raises(ValueError, match=r"scales \(0.5,\): Told looks at superpixels"):
+        whole_image.scores({}, batch, model=Told(), scales=(0.5,))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import fcn_jax.models
+from fcn_jax import crf
 from fcn_jax.models import inputs
 
 
@@ -41,3 +43,17 @@ def test_what_a_step_takes(changes):
 def test_what_a_step_does_not_take(changes, what):
     with pytest.raises(AssertionError, match=f"{what} failed"):
         inputs.assert_batch(**made(**changes))
+
+
+def test_what_a_network_takes_beside_images():
+    net = fcn_jax.models.create("zoomout", 3, width=1 / 32)
+    superpixels = np.zeros((2, 4, 6), np.int32)
+    for model in (net, crf.WithCRF(net, crf.CRF(3))):
+        found = inputs.extra_inputs(model, made(superpixels=superpixels))
+        assert found.keys() == {"superpixels"}
+        with pytest.raises(
+            ValueError, match="looks at superpixels of an image, and the"
+        ):
+            inputs.extra_inputs(model, made())
+    plain = fcn_jax.models.create("fcn32s", 3, width=1 / 32)
+    assert inputs.extra_inputs(plain, made(superpixels=superpixels)) == {}

@@ -31,6 +31,7 @@ TOTALS = {
     "cfm": 134_260_544 + 102_764_544 + 16_781_312 + 172_053,
     # The convolutions of ZF-5, fc6, fc7 and the scores.
     "cfm_design_b": 3_726_464 + 52_432_896 + 16_781_312 + 86_037,
+    "zoomout": 14_714_688 + 102_764_544 + 16_781_312 + 12_736_533,
 }
 # Of BatchNorm: a scale and a shift for every channel.
 NORMALISED = {"deconvnet": 33_408, "segnet": 15_872}

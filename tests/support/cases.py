@@ -91,7 +91,7 @@ PARAMETER_TABLES = {
     name: (name, {})
     for name in (
         *("deconvnet", "segnet", "fcn_alexnet", "fcn_googlenet", "hypercolumn"),
-        *("cfm", "cfm_design_b"),
+        *("cfm", "cfm_design_b", "zoomout"),
         *DEEPLAB,
     )
 }

@@ -9,7 +9,7 @@ import yaml
 from absl import flags
 
 from fcn_jax import __main__
-from fcn_jax.config import base, named, with_options
+from fcn_jax.config import base, families, named, with_options
 from tests.support.paths import ROOT
 
 PAGES = sorted(
@@ -61,7 +61,7 @@ def config_keys(name=""):
         make = named.load(mode[0]).get_config
         configs = [make(*((mode[2],) if mode[1] else ()))]
     else:
-        configs = [base.base_config(family) for family in base.FAMILIES]
+        configs = [base.base_config(family) for family in families.FAMILIES]
     return {key for config in configs for key in _keys(config)}
 
 

@@ -13,7 +13,8 @@ Models/segnet_train.prototxt). DeepLab: Chen et al.
 with "fc8_voc12" or "fc8_pascal" for "fc8_score"). Hypercolumn: Hariharan et al. 2015
 and the authors' own net on VGG-16 (bharath272/sds, hypercolumn_train_pydata.prototxt,
 its layers renamed by what they see). CFM: Dai et al. 2015 on VGG-16, and on the net of
-SPP_net's Zeiler_conv5.prototxt. Nothing of `fcn_jax` is imported
+SPP_net's Zeiler_conv5.prototxt. Zoom-out: Mostajabi et al. 2015, the 4,224 channels of
+all convolutions and fc7 twice. Nothing of `fcn_jax` is imported
 here.
 """
 
@@ -181,7 +182,10 @@ CONVOLUTIONS = {
     "hypercolumn": HYPERCOLUMN,
     "cfm": CFM,
     "cfm_design_b": CFM_DESIGN_B,
+    "zoomout": VGG16 | {"hidden": (1, 12416, 1024), "score": (1, 1024, 21)},
 }
+# Features that are standardised, by statistics that are not learned.
+STANDARDIZED = {"zoomout": 12416}
 # Layers that BatchNorm does not follow, in nets where it follows all others.
 LAST = {"deconvnet": "seg-score", "segnet": "conv1_1_D"}
 # Transposed convolutions without a bias, and the sides of their kernels.
@@ -207,11 +211,8 @@ TABLES = {
     net: (net, False, tuple(x for x in CONVOLUTIONS[net] if x != last))
     for net, last in LAST.items()
 }
-TABLES |= {
-    net: (net, False, ())
-    for net in CONVOLUTIONS
-    if net.startswith(("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn", "cfm"))
-}
+_OTHERS = ("deeplab", "fcn_alexnet", "fcn_googlenet", "hypercolumn", "cfm", "zoomout")
+TABLES |= {net: (net, False, ()) for net in CONVOLUTIONS if net.startswith(_OTHERS)}
 
 
 def batch_norm_of(layer: str) -> str:
@@ -239,5 +240,8 @@ def parameter_table(table: str) -> str:
                 shapes[name.format(norm)] = (made,)
     for layer, side in UPSAMPLING.get(net, {}).items() if learned else ():
         shapes[f"params/{layer}/kernel"] = (side, side, CLASSES, CLASSES)
+    if net in STANDARDIZED:
+        for name in ("mean", "var"):
+            shapes[f"batch_stats/standardize/{name}"] = (STANDARDIZED[net],)
     lines = (f"{n} {' '.join(map(str, shapes[n]))} float32\n" for n in sorted(shapes))
     return "".join(lines)

@@ -22,9 +22,6 @@ from fcn_jax.ops import cropping, extents, normalization, pooling, window_poolin
 Array = jax.Array
 
 
-_FEATURES = ("pool", "concat")  # Kinds of layers that networks may look at.
-
-
 class Features(NamedTuple):
     """What an encoder has found in a batch of images, by layer name."""
 
@@ -48,6 +45,8 @@ class Encoder(ReadsFiles, nn.Module):
     top: ClassVar[str] = "fc7"  # The coarsest map, which every network scores.
     # The map that FCN-16s and FCN-8s score too, by image pixels per cell of it.
     skips: ClassVar[Mapping[int, str]] = {}
+    # Kinds of layers that networks may look at, beside `top`.
+    feature_kinds: ClassVar[tuple[str, ...]] = ("pool", "concat")
     # Values of its field `padding`; (): it has no such field.
     paddings: ClassVar[tuple[str, ...]] = ()
 
@@ -113,7 +112,7 @@ class Encoder(ReadsFiles, nn.Module):
             example_ids: Numbers that choose the dropout of every example, [N] integer.
 
         Returns:
-            The maps of poolings, concatenations and `top`, with their extents.
+            The maps of `feature_kinds` and of `top`, with their extents.
         """
         maps: dict[str, Array] = {}
         map_sizes: dict[str, Array | None] = {}
@@ -122,7 +121,8 @@ class Encoder(ReadsFiles, nn.Module):
         x = extents.mask(x, sizes)
         listed = self.layers()
         # What networks may look at, and what later layers do.
-        names = [x.name for x in listed if x.kind in _FEATURES or x.name == self.top]
+        kinds = self.feature_kinds
+        names = [x.name for x in listed if x.kind in kinds or x.name == self.top]
         kept = {*names, *(name for layer in listed for name in layer.inputs)}
         for layer in listed:
             if layer.inputs:

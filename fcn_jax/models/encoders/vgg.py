@@ -242,6 +242,17 @@ class VGG16Convolutions(VGG16Trunk):
         return (*listed, Layer(self.top, "concat", inputs=(listed[-1].name,)))
 
 
+class VGG16EveryConvolution(VGG16Trunk):
+    """VGG-16 from conv1_1 to conv5_3, of which every convolution may be looked at."""
+
+    top: ClassVar[str] = "conv5_3"
+    feature_kinds: ClassVar[tuple[str, ...]] = ("conv",)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """conv1_1 ... conv5_3."""
+        return super().layers()[:-1]
+
+
 def check_strides(encoder: VGG16, net: str) -> None:
     """Refuse poolings without their strides where they are to be undone.
 

@@ -258,3 +258,12 @@ def test_the_trunk_ends_before_the_fully_connected_layers():
     trunk = vgg.VGG16Trunk(padding="valid")
     assert [x.name for x in trunk.layers()][-2:] == ["conv5_3", "pool5"]
     assert (trunk.top, trunk.stride, trunk.smallest_image) == ("pool5", 32, 1)
+
+
+def test_every_convolution_may_be_looked_at():
+    encoder = vgg.VGG16EveryConvolution(padding="same", width=1 / 32)
+    image = jax.ShapeDtypeStruct((1, 33, 50, 3), "float32")
+    found, _ = jax.eval_shape(encoder.init_with_output, jax.random.key(0), image)
+    assert list(found.maps) == [x for x in vgg.VGG16().convolutions() if "conv" in x]
+    assert found.maps["conv1_2"].shape == (1, 33, 50, 2)
+    assert found.maps["conv5_3"].shape == (1, 3, 4, 16)  # Before the last pooling.

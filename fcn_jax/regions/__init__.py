@@ -1,0 +1,1 @@
+"""Regions of an image that a network looks at one by one; NumPy, no JAX."""
