@@ -1,6 +1,7 @@
 """Runs with weak labels: they learn, go on bit for bit, and hold what was asked for."""
 
 import json
+import shutil
 
 import chex
 import jax
@@ -32,7 +33,9 @@ def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("folder"), names=NAMES)
 
 
-def test_em_adapt_goes_on_bit_for_bit_on_two_devices(folder, tmp_path, monkeypatch):
+def test_em_adapt_goes_on_bit_for_bit_on_two_devices(
+    folder, tmp_path, monkeypatch, capsys
+):
     """The order of its classes is drawn anew in each step, and is that of the step."""
 
     def score(evaluator, variables, log, step, *_):
@@ -50,8 +53,15 @@ def test_em_adapt_goes_on_bit_for_bit_on_two_devices(folder, tmp_path, monkeypat
         return store.newest(), result["final_loss"]
 
     whole, loss = train("whole", 4)
-    train("parts", 2)
+    # As if it had been killed after step 2 was saved.
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "checkpoints" / "4")
+    (tmp_path / "parts" / "result.json").unlink()
+    capsys.readouterr()
     resumed, its_loss = train("parts", 4)
+    said = capsys.readouterr().out
+    assert "step 2/4" not in said
+    assert "step 3/4" in said
     assert whole.step == resumed.step == 4
     chex.assert_trees_all_equal(whole.arrays, resumed.arrays)
     assert 0 < loss == its_loss < np.inf
