@@ -125,11 +125,7 @@ def train_batches(
             "index": np.int32(index),
             **divided,
         }
-        if isinstance(candidates, segments.Segments):
-            canvas_of_row = image.shape[0], image.shape[1]
-            seen = int(size[0]), int(size[1])
-            return found | segments.draw(candidates, rng, seen, canvas_of_row)
-        return found | (regions.draw(candidates, rng) if candidates else {})
+        return found | _candidates(candidates, rng, size, image)
 
     def draw(index: int, rng: np.random.Generator) -> Batch:
         if with_replacement:
@@ -144,6 +140,21 @@ def train_batches(
     blocks = drawn.batch(rows // share.parts)[share.process :: share.processes]
     batched = blocks.batch(share.parts, batch_fn=sharing.joined)[start_step:]
     return read_ahead(batched, rows, readers)
+
+
+def _candidates(
+    candidates: regions.Candidates | segments.Segments | None,
+    rng: np.random.Generator,
+    size: np.ndarray,
+    image: np.ndarray,
+) -> Batch:
+    """What a row has of its boxes or segments, drawn for this update."""
+    if candidates is None:
+        return {}
+    if isinstance(candidates, segments.Segments):
+        seen = int(size[0]), int(size[1])
+        return segments.draw(candidates, rng, seen, (image.shape[0], image.shape[1]))
+    return regions.draw(candidates, rng)
 
 
 def eval_batches(

@@ -45,8 +45,7 @@ class Encoder(ReadsFiles, nn.Module):
     top: ClassVar[str] = "fc7"  # The coarsest map, which every network scores.
     # The map that FCN-16s and FCN-8s score too, by image pixels per cell of it.
     skips: ClassVar[Mapping[int, str]] = {}
-    # Kinds of layers that networks may look at, beside `top`.
-    feature_kinds: ClassVar[tuple[str, ...]] = ("pool", "concat")
+    feature_kinds: ClassVar[tuple[str, ...]] = ("pool", "concat")  # Seen beside `top`.
     # Values of its field `padding`; (): it has no such field.
     paddings: ClassVar[tuple[str, ...]] = ()
 
