@@ -78,7 +78,9 @@ def test_a_run_is_trained_scored_and_asked(tmp_path, monkeypatch, capsys):
     for place, found in regions_of(run):
         assert found.masks.shape[1:] == run.source[place]["labels"].shape
     capsys.readouterr()
-    __main__.main(["fcn_jax", "regions", f"--workdir={tmp_path / 'run'}"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["fcn_jax", "regions", f"--workdir={tmp_path / 'run'}"])
+    assert not ended.value.code
     written = json.loads((tmp_path / "run" / "regions.json").read_text())
     assert set(written["mean_ap_r"]) == {"0.5", "0.7"}
     assert 0 < written["background"] < 1
