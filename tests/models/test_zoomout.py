@@ -278,6 +278,7 @@ def test_the_first_version_sees_colours_near():
         np.testing.assert_allclose(ours, alone, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shallow_nets")
 def test_it_computes_narrow_scores_wide_and_lowers_for_gpu_and_tpu():
     net = create(dtype="bfloat16", batch_norm=True)
