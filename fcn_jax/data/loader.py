@@ -10,7 +10,6 @@ import grain
 import numpy as np
 
 from fcn_jax.data import augmentation as augmentations
-from fcn_jax.data import batch as batches
 from fcn_jax.data import (
     checks,
     contracts,
@@ -18,14 +17,12 @@ from fcn_jax.data import (
     regions,
     segments,
     sharing,
-    superpixels,
     transforms,
 )
-from fcn_jax.data import windows as windows_of
+from fcn_jax.data import rows as rows_of
 from fcn_jax.data.augmentation import Augmentation
-from fcn_jax.data.batch import Batch, MutableBatch, scaled_key
-from fcn_jax.data.channels import Channels
-from fcn_jax.data.contracts import Item, Labels, Source
+from fcn_jax.data.batch import Batch, MutableBatch
+from fcn_jax.data.contracts import Source
 from fcn_jax.data.readers import TWO_THREADS, Readers, read_ahead
 from fcn_jax.data.sharing import Share
 from fcn_jax.data.weak import planes
@@ -92,7 +89,7 @@ def train_batches(
 
     def changed(index: int, rng: np.random.Generator):
         item, left = source[index], augmentation
-        where = _where(source, item["id"])
+        where = rows_of.where_of(source, item["id"])
         checks.check_item(item, num_classes, ignore_label, where)
         if "regions" in item:  # Boxes move with their image.
             item, left = regions.moved(item, augmentation, rng, channels)
@@ -114,10 +111,10 @@ def train_batches(
             )
         size = np.array(image.shape[:2], np.int32)
         whole = canvas if augmentation.crop is None else None
-        divided = _superpixels(source, image, whole, where)
+        divided = rows_of.superpixels_of(source, image, whole, where)
         if augmentation.crop is None:
             assert canvas is not None  # `_training_canvas` has chosen one.
-            image, maps = _on_canvas(image, maps, canvas, void, where)
+            image, maps = rows_of.on_canvas(image, maps, canvas, void, where)
         found = {
             "image": image,
             **planes.entries(maps),
@@ -147,7 +144,7 @@ def _candidates(
     rng: np.random.Generator,
     size: np.ndarray,
     image: np.ndarray,
-) -> Batch:
+) -> MutableBatch:
     """What a row has of its boxes or segments, drawn for this update."""
     if candidates is None:
         return {}
@@ -214,8 +211,8 @@ def eval_batches(
         # A last batch may leave nothing for this process: rows that count nowhere.
         items = {place: source[int(place)] for place in members[first : first + ours]}
         like = next(iter(items.values())) if items else source[int(members[0])]
-        empty = _empty_batch(source, like, canvas, ours, scales, windows)
-        return _fill(empty, source, items, scales, num_classes, windows)
+        empty = rows_of.empty(source, like, canvas, ours, scales, windows)
+        return rows_of.fill(empty, source, items, scales, num_classes, windows)
 
     return read_ahead(grain.MapDataset.source(plan).map(make), ours, readers)
 
@@ -232,7 +229,9 @@ def _training_canvas(
     for place, (height, width) in enumerate(sizes.tolist()):
         size = transforms.scaled_size((height, width), factor)
         if size[0] > canvas[0] or size[1] > canvas[1]:
-            _check_fits(size, canvas, _where(source, source[place]["id"]))
+            rows_of.check_fits(
+                size, canvas, rows_of.where_of(source, source[place]["id"])
+            )
     return canvas
 
 
@@ -261,9 +260,10 @@ def _group(
     for place, (height, width) in enumerate(sizes):
         fitting = [c for c in found if height <= c[0] and width <= c[1]]
         if not fitting:
+            where = rows_of.where_of(source, f"image {place}")
             raise ValueError(
-                f"{_where(source, f'image {place}')} is {height}x{width} and fits none "
-                f"of the canvases {found}; give larger ones, or None."
+                f"{where} is {height}x{width} and fits none of the canvases {found}; "
+                f"give larger ones, or None."
             )
         groups[fitting[0]].append(place)
     return [(canvas, members) for canvas, members in groups.items() if members]
@@ -290,120 +290,3 @@ def _largest(sizes: np.ndarray) -> tuple[int, int]:
     """The canvas that holds images of these sizes, int [N, 2]."""
     height, width = sizes.max(axis=0)
     return int(height), int(width)
-
-
-def _empty_batch(
-    source: Source,
-    like: Item,
-    canvas: tuple[int, int],
-    rows: int,
-    scales: Sequence[float],
-    windows: Windows | None,
-) -> MutableBatch:
-    """A batch of void, for images like one of them."""
-    channels = contracts.num_channels(source)
-    batch = batches.empty(rows, canvas, channels, scales, like["image"].dtype)
-    batch["labels"] = contracts.map_labels(
-        lambda _, ignored: np.full((rows, *canvas), ignored, np.uint8),
-        like["labels"],
-        contracts.ignore_labels(source),
-    )
-    if superpixels.divides(source) is not None:
-        batch[superpixels.KEY] = np.full((rows, *canvas), superpixels.NONE, np.int32)
-    if windows is not None:
-        batch.update(windows_of.empty(windows, rows, canvas))
-    return batch
-
-
-def _fill(
-    batch: MutableBatch,
-    source: Source,
-    items: Mapping[int, Item],
-    scales: Sequence[float],
-    num_classes: int | Mapping[str, int],
-    windows: Windows | None,
-) -> Batch:
-    """The batch, with images by their places in the source laid into it."""
-    canvas, ignore_label = batch["image"].shape[1:3], contracts.ignore_labels(source)
-    for row, (place, item) in enumerate(items.items()):
-        where = _where(source, item["id"])
-        checks.check_item(item, num_classes, ignore_label, where)
-        _check_fits(item["image"].shape[:2], canvas, where)
-        _fill_row(batch, row, item, scales, contracts.channels_in(source))
-        batch["index"][row] = place
-        divided = _superpixels(source, item["image"], canvas, where)
-        for name, found in divided.items():
-            batch[name][row] = found
-        if windows is not None:
-            windows_of.lay(windows, batch, row, item["image"], item["id"])
-    return batch
-
-
-def _superpixels(
-    source: Source, image: np.ndarray, canvas: tuple[int, int] | None, where: str
-) -> dict[str, np.ndarray]:
-    """The superpixels of an image on its canvas, if a source asks for them."""
-    divide = superpixels.divides(source)
-    if divide is None:
-        return {}
-    size = canvas or (image.shape[0], image.shape[1])
-    _check_fits(image.shape[:2], size, where)
-    return {superpixels.KEY: superpixels.padded(image, divide, size, where)}
-
-
-def _fill_row(
-    batch: Batch, row: int, item: Item, scales: Sequence[float], channels: Channels
-) -> None:
-    """Lay an image, and its labels, into a row of a batch."""
-    image, labels = item["image"], item["labels"]
-    height, width = image.shape[:2]
-    batch["image"][row, :height, :width] = image
-
-    def lay(into: np.ndarray, found: np.ndarray):
-        into[row, :height, :width] = found
-        return into
-
-    contracts.map_labels(lay, batch["labels"], labels)
-    batch["sizes"][row] = height, width
-    batch["example_valid"][row] = True
-    batch["id"][row] = item["id"]
-    for scale in scales:
-        if scale != 1:
-            h, w = transforms.scaled_size((height, width), scale)
-            resized = transforms.resize_image(image, (h, w), channels=channels)
-            batch[scaled_key("image", scale)][row, :h, :w] = resized
-            batch[scaled_key("sizes", scale)][row] = h, w
-
-
-def _on_canvas(
-    image: np.ndarray,
-    labels: Labels,
-    canvas: tuple[int, int],
-    ignore_label: int | Mapping[str, int],
-    where: str,
-):
-    """Whole images are padded with zeros: their true size masks what lies beyond."""
-    height, width, channels = image.shape
-    _check_fits((height, width), canvas, where)
-    padded = np.zeros((*canvas, channels), image.dtype)
-    padded[:height, :width] = image
-
-    def extend(x: np.ndarray, ignored: int):
-        found = np.full(canvas, ignored, np.uint8)
-        found[:height, :width] = x
-        return found
-
-    return padded, contracts.map_labels(extend, labels, ignore_label)
-
-
-def _check_fits(size: tuple[int, int], canvas: tuple[int, int], where: str) -> None:
-    if size[0] > canvas[0] or size[1] > canvas[1]:
-        raise ValueError(
-            f"{where}: an image of {size[0]}x{size[1]} is larger than the canvas of "
-            f"{canvas[0]}x{canvas[1]}; set --config.data.canvas to at least the "
-            f"largest image, or to () to have it found."
-        )
-
-
-def _where(source: Source, name: str) -> str:
-    return f"{source.name} {source.split}: {name}"

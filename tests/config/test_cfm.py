@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from fcn_jax.config import base, build, datasets, examples, losses, predictor
+from fcn_jax.config import base, build, datasets, examples, families, losses, predictor
 from fcn_jax.models import MODELS, option_names
 from fcn_jax.training import optim
 
@@ -40,7 +40,7 @@ def test_the_recipe_is_the_published_one():
 
 def test_networks_of_the_family_have_its_options():
     for name in ("cfm", "cfm_design_b"):
-        assert base.family_of(name) == "cfm"
+        assert families.family_of(name) == "cfm"
         for encoder in ("vgg16", "zf5"):
             known = {*option_names(name, encoder), "name", "num_classes", "encoder"}
             assert set(base.base_config("cfm").model) <= known

@@ -55,7 +55,7 @@ def test_without_options_the_config_is_as_it_is():
         ("learning_rate", "no key 'learning_rate'; did you mean 'optim.learning_rate'"),
         ("optim.learning_rat", "did you mean 'optim.learning_rate'?"),
         ("data.crpo", "did you mean 'data.crop'?"),
-        ("epochs", "config has no key 'epochs'. All keys stand in fcn_jax/config/base"),
+        ("gpus", "config has no key 'gpus'. All keys stand in fcn_jax/config/base"),
     ],
 )
 def test_a_key_that_is_not_there(key, message):
