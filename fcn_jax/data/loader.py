@@ -188,7 +188,7 @@ def eval_batches(
     Returns:
         As `train_batches`, and `id` (list of str), `example_valid` bool [B] (False:
         filled up; `index` is -1) and, for scales other than 1, `image` and `sizes` at
-        that scale, named by `batches.scaled_key`; with windows
+        that scale, named by `fcn_jax.data.batch.scaled_key`; with windows
         `boxes` int32 [B, K, 4] and `num_boxes` int32 [B].
 
     Raises:
