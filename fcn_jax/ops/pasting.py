@@ -29,7 +29,7 @@ def place_masks(masks: Array, boxes: Array, shape: tuple[int, int]) -> Array:
         shape: Height and width of the image.
 
     Returns:
-        [M, *shape] bool, False outside the boxes.
+        [M, H, W] bool, False outside the boxes.
     """
     side = masks.shape[-1]
 
