@@ -81,7 +81,10 @@ def scaled_run(run, tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize(("scale", "output"), ((0.5, "logits"), (1.5, "probabilities")))
+@pytest.mark.parametrize(
+    ("scale", "output"),
+    ((0.5, "logits"), pytest.param(1.5, "probabilities", marks=pytest.mark.slow)),
+)
 def test_an_export_sees_images_at_the_scale_of_the_run(
     scaled_run, tmp_path, capsys, scale, output
 ):

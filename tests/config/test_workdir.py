@@ -14,6 +14,8 @@ from fcn_jax.weights import saving
 from tests.support import cases
 from tests.support.runs import tiny_config
 
+pytestmark = pytest.mark.usefixtures("quick_runs_only")
+
 
 def weights(path, name, num_classes, **options):
     """A directory that `fcn_jax convert` makes of a file."""

@@ -154,7 +154,8 @@ def test_no_weights_or_no_iterations_give_the_softmax(method):
 
 @pytest.mark.parametrize("method", ("exact", "lattice"))
 @pytest.mark.parametrize(
-    ("shape", "num_classes"), (((1, 1), 3), ((5, 7), 2), ((1, 9), 2))
+    ("shape", "num_classes"),
+    (((1, 1), 3), ((5, 7), 2), pytest.param((1, 9), 2, marks=slow)),
 )
 def test_small_and_few(method, shape, num_classes):
     unary, image = scene(shape, num_classes)

@@ -119,6 +119,7 @@ def network():
     )
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_behind_a_network():
     """It has the network's names, sees the photograph, and heeds sizes."""
     _, photos = scene(shape=(40, 36))
@@ -188,6 +189,7 @@ def test_scores_that_are_nan_are_an_error_outside_jit():
         layer.apply(variables, logits, image)
 
 
+@pytest.mark.usefixtures("shallow_nets")
 def test_behind_a_network_of_more_channels_it_compares_colours():
     _, photos = scene(shape=(20, 24))
     recipe = preprocessing.PREPROCESSING["nyud_rgbd"]

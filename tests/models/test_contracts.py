@@ -154,7 +154,7 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
 
 
 @pytest.mark.usefixtures("shallow_nets")
-@every_case
+@few_cases
 def test_lowers_for_gpu_and_tpu(case):
     model = case.create()
     images = jax.ShapeDtypeStruct((2, 20, 30, 3), jnp.float32)
