@@ -42,7 +42,13 @@ def copied(tmp_path, monkeypatch):
     return tmp_path / "trained"
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name.endswith("_crf") else name
+        for name in RUNS
+    ],
+)
 def test_a_run_predicts_and_scores_as_it_did(copied, expected, name):
     config = workdirs.config_of_run(copied / name)
     run = runs.Evaluation(config, copied / name, devices=jax.devices()[:1])

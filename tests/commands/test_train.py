@@ -256,7 +256,11 @@ def interrupting(real, number=signal.SIGINT):
 
 
 @pytest.mark.parametrize(
-    "moment", ((evaluate, "to_devices"), (watching.viz, "prediction_row"))
+    "moment",
+    (
+        (evaluate, "to_devices"),
+        pytest.param((watching.viz, "prediction_row"), marks=pytest.mark.slow),
+    ),
 )
 def test_ctrl_c_in_an_evaluation(
     folder, tmp_path, one_device, monkeypatch, capfd, moment

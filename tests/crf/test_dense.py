@@ -289,9 +289,8 @@ def test_published_parameters_run(name):
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", ("deconvnet", pytest.param("crfasrnn", marks=pytest.mark.slow))
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ("deconvnet", "crfasrnn"))
 def test_narrow_colours_fit_under_jit(name):
     """Noise in which nearly every pixel has vertices of its own."""
     image = np.random.default_rng(0).integers(0, 256, (12, 14, 3), dtype=np.uint8)

@@ -78,6 +78,7 @@ def test_too_little_room_shows_in_value_and_gradient():
     assert all(np.isnan(g).all() for g in jax.tree.leaves(grads))
 
 
+@pytest.mark.slow
 def test_scores_do_not_round_where_probabilities_do():
     logits, image = scene()
     options = OPTIONS | {"smooth_weight": 60.0, "bilateral_weight": 60.0}
@@ -95,6 +96,7 @@ def test_scores_do_not_round_where_probabilities_do():
     assert np.isfinite(jax.nn.log_softmax(scores)).all()
 
 
+@pytest.mark.slow
 def test_weights_alone_may_be_traced():
     logits, image = scene()
 

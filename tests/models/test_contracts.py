@@ -67,6 +67,7 @@ def test_padding_changes_nothing_in_float64(case):
         check_sizes_contract(case, "float64", 1e-12, len(SIZES))
 
 
+@pytest.mark.slow
 @few_cases
 def test_padding_changes_nothing_in_float32(case):
     check_sizes_contract(case, "float32", 1e-5, 1)

@@ -194,7 +194,9 @@ def test_dropout_depends_on_the_example_only():
     np.testing.assert_allclose(plain, undropped, atol=1e-6 * np.abs(plain).max())
 
 
-@pytest.mark.parametrize("padding", ("caffe", "same"))
+@pytest.mark.parametrize(
+    "padding", ("caffe", pytest.param("same", marks=pytest.mark.slow))
+)
 def test_training_with_sizes_ignores_the_padding(padding):
     """Logits and running averages of BatchNorm, whatever the padding holds."""
     normalised = {"batch_norm": True, "batch_norm_fc": True}

@@ -70,6 +70,7 @@ def test_views_are_for_whole_images(trained):
         predictors.make_predictor(config, None, None, (1.0,), True)
 
 
+@pytest.mark.slow
 def test_devices_and_passes_make_no_difference(trained):
     confusions = [
         open_run(
@@ -86,7 +87,9 @@ def test_devices_and_passes_make_no_difference(trained):
     assert confusions[0] == confusions[1] == confusions[2]
 
 
-@pytest.mark.parametrize("combine", ("mean_prob", "product_score"))
+@pytest.mark.parametrize(
+    "combine", ("mean_prob", pytest.param("product_score", marks=pytest.mark.slow))
+)
 def test_an_ensemble_of_two_runs(trained, tmp_path, combine):
     run = open_run(trained, with_run="fcn8s", combine=combine)
     scores = reports.evaluate(run, tmp_path)

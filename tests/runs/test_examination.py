@@ -95,6 +95,7 @@ def test_how_sure_is_the_largest_probability(trained, open_once):
             np.testing.assert_array_equal(pred[row, :h, :w], probs.argmax(-1))
 
 
+@pytest.mark.slow
 def test_a_scale_and_the_mirror_are_in_the_numbers(trained, pages, open_once, tmp_path):
     options = examination.Options(scales=(0.5, 1.0), flip=True)
     examination.report([trained[1]], tmp_path / "page.html", options)

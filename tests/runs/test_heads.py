@@ -146,6 +146,7 @@ def test_an_export_has_both_heads(rooms, tmp_path, monkeypatch):
         network(image[None, ..., :3])
 
 
+@pytest.mark.slow
 def test_a_void_label_of_0_is_ignored(tmp_path):
     """Void is a label below the number of classes: not trained on, not scored."""
     config = config_of("outdoors", 20)

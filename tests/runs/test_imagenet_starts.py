@@ -31,6 +31,7 @@ def smoked(kind, tmp_path):
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "written"),
     (

@@ -33,6 +33,7 @@ KEYS = {
 }
 
 
+@pytest.mark.slow
 def test_it_goes_on_bit_for_bit_on_two_devices(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
     folder = make_folder(tmp_path / "data")

@@ -49,6 +49,7 @@ def scenes(tmp_path_factory):
         yield workdir
 
 
+@pytest.mark.slow
 def test_both_heads_learn(scenes):
     last = logs.read(scenes / "log.jsonl")[-1]
     by_head = last["heads"]
@@ -108,6 +109,7 @@ def test_one_head_is_predicted(scenes, tmp_path):
         trained.with_head(net, "gee")
 
 
+@pytest.mark.slow
 def test_a_page_of_one_head(scenes, tmp_path):
     out = tmp_path / "page.html"
     examination.report([scenes], out, examination.Options(images=1, head="sem"))

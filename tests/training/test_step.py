@@ -117,6 +117,7 @@ def test_losses_of_regions_see_the_whole_batch():
     assert distance(one.params, four.params) < 1e-6
 
 
+@pytest.mark.slow
 def test_losses_of_images_add_up_over_micro_batches():
     model = tiny(dropout_rate=0.0)
     options = LossOptions(axis_name=parallel.AXIS, per_image=True)
