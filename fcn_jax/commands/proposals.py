@@ -1,8 +1,9 @@
-r"""Compute what is proposed for images, once: boxes for DeconvNet, masks for BoxSup.
+r"""Compute what is proposed for images, once: boxes, segments, or masks for BoxSup.
 
 fcn_jax proposals --config=voc2012_deconvnet_stage2 --out=proposals
 fcn_jax proposals --config=voc2012_deconvnet_stage2 --out=proposals --split=val
-fcn_jax proposals --config=configs/voc_boxsup.py:segments --out=candidates
+fcn_jax proposals --config=voc_cfm --out=segments
+fcn_jax proposals --config=voc_boxsup:segments --out=candidates
 
 fcn_jax proposals --config=NAME --out=DIR [--split=train]
     [--method=edge_boxes|selective_search|sliding_windows] [--workers=N]

@@ -356,7 +356,7 @@ def test_staged_training_starts_from_a_run(
     [
         ("--config.num_stesp=3", "no key 'num_stesp'; did you mean 'num_steps'?"),
         ("--config.learning_rate=3", "did you mean 'optim.learning_rate'? All keys"),
-        ("--config.epochs=3", "config has no key 'epochs'. All keys stand in"),
+        ("--config.gpus=3", "config has no key 'gpus'. All keys stand in"),
         ("--config.num_steps=many", "num_steps=many"),
         ("--wrkdir=x", "Unknown command line flag 'wrkdir'"),
         ("stray", "cannot make sense of ['stray']"),

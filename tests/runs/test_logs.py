@@ -135,6 +135,7 @@ def test_what_led_to_a_checkpoint_is_on_disk_when_it_is_saved(tmp_path, monkeypa
         data=types.SimpleNamespace(metadata={}),
         stopping=types.SimpleNamespace(saving=contextlib.nullcontext),
         losses=types.SimpleNamespace(collect=lambda store: None, losses=[]),
+        masks=types.SimpleNamespace(metadata={}),
         parts=types.SimpleNamespace(train_source=None, class_weights=()),
         store=types.SimpleNamespace(save=save, steps=lambda: [20]),
     )
