@@ -15,23 +15,16 @@ DIR/boxsup.json.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from benchmarks.common import learning, machine
+from benchmarks.common import machine, weak_rows
 from fcn_jax.config import datasets, named
 from fcn_jax.data.weak import boxsup as weak_boxsup
-from fcn_jax.evaluation import metrics
 from fcn_jax.runs import boxsup
 from fcn_jax.storage import checkpoints, files
 
-ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "shapes_boxsup"
 LOOKED_AT = 100  # Training images whose labels are compared with masks.
 
@@ -60,25 +53,9 @@ ROWS = {
 
 def trained(row: Row, folder: Path, seed: int, extra: list[str], mode: str) -> float:
     """The mean IU at the end of a run, which is done if it is not."""
-    if not (folder / "result.json").exists():
-        command = [
-            sys.executable,
-            str(ROOT / "train.py"),
-            f"--config={ROOT / 'configs' / CONFIG}.py{mode}",
-            f"--workdir={folder}",
-            f"--config.seed={seed}",
-            *(f"--config.{key}={value}" for key, value in row.changes.items()),
-            *extra,
-        ]
-        print("$", *command, file=sys.stderr, flush=True)
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        subprocess.run(command, env=environment, check=True, stdout=sys.stderr)
-    scores = [
-        entry["mean_iu"]
-        for line in (folder / "log.jsonl").read_text().splitlines()
-        if (entry := json.loads(line))["kind"] == "eval"
-    ]
-    return float(scores[-1])
+    changes = [f"--config.{key}={value}" for key, value in row.changes.items()]
+    options = [f"--config.seed={seed}", *changes, *extra]
+    return weak_rows.final_mean_iu(CONFIG + mode, folder, options)
 
 
 def label_quality(row: Row, folder: Path, candidates: Path, mode: str) -> float:
@@ -93,11 +70,8 @@ def label_quality(row: Row, folder: Path, candidates: Path, mode: str) -> float:
         saved = store.read(store.steps()[-1]).metadata[boxsup.KEY]
         source.assign(weak_boxsup.unpacked(saved["picks"]))
     classes = config.model.num_classes
-    confusion = np.zeros((classes, classes), np.int64)
-    for place in range(min(LOOKED_AT, len(source))):
-        truth, found = masks[place]["labels"], source[place]["labels"]
-        confusion += learning.counted(truth[None], found[None], classes)
-    return float(metrics.scores(confusion)["mean_iu"])
+    count = min(LOOKED_AT, len(source))
+    return weak_rows.mean_iu_of_labels(source, masks, classes, count)
 
 
 def table(found: dict[str, dict]) -> str:

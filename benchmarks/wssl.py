@@ -16,21 +16,14 @@ DIR/wssl.json.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from benchmarks.common import learning, machine
+from benchmarks.common import machine, weak_rows
 from fcn_jax.config import datasets, named
-from fcn_jax.evaluation import metrics
 from fcn_jax.storage import files
 
-ROOT = Path(__file__).resolve().parent.parent
 LOOKED_AT = 100  # Training images whose labels are compared with masks.
 MASKS = "--config.data.supervision="
 ALONE = "--config.data.train_split=train[:150]"
@@ -83,26 +76,8 @@ def trained(name: str, out: Path, seed: int, extra: list[str], mode: str) -> flo
     if row.start:
         trained(row.start, out, seed, extra, mode)
         start = [f"--config.init_from={out / f'{row.start}_{seed}'}"]
-    if not (folder / "result.json").exists():
-        command = [
-            sys.executable,
-            str(ROOT / "train.py"),
-            f"--config={ROOT / 'configs' / config_name(row)}.py{mode}",
-            f"--workdir={folder}",
-            f"--config.seed={seed}",
-            *row.options,
-            *start,
-            *extra,
-        ]
-        print("$", *command, file=sys.stderr, flush=True)
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        subprocess.run(command, env=environment, check=True, stdout=sys.stderr)
-    scores = [
-        entry["mean_iu"]
-        for line in (folder / "log.jsonl").read_text().splitlines()
-        if (entry := json.loads(line))["kind"] == "eval"
-    ]
-    return float(scores[-1])
+    options = [f"--config.seed={seed}", *row.options, *start, *extra]
+    return weak_rows.final_mean_iu(config_name(row) + mode, folder, options)
 
 
 def label_quality(row: Row, cache: Path, count: int) -> float:
@@ -112,11 +87,7 @@ def label_quality(row: Row, cache: Path, count: int) -> float:
     weak = datasets.open_source(config, "train")
     masks = datasets.open_split(config, config.data.train_split)
     classes = config.model.num_classes
-    confusion = np.zeros((classes, classes), np.int64)
-    for place in range(count):
-        truth, found = masks[place]["labels"], weak[place]["labels"]
-        confusion += learning.counted(truth[None], found[None], classes)
-    return float(metrics.scores(confusion)["mean_iu"])
+    return weak_rows.mean_iu_of_labels(weak, masks, classes, count)
 
 
 def table(found: dict[str, dict]) -> str:
