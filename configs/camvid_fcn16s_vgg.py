@@ -24,6 +24,11 @@ def get_config(mode: str = "full"):
     config.optim.learning_rate = 2e-4
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn32s_vgg"
-        config.num_steps = config.eval_every = 120
-        config.checkpoint_every = 60
+        config.num_steps = config.eval_every = 100
+        config.checkpoint_every = 50
+        config.data.scale = (0.6, 1.3)
+        config.data.crop = (240, 320)
+        config.eval_scale = 1.0
+        config.batch_size = 4
+        config.eval_batch_size = 2
     return config

@@ -45,8 +45,8 @@ def get_config(mode: str = "full"):
     config.optim.slow_rate = 0.1
     config.batch_size = 8
     config.eval_batch_size = 4
-    config.num_steps = 230
-    config.eval_every = config.checkpoint_every = 115
+    config.num_steps = config.eval_every = 200
+    config.checkpoint_every = 50
     config.log_every = 10
     if mode == "smoke":
         config.init_from = ""

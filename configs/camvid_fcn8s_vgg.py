@@ -17,22 +17,18 @@ Ours: not run yet.
 
 from fcn_jax.config import named
 
-camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
+camvid_fcn16s_vgg = named.load("camvid_fcn16s_vgg")
 
 MODES = ("full", "smoke")
 
 
 def get_config(mode: str = "full"):
-    config = camvid_fcn32s_vgg.get_config(mode)
+    config = camvid_fcn16s_vgg.get_config(mode)
     config.model.name = "fcn8s"
     config.optim.learning_rate = 2e-4
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn16s_vgg"
-        config.data.scale = (0.6, 1.3)
-        config.data.crop = (240, 320)
-        config.eval_scale = 1.0
-        config.batch_size = 4
-        config.eval_batch_size = 2
-        config.num_steps = 1200
-        config.eval_every = config.checkpoint_every = 300
+        config.num_steps = 660
+        config.eval_every = 330
+        config.checkpoint_every = 55
     return config
