@@ -83,7 +83,7 @@ def build(
             f"permutohedral.build: capacity={capacity} is not positive; give room for "
             f"at most {features.shape[0] * (features.shape[1] + 1)} vertices."
         )
-    features = jax.lax.stop_gradient(features)
+    features = jax.lax.stop_gradient(jnp.asarray(features))
     count, d = features.shape
     nearest, rank, weights = _simplices(features)
     if valid is None:
@@ -95,8 +95,8 @@ def build(
     quotients = nearest[:, :d].T[None] - last.astype(jnp.int32)
     keys = _pack(quotients, valid)
     points = _sort(keys, count)  # [d + 1, N]
-    high, low = (jnp.take_along_axis(word, points, 1) for word in keys.words)
-    counts = jnp.take_along_axis(jnp.broadcast_to(valid, points.shape), points, 1)
+    high, low = (_along(word, points) for word in keys.words)
+    counts = _along(jnp.broadcast_to(valid, points.shape), points)
     new = (high[:, 1:] != high[:, :-1]) | (low[:, 1:] != low[:, :-1])
     first = jnp.concatenate([jnp.ones((d + 1, 1), bool), new], 1) & counts
     ends = jnp.cumsum(first.sum(axis=1, dtype=jnp.int32), dtype=jnp.int32)
@@ -113,7 +113,7 @@ def build(
     if chunk is None:
         chunk = max(1, min(16, count * (d + 1) // capacity))
     plan = _chunks(
-        vertex, points.reshape(-1), weights.reshape(-1)[rows], capacity, chunk
+        vertex, points.reshape(-1), _rows(weights.reshape(-1), rows), capacity, chunk
     )
     return Lattice(
         vertices.reshape(d + 1, count),
@@ -135,11 +135,12 @@ def filter_values(lattice: Lattice, values: Array) -> Array:
     Returns:
         [N, C]: linear in the values; a point's own value counts.
     """
+    values = jnp.asarray(values)
     capacity = lattice.neighbours.shape[2]
     chunks = 0
     for s in range(lattice.chunk_points.shape[1]):
         weight = lattice.chunk_weights[:, s, None].astype(values.dtype)
-        chunks = chunks + weight * values[lattice.chunk_points[:, s]]
+        chunks = chunks + weight * _rows(values, lattice.chunk_points[:, s])
     table = jax.ops.segment_sum(
         chunks, lattice.chunk_vertices, capacity + 1, indices_are_sorted=True
     )
@@ -147,13 +148,23 @@ def filter_values(lattice: Lattice, values: Array) -> Array:
     table = table[:capacity]
     for forward, back in lattice.neighbours:
         padded = jnp.concatenate([table, zero])
-        table = table + 0.5 * (padded[forward] + padded[back])
+        table = table + 0.5 * (_rows(padded, forward) + _rows(padded, back))
     padded = jnp.concatenate([table, zero])
     d = len(lattice.vertices) - 1
     out = 0
     for vertices, weights in zip(lattice.vertices, lattice.weights, strict=True):
-        out = out + weights[:, None].astype(values.dtype) * padded[vertices]
+        out = out + weights[:, None].astype(values.dtype) * _rows(padded, vertices)
     return out * jnp.asarray(1 / (1 + 2.0**-d), values.dtype)
+
+
+def _rows(table: Array, index: Array) -> Array:
+    """Rows that there are: nothing is to be compiled for indices that leave a table."""
+    return table.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+def _along(table: Array, index: Array) -> Array:
+    """The same along the columns of every row."""
+    return jnp.take_along_axis(table, index, axis=1, mode="promise_in_bounds")
 
 
 def _simplices(features: Array):
@@ -273,11 +284,11 @@ def _sort(keys: _Keys, count: int) -> Array:
         turn, points = carry
         word = jnp.where(turn < num_low, low, high)
         shift = digit_bits * jnp.where(turn < num_low, turn, turn - num_low)
-        word = jnp.take_along_axis(word, points, 1)
+        word = _along(word, points)
         digit = (word >> shift.astype(jnp.uint32)) & digit_mask
         packed = jax.lax.sort((digit << jnp.uint32(place_bits)) | place, dimension=1)
         places = (packed & place_mask).astype(jnp.int32)
-        return turn + 1, jnp.take_along_axis(points, places, 1)
+        return turn + 1, _along(points, places)
 
     points = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32), high.shape)
     start = jnp.zeros((), jnp.int32), points
@@ -301,36 +312,41 @@ def _neighbours(
     remainder = jnp.sum(own[None] >= ends[:, None], axis=0, dtype=jnp.int32)
     target = jnp.where(wraps, d, jnp.maximum(remainder - 1, 0))
     target = jnp.minimum(target, d)
-    bounds = starts[target], jnp.minimum(ends[target], capacity)
-    found = []
-    for axis in range(d + 1):
-        queries = []
-        for word, strides in zip(table, keys.strides, strict=True):
-            step = strides[axis] if axis < d else jnp.zeros((), jnp.uint32)
-            back = jnp.where(wraps, jnp.sum(strides, dtype=jnp.uint32), jnp.uint32(0))
-            queries.append(word + step - back)
-        forward = _search(table, queries, bounds, capacity)
-        forward = jnp.where(full, forward, capacity)
-        # The vertex behind is the inverse: where vertex a has b ahead, b has a behind.
-        back = jnp.full((capacity + 1,), capacity, jnp.int32)
-        back = back.at[forward].set(own)[:capacity]
-        found.append(jnp.stack([forward, back]))
-    return jnp.stack(found)
+    bounds = _rows(starts, target), jnp.minimum(_rows(ends, target), capacity)
+    # All axes at once: one search to compile and to run, not d + 1.
+    queries = []
+    for word, strides in zip(table, keys.strides, strict=True):
+        step = jnp.concatenate([strides, jnp.zeros((1,), jnp.uint32)])
+        back = jnp.where(wraps, jnp.sum(strides, dtype=jnp.uint32), jnp.uint32(0))
+        queries.append((word - back)[None] + step[:, None])
+    bounds = tuple(jnp.broadcast_to(bound, (d + 1, capacity)) for bound in bounds)
+    forward = _search(table, queries, bounds, capacity)
+    forward = jnp.where(full[None], forward, capacity)
+    # The vertex behind is the inverse: where vertex a has b ahead, b has a behind.
+    rows = jnp.arange(0, (d + 1) * (capacity + 1), capacity + 1, dtype=jnp.int32)
+    back = jnp.full(((d + 1) * (capacity + 1),), capacity, jnp.int32)
+    back = back.at[rows[:, None] + forward].set(jnp.broadcast_to(own, forward.shape))
+    back = back.reshape(d + 1, capacity + 1)[:, :capacity]
+    return jnp.stack([forward, back], axis=1)
 
 
 def _search(
     table: Sequence[Array],
     queries: Sequence[Array],
-    bounds: tuple[Array, Array],
+    bounds: tuple[Array, ...],
     capacity: int,
 ) -> Array:
-    """Where queries stand between bounds of the table; `capacity` if they do not."""
+    """Where queries stand between bounds of the table; `capacity` if they do not.
+
+    Queries are two words, each [A, M] uint32; bounds [A, M] int32; the table two words,
+    each [M].
+    """
     high_word, low_word = table
 
-    def halve(_: Array, bounds: tuple[Array, Array]):
+    def halve(_: Array, bounds: tuple[Array, ...]):
         low, high = bounds
         middle = jnp.minimum((low + high) // 2, capacity - 1)
-        a, b = high_word[middle], low_word[middle]
+        a, b = _rows(high_word, middle), _rows(low_word, middle)
         before = (a < queries[0]) | ((a == queries[0]) & (b < queries[1]))
         before = before & (low < high)
         return jnp.where(before, middle + 1, low), jnp.where(before, high, middle)
@@ -338,7 +354,8 @@ def _search(
     steps = capacity.bit_length()
     low, _ = jax.lax.fori_loop(0, steps, halve, bounds)
     at = jnp.minimum(low, capacity - 1)
-    hit = (high_word[at] == queries[0]) & (low_word[at] == queries[1])
+    a, b = _rows(high_word, at), _rows(low_word, at)
+    hit = (a == queries[0]) & (b == queries[1])
     return jnp.where(hit & (low < bounds[1]), at, capacity)
 
 
