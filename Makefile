@@ -27,8 +27,9 @@ weights: $(VENV)/.weights
 	test -d $(RUN)/checkpoints || $(MAKE) demo
 	$(BIN)/fcn_jax pack $(RUN) $(WEIGHTS) --commit=$$(git describe --always --dirty=+)
 
+# A worker begins with half of the tests as they stand: what a file's tests share is made once.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist=worksteal
 
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
