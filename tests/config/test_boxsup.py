@@ -100,6 +100,7 @@ def test_a_run_may_move_its_candidates(folder, tmp_path):
     config = boxsup_config(folder)
     workdirs.write_config(config, tmp_path)
     config.data.boxsup.cache_dir = config.data.boxsup.mcg_dir = "elsewhere"
+    config.data.box_cache_dir = "elsewhere"  # What Bbox-Seg keeps.
     workdirs.check_workdir(config, tmp_path)
     config.data.boxsup.k = 3
     with pytest.raises(ValueError, match="data.boxsup.k: 5 there, 3 now"):
