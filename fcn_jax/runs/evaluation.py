@@ -15,6 +15,7 @@ from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels, Source
 from fcn_jax.data.one_head import OneOfHeads
+from fcn_jax.data.superpixels import Divided, divides
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -157,8 +158,11 @@ class Evaluation:
                 )
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
-        size = self.config.eval_batch_size
-        return Evaluator(predictor, self.source, size, self.devices, self.crew)
+        size, source = self.config.eval_batch_size, self.source
+        # Of an ensemble another member than the first may look at superpixels.
+        if predictor.divide is not None and divides(source) is None:
+            source = Divided(source, predictor.divide)
+        return Evaluator(predictor, source, size, self.devices, self.crew)
 
     def _joint_predictor(
         self,
