@@ -224,6 +224,13 @@ def _check_strong(config: Config, supervision: str) -> None:
                 f"config.data.{key}={value!r} says which images keep their masks, and "
                 f"all do; set config.data.supervision for the others, or leave it out."
             )
+    name = settings.get("strong_name", "")
+    if name and "strong_split" not in given:
+        raise ValueError(
+            f"config.data.strong_name={name!r} is the data set of "
+            f"config.data.strong_split, which names nothing of it; name a split, or "
+            f"leave both out."
+        )
     if "strong_images" in given and settings.strong_images < 0:
         raise ValueError(
             f"config.data.strong_images={settings.strong_images} is no number of "
