@@ -76,6 +76,10 @@ class Pools:
         self._kept: dict[str, Mapping[str, np.ndarray]] = {}
         self._most_bytes, self._bytes = most_bytes, 0
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without what is kept: of a whole data set it may be gigabytes."""
+        return {**self.__dict__, "_kept": {}, "_bytes": 0}
+
     def __call__(self, image: np.ndarray, name: str, boxes: np.ndarray) -> Candidates:
         """The candidates of an image, made where they are not there.
 

@@ -1,6 +1,7 @@
 """Pools of candidates: kept on disk or in memory, told apart by what made them."""
 
 import functools
+import pickle
 
 import numpy as np
 import pytest
@@ -75,6 +76,17 @@ def test_memory_holds_the_first_that_it_has_room_for(whole):
     for image in (scene(), scene()[:, :60], scene(), scene()[:, :60]):
         kept(image, "image", BOXES)
     assert whole == [(100, 120), (100, 60), (100, 60)]
+
+
+def test_what_is_kept_does_not_go_to_other_processes(whole):
+    """To each that reads images goes its source, anew in every epoch of BoxSup."""
+    kept = pools.Pools()
+    kept(scene(), "im", BOXES)
+    there = pickle.loads(pickle.dumps(kept))
+    assert (there.key, len(pickle.dumps(kept)) < 2000) == (kept.key, True)
+    there(scene(), "im", BOXES)
+    kept(scene(), "im", BOXES)
+    assert len(whole) == 2
 
 
 def test_keys_tell_how_pools_are_made(monkeypatch):
