@@ -60,7 +60,7 @@ def row(name: str, out: Path, smoke: bool) -> Mapping[str, object]:
     """What a run of a network found; it is trained where it is not there."""
     config = config_of(name, out, smoke)
     best = {"best_overlap": propose(config)} if name.startswith("cfm") else {}
-    return best | box_nets.row(config, out / name)
+    return {**best, **box_nets.row(config, out / name)}
 
 
 def main():

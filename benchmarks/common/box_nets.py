@@ -54,7 +54,7 @@ def propose(config: Config, kept: cache.Kept) -> None:
             pass
 
 
-def row(config: Config, workdir: Path) -> dict[str, object]:
+def row(config: Config, workdir: Path) -> Mapping[str, object]:
     """What a run found; it is done if it is not.
 
     Args:
