@@ -158,10 +158,7 @@ class Evaluation:
                 )
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
-        size, source = self.config.eval_batch_size, self.source
-        # Of an ensemble another member than the first may look at superpixels.
-        if predictor.divide is not None and divides(source) is None:
-            source = Divided(source, predictor.divide)
+        size, source = self.config.eval_batch_size, _divided(self.source, predictor)
         return Evaluator(predictor, source, size, self.devices, self.crew)
 
     def _joint_predictor(
@@ -180,6 +177,13 @@ class Evaluation:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def _divided(source: Source, predictor: Predictor) -> Source:
+    """A source whose batches hold the superpixels that any member looks at."""
+    if predictor.divide is None or divides(source) is not None:
+        return source
+    return Divided(source, predictor.divide)
 
 
 def regions_of(run: Evaluation) -> Iterator[tuple[int, Regions]]:
