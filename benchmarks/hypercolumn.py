@@ -9,88 +9,41 @@ the threshold of its background is that of two regions an image. A run that is t
 is not done again; proposals are computed first. Prints JSON.
 """
 
-import argparse
-import contextlib
-import json
-import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.common import machine
+from benchmarks.common import box_nets
 from configs import shapes_fcn8s, shapes_hypercolumn
-from fcn_jax import runtime
-from fcn_jax.commands import regions
-from fcn_jax.config import datasets, examples
-from fcn_jax.proposals import cache
-from fcn_jax.runs import trainer
-from fcn_jax.runs.evaluation import Evaluation
+from fcn_jax.config import examples
+from fcn_jax.config.types import Config
 
-STEPS, IMAGES, WIDTH = 200, 8, 1 / 8
+NETS = ("fcn32s", "hypercolumn")
 
 
-def config_of(name, out, smoke):
+def config_of(name: str, out: Path, smoke: bool) -> Config:
     """The config of a row: what both have alike, and where its proposals are."""
+    mode = "smoke" if smoke else "full"
     if name == "hypercolumn":
-        config = shapes_hypercolumn.get_config("smoke" if smoke else "full")
+        config = shapes_hypercolumn.get_config(mode)
         config.data.objects.cache_dir = str(out / "proposals")
     else:
-        config = shapes_fcn8s.get_config("smoke" if smoke else "full")
+        config = shapes_fcn8s.get_config(mode)
         config.model.name = name
         config.data.crop = ()
-    config.num_pictures = 0
-    if smoke:
-        config.data.train_split, config.data.eval_split = "train[:4]", "val[:2]"
-    else:
-        config.model.width = WIDTH
-        config.batch_size, config.num_steps = IMAGES, STEPS
-    config.eval_every = config.checkpoint_every = config.num_steps
-    return config
+    return box_nets.alike(config, smoke)
 
 
-def propose(config):
-    """The proposals of both splits, where they are not there."""
-    found = examples.make_proposal_cache(config, config.data.objects.cache_dir)
-    for split in (config.data.train_split, config.data.eval_split):
-        for _ in cache.precompute(datasets.open_split(config, split), found, 1):
-            pass
-
-
-def row(name, out, smoke):
+def row(name: str, out: Path, smoke: bool) -> Mapping[str, object]:
     """What a run of a network found; it is trained where it is not there."""
     config = config_of(name, out, smoke)
-    workdir = out / name
     if name == "hypercolumn":
-        propose(config)
-    if not (workdir / "result.json").exists():
-        trainer.train(config, workdir)
-    scores = Evaluation(config, workdir).score()
-    found = {"mean_iu": scores["mean_iu"], "pixel_accuracy": scores["pixel_accuracy"]}
-    if name == "hypercolumn":
-        precision, threshold = regions.score(Evaluation(config, workdir), 2)
-        config.inference.background = threshold
-        again = Evaluation(config, workdir).score()
-        found |= {
-            "mean_ap_r": precision["mean_ap_r"],
-            "background": threshold,
-            "mean_iu_with_it": again["mean_iu"],
-        }
-    return found
+        directory = config.data.objects.cache_dir
+        box_nets.propose(config, examples.make_proposal_cache(config, directory))
+    return box_nets.row(config, out / name)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Hypercolumn's first steps.")
-    parser.add_argument("--out", type=Path, help="of the runs; none: they are not kept")
-    parser.add_argument("--smoke", action="store_true", help="two steps, narrow nets")
-    arguments = parser.parse_args()
-    runtime.prepare()
-    with tempfile.TemporaryDirectory() as temporary:
-        out = arguments.out or Path(temporary)
-        with contextlib.redirect_stdout(sys.stderr):
-            rows = {
-                name: row(name, out, arguments.smoke)
-                for name in ("fcn32s", "hypercolumn")
-            }
-    print(json.dumps({**machine.describe(), "rows": rows}, indent=1))
+    box_nets.print_rows("Hypercolumn's first steps.", NETS, row)
 
 
 if __name__ == "__main__":

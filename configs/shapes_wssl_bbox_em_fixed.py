@@ -1,8 +1,9 @@
 r"""Boxes of the built-in shapes, by EM-Fixed in them, on a CPU.
 
 python train.py --config=configs/shapes_wssl_bbox_em_fixed.py --workdir=runs/wssl_box_em
-Starts from the net of shapes_wssl_bbox_rect, as published ones do from VGG-16: a net of
-noise learns the background first, and calls everything so.
+Starts from the net of shapes_wssl_bbox_rect, of which runs/wssl_bbox_rect holds a run
+(or --config.init_from=DIR), as published ones do from VGG-16: a net of noise learns the
+background first, and calls everything so.
 Ours: see docs/weak_labels.md.
 """
 

@@ -13,8 +13,9 @@ with the CRF, and from boxes alone WSSL and BoxSup. Every system sees as many im
 on: a system that is finished is not run again, one that was interrupted resumes.
 Writes OUT/table1.md, table1.tex, table1.png and rows/NAME.json.
 
-On the shapes encoders start from noise, at a quarter of the width; so the systems
-whose encoder was not tuned (Hypercolumn, MSRA-CFM, TTI-Zoomout-16) tune it there.
+On the shapes encoders start from noise, at a quarter of the width; so Hypercolumn and
+MSRA-CFM tune theirs there, as was not done. TTI-Zoomout-16's stays what it is: noise,
+unless --encoder names another.
 """
 
 import argparse

@@ -125,14 +125,14 @@ def _train(system: System, setting: Setting) -> Iterator[Trained]:
     before = setting.encoder
     for number, part in enumerate(system.parts):
         workdir = setting.out / "runs" / f"{system.name}_{number}"
-        config = f"{part.config}:smoke" if setting.smoke else part.config
+        mode = "smoke" if setting.smoke else part.mode
+        config = f"{part.config}:{mode}"
         # What a row asks for is too much of a smoke test's two steps.
         of_part = {} if setting.smoke else dict(part.keys)
-        own = named.load(part.config).get_config(*(["smoke"] if setting.smoke else []))
+        own = named.load(part.config).get_config(mode)
         keys: dict[str, object] = {**of_part, **setting.keys, "seed": setting.seed}
         keys |= steps(own, round(part.share * setting.images), of_part)
-        if "cache_dir" in own.data.objects and own.data.objects.stage:
-            keys["data.objects.cache_dir"] = setting.out / "proposals"
+        keys |= places(own, setting.out)
         if before or setting.smoke:
             keys["init_from"] = before
         memory = None
@@ -144,6 +144,23 @@ def _train(system: System, setting: Setting) -> Iterator[Trained]:
         images = done["num_steps"] * batch
         yield Trained(workdir, config, keys, images, seconds, memory)
         before = str(workdir)
+
+
+def places(config: Config, out: Path) -> dict[str, Path]:
+    """Where a run keeps what it makes of images, so that no call makes it again.
+
+    Args:
+        config: Of the run.
+        out: Directory of the table.
+    """
+    found: dict[str, Path] = {}
+    if config.data.objects.stage:
+        found["data.objects.cache_dir"] = out / "proposals"
+    if config.data.supervision == "box_segments":
+        found["data.box_cache_dir"] = out / "segments"
+    if config.data.supervision == "boxsup":
+        found["data.boxsup.cache_dir"] = out / "candidates"
+    return found
 
 
 def steps(config: Config, images: int, keys: Keys) -> dict[str, object]:
@@ -226,8 +243,6 @@ def _run(script: str, config: str, workdir: Path, keys: Keys, *options: str) -> 
         RuntimeError: If it fails.
     """
     command = [script, f"--config=configs/{config}".replace(":", ".py:", 1)]
-    if ":" not in config:
-        command[-1] += ".py"
     command += [f"--workdir={workdir}", *options]
     command += [f"--config.{key}={value}" for key, value in keys.items()]
     print("$ python", *command, file=sys.stderr, flush=True)

@@ -21,11 +21,13 @@ class Part:
         config: A name of configs/.
         share: Of the images that the whole system sees.
         keys: Of the config, where they differ from its own.
+        mode: Of the config.
     """
 
     config: str
     share: float = 1.0
     keys: Keys = dataclasses.field(default_factory=dict)
+    mode: str = "full"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,9 @@ _DECONVNET_ROWS = {
     "EDeconvNet+CRF": "ensemble+CRF",
 }
 _PROPOSALS = {"inference.method": "proposals"}
+_FIRST_ZOOMOUT = {"model.name": "zoomout_v1"}  # Which TTI-Zoomout-16 is.
+_ITS_FEATURES = "without textons, words of SIFT and local nets"
+_ITS_NOISE = f"{_ITS_FEATURES}; its encoder is not trained, and is noise here"
 
 
 def _of_shapes() -> tuple[System, ...]:
@@ -69,7 +74,12 @@ def _of_shapes() -> tuple[System, ...]:
         System("hypercolumn", (Part("shapes_hypercolumn"),), {"Hypercolumn": "net"}),
         System("cfm", (Part("shapes_cfm"),), {"MSRA-CFM": "net"}),
         System("fcn8s", (Part("shapes_fcn8s"),), {"FCN-8s": "net"}),
-        System("zoomout", (Part("shapes_zoomout"),), {"TTI-Zoomout-16": "net"}),
+        System(
+            "zoomout",
+            (Part("shapes_zoomout", keys=_FIRST_ZOOMOUT),),
+            {"TTI-Zoomout-16": "net"},
+            note=_ITS_NOISE,
+        ),
         System(
             "deeplab",
             (Part("shapes_deeplab_largefov"),),
@@ -109,10 +119,22 @@ def _of_shapes() -> tuple[System, ...]:
 
 def _of_voc() -> tuple[System, ...]:
     return (
-        System("hypercolumn", (Part("voc_hypercolumn"),), {"Hypercolumn": "net"}),
+        System(
+            "hypercolumn",
+            (
+                Part("voc_hypercolumn", 0.5, mode="boxes"),
+                Part("voc_hypercolumn", 0.5),
+            ),
+            {"Hypercolumn": "net"},
+        ),
         System("cfm", (Part("voc_cfm"),), {"MSRA-CFM": "net"}),
         System("fcn8s", (Part("voc_fcn8s_atonce"),), {"FCN-8s": "net"}),
-        System("zoomout", (Part("voc_zoomout"),), {"TTI-Zoomout-16": "net"}),
+        System(
+            "zoomout",
+            (Part("voc_zoomout", mode="v1"),),
+            {"TTI-Zoomout-16": "net"},
+            note=_ITS_FEATURES,
+        ),
         System(
             "deeplab",
             (Part("voc_deeplab_largefov", 0.5), Part("voc_deeplab_msc_largefov", 0.5)),
@@ -140,11 +162,14 @@ def _of_voc() -> tuple[System, ...]:
         ),
         System(
             "boxsup",
-            (Part("voc_boxsup"),),
+            (Part("voc_boxsup", mode="segments"),),
             {"BoxSup": "net+CRF"},
             crf="deeplab_largefov",
             labels="boxes",
-            note="the published row has masks of VOC and boxes of COCO",
+            note=(
+                "candidates of selective search; the published row has those of MCG, "
+                "masks of VOC and boxes of COCO"
+            ),
         ),
     )
 
@@ -156,8 +181,9 @@ def _of_camvid() -> tuple[System, ...]:
         System("fcn8s", (Part("camvid_fcn8s"),), {"FCN-8s": "net"}),
         System(
             "zoomout",
-            (Part("shapes_zoomout", keys=_LIKE_CAMVID),),
+            (Part("shapes_zoomout", keys=_LIKE_CAMVID | _FIRST_ZOOMOUT),),
             {"TTI-Zoomout-16": "net"},
+            note=_ITS_NOISE,
         ),
         System(
             "deeplab",

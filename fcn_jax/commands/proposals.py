@@ -41,7 +41,7 @@ def run_flags(values: flags.FlagValues) -> None:
         values: Of the flags.
 
     Raises:
-        ValueError: If --workers is not positive.
+        ValueError: If --workers is not positive, or nothing is to be computed.
     """
     config = command_line.config_of_flags()
     if values.workers is not None and values.workers < 1:
@@ -51,6 +51,7 @@ def run_flags(values: flags.FlagValues) -> None:
         return
     if values.method:
         config.data.objects.proposal_method = values.method
+    _check_made(config.data.objects.proposal_method)
     of_segments = config.data.objects.stage == "segments"
     make = examples.make_segment_cache if of_segments else examples.make_proposal_cache
     cache = make(config, values.out)
@@ -66,20 +67,29 @@ def run_flags(values: flags.FlagValues) -> None:
     )
 
 
+def _check_made(method: str) -> None:
+    """Refuse to make what MCG has made.
+
+    Raises:
+        ValueError: If the method is its.
+    """
+    if method == "mcg":
+        raise ValueError(
+            "masks of method 'mcg' are read from the files that MCG has written; "
+            "nothing is to be computed of them. For others: --method=segments."
+        )
+
+
 def _make_candidates(config: Config, values: flags.FlagValues) -> None:
     """Make the candidate masks of a config's training images.
 
     Raises:
-        ValueError: If they are MCG's, or another split is asked for.
+        ValueError: As `_check_made`, or if another split is asked for.
     """
     settings = config.data.boxsup
     settings.method = values.method or settings.method
     settings.cache_dir = values.out
-    if settings.method == "mcg":
-        raise ValueError(
-            "candidates of method 'mcg' are read from the files that MCG has written; "
-            "nothing is to be computed of them. For others: --method=segments."
-        )
+    _check_made(settings.method)
     if values.split:
         raise ValueError(
             f"--split={values.split}: candidates are of the images that are trained "

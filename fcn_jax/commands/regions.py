@@ -87,11 +87,12 @@ def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
         )
         # Void pixels are neither an object's nor a region's.
         void = item["labels"] == head.ignore_label
+        numbers = objects.object_map(item, head.ignore_label)
         precision.add(
             np.asarray(found.masks) & ~void[None],
             np.asarray(found.scores),
             np.asarray(found.classes),
-            objects.object_map(item, head.ignore_label),
+            np.where(void, 0, numbers),
             {int(row[0]): int(row[1]) for row in listed},
         )
         scores_of.append(np.exp(np.asarray(found.scores)))

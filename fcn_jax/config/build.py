@@ -1,7 +1,8 @@
 """From a config to the network, preprocessing and optimiser of a run."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
 
 import jax.numpy as jnp
 import ml_collections
@@ -134,8 +135,13 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
     Args:
         config: See `fcn_jax.config.base`.
         params: Nested dicts, layer -> parameter.
+
+    Raises:
+        ValueError: If a layer without gradient is not frozen, or as
+            `optim.make_optimizer`.
     """
     settings = config.optim
+    _check_untrained(config, params)
     schedule = make_schedule(config)
     optimizer = optim.make_optimizer(
         settings.name,
@@ -153,3 +159,27 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
     if not slow:
         return optimizer
     return optim.slowed(optimizer, params, slow, settings.slow_rate)
+
+
+def _check_untrained(config: Config, params: Tree) -> None:
+    """Refuse to let layers decay that nothing trains.
+
+    Raises:
+        ValueError: Naming the first such layer that is not frozen.
+    """
+    network = models.MODELS.get(config.model.name)
+    known = [str(layer) for layer in cast("Mapping[str, object]", params)]
+    frozen = tuple(config.optim.frozen)
+    still = () if network is None else network.untrained
+    still = [pattern for pattern in still if fnmatch.filter(known, pattern)]
+    for layer in known:
+        if _is_of(layer, still) and not _is_of(layer, frozen):
+            raise ValueError(
+                f"config.optim.frozen={frozen}: {layer} of {config.model.name} has no "
+                f"gradient and would do nothing but decay; set config.optim.frozen to "
+                f"({', '.join(map(repr, still))})."
+            )
+
+
+def _is_of(layer: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns)

@@ -1,7 +1,7 @@
 """From a config to the loss of a run."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fcn_jax import messages
 from fcn_jax.config import families, sampling, superpixels, weak
@@ -36,6 +36,7 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
 # These see boxes, and no map.
 OF_BOXES = ("box_masks", "box_classes")
 _STAGES = {"hypercolumn": "regions", "cfm": "segments"}  # Of networks of boxes.
+_SOME_PIXELS = ("label_shrink", "pixel_probability", "weigh_by")
 # Of these there is no sum over pixels: they compare regions.
 OF_REGIONS = ("dice", "tversky", "lovasz")
 
@@ -205,23 +206,32 @@ def _check_boxes(config: Config, names: list[str]) -> None:
             f"boxes ({', '.join(OF_BOXES)}), CFM on 'segments' with box_classes, any "
             f"other with neither."
         )
+    why = f"{'+'.join(names)} is of whole boxes"
+    _refuse(config, ("class_weights", "balance", *_SOME_PIXELS), why)
+
+
+def _refuse(config: Config, keys: Sequence[str], why: str) -> None:
+    """Refuse keys of pixels, where a loss looks at none by itself."""
+    settings, known = config.loss, LossOptions()
+    for key in keys:
+        value, usual = settings.get(key), getattr(known, key, "")
+        if (value or usual) and value not in (None, usual):
+            raise ValueError(
+                f"config.loss.{key}={value!r} weighs pixels or leaves some out, and "
+                f"{why}; leave it out."
+            )
 
 
 def _check_superpixels(config: Config) -> None:
     """Refuse a loss of superpixels where there are none, or of some of their pixels."""
-    settings, known = config.loss, LossOptions()
+    settings = config.loss
     if superpixels.make_superpixels(config) is None:
         raise ValueError(
             f"config.loss.name={settings.name!r} is of superpixels, and "
             f"config.model.name={config.model.name!r} looks at none; use "
             f"cross_entropy, or a zoomout net."
         )
-    for key in ("label_shrink", "pixel_probability", "weigh_by"):
-        if key in settings and settings[key] != getattr(known, key):
-            raise ValueError(
-                f"config.loss.{key}={settings[key]!r} leaves out pixels, and "
-                f"superpixel_cross_entropy is of whole superpixels; leave it out."
-            )
+    _refuse(config, _SOME_PIXELS, "superpixel_cross_entropy is of whole superpixels")
 
 
 def _check_regions(config: Config, regions: list[str], *, alone: bool) -> None:

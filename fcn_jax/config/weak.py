@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fcn_jax.config import boxsup, build, sampling
+from fcn_jax.config import boxsup, build, sampling, superpixels
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Source
@@ -192,6 +192,12 @@ def _check_masks_wanted(config: Config, supervision: str) -> None:
                 f"{key}={value!r} asks for masks, and config.data.supervision="
                 f"{supervision!r} takes them away; leave out one of the two."
             )
+    if supervision == BOXSUP and superpixels.make_superpixels(config) is not None:
+        raise ValueError(
+            f"config.data.supervision={supervision!r} estimates masks pixel by pixel, "
+            f"and config.model.name={config.model.name!r} labels superpixels; take "
+            f"another network, or {BOXES!r} or {SEGMENTS!r}."
+        )
     workers = config.data.get("num_workers", 0)
     if supervision == SEGMENTS and workers:
         raise ValueError(
@@ -218,6 +224,13 @@ def _check_strong(config: Config, supervision: str) -> None:
                 f"config.data.{key}={value!r} says which images keep their masks, and "
                 f"all do; set config.data.supervision for the others, or leave it out."
             )
+    name = settings.get("strong_name", "")
+    if name and "strong_split" not in given:
+        raise ValueError(
+            f"config.data.strong_name={name!r} is the data set of "
+            f"config.data.strong_split, which names nothing of it; name a split, or "
+            f"leave both out."
+        )
     if "strong_images" in given and settings.strong_images < 0:
         raise ValueError(
             f"config.data.strong_images={settings.strong_images} is no number of "

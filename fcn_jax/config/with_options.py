@@ -1,7 +1,7 @@
 """A config whose free dicts are given keys, for --config: with_options.py:JSON.
 
 A config is locked, so that a misspelt key is found. The options of a schedule and of a
-method of proposals are another matter: which there are, the schedule knows.
+method of proposals, or of masks, are another matter: which there are, it knows.
 """
 
 import ast
@@ -12,7 +12,11 @@ from pathlib import Path
 from fcn_jax.config import named
 from fcn_jax.config.types import Config
 
-FREE_DICTS = ("optim.schedule_options", "data.objects.proposal_options")
+FREE_DICTS = (
+    "optim.schedule_options",
+    "data.objects.proposal_options",
+    "data.boxsup.options",
+)
 
 
 def argument(file: str | Path, mode: str | None, options: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ PLACE_KEYS: tuple[str, ...] = (
     "data.num_threads",
     "data.num_workers",
     "data.cache",
+    "data.box_cache_dir",
     "data.objects.cache_dir",
     "data.objects.mcg_dir",
     "data.boxsup.cache_dir",

@@ -1,5 +1,6 @@
 """A source whose images are decoded once, as far as memory allows."""
 
+import dataclasses
 import threading
 from collections.abc import Mapping
 
@@ -55,7 +56,18 @@ class CachedSource:
 
 
 def _size(item: Item) -> int:
-    """The bytes of an item's image and labels."""
-    labels = item["labels"]
-    arrays = list(labels.values()) if isinstance(labels, Mapping) else [labels]
-    return sum(np.asarray(array).nbytes for array in [item["image"], *arrays])
+    """The bytes of an item's arrays; masks of instances may not be read yet."""
+    names = ("image", "labels", "regions", "segments")
+    return sum(_bytes(item.get(name)) for name in names)
+
+
+def _bytes(value: object) -> int:
+    """Those of an array, or of the arrays in what holds some."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return sum(_bytes(getattr(value, field.name)) for field in fields)
+    return 0

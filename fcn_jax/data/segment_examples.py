@@ -144,15 +144,19 @@ class SegmentExamples(Examples):
             nearest = classes[things][np.argmax(overlap[:, things], axis=1)]
             hit = _in(most, sampling.positive_iou)
             found[hit] = nearest[hit]
-        for label in sampling.stuff:
-            area = labels == label
-            if area.any():
-                pure = pursuit.purity(candidates, area)
-                clash = (found == objects.BACKGROUND) & (pure >= pursuit.IMPURE)
-                found[clash] = NOTHING
-                if not things.any():
-                    found[(found == NOTHING) & (pure < pursuit.IMPURE) & (pure > 0)] = 0
-                found[(pure > pursuit.PURE) & (found <= objects.BACKGROUND)] = label
+        pure = {
+            label: pursuit.purity(candidates, labels == label)
+            for label in sampling.stuff
+            if (labels == label).any()
+        }
+        if pure:
+            purest = np.max([*pure.values()], axis=0)
+            clash = purest >= pursuit.IMPURE
+            found[(found == objects.BACKGROUND) & clash] = NOTHING
+            if not things.any():
+                found[(found == NOTHING) & ~clash & (purest > 0)] = objects.BACKGROUND
+        for label, purity in pure.items():
+            found[(purity > pursuit.PURE) & (found <= objects.BACKGROUND)] = label
         return found
 
 

@@ -76,14 +76,14 @@ def combine(members: Sequence[Predictor], how: str) -> Predictor:
     """An ensemble as one predictor; its variables are a tuple, of each member.
 
     Args:
-        members: At most one may look at windows.
+        members: At most one may look at windows; superpixels are the same for all.
         how: "mean_prob" or "product_score"; see `ensembles.log_probs`.
 
     Returns:
         The predictor.
 
     Raises:
-        ValueError: If two members look at windows.
+        ValueError: If two members look at windows, or divide images differently.
     """
     of_windows = [m.windows for m in members if m.windows is not None]
     if len(of_windows) > 1:
@@ -95,4 +95,25 @@ def combine(members: Sequence[Predictor], how: str) -> Predictor:
         ensembles.log_probs, members=[m.scores for m in members], combine=how
     )
     scales = sorted({scale for member in members for scale in member.scales})
-    return Predictor(scores, tuple(scales), of_windows[0] if of_windows else None)
+    return Predictor(
+        scores,
+        tuple(scales),
+        of_windows[0] if of_windows else None,
+        _common([m.divide for m in members if m.divide is not None]),
+    )
+
+
+def _common(divides: Sequence[Divide]) -> Divide | None:
+    """What divides the images of all members that look at superpixels.
+
+    Raises:
+        ValueError: If they are divided differently.
+    """
+    if any(other != divides[0] for other in divides[1:]):
+        raise ValueError(
+            f"members of the ensemble look at different superpixels, of "
+            f"{' and of '.join(map(str, divides))}; a batch holds one map of an image: "
+            f"take runs whose num_superpixels, max_superpixels and compactness are the "
+            f"same."
+        )
+    return divides[0] if divides else None

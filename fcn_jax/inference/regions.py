@@ -157,12 +157,7 @@ def scores(
     Raises:
         ValueError: As `find`, or if `background` or `most` is out of range.
     """
-    if not 0 < background < 1 or most < 1:
-        raise ValueError(
-            f"background={background}, most={most}: a probability between 0 and 1, "
-            f"and at least one region."
-        )
-    threshold = float(np.log(background))
+    threshold = threshold_of(background, most)
     found = find(
         variables,
         batch,
@@ -182,6 +177,24 @@ def scores(
         )
 
     return jax.lax.map(of_image, found)
+
+
+def threshold_of(background: float, most: int) -> float:
+    """The log-probability above which regions are painted.
+
+    Args:
+        background: Probability of its class above which a region is painted.
+        most: How many regions of an image are painted at most.
+
+    Raises:
+        ValueError: If one is out of range.
+    """
+    if not 0 < background < 1 or most < 1:
+        raise ValueError(
+            f"background={background}, most={most}: a probability between 0 and 1, "
+            f"and at least one region."
+        )
+    return float(np.log(background))
 
 
 def background_threshold(

@@ -346,12 +346,7 @@ def scores(
     Raises:
         ValueError: As `classify`, or if `background` or `most` is out of range.
     """
-    if not 0 < background < 1 or most < 1:
-        raise ValueError(
-            f"background={background}, most={most}: a probability between 0 and 1, "
-            f"and at least one segment."
-        )
-    threshold = float(np.log(background))
+    threshold = regions.threshold_of(background, most)
     found = classify(
         variables,
         batch,

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import VGG16, ZF5, Encoder, VGG16Convolutions
+from fcn_jax.models.encoders import VGG16, ZF5, Encoder, VGG16Convolutions, vgg
 from fcn_jax.models.network import Network
 from fcn_jax.ops import feature_masking
 
@@ -52,15 +52,7 @@ class CFM(Network):
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {
         VGG16: VGG16Convolutions
     }
-    encoder_fixed: ClassVar[Mapping[str, object]] = {
-        "padding": "same",
-        "batch_norm_fc": False,
-        "return_switches": False,
-        "full_padding": False,
-        "output_stride": 0,
-        "fc6_dilation": 1,
-        "bn_shift": 0.0,
-    }
+    encoder_fixed: ClassVar[Mapping[str, object]] = vgg.CONVOLUTIONS_FIXED
     twins: ClassVar[Mapping[str, str]] = {
         f"{layer}{SEGMENT}": layer for layer in ("fc6", "fc7")
     }

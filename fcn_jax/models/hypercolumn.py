@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.models import inputs, layers
-from fcn_jax.models.encoders import VGG16, Encoder, VGG16Convolutions
+from fcn_jax.models.encoders import VGG16, Encoder, VGG16Convolutions, vgg
 from fcn_jax.models.network import Network
 from fcn_jax.ops import location_grid, pasting, roi
 
@@ -61,15 +61,7 @@ class Hypercolumn(Network):
     encoder_forms: ClassVar[Mapping[type[Encoder], type[Encoder]]] = {
         VGG16: VGG16Convolutions
     }
-    encoder_fixed: ClassVar[Mapping[str, object]] = {
-        "padding": "same",
-        "batch_norm_fc": False,
-        "return_switches": False,
-        "full_padding": False,
-        "output_stride": 0,
-        "fc6_dilation": 1,
-        "bn_shift": 0.0,
-    }
+    encoder_fixed: ClassVar[Mapping[str, object]] = vgg.CONVOLUTIONS_FIXED
 
     grid: int = 5  # Classifiers of a class in each direction of a window, K.
     side: int = 50  # Of a window, pixels.

@@ -31,6 +31,9 @@ class Network(nn.Module):
     # Entries of a batch that it takes by these names, beside images and sizes.
     extra_inputs: ClassVar[tuple[str, ...]] = ()
 
+    # Patterns of layers that have no gradient, and so are to be frozen.
+    untrained: ClassVar[tuple[str, ...]] = ()
+
     # Layers that start as others do where a file has those alone: theirs by name.
     twins: ClassVar[Mapping[str, str]] = {}
 

@@ -77,6 +77,7 @@ class Zoomout(Network):
     encoder_fixed: ClassVar[Mapping[str, object]] = {"return_switches": False}
     encoder_defaults: ClassVar[Mapping[str, object]] = {"padding": "valid"}
     extra_inputs: ClassVar[tuple[str, ...]] = ("superpixels",)
+    untrained: ClassVar[tuple[str, ...]] = ("conv*", "bn*", "fc6", "fc7")
     own_levels: ClassVar[tuple[str, ...]] = (CONVOLUTIONS, DISTANT, GLOBAL)
 
     levels: tuple[str, ...] = ()  # Of LEVELS, in their order; (): the net's own.

@@ -139,7 +139,8 @@ def precompute(
         ChildProcessError: If a process was ended from outside.
     """
     if cache.method not in _WITHOUT_OPENCV:
-        opencv.load()
+        boxes = cache.method in proposals.METHODS
+        opencv.load() if boxes else opencv.load_for_masks()
     workers = workers or _num_cores()
     if workers == 1:
         for index in range(len(source)):

@@ -41,7 +41,7 @@ def load_for_masks() -> types.ModuleType:
     Raises:
         ImportError: As `load`.
     """
-    return load("candidate masks", ", or give files of MCG (boxsup.method=mcg)")
+    return load("candidate masks", ", or give files of MCG (the method mcg)")
 
 
 def version() -> str:

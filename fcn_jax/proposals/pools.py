@@ -6,6 +6,7 @@ says what it was made from, or in memory.
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ class Pools:
         files: Directory of MCG's files, ID.mat each.
         num: Masks of an image at most; of "grabcut" all are kept.
         options: Further arguments of the method.
+        most_bytes: Kept in memory; the first pools that are made stay.
 
     Attributes:
         key: Digits that differ where pools are made otherwise.
@@ -53,6 +55,7 @@ class Pools:
         files: str | Path = "",
         num: int = 2000,
         options: Mapping[str, object] | None = None,
+        most_bytes: float = math.inf,
     ):
         options = dict(options or {})
         if num < 1:
@@ -71,6 +74,11 @@ class Pools:
         made = {**_defaults(method), **options}
         self.key = array_cache.digest(_REVISION, method, num, made, version)
         self._kept: dict[str, Mapping[str, np.ndarray]] = {}
+        self._most_bytes, self._bytes = most_bytes, 0
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what is kept: of a whole data set it may be gigabytes."""
+        return {**self.__dict__, "_kept": {}, "_bytes": 0}
 
     def __call__(self, image: np.ndarray, name: str, boxes: np.ndarray) -> Candidates:
         """The candidates of an image, made where they are not there.
@@ -86,17 +94,29 @@ class Pools:
         """
         if self.method == "mcg":
             return mcg.read(self._files / f"{name}.mat", self._num)
-        readable = re.sub(r"[^\w.-]", "_", name)
-        if self.directory is None and name in self._kept:
-            return _unpacked(self._kept[name])
         make = functools.partial(self._make, image, name, boxes)
-        if self.directory is None:
-            self._kept[name] = make()
-            return _unpacked(self._kept[name])
         seen = (boxes,) if self.method == "grabcut" else ()
+        # Images of one name may differ: photographs have none.
         content = array_cache.digest(self.key, name, image, *seen)
+        if self.directory is None:
+            return _unpacked(self._in_memory(content, make))
+        readable = re.sub(r"[^\w.-]", "_", name)
         path = self.directory / f"{readable}-{content}.npz"
         return _unpacked(array_cache.cached(path, make, _FIELDS))
+
+    def _in_memory(
+        self, content: str, make: Callable[[], dict[str, np.ndarray]]
+    ) -> Mapping[str, np.ndarray]:
+        """What is kept of an image, or is made and, where there is room, kept."""
+        found = self._kept.get(content)
+        if found is not None:
+            return found
+        found = make()
+        size = sum(array.nbytes for array in found.values())
+        if self._bytes + size <= self._most_bytes:
+            self._kept[content] = found
+            self._bytes += size
+        return found
 
     def _make(self, image: np.ndarray, name: str, boxes: np.ndarray):
         propose = _FUNCTIONS[self.method]

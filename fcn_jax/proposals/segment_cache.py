@@ -10,6 +10,7 @@ from fcn_jax.proposals.candidates import Candidates
 from fcn_jax.proposals.pools import Pools
 
 METHODS = ("segments", "mcg")
+_MOST_BYTES = 2**30  # In memory: some thousand photographs' segments.
 
 
 class SegmentCache:
@@ -17,7 +18,7 @@ class SegmentCache:
 
     Args:
         method: "segments" (selective search's) or "mcg".
-        directory: Where they are kept; "": in memory.
+        directory: Where they are kept; "": in memory, those of the first images.
         num: Segments of an image at most.
         files: Directory of MCG's files.
         options: Further arguments of the method.
@@ -45,7 +46,12 @@ class SegmentCache:
                 f"{', '.join(METHODS)} (config.data.objects.proposal_method)."
             )
         self._pools = Pools(
-            method, directory=directory or None, num=num, files=files, options=options
+            method,
+            directory=directory or None,
+            num=num,
+            files=files,
+            options=options,
+            most_bytes=_MOST_BYTES,
         )
         self.method, self.key = method, self._pools.key
         self.directory = Path(directory) if directory else None

@@ -15,6 +15,7 @@ from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels, Source
 from fcn_jax.data.one_head import OneOfHeads
+from fcn_jax.data.superpixels import Divided, divides
 from fcn_jax.evaluation import evaluate, metrics
 from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
@@ -157,8 +158,8 @@ class Evaluation:
                 )
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
-        size = self.config.eval_batch_size
-        return Evaluator(predictor, self.source, size, self.devices, self.crew)
+        size, source = self.config.eval_batch_size, _divided(self.source, predictor)
+        return Evaluator(predictor, source, size, self.devices, self.crew)
 
     def _joint_predictor(
         self,
@@ -176,6 +177,13 @@ class Evaluation:
             return asked[0], members[0].replicated
         variables = tuple(member.replicated for member in members)
         return ensembles_of.combine(asked, self.combine), variables
+
+
+def _divided(source: Source, predictor: Predictor) -> Source:
+    """A source whose batches hold the superpixels that any member looks at."""
+    if predictor.divide is None or divides(source) is not None:
+        return source
+    return Divided(source, predictor.divide)
 
 
 def regions_of(run: Evaluation) -> Iterator[tuple[int, Regions]]:

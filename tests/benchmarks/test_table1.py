@@ -57,6 +57,32 @@ def test_every_row_of_the_paper_is_trained_or_said_to_be_absent(data):
         assert sum(part.share for part in system.parts) == pytest.approx(1)
         for part in system.parts:
             assert (ROOT / "configs" / f"{part.config}.py").exists()
+            assert {part.mode, "smoke"} <= set(named.load(part.config).MODES)
+
+
+@pytest.mark.parametrize("data", systems.SYSTEMS)
+def test_what_a_last_part_keeps_frozen_was_trained_before(data):
+    """Hypercolumn's classifier of boxes, which is in no file of an encoder."""
+    for system in systems.SYSTEMS[data]:
+        frozen = [
+            "cls_score" in named.load(x.config).get_config(x.mode).optim.frozen
+            for x in system.parts
+        ]
+        assert not frozen[0], system.name
+    zoomout = next(x for x in systems.SYSTEMS[data] if x.name == "zoomout")
+    (part,) = zoomout.parts
+    config = named.load(part.config).get_config(part.mode)
+    assert part.keys.get("model.name", config.model.name) == "zoomout_v1"
+
+
+def test_what_is_made_of_images_outlives_a_call(tmp_path):
+    keys = {
+        name: list(running.places(named.load(name).get_config(), tmp_path))
+        for name in ("shapes_fcn8s", "shapes_cfm", "shapes_wssl_bbox_seg")
+    }
+    assert [*keys.values()] == [[], ["data.objects.cache_dir"], ["data.box_cache_dir"]]
+    boxsup = named.load("voc_boxsup").get_config("segments")
+    assert [*running.places(boxsup, tmp_path)] == ["data.boxsup.cache_dir"]
 
 
 def test_a_run_sees_the_images_of_the_budget():
@@ -154,7 +180,7 @@ def test_a_table_without_rows_says_so(tmp_path, monkeypatch):
 
 def test_a_command_that_fails_is_named(tmp_path):
     with pytest.raises(RuntimeError, match=r"train.py of .*run ended with 1 after"):
-        running._run("train.py", "no_such_config", tmp_path / "run", {})
+        running._run("train.py", "no_such_config:full", tmp_path / "run", {})
 
 
 @pytest.mark.slow

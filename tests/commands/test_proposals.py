@@ -49,3 +49,6 @@ def test_what_is_not_made_is_named(config, tmp_path, monkeypatch):
         run(config, monkeypatch, tmp_path, method="mcg")
     with pytest.raises(ValueError, match="--split=val: candidates are of the images"):
         run(config, monkeypatch, tmp_path, method="segments", split="val")
+    config.data.supervision, config.data.objects.stage = "", "segments"  # Of CFM.
+    with pytest.raises(ValueError, match="nothing is to be computed of them"):
+        run(config, monkeypatch, tmp_path, method="mcg")

@@ -3,8 +3,9 @@
 import ml_collections
 import pytest
 
-from fcn_jax.config import boxsup, datasets, named
+from fcn_jax.config import boxsup, datasets, named, weak
 from fcn_jax.config import workdir as workdirs
+from fcn_jax.config.base import base_config
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.data.weak.boxsup import BoxSupSource
 from tests.support.runs import boxsup_config, make_folder
@@ -88,10 +89,18 @@ def test_several_heads_are_refused(folder):
         boxsup.supervised(config, source, None)
 
 
+def test_networks_of_superpixels_are_refused():
+    config = base_config("zoomout")
+    config.data.supervision = "boxsup"
+    with pytest.raises(ValueError, match="'boxsup' estimates masks .* 'box_segments'"):
+        weak.check_weak_labels(config)
+
+
 def test_a_run_may_move_its_candidates(folder, tmp_path):
     config = boxsup_config(folder)
     workdirs.write_config(config, tmp_path)
     config.data.boxsup.cache_dir = config.data.boxsup.mcg_dir = "elsewhere"
+    config.data.box_cache_dir = "elsewhere"  # What Bbox-Seg keeps.
     workdirs.check_workdir(config, tmp_path)
     config.data.boxsup.k = 3
     with pytest.raises(ValueError, match="data.boxsup.k: 5 there, 3 now"):

@@ -82,6 +82,25 @@ def test_what_does_not_fit_is_refused(change):
         losses.check_loss(config)
 
 
+@pytest.mark.parametrize(
+    "change",
+    (
+        {"loss.class_weights": (1.0,) * 7},
+        {"loss.balance": "median_frequency"},
+        {"loss.pixel_probability": 0.5},
+        {"loss.label_shrink": 8},
+    ),
+)
+def test_keys_of_pixels_are_no_keys_of_boxes(change):
+    config = load("shapes_cfm")
+    config.update_from_flattened_dict(change)
+    (key,) = change
+    with pytest.raises(
+        ValueError, match=f"config.{key}=.* weighs pixels .* box_classes is of whole"
+    ):
+        losses.check_loss(config)
+
+
 def test_stuff_is_named_by_classes():
     config = load("shapes_cfm")
     config.data.objects.stuff = ("sky",)

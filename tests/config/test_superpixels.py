@@ -76,9 +76,9 @@ def test_classes_weigh_one_over_their_share_of_superpixels(monkeypatch):
         ),
         (
             {"loss.label_shrink": 8},
-            "label_shrink=8 leaves out pixels, and superpixel_c",
+            "label_shrink=8 weighs pixels or leaves some out, and superpixel_c",
         ),
-        ({"loss.pixel_probability": 0.5}, "pixel_probability=0.5 leaves out pixels"),
+        ({"loss.pixel_probability": 0.5}, "pixel_probability=0.5 weighs pixels or le"),
         ({"model.compactness": 0.0}, "compactness=0.0, max_superpixels=0: expected a"),
     ),
 )
@@ -94,6 +94,15 @@ def test_balances_that_do_not_fit_are_named():
         ValueError, match="counts superpixels, and config.model.name='fc"
     ):
         datasets.class_weights(config, Outdoors("train", 2))
+
+
+def test_an_encoder_that_nothing_trains_does_not_decay():
+    params = {name: {"kernel": np.ones(1)} for name in ("conv1_1", "fc6", "hidden")}
+    with pytest.raises(
+        ValueError, match=r"fc6 of zoomout has no gradient .* to \('conv\*', 'fc6'\)"
+    ):
+        build.make_optimizer(config_of(**{"optim.frozen": ("conv*",)}), params)
+    build.make_optimizer(config_of(**{"optim.frozen": ("conv*", "fc6")}), params)
 
 
 def test_windows_have_no_superpixels():

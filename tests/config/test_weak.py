@@ -143,6 +143,7 @@ def test_images_with_masks_have_to_be_there(folder, changes, message):
         ),
         ({"data.strong_share": 0.2}, "strong_share=0.2 is what of each batch of 2 ima"),
         ({"data.strong_share": 1.5}, "strong_share=1.5 is what of each batch of 2 ima"),
+        ({"data.strong_name": "shapes"}, "strong_name='shapes' is the data set of con"),
         ({"data.strong_images": -1}, "strong_images=-1 is no number of images; give o"),
         (
             {"data.supervision": "", "loss.estimation": "", "data.strong_images": 3},

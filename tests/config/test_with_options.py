@@ -34,8 +34,10 @@ def test_options_of_a_mode_and_of_proposals():
             "--config=camvid_fcn8s:smoke",
             "--config.data.objects.proposal_options.blur=1.5",
             "--config.optim.schedule_options.note=text",
+            "--config.data.boxsup.options.min_side=8",
         ]
     )
+    assert config.data.boxsup.options.min_side == 8
     assert config.data.objects.proposal_options.blur == 1.5
     assert config.optim.schedule_options.note == "text"
     smoke = named.load("camvid_fcn8s").get_config("smoke")

@@ -9,10 +9,15 @@ import pytest
 from fcn_jax.config import datasets
 from fcn_jax.data import fingerprints, loader
 from fcn_jax.data.cached import CachedSource
+from fcn_jax.data.segment_examples import SegmentExamples
 from fcn_jax.data.sources.voc_folder import VocFolder
+from fcn_jax.proposals.candidates import Candidates
+from fcn_jax.proposals.projection import Cells
 from tests.support import folders
+from tests.support.object_sources import Source, pets
 from tests.support.runs import make_folder, tiny_config
 
+PIXELS = Cells(0, 1, tuple(range(30)), 0)
 BYTES = 24 * 32 * 4  # Of an image of `make_folder` and its labels.
 
 
@@ -54,6 +59,17 @@ def test_what_has_no_room_is_read_again(counted):
             cached[index]
     assert counted.reads == [0, 1, 2, 3, 2, 3]
     assert cached.bytes == 2 * BYTES
+
+
+def test_what_boxes_and_segments_hold_takes_room_too():
+    """A segment over four regions of 5x6 pixels, beside an image and labels."""
+    regions = np.arange(30, dtype=np.int32).reshape(5, 6) % 4
+    of = Candidates(regions, np.array([[True, False, False, False]]))
+    examples = SegmentExamples(Source(pets()), lambda _: of, PIXELS, min_area=1)
+    cached = CachedSource(examples, 1 << 20)
+    segments = cached[0]["segments"]
+    held = segments.candidates.regions, segments.candidates.member, segments.labels
+    assert cached.bytes == 30 * 3 + 30 + sum(array.nbytes for array in held)
 
 
 def test_threads_share_it(counted):

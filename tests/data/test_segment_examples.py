@@ -95,6 +95,28 @@ def test_stuff_is_told_by_purity():
     assert found[PROPOSED["a corner"][0].tobytes()] == 0  # .22 with the dog, .2 pure.
 
 
+@pytest.mark.parametrize("stuff", [(1, 2), (2, 1)])
+def test_what_is_too_pure_for_one_stuff_is_no_background_of_another(stuff):
+    """Sky over grass, and no thing: whichever is looked at first."""
+    labels = np.repeat([[1], [1], [1], [2], [2], [2]], 4, axis=1)
+    corner, sky, grass = box(0, 0, 1, 1, (6, 4)), labels == 1, labels == 2
+    # Of the sky in its box it has 6 of 12 pixels, of the grass 1 of 4: .46 and .1 pure.
+    both = box(0, 0, 3, 2, (6, 4)) | box(3, 3, 4, 4, (6, 4))
+    # Of either in its box it has 1 of 4: .2 pure.
+    little = box(2, 0, 3, 1, (6, 4)) | box(3, 3, 4, 4, (6, 4))
+
+    def of(_):
+        return candidates.from_masks(np.stack([both, little, sky, grass, corner]))
+
+    sampling = Sampling(stuff=stuff)
+    segments = examples(item(labels), of=of, sampling=sampling)[0]["segments"]
+    found = labels_of(segments)
+    assert found[sky.tobytes()] == 1
+    assert found[grass.tobytes()] == 2
+    assert found[little.tobytes()] == 0
+    assert both.tobytes() not in found
+
+
 def test_a_training_batch_holds_them():
     source = examples(pets(), sampling=Sampling(2, 1))
     batches = loader.train_batches(

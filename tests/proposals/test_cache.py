@@ -16,6 +16,7 @@ from fcn_jax import __main__, proposals
 from fcn_jax.proposals import cache as proposal_cache
 from fcn_jax.proposals import opencv
 from fcn_jax.proposals.cache import ProposalCache
+from fcn_jax.proposals.segment_cache import SegmentCache
 from tests.support.ended import Ended
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder
@@ -177,6 +178,9 @@ def test_precompute_without_opencv(tmp_path, monkeypatch):
     cache = ProposalCache(tmp_path, "edge_boxes")
     with pytest.raises(ImportError, match=r"\(the extra \[proposals\]\)"):
         next(proposal_cache.precompute(Pictures(), cache))
+    masks = SegmentCache(directory=tmp_path)
+    with pytest.raises(ImportError, match=r"candidate masks need .*the method mcg"):
+        next(proposal_cache.precompute(Pictures(), masks))
 
 
 def test_a_process_that_is_ended_is_one_message(tmp_path):

@@ -1,12 +1,13 @@
 """Pools of candidates: kept on disk or in memory, told apart by what made them."""
 
 import functools
+import pickle
 
 import numpy as np
 import pytest
 import scipy.io
 
-from fcn_jax.proposals import opencv, pools
+from fcn_jax.proposals import candidates, opencv, pools
 from tests.support.proposals import scene
 
 BOXES = np.array([[30, 20, 70, 90]])
@@ -46,6 +47,46 @@ def test_a_pool_is_made_once(tmp_path, counted, on_disk):
         file.write_bytes(b"damaged")
         kept(scene(), "a/b", BOXES)
         assert len(counted) == 2
+
+
+@pytest.fixture
+def whole(monkeypatch):
+    """What is proposed is the whole image; the shapes of those that were asked for."""
+    calls = []
+
+    def propose(image, *, num):
+        del num
+        calls.append(image.shape[:2])
+        return candidates.from_masks(np.ones((1, *image.shape[:2]), bool))
+
+    monkeypatch.setitem(pools._FUNCTIONS, "segments", propose)
+    return calls
+
+
+def test_images_of_one_name_have_pools_of_their_own(whole):
+    """Photographs have none: `fcn_jax predict` calls each "image"."""
+    kept = pools.Pools()
+    for image in (scene(), scene()[:, :60], scene()):
+        assert kept(image, "image", BOXES).regions.shape == image.shape[:2]
+    assert whole == [(100, 120), (100, 60)]
+
+
+def test_memory_holds_the_first_that_it_has_room_for(whole):
+    kept = pools.Pools(most_bytes=100 * 120 + 50)
+    for image in (scene(), scene()[:, :60], scene(), scene()[:, :60]):
+        kept(image, "image", BOXES)
+    assert whole == [(100, 120), (100, 60), (100, 60)]
+
+
+def test_what_is_kept_does_not_go_to_other_processes(whole):
+    """To each that reads images goes its source, anew in every epoch of BoxSup."""
+    kept = pools.Pools()
+    kept(scene(), "im", BOXES)
+    there = pickle.loads(pickle.dumps(kept))
+    assert (there.key, len(pickle.dumps(kept)) < 2000) == (kept.key, True)
+    there(scene(), "im", BOXES)
+    kept(scene(), "im", BOXES)
+    assert len(whole) == 2
 
 
 def test_keys_tell_how_pools_are_made(monkeypatch):

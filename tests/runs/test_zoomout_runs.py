@@ -1,5 +1,7 @@
 """Zoom-out from training to scores: what is standardised, resumed, and predicted."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -9,9 +11,12 @@ from fcn_jax import crf, runs
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.base import base_config
 from fcn_jax.config.parts import build_parts
+from fcn_jax.data.superpixels import divides
+from fcn_jax.inference.predictor import Predictor, combine
 from fcn_jax.regions.superpixels import Slic
-from fcn_jax.runs import standardization, trainer
+from fcn_jax.runs import evaluation, standardization, trainer
 from fcn_jax.training import init_variables
+from tests.support.made_up import Outdoors
 from tests.support.runs import make_folder, tiny_config
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -129,3 +134,11 @@ def test_it_is_scored_and_a_crf_may_follow(trained, monkeypatch):
     assert run.score()["num_pixels"] == 2 * (24 - 1) * 32  # A void row each.
     # Superpixels are mirrored too.
     assert run.score(flip=True, crf=False)["num_pixels"] == 2 * (24 - 1) * 32
+
+
+def test_the_second_of_an_ensemble_has_its_superpixels():
+    """Of a run whose own net looks at none, as `fcn_jax eval --with_run` scores it."""
+    source, whole = Outdoors("val", 2), Predictor(lambda variables, batch: None)
+    together = combine([whole, dataclasses.replace(whole, divide=Slic(9))], "mean_prob")
+    assert divides(evaluation._divided(source, together)) == Slic(9)
+    assert evaluation._divided(source, whole) is source

@@ -242,6 +242,19 @@ class VGG16Convolutions(VGG16Trunk):
         return (*listed, Layer(self.top, "concat", inputs=(listed[-1].name,)))
 
 
+# Options of it that networks of boxes leave nobody: images are seen without a margin,
+# cells lie as the published nets have them, and fc6 and fc7 are the networks' own.
+CONVOLUTIONS_FIXED: Mapping[str, object] = {
+    "padding": "same",
+    "batch_norm_fc": False,
+    "return_switches": False,
+    "full_padding": False,
+    "output_stride": 0,
+    "fc6_dilation": 1,
+    "bn_shift": 0.0,
+}
+
+
 class VGG16EveryConvolution(VGG16Trunk):
     """VGG-16 from conv1_1 to conv5_3, of which every convolution may be looked at."""
 
