@@ -1,0 +1,45 @@
+"""Which processes a command shares its work with."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from fcn_jax import hosts
+from fcn_jax.commands import several
+
+FLAGS = {"coordinator": None, "process": None, "processes": None, "join_timeout": 5.0}
+
+
+def set_environment(monkeypatch, **environment):
+    monkeypatch.setattr(several, "os", SimpleNamespace(environ=environment))
+
+
+@pytest.fixture
+def joined(monkeypatch):
+    """What was joined, in the environment of nobody."""
+    set_environment(monkeypatch)
+    found = []
+    monkeypatch.setattr(several.hosts, "join", lambda *given: found.append(given))
+    return found
+
+
+def test_alone(joined, capsys):
+    assert several.crew_of(SimpleNamespace(**FLAGS)) is hosts.ALONE
+    assert (joined, capsys.readouterr().out) == ([], "")
+
+
+def test_alone_though_slurm_has_several_tasks(joined, monkeypatch, capsys):
+    set_environment(monkeypatch, SLURM_NTASKS="4")
+    assert several.crew_of(SimpleNamespace(**FLAGS)) is hosts.ALONE
+    assert joined == []
+    assert "note: Slurm has 4 tasks, and this process was not started by srun" in (
+        capsys.readouterr().out
+    )
+
+
+def test_what_a_launcher_says(joined, monkeypatch):
+    told = {"COORDINATOR_ADDRESS": "a:1", "NUM_PROCESSES": "2", "PROCESS_ID": "1"}
+    set_environment(monkeypatch, **told)
+    several.crew_of(SimpleNamespace(**FLAGS))
+    ((place, timeout),) = joined
+    assert (place.index, place.count, place.coordinator, timeout) == (1, 2, "a:1", 5.0)
