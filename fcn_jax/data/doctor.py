@@ -311,8 +311,8 @@ def _find_classes(
         found.add_all(
             "void",
             HINT,
-            f"masks{of} of {split} that are void throughout, of which nothing is learned: "
-            f"label them, or take them off the list",
+            f"masks{of} of {split} that are void throughout, of which nothing is "
+            f"learned: label them, or take them off the list",
             tally.void,
         )
     held = {split: tally.frequencies.images > 0 for split, tally in tallies.items()}
