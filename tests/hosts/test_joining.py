@@ -109,7 +109,7 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     with pytest.raises(
         ValueError,
         match=rf"asked for \({place.found}\), and JAX could not join them at {where}"
-        r".*: DEADLINE_EXCEEDED: barrier timed out\. Mend that, or give --coordinator=H",
+        r".*: DEADLINE_EXCEEDED: barrier timed out\. Mend that, or give --coordinator=",
     ):
         joining.join(place, timeout=7)
     assert (given["initialization_timeout"], given["local_device_ids"]) == (7, None)
