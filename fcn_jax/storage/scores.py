@@ -35,8 +35,8 @@ class Scores:
             raise ValueError(
                 f"{self.path} is damaged ({type(error).__name__}: "
                 f"{reading.first_line(error)}), so that it is not known which "
-                f"checkpoint is best; restore it, or delete it to take the one that the "
-                f"newest checkpoint names, or that one itself."
+                f"checkpoint is best; restore it, or delete it to take the one that "
+                f"the newest checkpoint names, or that one itself."
             ) from error
         return scores
 
