@@ -1,6 +1,8 @@
 """What the training of a run asks of what is around it, one thing at a time."""
 
+import contextlib
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -51,9 +53,41 @@ def test_the_first_process_alone_writes_results(monkeypatch, index):
     assert written == [0][index:]
 
 
-class Limited(hosts.Crew):
+class Noting(hosts.Crew):
+    """Notes the limit of a step, and what may take longer."""
+
+    patient = False
+
     def limit(self, seconds, dumps):
         self.limited = seconds, dumps
+
+    @contextlib.contextmanager
+    def unhurried(self):
+        self.patient = True
+        yield
+        self.patient = False
+
+
+def test_compilation_and_evaluation_may_take_longer_than_a_step(monkeypatch):
+    crew, seen = Noting(), []
+
+    def note(*_, **__):
+        seen.append(crew.patient)
+        return "compiled"
+
+    for owner, name in (
+        (trainer.compilation, "training_step"),
+        (trainer.compilation, "compile_step"),
+        (trainer.compilation, "describe_cost"),
+        (trainer.watching, "score"),
+        (trainer.parallel, "own_part"),
+    ):
+        monkeypatch.setattr(owner, name, note)
+    made = MagicMock(crew=crew)
+    assert trainer._compile(made, {}) == "compiled"
+    assert seen == [False, True, False]
+    trainer._score(made, 1)
+    assert seen[3:] == [False, True]
 
 
 def test_the_watchdog_waits_as_long_as_the_config_says(tmp_path, monkeypatch):
@@ -61,7 +95,7 @@ def test_the_watchdog_waits_as_long_as_the_config_says(tmp_path, monkeypatch):
     made = SimpleNamespace(run=nothing, close=nothing)
     monkeypatch.setattr(trainer, "Trainer", lambda *_: made)
     config = tiny_config("F", hang_timeout=7.0)
-    crew = Limited()
+    crew = Noting()
     trainer.train(config, tmp_path / "run", crew=crew)
     assert crew.limited == (7.0, tmp_path / "run")
     older = Config(config.to_dict())
