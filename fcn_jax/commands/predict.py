@@ -5,7 +5,7 @@ fcn_jax predict runs/x photos/ more/*.png --out=predicted --flip --scales=0.75,1
 fcn_jax predict runs/x scene.tif --out=predicted --crf=pydensecrf --probs=npz
 find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
 fcn_jax predict runs/x clip.mp4 --out=predicted --every=5 --frames
-fcn_jax predict runs/siftflow_fcn8s photos/ --out=predicted --head=sem
+fcn_jax predict runs/siftflow_fcn8s photos/ --out=predicted --head=sem --crf=deeplab
 
 Images are read as they are seen (EXIF orientation applied), of any size and kind;
 "-" is an image, or paths a line each, from the standard input. Written into --out:

@@ -80,12 +80,13 @@ def _without_foreign_defaults(options: dict[str, _T]) -> dict[str, _T]:
     }
 
 
-def check_one_head(config: Config, asking: str) -> None:
+def check_one_head(config: Config, asking: str, remedy: str = "leave it out") -> None:
     """Refuse what is not defined for networks with several heads.
 
     Args:
         config: See `fcn_jax.config.base`.
         asking: What wants one head, as its key stands in the config.
+        remedy: What to do.
 
     Raises:
         ValueError: If the network has several; `asking` names what wants one.
@@ -93,7 +94,7 @@ def check_one_head(config: Config, asking: str) -> None:
     if isinstance(config.model.num_classes, Mapping | ml_collections.ConfigDict):
         raise ValueError(
             f"{asking} is for networks with one head; this one scores "
-            f"{', '.join(config.model.num_classes)}: leave it out."
+            f"{', '.join(config.model.num_classes)}: {remedy}."
         )
 
 

@@ -160,6 +160,14 @@ def check_loss(config: Config) -> None:
             f"config.loss.reduction={settings.reduction!r} is not known; use one of "
             f"{', '.join(REDUCTIONS)}."
         )
+    weights = tuple(settings.class_weights)
+    if not all(isinstance(weight, int | float) for weight in weights):
+        shown = weights[0] if len(weights) == 1 else weights
+        raise ValueError(
+            f"config.loss.class_weights={shown!r} is no list of numbers, one a class; "
+            f"weights that are computed from the masks are "
+            f"config.loss.balance='median_frequency'."
+        )
     sampling.check_sampling(config)
     _check_boxes(config, list(names))
     weak.check_weak_labels(config)

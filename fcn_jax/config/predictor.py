@@ -267,24 +267,45 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
     )
 
 
-def with_crf(predictor: Predictor, config: Config) -> Predictor:
-    """A predictor whose probabilities go through the dense CRF of `config.crf`.
+def check_crf(config: Config, head: str = "") -> None:
+    """Refuse a dense CRF that cannot come after a network.
 
     Args:
-        predictor: Of a network with one head.
         config: See `fcn_jax.config.base`.
+        head: Whose scores it takes, of several; "": there is one.
 
     Raises:
         ValueError: If its parameters are neither published ones nor a JSON file, or
-            the network has several heads, or sees no colours.
+            the network has several heads and none is chosen, or sees no colours.
     """
-    build.check_one_head(config, "config.crf.parameters")
+    if not head:
+        build.check_one_head(config, "config.crf.parameters", _ONE_OF_HEADS)
     given = build.make_preprocessing(config)
     if not given.has_colours and given.num_channels > 1:
         raise ValueError(
             f"config.crf.parameters={config.crf.parameters!r} compares colours, and "
             f"this network sees {given.channels_given}; leave it out."
         )
+    crf.get_parameters(config.crf.parameters)
+
+
+_ONE_OF_HEADS = (
+    "leave it out, or choose one with --head (fcn_jax predict, report, eval --compare)"
+)
+
+
+def with_crf(predictor: Predictor, config: Config, head: str = "") -> Predictor:
+    """A predictor whose probabilities go through the dense CRF of `config.crf`.
+
+    Args:
+        predictor: Of a network with one head, or of one of its heads.
+        config: See `fcn_jax.config.base`.
+        head: Whose scores the predictor gives, of several; "": there is one.
+
+    Raises:
+        ValueError: As `check_crf`.
+    """
+    check_crf(config, head)
     parameters = crf.get_parameters(config.crf.parameters)
 
     def scores(variables: Variables, batch: Batch):

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from fcn_jax.data import checks, frequencies
+from fcn_jax.data.contracts import Head
 from fcn_jax.data.doctor_findings import HINT, STOPS, Finding, Findings
 from fcn_jax.data.doctor_seen import Seen
 from fcn_jax.data.frequencies import Frequencies
@@ -38,6 +39,8 @@ class Patient(Protocol):
         ignore_label: The label of void.
         notes: What a user should know of how it was read, a sentence each.
         may_be_absent: Classes that are known not to be in what is scored.
+        head: Name of the head whose classes these are; "": there is one.
+        others: Heads beside it.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Patient(Protocol):
     ignore_label: int
     notes: list[str]
     may_be_absent: tuple[str, ...]
+    head: str
+    others: tuple[Head, ...]
 
     def look(self, split: str, index: int) -> Seen:
         """Look at an image and its mask; what is wrong is noted, and never raised.
@@ -88,19 +93,35 @@ class Patient(Protocol):
 
 
 @dataclasses.dataclass
-class Report:
-    """What was found.
+class Counted:
+    """How often the classes of a head occur.
 
     Attributes:
-        name: Of the data set.
-        notes: On how it was read.
-        images: Of each split.
-        findings: Those that stop training first.
+        head: Name of the head; "": there is one.
         classes: Names, in the order of the labels.
         shares: Share of each class in the pixels of the training images in which it
             occurs, float64 [C].
         weights: What `config.loss.balance="median_frequency"` would weigh them by.
         occurs: By split, in how many images each class occurs.
+    """
+
+    head: str
+    classes: tuple[str, ...]
+    shares: np.ndarray
+    weights: tuple[float, ...]
+    occurs: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass
+class Report(Counted):
+    """What was found; of several heads, the classes are those of the first.
+
+    Attributes:
+        others: How often those of other heads occur.
+        name: Of the data set.
+        notes: On how it was read.
+        images: Of each split.
+        findings: Those that stop training first.
         sizes: The most frequent (height, width) of training images, and how many.
         num_sizes: How many sizes there are.
         canvas: What batches of whole images are padded to; None: no image was read.
@@ -108,14 +129,11 @@ class Report:
         stored: How masks hold labels, and how many do.
     """
 
+    others: list[Counted]
     name: str
     notes: list[str]
     images: dict[str, int]
     findings: list[Finding]
-    classes: tuple[str, ...]
-    shares: np.ndarray
-    weights: tuple[float, ...]
-    occurs: dict[str, np.ndarray]
     sizes: list[tuple[tuple[int, int], int]]
     num_sizes: int
     canvas: tuple[int, int] | None
@@ -151,7 +169,11 @@ def examine(
         What was found.
     """
     places = [(s, i) for s, ids in patient.ids.items() for i in range(len(ids))]
-    tallies = {split: _Tally(len(patient.classes)) for split in patient.ids}
+    heads = [_first_head(patient), *patient.others]
+    every = [
+        {split: _Tally(len(head.classes)) for split in patient.ids} for head in heads
+    ]
+    tallies, *of_others = every
     stored: Counter[str] = Counter()
     alike: dict[bytes, list[tuple[str, int]]] = {}
     good: set[tuple[str, int]] = set()
@@ -161,7 +183,10 @@ def examine(
         for check, error, file in seen.faults:
             found.add(check, STOPS, error, file)
         turned += [seen.name] * seen.turned
-        tallies[seen.split].add(seen, patient.ignore_label)
+        tallies[seen.split].add(seen, seen.counts, patient.ignore_label)
+        for head, of_head in zip(patient.others, of_others, strict=True):
+            counts = seen.others.get(head.name)
+            of_head[seen.split].add(seen, counts, head.ignore_label)
         if seen.stored:
             stored[seen.stored] += 1
         if seen.digest:
@@ -174,8 +199,20 @@ def examine(
     found.add_all("edges", HINT, _SMOOTHED, smoothed)
     _find_duplicates(patient, alike, found)
     _find_overlap(patient, found)
-    _find_classes(patient, tallies, found)
-    return _report(patient, found, tallies, stored)
+    for head, of_head in zip(heads, every, strict=True):
+        _find_classes(patient, head, of_head, found)
+    counted = [_counted(patient, *each) for each in zip(heads, every, strict=True)]
+    return _report(patient, found, tallies, counted, stored)
+
+
+def _first_head(patient: Patient) -> Head:
+    return Head(
+        patient.head,
+        patient.classes,
+        patient.palette,
+        patient.ignore_label,
+        patient.may_be_absent,
+    )
 
 
 def _looked_at(
@@ -201,13 +238,13 @@ class _Tally:
         self.void: list[str] = []  # Images without another label.
         self.largest = (0, "")  # Pixels and id of an image.
 
-    def add(self, seen: Seen, ignore_label: int) -> None:
+    def add(self, seen: Seen, counts: np.ndarray | None, ignore_label: int) -> None:
         if seen.size:
             self.sizes[seen.size] += 1
             pixels = seen.size[0] * seen.size[1]
             self.largest = max(self.largest, (pixels, seen.name))
-        if seen.counts is not None:
-            counts = seen.counts.copy()
+        if counts is not None:
+            counts = counts.copy()
             counts[[ignore_label, IGNORE_LABEL]] = 0
             self.frequencies.add(counts)
             if not counts.any():
@@ -266,15 +303,16 @@ def _find_overlap(patient: Patient, found: Findings) -> None:
 
 
 def _find_classes(
-    patient: Patient, tallies: dict[str, _Tally], found: Findings
+    patient: Patient, head: Head, tallies: dict[str, _Tally], found: Findings
 ) -> None:
     """Classes that are in one split only, or nowhere; masks without any."""
+    of = f" of the head {head.name}" if patient.others else ""
     for split, tally in tallies.items():
         found.add_all(
             "void",
             HINT,
-            f"masks of {split} that are void throughout, of which nothing is learned: "
-            f"label them, or take them off the list",
+            f"masks{of} of {split} that are void throughout, of which nothing is "
+            f"learned: label them, or take them off the list",
             tally.void,
         )
     held = {split: tally.frequencies.images > 0 for split, tally in tallies.items()}
@@ -282,30 +320,50 @@ def _find_classes(
     if train is None or scored is None or not train.any():
         return
     for having, text in (
-        (~train & ~scored, "classes that occur in no mask: take them off the names"),
+        (
+            ~train & ~scored,
+            f"classes{of} that occur in no mask: take them off the names",
+        ),
         (
             ~train & scored,
-            f"classes that {patient.scored} has and {patient.train} has not, which "
+            f"classes{of} that {patient.scored} has and {patient.train} has not, which "
             f"cannot be learned: divide the images anew (--config.data.split=0.8 does "
             f"so by chance), or make them void",
         ),
         (
-            train & ~scored & ~np.isin(patient.classes, patient.may_be_absent),
-            f"classes that {patient.train} has and {patient.scored} has not, which are "
-            f"not scored: divide the images anew",
+            train & ~scored & ~np.isin(head.classes, head.may_be_absent),
+            f"classes{of} that {patient.train} has and {patient.scored} has not, which "
+            f"are not scored: divide the images anew",
         ),
     ):
-        names = [n for n, has in zip(patient.classes, having, strict=True) if has]
+        having[head.ignore_label : head.ignore_label + 1] = False  # It is void.
+        names = [n for n, has in zip(head.classes, having, strict=True) if has]
         found.add_all("classes", HINT, text, names)
+
+
+def _of_training(patient: Patient, tallies: dict[str, _Tally]) -> _Tally:
+    return tallies.get(patient.train) or next(iter(tallies.values()), _Tally(0))
+
+
+def _counted(patient: Patient, head: Head, tallies: dict[str, _Tally]) -> Counted:
+    shares = _of_training(patient, tallies).frequencies.shares()
+    return Counted(
+        head.name,
+        head.classes,
+        shares,
+        frequencies.median_frequency_weights(shares),
+        {split: tally.frequencies.images for split, tally in tallies.items()},
+    )
 
 
 def _report(
     patient: Patient,
     found: Findings,
     tallies: dict[str, _Tally],
+    counted: Sequence[Counted],
     stored: Counter[str],
 ) -> Report:
-    first = tallies.get(patient.train) or next(iter(tallies.values()), _Tally(0))
+    first = _of_training(patient, tallies)
     sizes = np.array(list(first.sizes.elements()), np.int64).reshape(-1, 2)
     canvas = None
     if len(sizes):
@@ -314,16 +372,13 @@ def _report(
         text = checks.padding_text(sizes, first.largest[1])
         if text:
             found.add("sizes", HINT, text)
-    shares = first.frequencies.shares()
     return Report(
+        **vars(counted[0]),
+        others=list(counted[1:]),
         name=patient.name,
         notes=patient.notes,
         images={split: len(ids) for split, ids in patient.ids.items()},
         findings=found.sorted(),
-        classes=patient.classes,
-        shares=shares,
-        weights=frequencies.median_frequency_weights(shares),
-        occurs={split: tally.frequencies.images for split, tally in tallies.items()},
         sizes=first.sizes.most_common(_MOST_SIZES),
         num_sizes=len(first.sizes),
         canvas=canvas,

@@ -52,6 +52,7 @@ class Folder:
         self.palette = self._masks.palette if self._masks else label_sets.VOC.palette
         self.ignore_label = label_sets.IGNORE_LABEL
         self.may_be_absent: tuple[str, ...] = ()
+        self.head, self.others = "", ()
         if num_classes and self.classes and num_classes != len(self.classes):
             shown = ", ".join(self.classes[:6]) + ", ..." * (len(self.classes) > 6)
             found.add(

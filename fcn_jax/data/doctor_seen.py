@@ -19,6 +19,7 @@ class Seen:
         name: Its id.
         size: Height and width as a batch has it; None: it could not be read.
         counts: Pixels of each value of the labels, int64 [256]; None likewise.
+        others: The same of heads beside the first, by name.
         digest: Of the image's pixels, or of a smaller draft of them; b"" likewise.
         stored: How the mask holds labels: "palette", "grey", "rgb"; "": not told.
         turned: Whether the image has an EXIF orientation.
@@ -31,6 +32,7 @@ class Seen:
     name: str
     size: tuple[int, int] | None = None
     counts: np.ndarray | None = None
+    others: dict[str, np.ndarray] = dataclasses.field(default_factory=lambda: {})
     digest: bytes = b""
     stored: str = ""
     turned: bool = False
@@ -51,9 +53,14 @@ class Seen:
 
     def labelled(self, labels: np.ndarray) -> None:
         """Note what labels there are, uint8 [H, W]."""
-        # Pillow counts bytes several times as fast as NumPy does.
-        self.counts = np.array(Image.fromarray(labels).histogram())
+        self.counts = counted(labels)
         self.smoothed = _is_smoothed(labels, self.counts)
+
+
+def counted(labels: np.ndarray) -> np.ndarray:
+    """Pixels of each value, int64 [256], of labels, uint8 [H, W]."""
+    # Pillow counts bytes several times as fast as NumPy does.
+    return np.array(Image.fromarray(labels).histogram())
 
 
 def digest_of(pixels: np.ndarray) -> bytes:

@@ -1,16 +1,18 @@
 """A data set that is opened by name, as it is examined: every item of its splits."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fcn_jax.data import checks, contracts
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.doctor_findings import STOPS, Findings
-from fcn_jax.data.doctor_seen import Seen, digest_of
+from fcn_jax.data.doctor_seen import Seen, counted, digest_of
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 
 class Opened:
-    """Splits of a data set; of several heads it is the first that is counted.
+    """Splits of a data set; of several heads it is the first that is shown.
 
     Args:
         sources: By split: what is trained on, and what is scored.
@@ -37,9 +39,10 @@ class Opened:
         self.name, self.notes = first.name, list[str]()
         if len(heads) > 1:
             self.notes.append(
-                f"it has {len(heads)} heads ({', '.join(x.name for x in heads)}); "
-                f"classes are those of {head.name}"
+                f"it has {len(heads)} heads ({', '.join(x.name for x in heads)}); a "
+                f"sheet shows the labels of {head.name}"
             )
+        self.head, self.others = head.name, tuple(heads[1:])
         self.classes, self.palette = head.classes, head.palette
         self.ignore_label, self.may_be_absent = head.ignore_label, head.may_be_absent
         self.ids = {split: _ids(source) for split, source in sources.items()}
@@ -65,7 +68,11 @@ class Opened:
             where = f"{source.name} {split}: {seen.name}"
             seen.size = (item["image"].shape[0], item["image"].shape[1])
             seen.digest = digest_of(item["image"])
-            seen.labelled(contracts.first_labels(item["labels"]))
+            labels = item["labels"]
+            seen.labelled(contracts.first_labels(labels))
+            if isinstance(labels, Mapping):
+                names = [head.name for head in self.others]
+                seen.others = {name: counted(labels[name]) for name in names}
             checks.check_item(
                 item,
                 contracts.num_classes(source),

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-from fcn_jax.data.doctor import Report
+from fcn_jax.data.doctor import Counted, Report
 from fcn_jax.data.doctor_findings import HINT, STOPS, Finding
 
 _SHOWN = 3  # Files that the text names.
@@ -26,15 +26,8 @@ def as_json(report: Report) -> dict[str, object]:
         "images": report.images,
         "masks": report.stored,
         "findings": [dataclasses.asdict(finding) for finding in report.findings],
-        "classes": [
-            {
-                "name": name,
-                "frequency": float(report.shares[label]),
-                "weight": report.weights[label],
-                "images": {s: int(found[label]) for s, found in report.occurs.items()},
-            }
-            for label, name in enumerate(report.classes)
-        ],
+        "classes": _described(report),
+        "heads": {each.head: _described(each) for each in _by_head(report)},
         "sizes": [
             {"height": height, "width": width, "images": count}
             for (height, width), count in report.sizes
@@ -43,6 +36,23 @@ def as_json(report: Report) -> dict[str, object]:
         "canvas": report.canvas,
         "padding": report.padding,
     }
+
+
+def _by_head(report: Report) -> list[Counted]:
+    """What is counted of each of several heads; none where there is one."""
+    return [report, *report.others] if report.others else []
+
+
+def _described(counted: Counted) -> list[dict[str, object]]:
+    return [
+        {
+            "name": name,
+            "frequency": float(counted.shares[label]),
+            "weight": counted.weights[label],
+            "images": {s: int(found[label]) for s, found in counted.occurs.items()},
+        }
+        for label, name in enumerate(counted.classes)
+    ]
 
 
 def as_text(report: Report) -> str:
@@ -57,6 +67,8 @@ def as_text(report: Report) -> str:
     stored = ", ".join(f"{count} {kind}" for kind, count in report.stored.items())
     lines += [f"masks: {stored}"] if stored else []
     lines += [*_sizes(report), *_classes(report)]
+    for each in report.others:
+        lines += _classes(each)
     for level, title in _TITLES.items():
         found = [each for each in report.findings if each.level == level]
         if found:
@@ -87,16 +99,17 @@ def _sizes(report: Report) -> Iterator[str]:
     )
 
 
-def _classes(report: Report) -> Iterator[str]:
-    if not report.classes or not any(found.any() for found in report.occurs.values()):
+def _classes(counted: Counted) -> Iterator[str]:
+    if not counted.classes or not any(found.any() for found in counted.occurs.values()):
         return
-    splits = list(report.occurs)
-    wide = max(len("class"), *map(len, report.classes))
+    splits = list(counted.occurs)
+    wide = max(len("class"), *map(len, counted.classes))
     heads = "".join(f"  {split:>8}" for split in splits)
-    yield ""
+    yield f"\nhead {counted.head}:" if counted.head else ""
     yield f"{'class':{wide}}  frequency  weight{heads}   (images)"
-    for label, name in enumerate(report.classes):
-        counts = "".join(f"  {report.occurs[split][label]:8}" for split in splits)
-        weight = report.weights[label]
-        yield f"{name:{wide}}  {report.shares[label]:9.4f}  {weight:6.2f}{counts}"
-    yield "weights: by median frequency, as --config.loss.balance=median_frequency"
+    for label, name in enumerate(counted.classes):
+        counts = "".join(f"  {counted.occurs[split][label]:8}" for split in splits)
+        weight = counted.weights[label]
+        yield f"{name:{wide}}  {counted.shares[label]:9.4f}  {weight:6.2f}{counts}"
+    how = ", as --config.loss.balance=median_frequency" if not counted.head else ""
+    yield f"weights: by median frequency{how}"

@@ -103,7 +103,7 @@ class Evaluation:
         """
         predictor, variables = self._joint_predictor(members, scales, flip)
         if crf and self.config.crf.parameters:
-            predictor = predictors.with_crf(predictor, self.config)
+            predictor = predictors.with_crf(predictor, self.config, self.head)
         with Counter(len(self.source)) as counter:
 
             def and_progress(batch: Batch, pred: Labels) -> None:
@@ -127,7 +127,7 @@ class Evaluation:
         """
         predictor, variables = self._joint_predictor(None, scales, flip)
         if self.config.crf.parameters:
-            predictor = predictors.with_crf(predictor, self.config)
+            predictor = predictors.with_crf(predictor, self.config, self.head)
         with Counter(len(self.source)) as counter:
             for found in self._evaluator(predictor).with_confidence(variables):
                 yield found

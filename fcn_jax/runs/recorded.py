@@ -252,6 +252,9 @@ def lost_run(workdir: Path, store: CheckpointStore, config: Config) -> str:
     saved = logs.first_save(log)
     if saved is not None:
         return f"its log says that step {saved} was saved, and no checkpoint is there"
+    scored = sorted(store.scores.read())
+    if len(scored) > 1:  # A step is scored while it is saved; the next one waits.
+        return f"step {scored[0]} was saved and scored, and no checkpoint is there"
     last = max((entry["step"] for entry in logs.read(log)), default=0)
     # Older versions did not write that down. A save is awaited by the next one, before
     # which the log has that one's step.

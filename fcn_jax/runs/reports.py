@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fcn_jax import hosts
+from fcn_jax.config import predictor as predictors
 from fcn_jax.data import contracts
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.contracts import Labels
@@ -42,7 +43,12 @@ def evaluate(
         labels: Whether to write predicted labels.
         overlays: Whether to write them over the images.
         rows: Images of the contact sheet.
+
+    Raises:
+        ValueError: If the config's CRF cannot come after the network.
     """
+    if run.config.crf.parameters:  # Before anything is scored.
+        predictors.check_crf(run.config, run.head)
     pictures = Pictures(out, run.source, labels, overlays, rows)
     before, unrefined = None, {}
     if run.config.crf.parameters:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fcn_jax.runs import logs
 from fcn_jax.runs import losses as recent_losses
-from fcn_jax.storage import checkpoints, files, trees
+from fcn_jax.storage import checkpoints, files, reading, scores, trees
 from fcn_jax.storage.files import JsonObject
 from fcn_jax.viz import plots
 
@@ -77,9 +77,9 @@ def _last_scores(
     Raises:
         FileNotFoundError: If nothing of them is left.
     """
-    scores = [entry for entry in entries if entry.get("kind") == "eval"]
-    if scores:
-        return scores[-1]
+    scored = [entry for entry in entries if entry.get("kind") == "eval"]
+    if scored:
+        return scored[-1]
     kept = store.scores.read()
     if not kept:
         raise FileNotFoundError(
@@ -119,6 +119,54 @@ def _check_result(path: Path) -> None:
 def _check_picture(path: Path) -> None:
     with Image.open(path) as picture:
         picture.verify()  # Which says SyntaxError of a checksum that is wrong.
+
+
+def restore_scores(workdir: Path, store: checkpoints.CheckpointStore) -> str:
+    """Write the scores of a run anew whose file of them is gone.
+
+    Without them the best checkpoint would be deleted as one of the older ones.
+
+    Args:
+        workdir: Of the run.
+        store: Its checkpoints.
+
+    Returns:
+        A sentence that says where from; "" where nothing is lost, or of a run of before
+        there was such a file.
+    """
+    lost = lost_scores(workdir, store)
+    for step, mean_iu in lost.items():
+        store.scores.record(step, mean_iu)
+    if not lost:
+        return ""
+    return (
+        f"{store.scores.path} was missing; the scores of {len(lost)} step(s) are taken "
+        f"from the log and from what the newest checkpoint says of the best"
+    )
+
+
+def lost_scores(
+    workdir: Path, reader: checkpoints.CheckpointReader
+) -> dict[int, float | None]:
+    """The scores that are known of a run whose file of them is gone.
+
+    Args:
+        workdir: Of the run.
+        reader: Of its checkpoints.
+
+    Returns:
+        By step; empty where the file is there, or never was.
+    """
+    newest = reader.newest_metadata()
+    if reader.scores.path.exists() or newest is None or reading.SCORE in newest:
+        return {}
+    entries = logs.read(workdir / "log.jsonl")
+    found = {e["step"]: e["mean_iu"] for e in entries if e["kind"] == "eval"}
+    found = {step: x for step, x in found.items() if scores.is_score(x)}
+    best = newest.get("best")
+    if isinstance(best, dict) and scores.is_score(best.get("mean_iu")):
+        found[best["step"]] = best["mean_iu"]
+    return found
 
 
 def best_of(

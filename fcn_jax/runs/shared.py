@@ -18,7 +18,7 @@ from fcn_jax.config.parts import RunParts
 from fcn_jax.config.types import Config
 from fcn_jax.config.workdir import PLACE_KEYS, flat
 from fcn_jax.hosts import Crew
-from fcn_jax.runs import beginning, lock, recorded
+from fcn_jax.runs import beginning, lock, progress, recorded, results
 from fcn_jax.runs.logs import RunLog
 from fcn_jax.storage import checkpoints, trees
 from fcn_jax.storage.files import JsonObject
@@ -216,6 +216,7 @@ def open_store(
     directory, keep = workdir / "checkpoints", config.keep_checkpoints
     if crew.first:
         store = checkpoints.CheckpointStore(directory, keep, crew.count == 1)
+        progress.note(results.restore_scores(workdir, store))
         if crew.count > 1:
             crew.tell("the scores", {str(n): x for n, x in store.scores.read().items()})
         return store

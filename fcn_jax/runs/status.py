@@ -44,7 +44,7 @@ def status(workdir: str | Path, verify: bool = True) -> JsonObject:
     said = _Said()
     num_steps = _num_steps(workdir, said)
     trained = _trained(workdir, reader, said)
-    scores = _scores(reader, said)
+    scores = _scores(workdir, reader, said)
     listed = (_checkpoint(reader, step, verify, said) for step in reader.steps())
     checkpoints = [each for each in listed if each is not None]
     aside = workdir / "checkpoints_damaged"
@@ -175,12 +175,23 @@ def _ended(workdir: Path, steps: Sequence[int]) -> bool:
     return not steps or step >= steps[-1]
 
 
-def _scores(reader: CheckpointReader, said: _Said) -> dict[int, float | None]:
+def _scores(
+    workdir: Path, reader: CheckpointReader, said: _Said
+) -> dict[int, float | None]:
+    name = reader.scores.path.name
     try:
-        return reader.scores.read()
+        found = reader.scores.read()
     except ValueError as error:
-        said.damage(reader.scores.path.name, str(error))
+        said.damage(name, str(error))
         return {}
+    lost = {} if found else results.lost_scores(workdir, reader)
+    if lost:
+        said.damage(
+            name,
+            f"{name} is missing: which checkpoint is best is known from the newest "
+            f"alone; the run's own command, started again, writes it anew",
+        )
+    return found or lost
 
 
 def _checkpoint(

@@ -121,7 +121,7 @@ class TrainedNet:
         """How the run's config asks it, the CRF of the config behind it."""
         found = predictors_of.of_head(self.predictor(self.scales, self.flip), self.head)
         if self.config.crf.parameters:
-            found = predictors.with_crf(found, self.config)
+            found = predictors.with_crf(found, self.config, self.head)
         return found
 
     @functools.cached_property
@@ -217,7 +217,7 @@ def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:
     """The same network, its variables shared, with another dense CRF behind it.
 
     Args:
-        net: The network.
+        net: The network, or one that is asked for one of its heads.
         parameters: Of the CRF, as `config.crf.parameters`; "": there is none.
 
     Raises:
@@ -225,6 +225,7 @@ def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:
     """
     if parameters:
         crf.get_parameters(parameters)
+    if parameters and not net.head:
         build.check_one_head(net.config, "config.crf.parameters")
     given = net.variables  # Before it is copied, so that both have the same.
     found = copy.copy(net)

@@ -129,10 +129,7 @@ class Trainer:
             self.losses.add(step, step_metrics)
             self.progress.step_done()
             self._after_step(step)
-        self.batches.close()
-        self.store.close()
-        self.log.note_saves(self.store.steps())
-        self.close()
+        _finish(self)
         _write_results(self)
 
     @property
@@ -211,6 +208,15 @@ def _estimate_masks(trainer: Trainer, step: int) -> None:
     share = (trainer.crew.index, trainer.crew.count)
     trainer.batches = trainer.parts.train_batches(step, share)
     trainer.progress.skip_clock()
+
+
+def _finish(trainer: Trainer) -> None:
+    """Wait for the last save, whatever signal comes, and let go of the files."""
+    trainer.batches.close()
+    with trainer.stopping.saving(), trainer.crew.unhurried():
+        trainer.store.close()
+    trainer.log.note_saves(trainer.store.steps())
+    trainer.close()
 
 
 def _write_results(trainer: Trainer) -> None:

@@ -71,7 +71,8 @@ class CheckpointReader:
             steps = self.steps()
             if not steps:
                 return None
-            best = (self.scores.best(steps) or steps[-1:])[0]
+            known = self.scores.best(steps) or self._remembered(steps)
+            best = (known or steps[-1:])[0]
             try:
                 return self.read(best)
             except (ValueError, FileNotFoundError) as error:
@@ -86,6 +87,12 @@ class CheckpointReader:
             f"{self.directory}: its checkpoints come and go faster than they are read; "
             f"try again."
         )
+
+    def _remembered(self, steps: Sequence[int]) -> list[int]:
+        """The best step as the newest checkpoint says it, where no score is left."""
+        best = (self.newest_metadata() or {}).get("best")
+        step = best.get("step") if isinstance(best, dict) else None
+        return [step] if step in steps else []
 
     def read(self, step: int) -> Checkpoint:
         """Read one checkpoint as NumPy arrays, on any number of devices.

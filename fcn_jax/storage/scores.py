@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from fcn_jax.storage import files, reading
 
@@ -34,8 +35,8 @@ class Scores:
             raise ValueError(
                 f"{self.path} is damaged ({type(error).__name__}: "
                 f"{reading.first_line(error)}), so that it is not known which "
-                f"checkpoint is best; restore it, or delete it to take the newest for "
-                f"the best."
+                f"checkpoint is best; restore it, or delete it to take the one that "
+                f"the newest checkpoint names, or that one itself."
             ) from error
         return scores
 
@@ -84,9 +85,12 @@ def _check(found: Mapping[str, object]) -> None:
         raise ValueError(f"what is {', '.join(sorted(content.keys() - {'mean_iu'}))}?")
 
 
+def is_score(value: object) -> TypeGuard[float | None]:
+    """Whether a value is a mean IU, or None, as one that is undefined."""
+    return value is None or (isinstance(value, int | float) and 0 <= value <= 1)
+
+
 def _score(value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not is_score(value):
         raise ValueError(f"{value!r} is no mean IU")
-    return float(value)
+    return None if value is None else float(value)

@@ -201,6 +201,10 @@ def test_several_heads_and_a_class_that_may_be_absent(doctor, monkeypatch):
     monkeypatch.setattr(landscapes, "SIZES", {"train": 24, "test": 24})
     status, printed = doctor("landscapes", "--threads=1")
     assert status == 0
-    assert "note: it has 2 heads (sem, geo); classes are those of sem" in printed
+    assert "it has 2 heads (sem, geo); a sheet shows the labels of sem" in printed
+    for head, one in (("sem", "building"), ("geo", "horizontal")):
+        table = printed.partition(f"\nhead {head}:\nclass ")[2].partition("\n\n")[0]
+        assert f"\n{one}" in table
+        assert table.count("weights: by median frequency") == 1
     assert "divide the images anew (moon)" not in printed
     assert "has not, which are not scored" not in printed

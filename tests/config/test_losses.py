@@ -92,6 +92,14 @@ def test_terms_without_sense_are_refused(text, message):
             "config.loss.balance='median_frequency' weighs the pixels .*; leave it out",
         ),
         ({"loss.class_weights": (1.0,)}, "class_weights has 1 entries for 3 classes"),
+        (
+            {"loss.class_weights": ("median_frequency",)},
+            "class_weights='median_frequency' is no list of .*config.loss.balance='med",
+        ),
+        (
+            {"loss.class_weights": (1.0, "a", 2.0)},
+            r"class_weights=\(1.0, 'a', 2.0\) is no list of numbers, one a class; wei",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):

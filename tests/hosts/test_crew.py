@@ -84,3 +84,17 @@ def test_who_is_stopped_leaves_with_the_others():
     for crew in two:
         crew._watch.start()
     assert [found.get("gone") for found in each(two, stop)] == [None, None]
+
+
+def test_what_is_unhurried_may_take_longer_than_a_step(tmp_path, monkeypatch):
+    (crew,) = crews(1)
+    crew.limit(60, tmp_path)
+    begun = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 61)
+    with crew.unhurried():
+        monkeypatch.setattr(time, "monotonic", lambda: begun + 200)
+        assert crew._watch.pace.overdue() == 0
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 261)
+    assert crew._watch.pace.overdue() == 61
+    crew.tick()  # It has got on.
+    assert crew._watch.pace.overdue() == 0

@@ -84,3 +84,45 @@ def test_a_coordinator_that_is_not_there_is_named():
         "start process 0 there, or mend --coordinator=HOST:PORT",
     ):
         joining.join(Place(1, 2, address), timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    (
+        (Place(0, 2, "node1:29500"), "node1:29500"),
+        (Place(found="TPU_WORKER_HOSTNAMES"), "the coordinator that TPU_WORKER_HOSTN"),
+    ),
+)
+def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
+    monkeypatch, place, where
+):
+    """And so is an abort of its runtime before all have come."""
+    answers, given = [], {}
+
+    def refuse(*_, **options):
+        given.update(options)
+        raise RuntimeError("DEADLINE_EXCEEDED: barrier timed out\nand more")
+
+    monkeypatch.setattr(joining.ends, "on_abort", answers.append)
+    monkeypatch.setattr(joining, "_configure", lambda: None)
+    monkeypatch.setattr(joining.jax.distributed, "initialize", refuse)
+    with pytest.raises(
+        ValueError,
+        match=rf"asked for \({place.found}\), and JAX could not join them at {where}"
+        r".*: DEADLINE_EXCEEDED: barrier timed out\. Mend that, or give --coordinator=",
+    ):
+        joining.join(place, timeout=7)
+    assert (given["initialization_timeout"], given["local_device_ids"]) == (7, None)
+    code, said = answers[0]()
+    assert code == 1
+    assert said.startswith(f"not all {'2 ' if place.count else ''}processes came")
+    assert "within 7 s: see that each is started, and can reach that address" in said
+
+
+def test_one_task_a_host_has_all_of_its_devices(monkeypatch):
+    """Else JAX would give it one of them."""
+    monkeypatch.delenv("JAX_LOCAL_DEVICE_IDS", raising=False)
+    assert joining._all_devices(Place(1, 2, all_devices=True)) == []
+    assert joining._all_devices(Place(1, 2)) is None
+    monkeypatch.setenv("JAX_LOCAL_DEVICE_IDS", "0,1")
+    assert joining._all_devices(Place(1, 2, all_devices=True)) is None

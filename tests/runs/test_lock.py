@@ -31,7 +31,10 @@ def test_a_second_start_is_told_who_holds_it(tmp_path):
         message = rf"run is in use: process {process.pid} on .*, since 20.*, trains in"
         with pytest.raises(ValueError, match=message), lock.held(tmp_path / "run"):
             pass
+        assert lock.holder(tmp_path / "run").startswith(f"process {process.pid} on ")
         process.kill()  # A dead process holds nothing.
+    assert (tmp_path / "run/running.json").exists()
+    assert lock.holder(tmp_path / "run") == ""
     with lock.held(tmp_path / "run"):
         holder = json.loads((tmp_path / "run/running.json").read_text())
         assert holder["pid"] == os.getpid()

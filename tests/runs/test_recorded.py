@@ -108,6 +108,7 @@ def test_frozen_batch_norm_keeps_its_averages(run, tmp_path):
         ("saved", "its log says that step 2 was saved, and no .*; .* pass --restart"),
         ("log", "its log ends at step 4, and its checkpoints are gone; .* --restart"),
         ("result", "its log ends at step 0, and its checkpoints are gone"),
+        ("scores", "step 3 was saved and scored, and no checkpoint is there"),
     ],
 )
 def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
@@ -131,6 +132,10 @@ def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
         (tmp_path / "checkpoints_damaged").mkdir()
     elif write == "saved":
         (tmp_path / "log.jsonl").write_text('{"kind": "saved", "step": 2}\n')
+    elif write == "scores":
+        store.scores.record(3, 0.5)
+        assert lost() == ""  # Killed while it was being saved.
+        store.scores.record(6, None)
     elif write == "log":
         (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 4, "loss": 1}\n')
     else:

@@ -220,6 +220,17 @@ def test_the_scores_of_a_lost_run_are_no_one_s(tmp_path):
     assert each(crews(2), begin) == [({5: 0.5}, {}, True)] * 2
 
 
+def test_scores_that_are_lost_are_known_to_all_again(tmp_path):
+    saved(tmp_path / "checkpoints", (1,))
+    (tmp_path / "log.jsonl").write_text('{"kind": "eval", "step": 1, "mean_iu": 0.5}')
+    config = SimpleNamespace(keep_checkpoints=2)
+
+    def begin(crew):
+        return shared.open_store(config, tmp_path, crew).scores.read()
+
+    assert each(crews(2), begin) == [{1: 0.5}] * 2
+
+
 def test_nothing_lost_nothing_set_aside(tmp_path):
     assert shared.set_aside("", None, tmp_path, ALONE) == ""
 

@@ -145,6 +145,17 @@ def test_a_damaged_file_is_named(saved, name, content, follows):
     assert exit_status(saved) == 1
 
 
+def test_scores_that_are_missing_are_named(saved):
+    with (saved / "log.jsonl").open("a") as log:
+        log.write('{"kind": "eval", "step": 2, "mean_iu": 0.5}\n')
+    (saved / "checkpoints_scores.json").unlink()
+    found = status.status(saved)
+    assert found["damaged"] == ["checkpoints_scores.json"]
+    assert found["best"] == {"mean_iu": 0.5, "step": 2}
+    (problem,) = found["problems"]
+    assert "is missing: which checkpoint is best is known from the newest al" in problem
+
+
 @pytest.mark.parametrize("moment", ("sizes", "reads"))
 def test_a_checkpoint_that_is_deleted_meanwhile_is_left_out(saved, monkeypatch, moment):
     """As a run does that goes on; it is no damage."""

@@ -5,6 +5,7 @@ And one head of them alone: predicted, and on the page of a report.
 
 import json
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from absl import app
 from PIL import Image
 
-from fcn_jax import __main__, runs
+from fcn_jax import __main__, crf, runs
 from fcn_jax.commands import command
 from fcn_jax.config import build, losses, named
 from fcn_jax.config.base import base_config
@@ -22,6 +23,7 @@ from fcn_jax.evaluation import metrics
 from fcn_jax.runs import examination, logs, prediction, reports, trained, trainer
 from fcn_jax.runs.evaluation import look_at
 from fcn_jax.runs.prediction import Options
+from tests.support.runs import saved_run, tiny_config
 
 STEPS = 50
 
@@ -107,6 +109,43 @@ def test_one_head_is_predicted(scenes, tmp_path):
         ValueError, match="--head 'gee' is not known; .* There are: geo"
     ):
         trained.with_head(net, "gee")
+
+
+@pytest.fixture
+def untrained(tmp_path, shallow_nets):
+    """The directory of a run that has learned nothing."""
+    config = tiny_config("", **{"data.name": "landscapes", "data.eval_split": "test"})
+    with config.ignore_type():
+        config.model.num_classes = {"sem": 7, "geo": 3}
+    saved_run(tmp_path / "run", config)
+    return tmp_path / "run"
+
+
+def test_the_crf_of_one_head(untrained, monkeypatch):
+    """It sees the probabilities of that head, and is refused where none is chosen."""
+    given = []
+
+    def mean_field(unary, image, **options):
+        given.append((unary.shape[-1], options["logits"]))
+        return -unary[..., ::-1]
+
+    monkeypatch.setattr(crf, "mean_field", mean_field)
+    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    without = trained.load(untrained)
+    with_it = trained.load(untrained, **{"crf.parameters": "pydensecrf"})
+    refused = "one head; this one scores geo, sem: .* choose one with --head"
+    with pytest.raises(ValueError, match=refused):
+        with_it.predict(image)
+    expected = without.predict_probs(image)["geo"][..., ::-1]
+    one = trained.with_head(with_it, "geo")
+    other = trained.with_crf(trained.with_head(without, "geo"), "deeplab")
+    for net in (one, other):
+        np.testing.assert_allclose(net.predict_probs(image), expected, atol=1e-6)
+    assert given == [(3, True)] * 2
+    # It is refused before anything is scored.
+    run = SimpleNamespace(config=with_it.config, head="")
+    with pytest.raises(ValueError, match=refused):
+        reports.evaluate(run, untrained)
 
 
 @pytest.mark.slow

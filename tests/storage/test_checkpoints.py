@@ -338,6 +338,17 @@ def test_a_reader_beside_a_writer_tries_again(store, monkeypatch):
     assert tries == [1, 2]
 
 
+def test_without_scores_the_newest_checkpoint_knows_the_best(store):
+    for step in (1, 2):
+        best = {"step": 1, "mean_iu": 0.5} if step == 2 else None
+        arrays = trees.to_arrays(train_state(step))
+        store.save(arrays, metadata={"best": best})
+    store.wait()
+    assert store.best().step == 1
+    shutil.rmtree(store.directory / "1")
+    assert store.best().step == 2
+
+
 def test_a_torn_best_checkpoint_says_which_others_there_are(store):
     save(store, 1, 2)
     store.scores.record(1, 0.9)

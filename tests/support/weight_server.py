@@ -15,6 +15,8 @@ CUT = 100_000
 NAME = "x"
 FILE = "x.caffemodel"
 
+_ENDLESS = 2**25  # Bytes; more than any bound of the tests.
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """What a path does: "/cut" stops early, "/norange" never resumes, and so on."""
@@ -48,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()  # No length: the body ends when the connection does.
         try:
-            while True:
+            for _ in range(_ENDLESS // len(CONTENT)):  # Else a fault would stall.
                 self.wfile.write(CONTENT)
         except OSError:
             pass  # The client has had enough.
