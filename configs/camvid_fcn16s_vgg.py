@@ -24,8 +24,8 @@ def get_config(mode: str = "full"):
     config.optim.learning_rate = 2e-4
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn32s_vgg"
-        config.num_steps = config.eval_every = 100
-        config.checkpoint_every = 50
+        config.num_steps = config.eval_every = 80
+        config.checkpoint_every = 40
         config.data.scale = (0.6, 1.3)
         config.data.crop = (240, 320)
         config.eval_scale = 1.0

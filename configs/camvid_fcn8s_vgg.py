@@ -28,7 +28,7 @@ def get_config(mode: str = "full"):
     config.optim.learning_rate = 2e-4
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn16s_vgg"
-        config.num_steps = 660
-        config.eval_every = 330
-        config.checkpoint_every = 55
+        config.num_steps = 500
+        config.eval_every = 250
+        config.checkpoint_every = 50
     return config
