@@ -21,7 +21,8 @@ MODES = ("full", "smoke")
 def get_config(mode: str = "full"):
     config = camvid_fcn32s_vgg.get_config(mode)
     config.model.name = "fcn16s"
-    config.optim.learning_rate = 2e-4
+    config.optim.learning_rate = 3e-4
+    config.optim.slow_rate = 0.5
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn32s_vgg"
         config.num_steps = config.eval_every = 80

@@ -25,7 +25,6 @@ MODES = ("full", "smoke")
 def get_config(mode: str = "full"):
     config = camvid_fcn16s_vgg.get_config(mode)
     config.model.name = "fcn8s"
-    config.optim.learning_rate = 2e-4
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn16s_vgg"
         config.num_steps = 500
