@@ -92,7 +92,7 @@ class CheckpointReader:
         """The best step as the newest checkpoint says it, where no score is left."""
         best = (self.newest_metadata() or {}).get("best")
         step = best.get("step") if isinstance(best, dict) else None
-        return [step] if step in steps else []
+        return [each for each in steps if each == step]
 
     def read(self, step: int) -> Checkpoint:
         """Read one checkpoint as NumPy arrays, on any number of devices.
