@@ -13,7 +13,9 @@ from fcn_jax.proposals.cache import ProposalCache
 from fcn_jax.proposals.projection import Cells
 from fcn_jax.proposals.segment_cache import SegmentCache
 
-_MOST_SIDE = 4096  # Of an image as a CFM net sees it, pixels.
+# Of an image as a CFM net sees it, pixels: those of more than 4 million are seen by
+# tiles, and others fit, enlarged twice, that are up to four times as long as wide.
+_MOST_SIDE = 8192
 
 
 def of_source(config: Config, source: Source) -> Source:

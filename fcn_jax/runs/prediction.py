@@ -97,8 +97,9 @@ def predict(
         tell: Is given what predictions.jsonl says of each image.
 
     Returns:
-        What became of them. An image that cannot be read is passed over, and named on
-        the standard error.
+        What became of them. An image that cannot be read, or is none for the network
+        (too small for its proposals or superpixels), is passed over, and named on the
+        standard error.
 
     Raises:
         ValueError: If the directory holds predictions that were made otherwise, or of
@@ -198,15 +199,25 @@ class _Work:
         try:
             seen = ahead.image.result()
         except (ValueError, OSError) as error:
-            claim.release()
-            self._held -= ahead.pixels
-            self.tally.failed.append(str(error))
-            tqdm.write(f"passed over: {error}", file=sys.stderr)
+            self._pass_over(ahead, claim, str(error))
             return
         progress = functools.partial(self.counter.within, ahead.photo.name)
-        result = looked_at(self._net, seen, self._options, progress)
+        try:
+            result = looked_at(self._net, seen, self._options, progress)
+        except ValueError as error:
+            if len(self._net.heads) > 1:  # It may be what is asked, not the image.
+                raise
+            self._pass_over(ahead, claim, f"{ahead.photo.source}: {error}")
+            return
         written = self._writers.submit(self._write, ahead.photo, seen, result, claim)
         self._writing.append((written, ahead.pixels))
+
+    def _pass_over(self, ahead: _Ahead, claim: filelock.BaseFileLock, why: str) -> None:
+        """Let go of an image that cannot be read, or is none for the network."""
+        claim.release()
+        self._held -= ahead.pixels
+        self.tally.failed.append(why)
+        tqdm.write(f"passed over: {why}", file=sys.stderr)
 
     def _read_ahead(self, listed: Iterable[Photo], wait: bool) -> Iterator[_Ahead]:
         """Images, some read ahead, with their locks; those that are done unread.

@@ -119,7 +119,7 @@ class TrainedNet:
     @functools.cached_property
     def _own_predictor(self) -> Predictor:
         """How the run's config asks it, the CRF of the config behind it."""
-        found = predictors_of.of_head(self.predictor(self.scales, self.flip), self.head)
+        found = predictors_of.of_head(_of_photographs(self), self.head)
         if self.config.crf.parameters:
             found = predictors.with_crf(found, self.config, self.head)
         return found
@@ -186,6 +186,17 @@ class TrainedNet:
         with runtime.naming_memory(*batch["image"].shape[:3]):
             found = compiled(self.variables, batches.for_devices(batch))
             return jax.tree.map(lambda x: np.asarray(x)[0, :height, :width], found)
+
+
+def _of_photographs(net: TrainedNet) -> Predictor:
+    """How a network is asked about photographs: nothing of them stays on the disk."""
+    config = copy.deepcopy(net.config)
+    if config.data.get("objects", {}).get("cache_dir", ""):  # Older runs lack it.
+        config.data.objects.cache_dir = ""  # It is of the data set's images.
+    scales = (config.eval_scale,) if net.scales is None else net.scales
+    return predictors.make_predictor(
+        config, net.model, net.preprocessing, scales, net.flip
+    )
 
 
 def with_head(net: TrainedNet, name: str) -> TrainedNet:

@@ -52,6 +52,7 @@ def test_cells_are_those_of_the_config_s_encoder():
     cells = examples.cells_of(config)
     assert (cells.first, cells.stride, cells.inwards) == (7.5, 16, 6.5)
     assert [cells.along(side) for side in (1, 16, 17, 224)] == [1, 1, 2, 14]
+    assert cells.along(round(1.835 * 4000)) == 459  # A photograph of 4000x1000.
     config.model.encoder, config.model.inwards = "zf5", 3.0
     cells = examples.cells_of(config)
     assert (cells.first, cells.stride, cells.inwards) == (20, 16, 3)

@@ -1,6 +1,7 @@
 """CFM from its config to scores of pasted segments."""
 
 import importlib
+import types
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from fcn_jax.data import segment_examples
 from fcn_jax.data.segments import Sampling
 from fcn_jax.data.sources import shapes
 from fcn_jax.proposals import cache
-from fcn_jax.runs import logs, trainer
+from fcn_jax.runs import logs, trained, trainer
 from fcn_jax.runs.evaluation import Evaluation
 
 
@@ -83,3 +84,18 @@ def test_segments_are_made_ahead_and_taken(config, tmp_path, monkeypatch):
     example = datasets.open_source(config, "train")[0]
     assert (example["segments"].labels > 0).any()
     assert (example["segments"].labels == 0).any()
+
+
+def test_photographs_leave_nothing_on_the_disk(config, monkeypatch):
+    """Segments of a data set are kept in a directory, not those that `serve` sees."""
+
+    def make(config, *rest):
+        return config.data.objects.cache_dir, *rest
+
+    monkeypatch.setattr(trained.predictors, "make_predictor", make)
+    net = types.SimpleNamespace(
+        config=config, model="net", preprocessing="given", scales=None, flip=False
+    )
+    found = trained._of_photographs(net)
+    assert found == ("", "net", "given", (config.eval_scale,), False)
+    assert config.data.objects.cache_dir.endswith("segments")

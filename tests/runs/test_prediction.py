@@ -111,6 +111,29 @@ def test_a_bad_image_is_passed_over(net, pictures, tmp_path, capsys):
     assert not (out / ".locks").exists()
 
 
+def test_an_image_that_is_none_for_the_network_is_passed_over(
+    net, pictures, tmp_path, monkeypatch, capsys
+):
+    """Such as one with fewer pixels than superpixels are asked for."""
+    look = prediction.looked_at
+
+    def too_small(net, image, *rest):
+        if image.shape[:2] == (6, 5):
+            raise ValueError("the image has 6x5 = 30 pixels, fewer than")
+        return look(net, image, *rest)
+
+    monkeypatch.setattr(prediction, "looked_at", too_small)
+    folders.save(pictures / "tiny.png", np.zeros((6, 5, 3), np.uint8))
+    tally = prediction.predict(net, listed(pictures), tmp_path / "out")
+    assert tally.done == 3
+    (message,) = tally.failed
+    assert (
+        message == f"{pictures / 'tiny.png'}: the image has 6x5 = 30 pixels, fewer than"
+    )
+    assert f"passed over: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out/labels/tiny.png").exists()
+
+
 @pytest.mark.parametrize("kind", predicted.PROBS)
 def test_probabilities(net, pictures, tmp_path, kind):
     out = tmp_path / "out"
