@@ -205,7 +205,8 @@ def find_regions(
     if config.inference.method != "regions" or not isinstance(model, Hypercolumn):
         raise ValueError(
             f"config.inference.method={config.inference.method!r} finds no regions; "
-            f"set --config.inference.method=regions (networks of boxes, hypercolumn)."
+            f"set --config.inference.method=regions (networks of boxes, hypercolumn), "
+            f"or segments (cfm)."
         )
     settings = _settings_of_regions(config, model, preprocessing, config.eval_scale)
     return functools.partial(regions.find, **settings)

@@ -42,8 +42,8 @@ class _BoxLoss:
         if not isinstance(outputs, Mapping) or name not in outputs:
             raise ValueError(
                 f"{type(self).__name__} compares {name} of boxes, and the network gave "
-                f"none; train a network of boxes (hypercolumn) on batches with boxes "
-                f"(config.data.objects.stage='regions')."
+                f"none; train a network of boxes (hypercolumn, cfm) on batches with "
+                f"boxes (config.data.objects.stage='regions', or 'segments' for cfm)."
             )
         return outputs[name]
 
