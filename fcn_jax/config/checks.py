@@ -17,6 +17,8 @@ _COUNTS = (
     "eval_batch_size",
 )
 
+_OF_COLOURS = ("brightness", "contrast", "saturation", "hue", "blur")
+
 
 def check_numbers(config: Config) -> None:
     """Refuse numbers that have no sense, by the names of their keys.
@@ -52,6 +54,10 @@ def check_numbers(config: Config) -> None:
     for key in ("data.contrast", "data.saturation", "data.class_mix"):
         _check(config, key, _is_fraction, share)
     _check(config, "data.blur", _is_amount, "is no number of pixels; 0 is for none")
+    if config.data.get("channels") == "hha":
+        for key in _OF_COLOURS:
+            why = "changes colours, and images of config.data.channels='hha' have none"
+            _check(config, f"data.{key}", _is_off, f"{why}; leave it out")
 
 
 def _check(
@@ -80,6 +86,10 @@ def _is_positive(value: object) -> TypeGuard[float]:
 
 def _is_amount(value: object) -> bool:
     return value == 0 or _is_positive(value)
+
+
+def _is_off(value: object) -> bool:
+    return value == 0
 
 
 def _is_angle(value: object) -> bool:

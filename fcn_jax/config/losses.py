@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from fcn_jax import messages
-from fcn_jax.config import families, sampling, superpixels, weak
+from fcn_jax.config import build, families, sampling, superpixels, weak
 from fcn_jax.config.types import Config
 from fcn_jax.data.label_sets import IGNORE_LABEL
 from fcn_jax.training import overlaps
@@ -39,6 +39,12 @@ _STAGES = {"hypercolumn": "regions", "cfm": "segments"}  # Of networks of boxes.
 _SOME_PIXELS = ("label_shrink", "pixel_probability", "weigh_by")
 # Of these there is no sum over pixels: they compare regions.
 OF_REGIONS = ("dice", "tversky", "lovasz")
+# Keys that some losses look at, and no other.
+_OF_SOME = {
+    "focal_gamma": ("focal",),
+    "tversky": ("tversky",),
+    "per_image": OF_REGIONS,
+}
 
 
 def make_loss(
@@ -57,11 +63,13 @@ def make_loss(
 
     Raises:
         ValueError: If the loss is unknown, one of its numbers has no sense, or there is
-            not a weight for each class.
+            not a weight for each class, or there are weights and several heads.
     """
     settings = config.loss
     terms = terms_of(settings.get("name", "cross_entropy"))  # Older runs lack it.
     check_loss(config)
+    if settings.class_weights:
+        build.check_one_head(config, "config.loss.class_weights")
     if settings.class_weights and len(settings.class_weights) != (
         config.model.num_classes
     ):
@@ -190,6 +198,7 @@ def check_loss(config: Config) -> None:
             f"config.loss.tversky={false_counts} is what a false positive and a false "
             f"negative count: two numbers from 0 on, not both 0, such as (0.3,0.7)."
         )
+    _check_needless(config, list(names))
     if "superpixel_cross_entropy" in names:
         _check_superpixels(config)
     regions = [name for name in names if name in OF_REGIONS]
@@ -227,6 +236,21 @@ def _refuse(config: Config, keys: Sequence[str], why: str) -> None:
             raise ValueError(
                 f"config.loss.{key}={value!r} weighs pixels or leaves some out, and "
                 f"{why}; leave it out."
+            )
+
+
+def _check_needless(config: Config, names: list[str]) -> None:
+    """Refuse options of losses that are not asked for: they would change nothing."""
+    settings, known = config.loss, LossOptions()
+    for key, losses in _OF_SOME.items():
+        usual = getattr(known, key)
+        value = settings.get(key, usual)
+        value = tuple(value) if isinstance(usual, tuple) else value
+        if value != usual and not set(losses) & {*names}:
+            raise ValueError(
+                f"config.loss.{key}={value!r} is of {' and '.join(losses)}, and "
+                f"config.loss.name={settings.get('name', 'cross_entropy')!r} does not "
+                f"look at it; leave it out."
             )
 
 

@@ -134,16 +134,29 @@ def augment(
             image, labels, degrees, ignore_label, channels
         )
     if channels is None or channels.has_colours:
-        image = _changed_in_looks(image, augmentation, rng)
+        image = _changed_in_looks(image, augmentation, rng, channels)
     if augmentation.cutout is not None:
         box = _box(augmentation.cutout, image.shape, rng)
         image, labels = transforms.cover(image, labels, box, ignore_label, channels)
     return np.ascontiguousarray(image), map_labels(np.ascontiguousarray, labels)
 
 
+_OF_LOOKS = ("blur", "hue", "saturation", "contrast", "brightness")
+
+
 def _changed_in_looks(
-    image: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
+    image: np.ndarray,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    channels: Channels | None,
 ) -> np.ndarray:
+    if not any(getattr(augmentation, name) for name in _OF_LOOKS):
+        return image
+    if image.dtype != np.uint8 and channels is not None and image.shape[2] >= 3:
+        # Beside depth colours are floats, in the range that they have without.
+        colours = np.clip(np.rint(image[..., :3]), 0, 255).astype(np.uint8)
+        colours = _changed_in_looks(colours, augmentation, rng, channels)
+        return np.concatenate([colours.astype(image.dtype), image[..., 3:]], axis=-1)
     if augmentation.blur:
         image = appearance.blur(image, rng.uniform(0, augmentation.blur))
     if augmentation.hue:

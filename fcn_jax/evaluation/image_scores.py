@@ -45,10 +45,11 @@ class ImageScores:
                 inside = slice(0, height), slice(0, width)
                 counts[head.name] = _confusion(truth[inside], found[inside], head)
             names = {head.name: head.classes for head in self._heads}
+            absent = {head.name: head.may_be_absent for head in self._heads}
             self.found[batch["id"][row]] = (
-                metrics.scores(counts[""], names[""])
+                metrics.scores(counts[""], names[""], absent[""])
                 if "" in counts
-                else metrics.scores_of_heads(counts, names)
+                else metrics.scores_of_heads(counts, names, absent)
             )
 
     def table(self) -> str:

@@ -221,7 +221,8 @@ class _Counts:
         self.calibration.add(sure[counts], (truth == pred)[counts])
         found = objects.object_map(self.source[index], void)
         self.sizes.add(np.where(counts, truth, 255), found, pred)
-        scores = metrics.scores(confusion, self.head.classes)
+        absent = self.head.may_be_absent
+        scores = metrics.scores(confusion, self.head.classes, absent)
         if scores["mean_iu"] is not None:
             place = min(int(scores["mean_iu"] * _HISTOGRAM), _HISTOGRAM - 1)
             self.histogram[place] += 1

@@ -22,11 +22,11 @@ def _step(
     learning_rate: float,
     num_steps: int,
     *,
-    boundaries: Sequence[int],
+    boundaries: Sequence[int] | int,
     factor: float = 0.1,
 ):
     del num_steps
-    boundaries = [int(boundary) for boundary in boundaries]
+    boundaries = [boundaries] if isinstance(boundaries, int) else [*boundaries]
     _require(
         all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False)),
         f"boundaries={boundaries} are not increasing numbers of updates above 0",
@@ -67,7 +67,7 @@ def _one_cycle(
     start_divisor: float = 25.0,
 ):
     _require(
-        0 <= warmup_fraction <= 1, f"warmup_fraction={warmup_fraction} is not in [0, 1]"
+        0 <= warmup_fraction < 1, f"warmup_fraction={warmup_fraction} is not in [0, 1)"
     )
     _require(start_divisor > 0, f"start_divisor={start_divisor} is not positive")
     return optax.cosine_onecycle_schedule(
@@ -102,7 +102,8 @@ def make_schedule(
         name: One of SCHEDULES.
         learning_rate: The largest rate.
         num_steps: Optimiser updates of the whole run; after them the rate stays.
-        **options: As above; boundaries and warmup_steps are optimiser updates.
+        **options: As above; boundaries (one, or several) and warmup_steps are optimiser
+            updates.
 
     Returns:
         Function of the updates done -> learning rate.
@@ -126,6 +127,12 @@ def make_schedule(
                 f"schedule {name!r} needs {option!r}; its options are "
                 f"{messages.listed(known)}."
             )
+    for option, value in options.items():
+        several = option == "boundaries" and isinstance(value, list | tuple)
+        _require(
+            all(isinstance(x, int | float) for x in (value if several else (value,))),
+            f"{option}={value!r} is no number",
+        )
     _require(num_steps >= 1, f"num_steps={num_steps} is not positive")
     _require(
         0 <= learning_rate < float("inf"),

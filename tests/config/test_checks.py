@@ -46,6 +46,12 @@ def test_a_number_without_sense_is_refused(key, value, message):
         check_numbers(config)
 
 
+def test_colours_of_images_that_have_none():
+    config = tiny_config("", **{"data.channels": "hha", "data.hue": 9.0})
+    with pytest.raises(ValueError, match="data.hue=9.0 changes colours, .*'hha' have"):
+        check_numbers(config)
+
+
 def test_other_processes_do_not_share_what_one_keeps():
     config = tiny_config("", **{"data.cache": 0.5, "data.num_workers": 4})
     with pytest.raises(

@@ -8,8 +8,7 @@ from fcn_jax.config import losses
 from fcn_jax.config.types import Config
 from fcn_jax.training.focal import Focal
 from fcn_jax.training.losses import CrossEntropy, WeightedSum
-from fcn_jax.training.lovasz import Lovasz
-from fcn_jax.training.overlaps import Dice
+from fcn_jax.training.overlaps import Dice, Tversky
 from tests.support.runs import tiny_config
 
 
@@ -91,6 +90,18 @@ def test_terms_without_sense_are_refused(text, message):
             {"loss.name": "tversky", "loss.balance": "median_frequency"},
             "config.loss.balance='median_frequency' weighs the pixels .*; leave it out",
         ),
+        (
+            {"loss.focal_gamma": 3.0},
+            "config.loss.focal_gamma=3.0 is of focal, and config.loss.name='cross_entr",
+        ),
+        (
+            {"loss.name": "dice", "loss.tversky": (0.5, 0.5)},
+            r"config.loss.tversky=\(0.5, 0.5\) is of tversky, and .*='dice' does not",
+        ),
+        (
+            {"loss.per_image": True},
+            "config.loss.per_image=True is of dice and tversky and lovasz, and ",
+        ),
         ({"loss.class_weights": (1.0,)}, "class_weights has 1 entries for 3 classes"),
         (
             {"loss.class_weights": ("median_frequency",)},
@@ -107,9 +118,19 @@ def test_what_does_not_fit_is_refused(changes, message):
         losses.make_loss(tiny_config("", **changes))
 
 
+def test_weights_of_classes_are_of_one_head():
+    config = tiny_config("", **{"loss.class_weights": (1.0, 2.0)})
+    with config.ignore_type():
+        config.model.num_classes = {"a": 2, "b": 3}
+    with pytest.raises(
+        ValueError, match="class_weights is for networks with one head; .* a, b: leave"
+    ):
+        losses.make_loss(config)
+
+
 def test_a_loss_has_what_the_keys_say():
     keys = {
-        "loss.name": "0.5*focal+lovasz",
+        "loss.name": "0.5*focal+tversky",
         "loss.focal_gamma": 1.5,
         "loss.tversky": (0.1, 0.9),
         "loss.per_image": True,
@@ -118,7 +139,7 @@ def test_a_loss_has_what_the_keys_say():
     found = losses.make_loss(tiny_config("", **keys), 7, (1.0, 2.0, 3.0), "devices")
     assert isinstance(found, WeightedSum)
     (weight, first), (one, second) = found.terms
-    assert (weight, one, type(first), type(second)) == (0.5, 1.0, Focal, Lovasz)
+    assert (weight, one, type(first), type(second)) == (0.5, 1.0, Focal, Tversky)
     assert first.options is second.options
     options = first.options
     assert (options.focal_gamma, options.tversky) == (1.5, (0.1, 0.9))

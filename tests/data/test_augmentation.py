@@ -143,6 +143,20 @@ def test_the_order_is_the_one_that_is_written():
     np.testing.assert_array_equal(found_labels, labels)
 
 
+def test_colours_beside_depth_change_as_they_do_alone():
+    option = Augmentation(hue=40.0, contrast=0.4, brightness=0.3)
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (8, 9, 3)).astype(np.uint8)
+    depth, labels = np.full((8, 9, 1), 7.5, np.float32), np.zeros((8, 9), np.uint8)
+    both = np.concatenate([image.astype(np.float32), depth], axis=-1)
+    known = channels.of("rgbd")
+    alone, _ = augment(image, labels, option, np.random.default_rng(5))
+    found, _ = augment(both, labels, option, np.random.default_rng(5), channels=known)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[..., :3], alone)
+    np.testing.assert_array_equal(found[..., 3:], depth)
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

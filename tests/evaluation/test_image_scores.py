@@ -1,6 +1,7 @@
 """The scores of each image, by hand and beside those of all."""
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -55,6 +56,18 @@ def test_rows_that_fill_a_batch_up_do_not_count():
     pred = np.zeros((2, 1, 1), np.uint8)
     scores(batch(np.zeros((2, 1, 1)), [(1, 1)] * 2, ["x", ""], [True, False]), pred)
     assert list(scores.found) == ["x"]
+
+
+def test_classes_that_may_be_absent_stay_out_as_of_all_images():
+    absent = dataclasses.replace(head(), may_be_absent=("c",))
+    labels, pred = np.zeros((1, 1, 2)), np.array([[[0, 2]]], np.uint8)
+    for heads, given in (
+        ([absent], (labels, pred)),
+        ([dataclasses.replace(absent, name="x")], ({"x": labels}, {"x": pred})),
+    ):
+        scores = ImageScores(heads)
+        scores({**batch(labels, [(1, 2)], ["i"]), "labels": given[0]}, given[1])
+        assert scores.found["i"]["mean_iu"] == 0.5  # Of a alone.
 
 
 def test_an_image_that_is_void_comes_last():
