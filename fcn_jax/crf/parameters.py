@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import jax
 
+_WORD = "normalization"  # The one that is no number.
 Number: TypeAlias = float | jax.Array
 Numbers: TypeAlias = dict[str, Any]  # Keyword arguments of `CRFParameters`.
 
@@ -112,20 +113,48 @@ def get_parameters(name: str) -> Numbers:
             them under "parameters" (python -m fcn_jax crf_search).
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is neither, or the file lacks one, or holds what is none.
     """
     if name in PARAMETERS:
         return PARAMETERS[name]
     path = Path(name)
     if path.suffix == ".json" and path.exists():
-        found = json.loads(path.read_text("utf-8"))
-        if isinstance(found, dict) and isinstance(found.get("parameters"), dict):
-            return found["parameters"]
-        raise ValueError(
-            f"{path} holds no CRF parameters; expected a JSON object with an entry "
-            f"'parameters', as python -m fcn_jax crf_search writes it."
-        )
+        return _of_file(path)
     raise ValueError(
         f"CRF parameters {name!r} are not known; give the JSON file of a search, or "
         f"one of {', '.join(PARAMETERS)}."
     )
+
+
+def _of_file(path: Path) -> Numbers:
+    """The parameters that a JSON file holds, all of them."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is no readable JSON ({error}); make it anew (fcn_jax crf_search)."
+        ) from error
+    if not isinstance(found, dict) or not isinstance(found.get("parameters"), dict):
+        raise ValueError(
+            f"{path} holds no CRF parameters; expected a JSON object with an entry "
+            f"'parameters', as python -m fcn_jax crf_search writes it."
+        )
+    numbers: Numbers = found["parameters"]
+    fields = dataclasses.fields(CRFParameters)
+    wrong = sorted(
+        {each.name for each in fields if each.default is dataclasses.MISSING}
+        - numbers.keys()
+    )
+    wrong += sorted(numbers.keys() - {each.name for each in fields})
+    wrong += sorted(
+        name
+        for name, value in numbers.items()
+        if isinstance(value, bool | None) or isinstance(value, str) != (name == _WORD)
+    )
+    if wrong:
+        raise ValueError(
+            f"{path}: its parameter {wrong[0]!r} is missing, unknown or no number; "
+            f"expected {', '.join(each.name for each in fields)}, as fcn_jax "
+            f"crf_search writes them."
+        )
+    return numbers

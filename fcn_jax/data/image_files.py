@@ -1,6 +1,7 @@
 """Reading photographs and label masks, whichever way a file stores them."""
 
 import dataclasses
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,7 @@ def read_header(path: File) -> Header:
         orientation = _UPRIGHT
         # Of a PNG Pillow reads all pixels to find it behind them, where nobody has it.
         if image.format != "PNG" or "exif" in image.info:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
-        orientation = orientation if orientation in range(1, 9) else _UPRIGHT
+            orientation = orientation_of(image)
         height, width = image.height, image.width
         if image.format == "TIFF" and orientation in _LYING:
             height, width = width, height  # Pillow has turned it, as it says.
@@ -205,15 +205,29 @@ def read_photo(
             image = sample_depths.with_8_bits(image, values, bits, path)
         else:
             sample_depths.check_8_bits(bits, image.mode, path)
-        orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
+        orientation = orientation_of(image)
         photo = _loaded(image, path)
         if upright:
-            ImageOps.exif_transpose(photo, in_place=True)
+            if orientation != _UPRIGHT:
+                ImageOps.exif_transpose(photo, in_place=True)
         elif image.format == "TIFF" and orientation in _BACK:
             photo = photo.transpose(_BACK[orientation])
         if "transparency" in photo.info:  # Which Pillow warns of; it is dropped.
             photo = photo.convert("RGBA")
         return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation of an image, 1 to 8; 1 where it has none that can be read.
+
+    Args:
+        image: As Pillow opened it.
+    """
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
+    except (SyntaxError, ValueError, struct.error):  # Its pixels may be whole.
+        return _UPRIGHT
+    return found if found in range(1, 9) else _UPRIGHT
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -20,7 +20,10 @@ from fcn_jax.data.image_files import PHOTO_ENDINGS
 STDIN = "-"
 _MOST_PIXELS = 2_000_000_000  # Of an image that its owner names on a command line.
 TooManyPixels = Image.DecompressionBombError  # Beyond twice `_MOST_PIXELS`.
-_NOT_AN_IMAGE = (UnidentifiedImageError, OSError, SyntaxError, ValueError)
+_NOT_AN_IMAGE = (
+    *(UnidentifiedImageError, OSError, SyntaxError, ValueError),
+    TooManyPixels,  # Of a header that lies, too.
+)
 
 
 class Photo(NamedTuple):

@@ -82,7 +82,8 @@ def _of_pillow(image: Image.Image) -> np.ndarray:
             f"predict: an image of Pillow has mode {image.mode!r}, of more than 8 bits "
             f"a channel; convert it, scaled as you mean it to be seen."
         )
-    upright = ImageOps.exif_transpose(image)
+    turned = image_files.orientation_of(image) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image
     if "transparency" in upright.info:  # Which Pillow warns of; it is dropped.
         upright = upright.convert("RGBA")
     return np.array(upright.convert("RGB"))

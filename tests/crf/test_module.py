@@ -172,8 +172,23 @@ def test_logits_of_other_classes():
 def test_parameters_by_name_or_from_a_file(tmp_path):
     assert crf.get_parameters("deeplab")["bilateral_xy"] == 121
     path = tmp_path / "found.json"
-    path.write_text(json.dumps({"parameters": {"smooth_xy": 1.0}, "mean_iu": 0.5}))
-    assert crf.get_parameters(str(path)) == {"smooth_xy": 1.0}
+    found = crf.PARAMETERS["wssl"]
+    path.write_text(json.dumps({"parameters": found, "mean_iu": 0.5}))
+    assert crf.get_parameters(str(path)) == found
+    for change, name in (
+        ({"bilateral_xi": 3}, "bilateral_xi"),
+        ({"bilateral_xy": "3"}, "bilateral_xy"),
+        ({"normalization": 1}, "normalization"),
+    ):
+        path.write_text(json.dumps({"parameters": {**found, **change}}))
+        with pytest.raises(ValueError, match=f"json: its parameter '{name}' is missin"):
+            crf.get_parameters(str(path))
+    path.write_text('{"parameters": {"normalization": "no"}}')
+    with pytest.raises(ValueError, match="its parameter 'bilateral_rgb' is missing, u"):
+        crf.get_parameters(str(path))
+    path.write_text("{")
+    with pytest.raises(ValueError, match="found.json is no readable JSON .* crf_searc"):
+        crf.get_parameters(str(path))
     path.write_text("[]")
     with pytest.raises(ValueError, match="found.json holds no CRF parameters; .* crf_"):
         crf.get_parameters(str(path))

@@ -239,6 +239,14 @@ def test_an_orientation_that_does_not_exist_is_none(tmp_path):
     assert image_files.read_header(tmp_path / "a.jpg").is_upright
 
 
+@pytest.mark.parametrize("name", ("a.png", "a.webp"))
+def test_an_orientation_that_cannot_be_read_is_none(tmp_path, name):
+    path = tmp_path / name
+    noise(path, exif=b"nothing that EXIF begins with")
+    assert image_files.read_header(path).is_upright
+    assert image_files.read_photo(path, upright=True).shape == (40, 50, 3)
+
+
 def save_16_bits(path, colour_type, channels):
     """A PNG of 16 bits a channel, which Pillow reads as one of 8."""
     rows = b"".join(b"\0" + b"\x0f\xff" * channels * 5 for _ in range(4))

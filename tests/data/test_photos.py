@@ -130,6 +130,15 @@ def test_large_images_are_let_in_for_a_while(tmp_path, monkeypatch):
         photos.read(photo)
 
 
+def test_a_size_that_no_image_has_is_told_where_it_is_read(tmp_path, monkeypatch):
+    folders.save(tmp_path / "a.png", folders.photo())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    photo = photos.Photo("a", tmp_path / "a.png")
+    assert photos.pixels(photo) == 0
+    with pytest.raises(ValueError, match="a.png: Image size .* exceeds limit"):
+        photos.read(photo)
+
+
 def test_what_is_hidden_or_no_file_is_no_image(root):
     folders.save(root / ".thumbs/t.png", folders.photo())
     (root / "folder.png").mkdir()

@@ -37,6 +37,9 @@ def test_pillow_as_a_file_is_read(tmp_path):
     turned = Image.fromarray(IMAGE)
     turned.getexif()[0x0112] = 6
     assert given.arrays(turned, 3)[0][0].shape == (6, 4, 3)
+    odd = Image.fromarray(IMAGE)
+    odd.info["exif"] = b"nothing that EXIF begins with"
+    assert given.arrays(odd, 3)[0][0].shape == (4, 6, 3)
     palette = Image.fromarray(IMAGE[..., 0]).convert("P")
     palette.info["transparency"] = 0
     for image in (palette, turned.convert("L"), turned.convert("RGBA")):
