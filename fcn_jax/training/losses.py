@@ -97,10 +97,12 @@ class HeadwiseLoss(abc.ABC):
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         labels = labels.astype(jnp.int32)
+        keep = self._kept(labels, keys, head)  # Cells are of pixels, shrunk or not.
         if options.label_shrink != 1:
             labels = interp.shrink(labels, options.label_shrink)
             logits = interp.shrink(logits, options.label_shrink)
-        part = self.of_head(logits, labels, self._kept(labels, keys, head), head)
+            keep = None if keep is None else interp.shrink(keep, options.label_shrink)
+        part = self.of_head(logits, labels, keep, head)
         if options.larger_batch and options.reduction == "sum":
             return _times(1 / options.pixel_probability, part)
         return part

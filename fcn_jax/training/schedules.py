@@ -1,7 +1,8 @@
 """Learning rates as functions of the update, by name."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias, cast
 
 import jax
@@ -26,7 +27,8 @@ def _step(
     factor: float = 0.1,
 ):
     del num_steps
-    boundaries = [boundaries] if isinstance(boundaries, int) else [*boundaries]
+    listed = boundaries if isinstance(boundaries, Iterable) else (boundaries,)
+    boundaries = [int(boundary) for boundary in listed]
     _require(
         all(a < b for a, b in zip([0, *boundaries], boundaries, strict=False)),
         f"boundaries={boundaries} are not increasing numbers of updates above 0",
@@ -128,9 +130,9 @@ def make_schedule(
                 f"{messages.listed(known)}."
             )
     for option, value in options.items():
-        several = option == "boundaries" and isinstance(value, list | tuple)
+        several = option == "boundaries" and isinstance(value, Iterable)
         _require(
-            all(isinstance(x, int | float) for x in (value if several else (value,))),
+            all(isinstance(x, Real) for x in (value if several else (value,))),
             f"{option}={value!r} is no number",
         )
     _require(num_steps >= 1, f"num_steps={num_steps} is not positive")

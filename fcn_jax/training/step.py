@@ -231,7 +231,8 @@ def batch_statistics(
     """The statistics that BatchNorm takes of one batch, at its current weights.
 
     The release of DeconvNet averages them over 501 batches once training is done,
-    instead of keeping running averages (`evaluate.recompute_batch_stats`).
+    instead of keeping running averages (`evaluate.recompute_batch_stats`). Layers that
+    are frozen were trained with the averages that they have, and keep them.
 
     Args:
         variables: What `model.apply` takes.
@@ -244,16 +245,22 @@ def batch_statistics(
     Returns:
         A tree like `variables["batch_stats"]`, equal on all devices.
 
+    Raises:
+        ValueError: If all of its BatchNorm is frozen.
+
     References:
         HyeonwooNoh/DeconvNet, BN_make_INFERENCE_script.py.
     """
+    if model.network.encoder.freeze_batch_norm is True:
+        raise ValueError(
+            "config.batch_stats_batches asks for statistics of BatchNorm, and "
+            "config.model.freeze_batch_norm=True keeps those that the network was "
+            "trained with; set config.batch_stats_batches=0."
+        )
     # The batch takes the place of the running averages; nothing is dropped. A CRF
     # behind the network has no statistics.
     model = model.network.with_encoder(
-        bn_momentum=0.0,
-        dropout_rate=0.0,
-        freeze_batch_norm=False,
-        axis_name=axis_name,
+        bn_momentum=0.0, dropout_rate=0.0, axis_name=axis_name
     )
     _, updates = model.apply(
         variables,

@@ -11,6 +11,7 @@ import numpy as np
 
 from fcn_jax.models.encoders import DeepLabVGG16
 from fcn_jax.models.encoders.vgg import FC6_KERNEL
+from fcn_jax.models.network import layer_name
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.weights import names, provenance, surgery
 from fcn_jax.weights.errors import WeightsError
@@ -111,12 +112,13 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
     """
     ours = getattr(matched.net, "skip_scales", ())
     for i, layer in enumerate(_skip_scores(matched)):
-        target, theirs = f"params/{layer}/kernel", layer.replace("score", "scale")
-        if target not in matched.values:
+        theirs = layer.replace("score", "scale")
+        scored = [layer_name(layer, head) for head in matched.net.heads]
+        scored = [name for name in scored if f"params/{name}/kernel" in matched.values]
+        if not scored:
             if theirs in matched.named.extra:
                 matched = matched.with_unexpected(theirs)
             continue
-        kernel = matched.values[target]
         scale = _scale_in_file(matched, i, theirs, given)
         if scale is None:
             matched = matched.noted(
@@ -125,18 +127,31 @@ def fold_skip_scales(matched: Matched, given: tuple[float, ...] | None) -> Match
             )
             continue
         scale = np.asarray(scale, np.float64).reshape(-1)
-        if scale.size not in (1, kernel.shape[2]):
-            raise WeightsError(
-                matched.path,
-                f"{theirs} has {scale.size} values",
-                f"expected {kernel.shape[2]}, one for each channel",
-            )
-        if not np.allclose(scale, ours[i], rtol=1e-6, atol=0):
-            folded = surgery.fold_scale(kernel, scale, ours[i])
-            matched = matched.with_values({target: folded}).noted(
-                f"{layer} rescaled for the net's factor {ours[i]:g}"
-            )
+        for name in scored:
+            matched = _rescaled(matched, name, scale, ours[i])
     return matched
+
+
+def _rescaled(matched: Matched, layer: str, scale: np.ndarray, ours: float) -> Matched:
+    """The scores of a skip by the net's factor on it, in place of the file's.
+
+    Raises:
+        WeightsError: If the file's is neither one number, nor one a channel.
+    """
+    target = f"params/{layer}/kernel"
+    kernel = matched.values[target]
+    if scale.size not in (1, kernel.shape[2]):
+        raise WeightsError(
+            matched.path,
+            f"{layer.replace('score', 'scale')} has {scale.size} values",
+            f"expected {kernel.shape[2]}, one for each channel",
+        )
+    if np.allclose(scale, ours, rtol=1e-6, atol=0):
+        return matched
+    folded = surgery.fold_scale(kernel, scale, ours)
+    return matched.with_values({target: folded}).noted(
+        f"{layer} rescaled for the net's factor {ours:g}"
+    )
 
 
 def _skip_scores(matched: Matched) -> list[str]:

@@ -14,8 +14,8 @@ from fcn_jax.inference.predictor import Predictor
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
 
 
-def make(dropout_rate=0.5):
-    options = {"width": 1 / 32, "fc_features": 64, "padding": "same"}
+def make(dropout_rate=0.5, **more):
+    options = {"width": 1 / 32, "fc_features": 64, "padding": "same", **more}
     model = models.create(
         "fcn8s", 3, batch_norm=True, dropout_rate=dropout_rate, **options
     )
@@ -45,10 +45,14 @@ def recompute(model, variables, batches, num_devices=1):
     return parallel.unreplicate(found)
 
 
-def test_the_first_layer_by_hand():
-    model, variables = make()
+def test_the_first_layer_by_hand_and_a_frozen_one():
+    model, variables = make(freeze_batch_norm=("bn5_1",))
     batches = make_batches()
-    stats = recompute(model, variables, batches)["batch_stats"]["bn1_1"]
+    found = recompute(model, variables, batches)["batch_stats"]
+    for part, kept in variables["batch_stats"]["bn5_1"].items():
+        np.testing.assert_array_equal(found["bn5_1"][part], kept)
+    assert (found["bn4_1"]["mean"] != variables["batch_stats"]["bn4_1"]["mean"]).any()
+    stats = found["bn1_1"]
     conv = variables["params"]["conv1_1"]
     means, variances = [], []
     for batch in batches:
@@ -99,6 +103,9 @@ def test_devices_make_no_difference():
 def test_refusals():
     with pytest.raises(ValueError, match="this network has none; set .*_batches=0"):
         evaluate.recompute_batch_stats(None, {"params": {}}, [], [], 1)
+    frozen = models.create("fcn8s", batch_norm=True, freeze_batch_norm=True)
+    with pytest.raises(ValueError, match="freeze_batch_norm=True keeps .*batches=0"):
+        training.batch_statistics({}, {}, model=frozen)
     with pytest.raises(ValueError, match="count=0 is not positive"):
         evaluate.recompute_batch_stats(None, {"batch_stats": {}}, [], [], 0)
 

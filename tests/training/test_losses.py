@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -237,3 +239,13 @@ def test_pixels_are_sampled_of_the_shrunk_labels(key):
     batch = {"labels": jnp.zeros((2, 65, 65), jnp.int32)}
     (part,) = losses.CrossEntropy(options)(logits, batch, jax.random.split(key, 2))
     assert 40 < float(part.count) < 122  # Of 2 x 81.
+    # Cells are of pixels of the image: one of 65 holds all that is left.
+    whole = losses.CrossEntropy(dataclasses.replace(options, stride=65))
+    keys = jax.random.split(key, 2)
+    (part,) = whole(logits, batch, keys)
+    drawn = jax.vmap(lambda each: jax.random.uniform(each, (1, 1)))(keys)
+    assert float(part.count) == 81 * float((drawn < 0.5).sum())
+    finer = losses.CrossEntropy(dataclasses.replace(options, stride=8))
+    (part,) = finer(logits, batch, keys)
+    drawn = jax.vmap(lambda each: jax.random.uniform(each, (9, 9)))(keys)
+    assert float(part.count) == float((drawn < 0.5).sum())

@@ -148,6 +148,21 @@ def test_at_once_logits_in_a_plain_net(load):
     assert np.abs(bare - theirs).max() > 0.1 * scale
 
 
+def test_every_head_is_rescaled(load):
+    model = foreign.create("fcn8s", num_classes={"sem": 3, "geo": 2})
+    ours = foreign.drawn(model)
+    factors = {"score_pool4": 0.01, "score_pool3": 1e-4}
+    theirs = {
+        name: x / factors.get(name.split("/")[1][:-4], 1) if "kernel" in name else x
+        for name, x in ours.items()
+    }
+    metadata = {"config": {"model": {"name": "fcn8s_atonce", "skip_scales": ()}}}
+    found, account = load(theirs, model, "orbax", metadata)
+    for name, x in ours.items():
+        np.testing.assert_allclose(found[name], x, rtol=1e-6)
+    assert "score_pool3_geo rescaled for the net's factor 1" in account
+
+
 def test_a_crf_behind_the_net_changes_nothing(load, same):
     """Factors, inputs and fixed upsampling are those of the network within."""
     network = foreign.create("fcn8s_atonce", padding="same")

@@ -145,7 +145,6 @@ def smallest_side(layers: tuple[Layer, ...]) -> int:
 
 
 @functools.cache
-@functools.cache
 def cells_along(layers: tuple[Layer, ...], most: int) -> tuple[int, ...]:
     """The sides of the last map, by those of the image.
 
