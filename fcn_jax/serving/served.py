@@ -126,8 +126,7 @@ class Served:
             What was found, by head.
 
         Raises:
-            Refusal: If the image lacks a pixel that is asked for, is too large, or none
-                for the network.
+            Refusal: If the image lacks such a pixel, is too large, or none for the net.
         """
         size = (image.shape[0], image.shape[1])
         found_of.check_points(question.points, size)
