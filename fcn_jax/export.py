@@ -186,11 +186,12 @@ def export_network(
         "jax": jax.__version__,
         **(about or {}),
     }
-    network = stablehlo(model, variables, preprocessing, output, scale=scale)
+    dtype = exported.image_dtype(model.channels)
+    network = stablehlo(model, variables, preprocessing, output, dtype, scale)
     metadata = {
         "format": exported.FORMAT,
         "version": exported.VERSION,
-        "input": f"uint8 {preprocessing.channels_given} [n, h, w, {model.channels}]",
+        "input": f"{dtype} {preprocessing.channels_given} [n, h, w, {model.channels}]",
         "platforms": list(network.platforms),
         **described,
     }

@@ -35,6 +35,15 @@ _GUARANTEED = (
 _INSTALL = "pip install flatbuffers (the extra [export])"
 
 
+def image_dtype(channels: int) -> str:
+    """Of the images that a file takes: colours and greys are bytes, depth is not.
+
+    Args:
+        channels: Of an image.
+    """
+    return "uint8" if channels in (1, 3) else "float32"
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ExportedNetwork:
     """A network that is called with photographs.
@@ -72,7 +81,7 @@ class ExportedNetwork:
 
         Args:
             images: uint8 RGB [N, H, W, 3], NumPy or JAX; no preprocessing. Of other
-                channels what the network was exported for.
+                channels what the network was exported for, or uint8.
 
         Returns:
             Logits or probabilities [N, H, W, C] float32, or labels [N, H, W] int32, as
@@ -99,6 +108,8 @@ class ExportedNetwork:
                 f"images have {shape[1]}x{shape[2]} pixels; this network takes "
                 f"{least}x{least} and more: resize them."
             )
+        if dtype == np.uint8 and self.channels != 3:
+            images = images.astype(self.exported.in_avals[0].dtype)
         return self._call(images)
 
 

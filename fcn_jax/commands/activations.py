@@ -50,7 +50,7 @@ def run_flags(values: flags.FlagValues) -> None:
             f"activations of deconvnet only."
         )
     net = trained.TrainedNet(config, values.workdir, values.step)
-    image = image_files.read_photo(values.image)
+    image = image_files.read_photo(values.image, upright=True, deep=True)
     if config.inference.method != "whole":
         side = config.inference.side
         image = transforms.resize_image(image, (side, side))

@@ -67,6 +67,7 @@ def start(command: Command, argv: Sequence[str]) -> None:
         command: What to run.
         argv: The program, and its arguments.
     """
+    argv = command_line.with_home(argv)
     before = set(flags.FLAGS)
     command.define_flags()
     own = set(flags.FLAGS) - before

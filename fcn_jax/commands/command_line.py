@@ -2,6 +2,7 @@
 
 import ast
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,23 @@ def define_config_flag() -> None:
     config_flags.DEFINE_config_file(
         "config", None, "A config's name or file, or one of these with :mode."
     )
+
+
+def with_home(argv: Sequence[str]) -> list[str]:
+    """The arguments, ~ being the home directory in --workdir=~/runs/x too.
+
+    Shells replace it where it begins a word alone.
+
+    Args:
+        argv: The program, and its arguments.
+    """
+    found: list[str] = []
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        if name.startswith("-") and (value == "~" or value.startswith("~/")):
+            value = os.path.expanduser(value)
+        found.append(f"{name}{equals}{value}")
+    return found
 
 
 def with_default(argv: Sequence[str], config: str) -> list[str]:

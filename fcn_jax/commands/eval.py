@@ -69,10 +69,11 @@ def run_flags(values: flags.FlagValues) -> None:
         values: Of the flags.
 
     Raises:
-        ValueError: If --report is asked for beside what makes no such page, or of
-            several processes what only one makes.
+        ValueError: If --report is asked for beside what makes no such page, scales
+            beside resolutions, or of several processes what only one makes.
     """
     config = command_line.config_of_flags()
+    _check_resolutions(values)
     if values.report:
         if values.resolutions or values.compare:
             raise ValueError(
@@ -91,6 +92,20 @@ def run_flags(values: flags.FlagValues) -> None:
     crew = several.crew_of(values)
     with hosts.together(crew), shared.silent(crew):
         _run(config, values, crew)
+
+
+def _check_resolutions(values: flags.FlagValues) -> None:
+    """Refuse beside --resolutions what would be passed over.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    for name in ("scales", "compare"):
+        if values.resolutions and values[name].value:
+            raise ValueError(
+                f"--{name} does not go with --resolutions, which scores at one after "
+                f"the other; leave it out, or run them one after the other."
+            )
 
 
 def _check_head(config: Config, values: flags.FlagValues) -> None:
@@ -140,7 +155,7 @@ def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
         compare_resolutions(run, out, resolutions, values.flip)
     elif values.compare:
         look_at(run, values.head)
-        compare(run, out)
+        compare(run, out, scales, values.flip)
     else:
         evaluate(
             run, out, scales, values.flip, values.labels, values.overlays, values.rows

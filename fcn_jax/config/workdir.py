@@ -18,6 +18,7 @@ PLACE_KEYS: tuple[str, ...] = (
     "data.labels",
     "data.images",
     "data.masks",
+    "data.extra_root",
     "data.data_dir",
     "data.manual_dir",
     "data.num_threads",

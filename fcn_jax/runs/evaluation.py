@@ -63,9 +63,6 @@ class Evaluation:
         self.source: Source = datasets.open_eval(config, split or "")
         print(datasets.describe_source(self.source))
         self.members = [TrainedNet(config, workdir, step, self.devices)]
-        recorded.check_classes(
-            contracts.heads_of(self.source), self.checkpoint.metadata, workdir
-        )
         colours = recorded.note_of_colours(self.source, self.checkpoint.metadata)
         for note in filter(None, (*recorded.notes(config, self.checkpoint), colours)):
             print(f"note: {note}")
@@ -73,6 +70,9 @@ class Evaluation:
             second = workdirs.config_of_run(with_run)
             _check_same_classes(config, second, with_run)
             self.members.append(TrainedNet(second, with_run, None, self.devices))
+        heads = contracts.heads_of(self.source)
+        for each in self.members:
+            recorded.check_classes(heads, each.checkpoint.metadata, each.workdir)
         if crew.count > 1:
             crew.agree(_what_is_scored(self))
 

@@ -14,6 +14,7 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.runs import recorded
 from fcn_jax.runs.evaluation import Evaluation
 from fcn_jax.storage import trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights import pretrained, saving
 
 MOST = 12e6  # Bytes of a file, as many as a wheel can bear.
@@ -21,7 +22,6 @@ LOSS = 0.005  # Of mean IU, by rounding; more says that something is wrong.
 _HEADER = 100_000  # Bytes that names, shapes and the record take at most.
 # What of a checkpoint's metadata is of no use to others, or of their own machine.
 _PRIVATE = ("best", "losses", "data", "eval_data", "sha256", "metadata_sha256")
-_PLACES = ("root", "data_dir", "manual_dir", "palette")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,9 +165,14 @@ def _check_place(out: Path) -> None:
 def _public(run: Evaluation) -> dict[str, object]:
     """The metadata of a checkpoint without what is of its machine alone."""
     metadata = {k: v for k, v in run.checkpoint.metadata.items() if k not in _PRIVATE}
-    config = json.loads(run.config.to_json())
-    config["data"] |= dict.fromkeys(_PLACES, "")
-    config["init_from"] = ""
+    config: JsonObject = json.loads(run.config.to_json())
+    for key in (*workdirs.PLACE_KEYS, "init_from"):
+        *parts, name = key.split(".")
+        found = config
+        for part in parts:
+            found = found.get(part, {})  # Older runs lack some.
+        if isinstance(found.get(name), str):  # Others are numbers of readers.
+            found[name] = ""
     return {
         **metadata,
         "config": config,

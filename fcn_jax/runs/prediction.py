@@ -15,6 +15,7 @@ import filelock
 import numpy as np
 from tqdm import tqdm
 
+from fcn_jax import crf
 from fcn_jax.data import photos, transforms
 from fcn_jax.data.photos import Photo
 from fcn_jax.inference import tiled
@@ -385,7 +386,15 @@ def made(net: TrainedNet, options: Options) -> JsonObject:
         "scales": list(net.scales or (net.config.eval_scale,)),
         "flip": net.flip,
         "crf": net.config.crf.parameters,
+        **_numbers_of(net.config.crf.parameters),
         "inference": net.config.inference.method,
         **({"head": net.head} if net.head else {}),
         **dataclasses.asdict(options),
     }
+
+
+def _numbers_of(parameters: str) -> JsonObject:
+    """The numbers of a CRF that a file has, which may be written anew."""
+    if not parameters or parameters in crf.PARAMETERS:
+        return {}
+    return {"crf_numbers": crf.get_parameters(parameters)}

@@ -124,7 +124,12 @@ def _of_others(
     return others
 
 
-def compare(run: Evaluation, out: Path):
+def compare(
+    run: Evaluation,
+    out: Path,
+    scales: Sequence[float] | None = None,
+    flip: bool = False,
+):
     """Score each network and their ensemble: the four metrics, and IU by object size.
 
     Before and after the CRF, if the config has one. Writes comparison.json and
@@ -133,6 +138,8 @@ def compare(run: Evaluation, out: Path):
     Args:
         run: One network, or two; of one head, or with one that is looked at.
         out: Directory of the report.
+        scales: Input scales; None: each config's own.
+        flip: Whether images are seen mirrored too.
     """
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
@@ -142,9 +149,9 @@ def compare(run: Evaluation, out: Path):
     rows = {name: (members, False) for name, members in rows.items()}
     if run.config.crf.parameters:
         rows |= {f"{name}+CRF": (members, True) for name, (members, _) in rows.items()}
-    results = {}
+    results, folders = {}, _folders(list(rows))
     for name, (members, crf) in rows.items():
-        pictures = Pictures(out / Path(name).name, run.source, False, False, 6)
+        pictures = Pictures(out / folders[name], run.source, False, False, 6)
         sizes = ObjectSizes(run.source)
 
         def on_batch(
@@ -157,7 +164,7 @@ def compare(run: Evaluation, out: Path):
             sizes(batch, pred)
 
         start = time.perf_counter()
-        scores = run.score(on_batch=on_batch, members=members, crf=crf)
+        scores = run.score(scales, flip, on_batch, members, crf)
         pictures.write_sheet()
         results[name] = {
             **{metric: scores[metric] for metric in metrics.HEADLINE_METRICS},
@@ -172,6 +179,14 @@ def compare(run: Evaluation, out: Path):
     files.write_text(out / "comparison.txt", table + "\n")
     print(f"in {out}: comparison.json, comparison.txt, and a contact sheet for each")
     return results
+
+
+def _folders(names: Sequence[str]) -> dict[str, str]:
+    """A folder for each network of a comparison, of which paths may be the names."""
+    short = [Path(name).name for name in names]
+    if len(set(short)) < len(short):
+        short = [name.strip("/").replace("/", "_") for name in names]
+    return dict(zip(names, short, strict=True))
 
 
 def format_comparison(results: JsonObject):

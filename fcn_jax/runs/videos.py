@@ -272,7 +272,8 @@ class _Work:
             photo: Its name and its file.
 
         Raises:
-            BrokenVideo: Once what can be read is written, if it breaks off.
+            BrokenVideo: Once what can be read is written, if it breaks off, or a frame
+                is none for the network.
             FileNotFoundError: If the file is gone.
             OSError: If something cannot be written.
         """
@@ -321,9 +322,14 @@ class _Work:
                     written.result()
 
     def _looked_at(self, photo: Photo, frame: Frame) -> Result:
-        result = prediction.looked_at(
-            self._net, frame.image, self._options, lambda _: None
-        )
+        try:
+            result = prediction.looked_at(
+                self._net, frame.image, self._options, lambda _: None
+            )
+        except ValueError as error:
+            if len(self._net.heads) > 1:  # It may be what is asked, not the frame.
+                raise
+            raise BrokenVideo(f"{photo.path}, frame {frame.number}: {error}") from error
         self._size = (frame.image.shape[0], frame.image.shape[1])
         if self._tell is not None:
             line = self._predictions.line(photo, result.labels)

@@ -126,7 +126,7 @@ class Served:
             What was found, by head.
 
         Raises:
-            Refusal: If the image lacks a pixel that is asked for, or is too large.
+            Refusal: If the image lacks such a pixel, is too large, or none for the net.
         """
         size = (image.shape[0], image.shape[1])
         found_of.check_points(question.points, size)
@@ -153,6 +153,10 @@ class Served:
                 found_of.gathered(strips, size, head, question.points, room)
                 for head, strips in zip(self.heads, by_head, strict=True)
             ]
+        except ValueError as error:  # Too small for its proposals, or superpixels.
+            raise Refusal(
+                BAD, f"the image is none for this network: {error}"
+            ) from error
         except jax.errors.JaxRuntimeError as error:
             if not _NO_MEMORY.search(str(error)):
                 raise

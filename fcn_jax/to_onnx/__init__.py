@@ -7,7 +7,7 @@ through an encoder and the net on it, `checking` compares the file with the net,
 
 from fcn_jax import exported
 
-OUTPUTS = exported.OUTPUTS
+OUTPUTS, image_dtype = exported.OUTPUTS, exported.image_dtype
 PRECISIONS = ("float32", "float16")
 LEAST_OPSET = (
     13  # The first in which every operator that is used has its form of today.
@@ -28,12 +28,3 @@ def require_onnx() -> None:
             f"writing ONNX files needs onnx, which cannot be imported ({error}): pip "
             f"install onnx onnxruntime (the extra [onnx], and what checks the file)"
         ) from error
-
-
-def image_dtype(channels: int) -> str:
-    """Of the images that a file takes: colours and greys are bytes, depth is not.
-
-    Args:
-        channels: Of an image.
-    """
-    return "uint8" if channels in (1, 3) else "float32"

@@ -53,6 +53,15 @@ def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_home_directory_is_meant_behind_an_equals_sign_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=f"--workdir={tmp_path}/file is a file"):
+        __main__.main(["fcn_jax", "status", "--workdir=~/file"])
+    left = ["fcn_jax", "a=~/b", "--images=~b", "~/c", "--scales=1"]
+    assert command_line.with_home(left) == left
+
+
 @pytest.mark.parametrize("name", __main__.COMMANDS)
 def test_the_flags_that_a_help_names_are_flags(name, capsys):
     command = importlib.import_module(f"fcn_jax.commands.{name}").COMMAND

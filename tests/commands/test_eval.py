@@ -11,12 +11,15 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from absl import flags
 from PIL import Image
 
 from fcn_jax import runs
 from fcn_jax.commands import command_line
+from fcn_jax.commands import eval as eval_command
 from fcn_jax.evaluation import metrics
-from fcn_jax.runs import reports, trainer
+from fcn_jax.runs import evaluation, reports, trainer
+from fcn_jax.runs.trained import TrainedNet
 from tests.support.boards import crews, each
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
@@ -224,6 +227,42 @@ def test_classes_in_another_order(trained):
             open_run(trained)
     finally:
         path.write_text("dark\nmiddle\nbright\n")
+
+
+def test_an_ensemble_of_classes_in_another_order(trained, monkeypatch):
+    def opened(config, workdir, *more):
+        found = TrainedNet(config, workdir, *more)
+        if workdir == "second":
+            found.checkpoint.metadata["classes"] = {"": ["bright", "dark", "middle"]}
+        return found
+
+    (trained[1].parent / "second").symlink_to(trained[1])
+    monkeypatch.chdir(trained[1].parent)
+    monkeypatch.setattr(evaluation, "TrainedNet", opened)
+    config, devices = tiny_config(trained[0]), jax.devices()[:1]
+    with pytest.raises(ValueError, match="second: class 0 is 'bright' in training and"):
+        runs.Evaluation(config, trained[1], devices=devices, with_run="second")
+
+
+@pytest.mark.parametrize("flag", ("--scales=1,2", "--compare"))
+def test_what_does_not_go_with_resolutions(flag):
+    values = flags.FlagValues()
+    for name in ("resolutions", "scales"):
+        flags.DEFINE_string(name, None, "", flag_values=values)
+    flags.DEFINE_bool("compare", False, "", flag_values=values)
+    values(["eval", "--resolutions=1", flag])
+    name = flag.partition("=")[0]
+    with pytest.raises(ValueError, match=f"^{name} does not go with --resolutions, w"):
+        eval_command._check_resolutions(values)
+    values(["eval", "--resolutions="])
+    eval_command._check_resolutions(values)
+
+
+def test_sheets_of_a_comparison_are_each_in_a_folder():
+    found = reports._folders(["a/run", "b/run", "a/run+CRF", "b/run+CRF"])
+    assert len(set(found.values())) == 4
+    assert all("/" not in folder for folder in found.values())
+    assert reports._folders(["a/x", "../y"]) == {"a/x": "x", "../y": "y"}
 
 
 def test_classes_that_are_not_those_of_the_data(trained):

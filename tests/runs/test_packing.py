@@ -27,6 +27,7 @@ def run(tmp_path_factory):
     folder = make_folder(root / "data")
     changes = {"preprocessing": "imagenet", "eval_scale": 0.5}
     config = tiny_config(folder, init_from="elsewhere", **changes)
+    config.data.labels = config.data.objects.cache_dir = "elsewhere/too"
     saved_run(root / "run", config)
     return root / "run"
 

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 import threading
 import types
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 import fcn_jax
+from fcn_jax import crf
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import geotiff, photos
 from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
@@ -231,6 +233,26 @@ def test_views_of_an_image(workdir):
 def test_which_images_are_seen_by_tiles(tile, size, side):
     tiles = prediction.Options(tile=tile).tiles(*size)
     assert (tiles.side if tiles else None) == side
+
+
+def test_a_file_of_a_crf_that_is_written_anew_is_another_crf(tmp_path):
+    path = tmp_path / "crf.json"
+    config = types.SimpleNamespace(
+        eval_scale=1.0,
+        crf=types.SimpleNamespace(parameters=str(path)),
+        inference=types.SimpleNamespace(method="whole"),
+    )
+    net = types.SimpleNamespace(
+        workdir=tmp_path, checkpoint=types.SimpleNamespace(step=1), config=config,
+        scales=None, flip=False, head="",
+    )  # fmt: skip
+    found = []
+    for name in ("wssl", "deeplab"):
+        path.write_text(json.dumps({"parameters": crf.PARAMETERS[name]}))
+        found.append(prediction.made(net, prediction.Options()))
+    assert found[0] != found[1]
+    config.crf.parameters = "deeplab"
+    assert prediction.made(net, prediction.Options())["crf"] == "deeplab"
 
 
 @pytest.mark.parametrize(

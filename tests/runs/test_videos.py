@@ -134,6 +134,25 @@ def test_of_one_that_breaks_off_what_was_read_is_kept(predict, tmp_path, capsys)
     assert len(read(out / "overlays/a.mp4")[1]) == 40
 
 
+def test_a_frame_that_is_none_for_the_network(predict, net, tmp_path, capsys):
+    """What came before is kept, and the other videos are predicted all the same."""
+    clips.write(tmp_path / "in/a.mp4", count=3)
+    clips.write(tmp_path / "in/b.mp4", count=1)
+    answers = iter([bright, None, bright])
+
+    def some(image):
+        if (answer := next(answers)) is None:
+            raise ValueError("the image has 30 pixels, fewer than")
+        return answer(image)
+
+    net.predict = some
+    tally = predict(tmp_path / "in")
+    assert (tally.done, len(tally.failed)) == (2, 1)
+    said = capsys.readouterr().err
+    assert "in/a.mp4, frame 1: the image has 30 pixels, fewer than 1 frames are" in said
+    assert len(read(tmp_path / "out/overlays/a.mp4")[1]) == 1
+
+
 @pytest.mark.parametrize("stop", (KeyboardInterrupt, OSError))
 def test_what_interrupts_it_leaves_nothing(predict, tmp_path, monkeypatch, net, stop):
     def predict_some(image):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import fcn_jax
+from fcn_jax.crf import PARAMETERS
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.runs import prediction
 from fcn_jax.serving.answers import Answers
@@ -160,7 +161,7 @@ def test_the_crf_of_the_run_is_on(net, config, monkeypatch):
 
 def test_a_file_of_parameters_is_named_without_its_folders(net, tmp_path):
     path = tmp_path / "found.json"
-    path.write_text(json.dumps({"parameters": {}}))
+    path.write_text(json.dumps({"parameters": PARAMETERS["deeplab"]}))
     assert Served(net, str(path)).about()["crf"] == "found.json"
 
 
@@ -239,6 +240,15 @@ def test_too_little_memory_is_the_image_s_fault(net, monkeypatch, text, error):
     monkeypatch.setattr(prediction, "strips", fail)
     with pytest.raises(error, match="does not suffice for 32x24 pixels; send|INTERNAL"):
         Answers(Served(net)).answer(FILE, Question())
+
+
+def test_an_image_that_is_none_for_the_network_is_its_sender_s_fault(net, monkeypatch):
+    def fail(*_):
+        raise ValueError("proposals: the image is 3x3")
+
+    monkeypatch.setattr(prediction, "strips", fail)
+    match = "the image is none for this network: proposals: the image is 3x3"
+    refused(Answers(Served(net)), Question(), match, BAD)
 
 
 def test_scores_that_are_no_numbers_are_null(net, monkeypatch):
