@@ -317,10 +317,14 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no run, or no checkpoint.
+        ValueError: If scales or flip are given, and it looks at windows.
         WeightsError: If it is a file, and no packed net.
     """
     if own := pretrained.packed(workdir):
         workdir = own
     config = packed.config_of(own) if own else workdirs.config_of_run(workdir)
     config.update_from_flattened_dict(changes)
-    return TrainedNet(config, workdir, step, devices, scales, flip)
+    found = TrainedNet(config, workdir, step, devices, scales, flip)
+    if scales is not None or flip:  # Refused now, and not of every image.
+        found.predictor(scales, flip)
+    return found

@@ -259,6 +259,8 @@ def test_scores_that_are_no_numbers_are_null(net, monkeypatch):
 
 
 def test_networks_and_settings_that_cannot_be_served(net, several, monkeypatch):
+    with pytest.raises(ValueError, match="and flip=True are for whole images; windows"):
+        fcn_jax.load(net.workdir, flip=True, **{"inference.method": "tiles"})
     with pytest.raises(ValueError, match="CRF parameters 'dense' are not known"):
         Served(net, "dense")
     two = several._served.nets[False]
