@@ -7,8 +7,8 @@ runs/camvid_fcn32s_vgg: three commands, each in the head of its config. They nee
 data and the file that the head of camvid_fcn32s_vgg.py names; score_pool3 starts at
 zero. Crops of the full resolution cost what whole images of half do; poles, signs and
 people are wide enough there for cells of 8 pixels.
-Goal: validation mean IU 0.66, in 120 minutes of two cores for the three stages. 355 GFLOP
-a step: 97 min on two cores of an AMD EPYC, two evaluations among them.
+Goal: validation mean IU 0.66, in 120 minutes of two cores for the three stages.
+355 GFLOP a step: 97 min on two cores of an AMD EPYC, with two evaluations.
 Modes: full, smoke.
 Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 (Badrinarayanan et al. 2017, SegNet).
