@@ -10,9 +10,6 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    # A program in one piece: in parallel pieces it costs a third more, and two workers
-    # have the processors busy as it is.
-    + " --xla_cpu_parallel_codegen_split_count=1"
     # Later ones do not know this flag, and end a process that sets it.
     + " --xla_cpu_use_fusion_emitters=false"
     * importlib.metadata.version("jaxlib").startswith("0.10.")

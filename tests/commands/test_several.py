@@ -65,6 +65,7 @@ def test_who_fails_tells_the_others(monkeypatch, command, work):
     monkeypatch.setattr(several, "place_of", lambda values: None)
     monkeypatch.setattr(several, "crew_of", lambda values: two[1])
     names = ("workdir", "restart", "allow_changed", "report", "compare", "head")
+    names += ("resolutions", "scales", "flip")
     values = SimpleNamespace(**dict.fromkeys(names))
     monkeypatch.setattr(eval_command, "_check_head", lambda *_: None)
     with pytest.raises(ValueError, match="a mask is torn"):
