@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -187,9 +188,12 @@ def test_a_body_that_does_not_come(told):
 
 
 def trickle(there, stop):
-    """Send a byte every 50 ms until it is refused or told to stop."""
+    """Send a byte every 50 ms until it is answered or told to stop.
+
+    What is sent behind an answer can make the system throw the answer away.
+    """
     with contextlib.suppress(OSError):
-        while not stop.wait(0.05):
+        while not (stop.is_set() or select.select([there], [], [], 0.05)[0]):
             there.sendall(b".")
 
 
