@@ -7,7 +7,7 @@ the file that it needs, are in the head of camvid_fcn32s_vgg.py. Trunk, fc6, fc7
 first scores come from there: the decoder starts as an upsampling of them, at three
 quarters of the resolution. BatchNorm of conv1 to conv5 stays as it starts, which
 changes nothing, so that the trunk is the one that was trained; all others learn.
-Goal: validation mean IU 0.58. Budget: 160 minutes on two cores, 20 of them for FCN-32s.
+Goal: validation mean IU 0.58, in 160 minutes of two cores with those of FCN-32s.
 Modes: full, smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).

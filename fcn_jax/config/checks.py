@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeGuard
 
 from fcn_jax.config.types import Config
-from fcn_jax.data.augmentation import HALF_A_TURN
+from fcn_jax.data.augmentation import HALF_A_TURN, OF_LOOKS
 
 _COUNTS = (
     "num_steps",
@@ -16,8 +16,6 @@ _COUNTS = (
     "keep_checkpoints",
     "eval_batch_size",
 )
-
-_OF_COLOURS = ("brightness", "contrast", "saturation", "hue", "blur")
 
 
 def check_numbers(config: Config) -> None:
@@ -55,7 +53,7 @@ def check_numbers(config: Config) -> None:
         _check(config, key, _is_fraction, share)
     _check(config, "data.blur", _is_amount, "is no number of pixels; 0 is for none")
     if config.data.get("channels") == "hha":
-        for key in _OF_COLOURS:
+        for key in OF_LOOKS:
             why = "changes colours, and images of config.data.channels='hha' have none"
             _check(config, f"data.{key}", _is_off, f"{why}; leave it out")
 

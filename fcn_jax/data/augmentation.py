@@ -15,6 +15,8 @@ from fcn_jax.data.contracts import Labels, first_labels, map_labels
 from fcn_jax.data.label_sets import IGNORE_LABEL
 
 HALF_A_TURN = 180.0
+# Options that change the colours of an image, in the order in which they do.
+OF_LOOKS = ("blur", "hue", "saturation", "contrast", "brightness")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,16 +143,13 @@ def augment(
     return np.ascontiguousarray(image), map_labels(np.ascontiguousarray, labels)
 
 
-_OF_LOOKS = ("blur", "hue", "saturation", "contrast", "brightness")
-
-
 def _changed_in_looks(
     image: np.ndarray,
     augmentation: Augmentation,
     rng: np.random.Generator,
     channels: Channels | None,
 ) -> np.ndarray:
-    if not any(getattr(augmentation, name) for name in _OF_LOOKS):
+    if not any(getattr(augmentation, name) for name in OF_LOOKS):
         return image
     if image.dtype != np.uint8 and channels is not None and image.shape[2] >= 3:
         # Beside depth colours are floats, in the range that they have without.

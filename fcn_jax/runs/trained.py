@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from flax.typing import VariableDict
 
-from fcn_jax import crf, parallel, runtime, training
+from fcn_jax import parallel, runtime, training
 from fcn_jax.config import build, checks, datasets
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config import workdir as workdirs
@@ -232,17 +232,16 @@ def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:
         parameters: Of the CRF, as `config.crf.parameters`; "": there is none.
 
     Raises:
-        ValueError: If they are not known, or the network has several heads.
+        ValueError: As `config.predictor.check_crf`.
     """
+    config = copy.deepcopy(net.config)
+    config.crf.parameters = parameters
     if parameters:
-        crf.get_parameters(parameters)
-    if parameters and not net.head:
-        build.check_one_head(net.config, "config.crf.parameters")
+        predictors.check_crf(config, net.head)
     given = net.variables  # Before it is copied, so that both have the same.
     found = copy.copy(net)
     assert found.variables is given
-    found.config = copy.deepcopy(net.config)
-    found.config.crf.parameters = parameters
+    found.config = config
     for name in ("_own_predictor", "_probs", "_labels"):
         found.__dict__.pop(name, None)
     return found
