@@ -14,6 +14,9 @@ os.environ["XLA_FLAGS"] = (
     + " --xla_cpu_use_fusion_emitters=false"
     * importlib.metadata.version("jaxlib").startswith("0.10.")
 )
+# As many threads as virtual devices, in processes of one device too: the last bits of a
+# convolution's gradient depend on how many there are, and there are at least as many.
+os.environ["PJRT_NPROC"] = "8"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
