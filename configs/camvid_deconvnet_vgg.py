@@ -8,7 +8,7 @@ first scores come from there: the decoder starts as an upsampling of them, at th
 quarters of the resolution. BatchNorm of conv1 to conv5 stays as it starts, which
 changes nothing, so that the trunk is the one that was trained; all others learn.
 Goal: validation mean IU 0.58, in 160 minutes of two cores with those of FCN-32s.
-Modes: full, smoke.
+Modes: full, gpu (full resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
 Ours: not run yet.
@@ -19,7 +19,7 @@ from fcn_jax.config.base import base_config
 
 camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
 
-MODES = ("full", "smoke")
+MODES = ("full", "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
@@ -36,6 +36,7 @@ def get_config(mode: str = "full"):
     config.model.padding = "same"
     config.model.width = protocol.model.width
     config.model.fc_features = protocol.model.fc_features
+    config.model.dtype = protocol.model.dtype
     config.model.bn_epsilon = 1e-5
     config.model.decoder_start = "upsampling"
     # Averages of 0 and 1, a scale of 1 and (bn_shift) a shift of nothing.
@@ -45,9 +46,13 @@ def get_config(mode: str = "full"):
     config.optim.slow_rate = 0.03
     config.optim.schedule = "warmup_cosine"
     with config.unlocked():
-        config.optim.schedule_options.warmup_steps = 50 if mode == "full" else 1
+        config.optim.schedule_options.warmup_steps = 1 if mode == "smoke" else 50
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn32s_vgg"
+    if mode == "gpu":
+        config.num_steps = 3000
+        config.eval_every = config.checkpoint_every = 1500
+    if mode == "full":
         config.data.scale = (0.5, 1.2)
         config.eval_scale = 0.75
         config.batch_size = 4

@@ -6,7 +6,7 @@ Starts from the best checkpoint of runs/camvid_fcn32s_vgg, which needs the data 
 file that the head of camvid_fcn32s_vgg.py names; score_pool4 starts at zero.
 Crops of the full resolution; conv3 to conv5 learn at half the rate of the rest.
 355 GFLOP a step: 17 min on two cores of an AMD EPYC.
-Modes: full, smoke.
+Modes: full, gpu (larger crops and batches), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 (Badrinarayanan et al. 2017, SegNet).
 Ours: 0.366 (docs/results.md).
@@ -16,7 +16,7 @@ from fcn_jax.config import named
 
 camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
 
-MODES = ("full", "smoke")
+MODES = ("full", "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
@@ -26,6 +26,7 @@ def get_config(mode: str = "full"):
     config.optim.slow_rate = 0.5
     if mode != "smoke":
         config.init_from = "runs/camvid_fcn32s_vgg"
+    if mode == "full":
         config.num_steps = config.eval_every = 80
         config.checkpoint_every = 40
         config.data.scale = (0.6, 1.3)

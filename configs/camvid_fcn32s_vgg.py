@@ -9,7 +9,7 @@ camvid SRC DIR`), and conv1_1 to conv5_3 of ImageNet's VGG-16 (tuned for edges),
 1,024 features and normalised as in DeconvNet, start anew. conv1 and conv2 stay as they
 are, the rest of the trunk learns at a tenth of the rate.
 Half the resolution. 390 GFLOP a step: 36 min on two cores of an AMD EPYC.
-Modes: full, smoke.
+Modes: full, gpu (full resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 (Badrinarayanan et al. 2017, SegNet).
 Ours: 0.299 (docs/results.md).
@@ -17,7 +17,7 @@ Ours: 0.299 (docs/results.md).
 
 from fcn_jax.config.base import base_config
 
-MODES = ("full", "smoke")
+MODES = ("full", "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
@@ -48,6 +48,15 @@ def get_config(mode: str = "full"):
     config.num_steps = config.eval_every = 200
     config.checkpoint_every = 50
     config.log_every = 10
+    if mode == "gpu":
+        config.data.scale = (0.6, 1.8)
+        config.data.crop = (352, 480)
+        config.data.num_threads = 8
+        config.data.cache = 1.0  # All of CamVid, decoded.
+        config.eval_scale = 1.0
+        config.model.dtype = "bfloat16"
+        config.num_steps = config.eval_every = config.checkpoint_every = 800
+        config.log_every = 50
     if mode == "smoke":
         config.init_from = ""
         config.model.width = 1 / 16
