@@ -2,6 +2,7 @@
 
 python -m benchmarks.heads --root=DIR --out=runs/heads --minutes=30  # until all is done
 python -m benchmarks.heads --out=runs/heads --minutes=0               # what is there
+python -m benchmarks.heads --root=DIR --out=runs/heads --only "7x7, 1,024 features"
 python -m benchmarks.heads --out=DIR --smoke                          # two steps each
 
 FCN-8s at half resolution from the trunk of `configs/camvid_fcn32s_vgg.py`, 230 steps of
@@ -49,15 +50,15 @@ FORMS = {
 _SMOKE = {"data.name": "shapes", "model.num_classes": 7, "data.crop": (80, 96)}
 
 
-def parts(out, form, root, smoke):
+def parts(out, form, root, smoke, steps=STEPS):
     """The directories of a row's runs, in order, and the command of each."""
     before = ""
     for number, (share, keys) in enumerate(FORMS[form]):
         name = form.replace(", ", "_").replace(",", "").replace(" ", "_")
         workdir = out / f"{name}_{number}"
-        steps = 2 if smoke else round(share * STEPS)
-        settings = _PLAIN | keys | {"num_steps": steps, "eval_every": steps}
-        settings |= {"checkpoint_every": min(steps, 40)}
+        own = 2 if smoke else round(share * steps)
+        settings = _PLAIN | keys | {"num_steps": own, "eval_every": own}
+        settings |= {"checkpoint_every": min(own, 40)}
         settings |= _SMOKE if smoke else {"data.root": str(root)}
         if before:
             settings["init_from"] = before
@@ -135,15 +136,18 @@ def main():
     parser.add_argument("--root", type=Path, help="CamVid, in VOC layout")
     parser.add_argument("--out", type=Path, required=True, help="where the runs are")
     parser.add_argument("--minutes", type=float, default=30.0, help="of this call")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each form")
+    parser.add_argument("--only", nargs="+", choices=tuple(FORMS), default=tuple(FORMS))
     parser.add_argument("--smoke", action="store_true", help="narrow nets, two steps")
     arguments = parser.parse_args()
     deadline = time.monotonic() + 60 * arguments.minutes
     if not arguments.root and not arguments.smoke and arguments.minutes:
         parser.error("--root is missing: the folder of CamVid")
     out, rows = arguments.out.resolve(), {}
-    for form in FORMS:
+    for form in arguments.only:
         made = []
-        for workdir, command in parts(out, form, arguments.root, arguments.smoke):
+        runs = parts(out, form, arguments.root, arguments.smoke, arguments.steps)
+        for workdir, command in runs:
             done = (workdir / "result.json").exists() or train(command, deadline)
             if not done:
                 break
@@ -151,8 +155,9 @@ def main():
         if len(made) == len(FORMS[form]):
             rows[form] = measured(made)
     files.write_text(out / "heads.md", table(rows))
-    missing = [form for form in FORMS if form not in rows]
-    report = {"rows": rows, "missing": missing, "steps": STEPS, **machine.describe()}
+    missing = [form for form in arguments.only if form not in rows]
+    report = {"rows": rows, "missing": missing, "steps": arguments.steps}
+    report |= machine.describe()
     print(json.dumps(report, indent=2))
     if missing:
         print("run the same command again for the rest", file=sys.stderr)

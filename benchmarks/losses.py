@@ -1,6 +1,7 @@
 """What each loss does for the rare classes of CamVid: a narrow net, equal steps.
 
 python -m benchmarks.losses --root=DIR --out=runs/losses   # an hour on 2 busy cores
+python -m benchmarks.losses --root=DIR --out=runs/losses --only dice lovasz
 python -m benchmarks.losses --smoke --out=DIR              # two steps of one
 
 A narrow FCN-8s from scratch on crops of images at about half resolution: the same seed,
@@ -109,6 +110,8 @@ def main():
     parser.add_argument("--root", default="", help="CamVid, in VOC layout")
     parser.add_argument("--out", help="directory of the runs; none: they are not kept")
     parser.add_argument("--steps", type=int, default=STEPS, help="of every loss")
+    titles = [row.title for row in ROWS]
+    parser.add_argument("--only", nargs="+", choices=titles, default=titles)
     parser.add_argument("--table", action="store_true", help="Markdown, no JSON")
     parser.add_argument("--smoke", action="store_true", help="built-in data, 2 steps")
     arguments = parser.parse_args()
@@ -119,6 +122,8 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(arguments.out or temporary)
         for number, row in enumerate(ROWS[-1:] if arguments.smoke else ROWS):
+            if row.title not in arguments.only:
+                continue
             config = (
                 smoke_config(row)
                 if arguments.smoke

@@ -1,12 +1,15 @@
 """DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
 
 python -m benchmarks.stages_on_shapes --out=runs/stages          # 15 minutes a seed
-python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 1 --smoke
+python -m benchmarks.stages_on_shapes --out=runs/stages --longer=8    # a GPU
+python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 0 --smoke
 
 For every seed: FCN-8s (the demo's config), stage 1, stage 2 from it; then DeconvNet on
 proposals, on the whole image as it is, and on the whole image as one window; and the
-ensemble with FCN-8s. Prints JSON: mean IU, and mean IU by object size, of every seed,
-their mean and standard deviation. Runs that are finished are not done again.
+ensemble with FCN-8s; these also with the CRF behind them. With --longer all train as
+many times the steps of their configs. Prints JSON: mean IU, and mean IU by object size,
+of every seed, their mean and standard deviation. Runs that are finished are not done
+again.
 """
 
 import argparse
@@ -18,6 +21,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.common import machine
+from fcn_jax.config import named
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ("small", "medium", "large")
@@ -36,20 +40,30 @@ def run(*command):
     )
 
 
-def train(config, workdir, seed, *options):
+def train(config, workdir, seed, longer, *options):
     if not (workdir / "result.json").exists():
-        name = f"--config=configs/{config}.py"
-        run("train.py", name, f"--workdir={workdir}", f"--config.seed={seed}", *options)
+        name, _, mode = config.partition(":")
+        found = named.load(name).get_config(*((mode,) if mode else ()))
+        steps = longer * found.num_steps
+        options += tuple(
+            f"--config.{key}={value}"
+            for key, value in {
+                "seed": seed,
+                "num_steps": steps,
+                "eval_every": steps // 2,
+                "checkpoint_every": steps // 2,
+            }.items()
+        )
+        run("train.py", f"--config={config}", f"--workdir={workdir}", *options)
 
 
 def evaluate(config, workdir, out, *options):
     """What `eval.py --compare` found."""
     file = out / "comparison.json"
     if not file.exists():
-        name = f"--config=configs/{config}.py"
         run(
             "eval.py",
-            name,
+            f"--config={config}",
             f"--workdir={workdir}",
             f"--out={out}",
             "--compare",
@@ -58,19 +72,19 @@ def evaluate(config, workdir, out, *options):
     return json.loads(file.read_text())
 
 
-def one_seed(folder, seed, proposals, mode):
+def one_seed(folder, seed, proposals, mode, longer):
     """The results of one seed, by method."""
     fcn, first, second = (folder / name for name in ("fcn8s", "stage1", "stage2"))
     cache = f"--config.data.objects.cache_dir={proposals}"
-    train(f"shapes_fcn8s{mode}", fcn, seed)
-    train(f"shapes_deconvnet_stage1{mode}", first, seed)
+    train(f"shapes_fcn8s{mode}", fcn, seed, longer)
+    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer)
     start = f"--config.init_from={first}"
-    train(f"shapes_deconvnet_stage2{mode}", second, seed, start, cache)
+    train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, start, cache)
     results = {}
     for method in ("whole", "window", "proposals"):
         options = [cache, f"--config.inference.method={method}"]
         if method == "proposals":
-            options.append(f"--with_run={fcn}")
+            options += [f"--with_run={fcn}", "--config.crf.parameters=pydensecrf"]
         found = evaluate(
             f"shapes_deconvnet_stage2{mode}", second, folder / method, *options
         )
@@ -78,6 +92,9 @@ def one_seed(folder, seed, proposals, mode):
         if method == "proposals":
             results["FCN-8s"] = found["fcn8s"]
             results["EDeconvNet"] = found["ensemble"]
+            results[f"DeconvNet, {method}, CRF"] = found["deconvnet+CRF"]
+            results["FCN-8s, CRF"] = found["fcn8s+CRF"]
+            results["EDeconvNet, CRF"] = found["ensemble+CRF"]
     return {
         name: {"mean_iu": result["mean_iu"]}
         | {size: result["by_object_size"][size]["mean_iu"] for size in SIZES}
@@ -102,16 +119,18 @@ def summary(by_seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--longer", type=int, default=1, help="times the steps")
     parser.add_argument("--smoke", action="store_true", help="two steps a run")
     arguments = parser.parse_args()
     mode = ":smoke" if arguments.smoke else ""
     out = arguments.out.resolve()
     by_seed = [
-        one_seed(out / f"seed{seed}", seed, out / "proposals", mode)
-        for seed in range(arguments.seeds)
+        one_seed(out / f"seed{seed}", seed, out / "proposals", mode, arguments.longer)
+        for seed in arguments.seeds
     ]
-    report = {"by_seed": by_seed, "summary": summary(by_seed), **machine.describe()}
+    report = {"by_seed": by_seed, "summary": summary(by_seed)}
+    report |= {"longer": arguments.longer, **machine.describe()}
     print(json.dumps(report, indent=2))
 
 
