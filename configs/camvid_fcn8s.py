@@ -2,7 +2,8 @@ r"""FCN-8s on CamVid (367 training, 101 validation images, 11 classes), from scr
 
 python train.py --config=configs/camvid_fcn8s.py --workdir=runs/camvid_fcn8s \
     --config.data.root=DIR
-Modes: full (CPU: half width, half resolution), gpu (full width and resolution), smoke.
+Modes: full (CPU: half width, half resolution), gpu (full width and resolution), light
+(a GPU: half width, fc6 of 3x3, dilated; 5 million parameters), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: FCN 0.498
 (Badrinarayanan et al. 2017, SegNet).
 Ours, validation mean IU at the full 360x480: see README.md, "Results".
@@ -12,7 +13,7 @@ from fcn_jax.config.base import base_config
 
 _EPOCH = 367 / 8  # Steps.
 
-MODES = ("full", "gpu", "smoke")
+MODES = ("full", "gpu", "light", "smoke")
 
 
 def get_config(mode: str = "full"):
@@ -42,7 +43,7 @@ def get_config(mode: str = "full"):
         config.num_steps = round(46 * _EPOCH)
         config.eval_every = round(5 * _EPOCH)
         config.checkpoint_every = config.eval_every
-    if mode == "gpu":
+    if mode in ("gpu", "light"):
         config.data.scale = (0.6, 1.8)
         config.data.crop = (352, 480)
         config.data.num_threads = 8
@@ -51,6 +52,10 @@ def get_config(mode: str = "full"):
         config.num_steps = round(150 * _EPOCH)
         config.eval_every = round(10 * _EPOCH)
         config.checkpoint_every = config.eval_every
+    if mode == "light":
+        config.model.width = 0.5
+        config.model.fc_features = 1024  # 512 at this width.
+        config.model.fc6_dilation = 3
     if mode == "smoke":
         config.model.width = 1 / 16
         config.batch_size = config.eval_batch_size = 2
