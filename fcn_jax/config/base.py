@@ -206,10 +206,8 @@ def _add_loss_and_optim(config: Config) -> None:
     # a weighted sum such as "cross_entropy+0.5*dice".
     config.loss.name = "cross_entropy"
     config.loss.focal_gamma = 2.0  # focal: exponent; 0: cross-entropy.
-    config.loss.tversky = (
-        0.3,
-        0.7,
-    )  # What a false positive and a false negative count.
+    # tversky: what a false positive and a false negative count.
+    config.loss.tversky = (0.3, 0.7)
     # dice, tversky, lovasz: True: mean of the images; False: of all the batch's pixels.
     config.loss.per_image = False
     config.loss.reduction = "mean"  # "mean", or "sum": over pixels, by images.
