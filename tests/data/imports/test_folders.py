@@ -99,6 +99,10 @@ def test_splits_are_the_first_folders(tmp_path):
         ["images/train/a", "images/val/b"],
         ["labels/train/a", "labels/val/b"],
     )
+    for folder in ("images/val", "labels/val"):  # On another disk.
+        far = tmp_path.parent / folder.replace("/", "_")
+        (tmp_path / folder).rename(far)
+        (tmp_path / folder).symlink_to(far)
     splits = {each.name: each.split for each in read(tmp_path).examples}
     assert splits == {"train/a": "train", "val/b": "val"}
 

@@ -194,6 +194,10 @@ def test_a_folder_without_lists_is_divided_by_chance(tmp_path):
     names = [f"{k:02d}" for k in range(20)] + ["sub/a"]
     folders.write(tmp_path, names)
     (tmp_path / "JPEGImages/.hidden.jpg").write_bytes(b"")
+    folders.save(tmp_path / "JPEGImages/.ipynb_checkpoints/a.jpg", folders.photo())
+    for folder in ("JPEGImages", "SegmentationClass"):  # On another disk.
+        (tmp_path / folder / "sub").rename(tmp_path / f"far_{folder}")
+        (tmp_path / folder / "sub").symlink_to(tmp_path / f"far_{folder}")
     (tmp_path / "ImageSets/Segmentation/train.txt").unlink()
     (tmp_path / "ImageSets/Segmentation").rmdir()
     (tmp_path / "ImageSets").rmdir()
