@@ -229,7 +229,14 @@ def _write_classes(path: Path, classes: tuple[str, ...]) -> None:
 
 
 def _told_apart(examples: Sequence[Example]) -> list[Example]:
-    """Examples whose ids differ, by their splits where they must."""
+    """Examples whose ids differ, by their splits where they must.
+
+    Ids are lines of lists, and so have no breaks, nor blanks at their ends.
+    """
+    examples = [
+        dataclasses.replace(each, name=" ".join(each.name.splitlines()).strip())
+        for each in examples
+    ]
     counts = collections.Counter(example.name for example in examples)
     found: list[Example] = []
     for example in examples:
@@ -244,6 +251,11 @@ def _told_apart(examples: Sequence[Example]) -> list[Example]:
             raise ValueError(
                 f"{example.image}: its id {example.name!r} leaves the folder; annotate "
                 f"images below the source."
+            )
+        if example.name.encode(errors="replace").decode() != example.name:
+            raise ValueError(
+                f"{str(example.image)!r}: its name is not in UTF-8, as lists of images "
+                f"are; rename it, with its annotation."
             )
         if example.name in seen:
             raise ValueError(
