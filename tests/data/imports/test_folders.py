@@ -5,11 +5,12 @@ import pytest
 
 from fcn_jax.data import imports
 from fcn_jax.data.image_files import Header
-from fcn_jax.data.imports import finding
+from fcn_jax.data.imports import finding, label_table, writing
 from fcn_jax.data.imports.contracts import Places
 from tests.support import folders
 
 HEADER = Header(*folders.SIZE)
+WHITE = 255 * folders.labels(2)
 PLACES = ("images", "masks")
 
 
@@ -162,6 +163,17 @@ def test_values_mean_what_classes_txt_says(tmp_path):
     assert keys == [(0, "ground"), (1, "car"), (2, "tree"), (255, "void")]
     (tmp_path / "classes.txt").unlink()
     assert not read(tmp_path).keys
+
+
+def test_black_and_white_masks_need_a_table(tmp_path):
+    """255 would be void, and the table says what it is."""
+    src = tmp_path / "src"
+    write(src, ["i/a", "i/b"], ["masks/a", "masks/b"], lambda seed: WHITE)
+    with pytest.raises(ValueError, match="are 'ground' and void .255. alone, so that"):
+        writing.write(read(src), tmp_path / "dst")
+    (src / "labels.txt").write_text("0 -> ground\n255 -> car\n")
+    table = label_table.read(src / "labels.txt")
+    assert writing.write(read(src), tmp_path / "dst", table).classes[1] == "car"
 
 
 def test_colours_are_values(tmp_path):
