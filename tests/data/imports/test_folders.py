@@ -323,3 +323,9 @@ def test_formats_and_sources_that_are_not_there(tmp_path):
         imports.read("cocos", tmp_path)
     with pytest.raises(FileNotFoundError, match="x does not exist; name what is to be"):
         imports.read("coco", tmp_path / "x")
+    for name in ("x", "x.ZIP"):
+        (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ValueError, match="x is a file, and the format 'voc' is a fold"):
+        imports.read("voc", tmp_path / "x")
+    with pytest.raises(ValueError, match="ZIP is an archive, .* folder; unpack it, an"):
+        imports.read("coco", tmp_path / "x.ZIP")

@@ -70,6 +70,10 @@ def test_an_id_in_another_case(tmp_path):
     folders.write_list(tmp_path, "IM0\n")
     with pytest.raises(FileNotFoundError, match="no image IM0 .*there is im0, and up"):
         VocFolder(tmp_path, "train")
+    folders.write(tmp_path, ("e\u0301",))
+    folders.write_list(tmp_path, "\u00e9\n")
+    with pytest.raises(FileNotFoundError, match="no image .*looks alike, with letter"):
+        ids(tmp_path)
 
 
 def test_ids_with_folders_spaces_and_dots(tmp_path):
