@@ -11,7 +11,6 @@ import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 import numpy as np
 
@@ -267,14 +266,9 @@ def has_outline(record: JsonObject) -> bool:
     """
     shape = record.get("segmentation")
     if isinstance(shape, list):
-        outlines = _outlines(shape)
-        return any(isinstance(o, list) and len(o) >= _LEAST for o in outlines)
+        bare = len(shape) >= _LEAST and not isinstance(shape[0], list)
+        return bare or any(isinstance(o, list) and len(o) >= _LEAST for o in shape)
     return isinstance(shape, dict)
-
-
-def _outlines(shape: list[Any]) -> list[Any]:
-    """The outlines of an annotation; VIA writes the numbers of one without a list."""
-    return [shape] if len(shape) >= _LEAST and not isinstance(shape[0], list) else shape
 
 
 def check_size(size: tuple[int, int], header: Header, path: str) -> None:
@@ -323,7 +317,9 @@ def covered(size: tuple[int, int], record: JsonObject, path: str) -> np.ndarray:
     if isinstance(outline, dict):
         return coco_masks.decode_runs(size, outline, where)
     inside = np.zeros(size, bool)
-    for points in _outlines(outline):
+    if not isinstance(outline[0], list):
+        outline = [outline]  # VIA writes the numbers of one as they are.
+    for points in outline:
         json_files.check_numbers(points, where)
         if len(points) % 2:
             raise ValueError(
