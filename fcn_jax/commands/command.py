@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import signal
@@ -67,6 +68,7 @@ def start(command: Command, argv: Sequence[str]) -> None:
         command: What to run.
         argv: The program, and its arguments.
     """
+    _print_any_letter()
     argv = command_line.with_home(argv)
     before = set(flags.FLAGS)
     command.define_flags()
@@ -92,6 +94,12 @@ def start(command: Command, argv: Sequence[str]) -> None:
         for name in set(flags.FLAGS) - before:
             if name.partition(".")[0] in own:
                 delattr(flags.FLAGS, name)
+
+
+def _print_any_letter() -> None:
+    """Have names be printed in escapes where the terminal lacks their letters."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

@@ -129,7 +129,7 @@ def digits(texts: Iterable[str]) -> str:
     """
     total = hashlib.sha256()
     for text in texts:
-        total.update(text.encode())
+        total.update(text.encode(errors="surrogatepass"))  # Names of files.
         total.update(b"\0")
     return total.hexdigest()[:_DIGITS]
 

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from fcn_jax.data import image_files
 from fcn_jax.data.content import Content
 from fcn_jax.data.image_files import PHOTO_ENDINGS
+from fcn_jax.data.sources import listing
 
 STDIN = "-"
 _MOST_PIXELS = 2_000_000_000  # Of an image that its owner names on a command line.
@@ -106,21 +107,11 @@ def _below(
     folder: Path, leave_out: Path | None, endings: Sequence[str]
 ) -> Iterator[Path]:
     """The images below a folder, in no order."""
-    closed = leave_out.resolve() if leave_out else None
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() != closed
-        ]
-        for name in names:
-            file = here / name
-            known = file.suffix.lower() in endings
-            # A link to nothing is named later, as an image that cannot be read.
-            is_file = file.is_file() or file.is_symlink()
-            if known and is_file and not name.startswith("."):
-                yield file
+    for file in listing.below(folder, leave_out):
+        # A link to nothing is named later, as an image that cannot be read.
+        is_file = file.is_file() or file.is_symlink()
+        if is_file and file.suffix.lower() in endings:
+            yield file
 
 
 def _of_stdin(

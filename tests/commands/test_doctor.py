@@ -1,6 +1,7 @@
 """fcn_jax doctor: what is printed and written, and how it ends."""
 
 import dataclasses
+import io
 import json
 import sys
 
@@ -54,6 +55,15 @@ def test_a_folder_without_faults(doctor, root):
     assert status == 0
     assert out.splitlines()[:2] == [f"{root}: 2 of train, 1 of val", "masks: 3 grey"]
     assert out.endswith("Nothing is wrong.\n")
+
+
+def test_letters_that_a_terminal_has_not(doctor, root, monkeypatch):
+    """Names of classes and files are whatever they are; Windows prints cp1252."""
+    (root / "classes.txt").write_text("ground\n\u732b\ntree\n", "utf-8")
+    terminal = io.TextIOWrapper(io.BytesIO(), "cp1252", write_through=True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert doctor(root)[0] == 0
+    assert rb"\u732b" in terminal.buffer.getvalue()
 
 
 def test_hints_alone_do_not_stop(doctor, root):

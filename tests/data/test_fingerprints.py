@@ -165,3 +165,7 @@ def test_older_fingerprints_are_compared_as_far_as_they_go():
     assert fingerprints.differing(now, {"ids": "2", "masks": "4"}) == ["ids"]
     assert fingerprints.differing(now, {"ids": "1", "masks": "2:4"}) == ["masks"]
     assert fingerprints.differing({"name": "1"}, now) == ["ids", "masks", "colours"]
+
+
+def test_names_that_are_not_in_utf_8_have_digits():
+    assert fingerprints.digits(["\udce9"]) != fingerprints.digits(["\udcea"])

@@ -139,6 +139,13 @@ def test_a_size_that_no_image_has_is_told_where_it_is_read(tmp_path, monkeypatch
         photos.read(photo)
 
 
+def test_folders_behind_links_are_looked_into(root):
+    (root / "sub").rename(root.parent / "far")
+    (root / "sub").symlink_to(root.parent / "far")
+    (root.parent / "far/round").symlink_to(root)
+    assert names([str(root)]) == ["a", "b", "sub/a"]
+
+
 def test_what_is_hidden_or_no_file_is_no_image(root):
     folders.save(root / ".thumbs/t.png", folders.photo())
     (root / "folder.png").mkdir()

@@ -34,6 +34,10 @@ _PLACES = {
     "ade20k": ("images", "masks"),
 }
 
+# Formats that may begin with a file.
+_WITH_FILES = ("coco", "coco_panoptic", "coco_voc", "yolo")
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
 
 def read(form: str, source: str | Path, places: Places | None = None) -> Collection:
     """What a source of a format holds.
@@ -48,8 +52,9 @@ def read(form: str, source: str | Path, places: Places | None = None) -> Collect
 
     Raises:
         FileNotFoundError: If the source is not there, or holds nothing of the format.
-        ValueError: If the format is not known or has no use for a place, or a file
-            cannot be understood.
+        ValueError: If the format is not known or has no use for a place, the source is
+            an archive or a file in the place of a folder, or a file cannot be
+            understood.
     """
     places = places or Places()
     source = _checked(form, source, places)
@@ -70,8 +75,7 @@ def watched(form: str, source: str | Path, places: Places | None = None) -> list
 
     Raises:
         FileNotFoundError: If the source is not there.
-        ValueError: If the format is not known or has no use for a place, or the file
-            that it begins with cannot be understood.
+        ValueError: As `read`.
     """
     places = places or Places()
     source = _checked(form, source, places)
@@ -101,5 +105,12 @@ def _checked(form: str, source: str | Path, places: Places) -> Path:
     if not source.exists():
         raise FileNotFoundError(
             f"{source} does not exist; name what is to be imported."
+        )
+    packed = source.suffix.lower() in _PACKED
+    if source.is_file() and (packed or form not in _WITH_FILES):
+        raise ValueError(
+            f"{source} is {'an archive' if packed else 'a file'}, and the format "
+            f"{form!r} is a folder; {'unpack it, and ' if packed else ''}name the "
+            f"folder that holds the files."
         )
     return source

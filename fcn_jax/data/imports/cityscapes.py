@@ -59,7 +59,17 @@ def read(source: Path, places: Places) -> Collection:
         name = Path(place).name.removesuffix(_MASK)
         pair = Pair(name, images[image], path)
         examples.append(masks.example(pair, split, colours=False))
-    return Collection(examples, _keys(source))
+    pairs = {each.image for each in examples}
+    left = sorted(
+        name
+        for name, path in images.items()
+        if path not in pairs and not name.startswith("test/")
+    )
+    notes = [
+        f"{len(left)} images are left out, without *{_MASK}.png: "
+        f"{', '.join(left[:3])}{', ...' * (len(left) > 3)}"
+    ] * bool(left)
+    return Collection(examples, _keys(source), notes=notes)
 
 
 def _keys(source: Path) -> list[Key]:

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from fcn_jax.data import checks
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import coco_masks, contracts, json_files
 from fcn_jax.data.imports.contracts import NOTHING, Collection, Example, Key, Places
-from fcn_jax.data.imports.json_files import field
+from fcn_jax.data.imports.json_files import field, whole_number
 from fcn_jax.storage.files import JsonObject
 
 # Where a folder has its JSON, in this order.
@@ -139,10 +139,17 @@ def annotation_files(source: Path, where: Sequence[str]) -> tuple[Path, list[Pat
     )
 
 
-def split_of(path: Path) -> str:
-    """The split that a JSON is of: train of instances_train2017.json; "": of none."""
+def split_of(path: Path, root: Path | None = None) -> str:
+    """The split that a JSON is of: train of instances_train2017.json; "": of none.
+
+    Args:
+        path: The JSON.
+        root: Of the data set; None: a folder above that of the JSON.
+    """
     if path.name == "_annotations.coco.json":
-        return path.parent.name
+        name = path.parent.name
+        is_split = path.parent != root or _SPLIT.search(name.lower())
+        return name if is_split else ""
     found = _SPLIT.search(path.stem.lower())
     return found[1] if found else ""
 
@@ -159,7 +166,7 @@ def categories(record: JsonObject, path: Path) -> list[Key]:
     """
     found: list[Key] = []
     for each in json_files.records(record, "categories", path):
-        number = field(each, "id", int, f"{path}, a category")
+        number = whole_number(each, "id", f"{path}, a category")
         name = field(each, "name", str, f"{path}, category {number}").strip()
         found.append(Key(number, name, default=name))
     for what in ("value", "name"):
@@ -190,7 +197,14 @@ def find_image(
     """
     where = f"{path}, an image"
     name = field(record, "file_name", str, where).replace("\\", "/")
-    size = (field(record, "height", int, where), field(record, "width", int, where))
+    size = (whole_number(record, "height", where), whole_number(record, "width", where))
+    if PureWindowsPath(name).anchor:  # Of where it was annotated, perhaps elsewhere.
+        here = root.resolve().as_posix()
+        name = (
+            name.removeprefix(f"{here}/")
+            if name.startswith(f"{here}/")
+            else PurePosixPath(name).name
+        )
     # train2017 of instances_train2017.json.
     whole = re.sub(r"^(instances|panoptic)_", "", path.stem)
     given = [root / places.images] if places.images else []
@@ -216,25 +230,26 @@ def _examples(
     of_image: dict[int, list[JsonObject]] = {}
     for each in json_files.records(record, "annotations", path):
         where = f"{path}, annotation {each.get('id')}"
-        number = field(each, "category_id", int, where)
+        number = whole_number(each, "category_id", where)
         if number not in known:
             raise ValueError(
                 f"{where}: category {number} is none of the categories "
                 f"{sorted(known)}; export it once more."
             )
         if has_outline(each):
-            of_image.setdefault(field(each, "image_id", int, where), []).append(each)
+            shape = {**each, "category_id": number}
+            of_image.setdefault(whole_number(each, "image_id", where), []).append(shape)
         else:
             left_out.without += 1
     examples: list[Example] = []
     numbers: set[int] = set()
     for each in json_files.records(record, "images", path):
         name, image, size = find_image(each, path, root, places)
-        number = field(each, "id", int, f"{path}, {name}")
+        number = whole_number(each, "id", f"{path}, {name}")
         shapes = of_image.get(number, [])
         numbers.add(number)
         draw = functools.partial(_draw, size, shapes, str(path))
-        examples.append(Example(name, image, split_of(path), draw))
+        examples.append(Example(name, image, split_of(path, root), draw))
     for number, shapes in of_image.items():
         if number in numbers:
             left_out.drawn += len(shapes)
@@ -251,7 +266,8 @@ def has_outline(record: JsonObject) -> bool:
     """
     shape = record.get("segmentation")
     if isinstance(shape, list):
-        return any(isinstance(o, list) and len(o) >= _LEAST for o in shape)
+        bare = len(shape) >= _LEAST and not isinstance(shape[0], list)
+        return bare or any(isinstance(o, list) and len(o) >= _LEAST for o in shape)
     return isinstance(shape, dict)
 
 
@@ -301,6 +317,8 @@ def covered(size: tuple[int, int], record: JsonObject, path: str) -> np.ndarray:
     if isinstance(outline, dict):
         return coco_masks.decode_runs(size, outline, where)
     inside = np.zeros(size, bool)
+    if not isinstance(outline[0], list):
+        outline = [outline]  # VIA writes the numbers of one as they are.
     for points in outline:
         json_files.check_numbers(points, where)
         if len(points) % 2:

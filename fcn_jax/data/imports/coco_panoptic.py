@@ -21,7 +21,7 @@ from fcn_jax.data.imports.contracts import (
     Places,
     colour_of,
 )
-from fcn_jax.data.imports.json_files import field
+from fcn_jax.data.imports.json_files import field, whole_number
 from fcn_jax.storage.files import JsonObject
 
 _PLACES = ("annotations/panoptic_*.json", "panoptic_*.json")
@@ -64,13 +64,13 @@ def _examples(
     """The images of a JSON that have a PNG."""
     known = {key.value for key in coco.categories(record, path)}
     images = {
-        field(each, "id", int, f"{path}, an image"): each
+        whole_number(each, "id", f"{path}, an image"): each
         for each in json_files.records(record, "images", path)
     }
     masks_at = root / places.masks if places.masks else path.with_suffix("")
     found: list[Example] = []
     for each in json_files.records(record, "annotations", path):
-        number = field(each, "image_id", int, f"{path}, an annotation")
+        number = whole_number(each, "image_id", f"{path}, an annotation")
         where = f"{path}, annotation of image {number}"
         if number not in images:
             raise ValueError(f"{where}: no image has this id; export it once more.")
@@ -81,7 +81,7 @@ def _examples(
                 f"PNGs with --masks=DIR."
             )
         segments = {
-            field(s, "id", int, where): field(s, "category_id", int, where)
+            whole_number(s, "id", where): whole_number(s, "category_id", where)
             for s in json_files.records(each, "segments_info", where)
         }
         wrong = sorted(set(segments.values()) - known)
@@ -91,7 +91,7 @@ def _examples(
             )
         name, image, _ = coco.find_image(images[number], path, root, places)
         draw = functools.partial(_read, mask, segments)
-        found.append(Example(name, image, coco.split_of(path), draw))
+        found.append(Example(name, image, coco.split_of(path, root), draw))
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import coco, json_files
 from fcn_jax.data.imports.contracts import VOID, Collection, Example, Key, Places
-from fcn_jax.data.imports.json_files import field
+from fcn_jax.data.imports.json_files import whole_number
 from fcn_jax.data.label_sets import IGNORE_LABEL, VOC
 from fcn_jax.storage.files import JsonObject
 
@@ -108,16 +108,18 @@ def _examples(
     areas: dict[int, float] = {}
     for each in json_files.records(record, "annotations", path):
         where = f"{path}, annotation {each.get('id')}"
-        if field(each, "category_id", int, where) in labels and coco.has_outline(each):
-            number = field(each, "image_id", int, where)
-            of_image.setdefault(number, []).append(each)
+        category = whole_number(each, "category_id", where)
+        if category in labels and coco.has_outline(each):
+            number = whole_number(each, "image_id", where)
+            shape = {**each, "category_id": category}
+            of_image.setdefault(number, []).append(shape)
             json_files.check_numbers(each.get("area", 0), f"{where}, its area")
             areas[number] = areas.get(number, 0) + each.get("area", 0)
-    split = coco.split_of(path)
+    split = coco.split_of(path, root)
     examples: list[Example] = []
     left_out = 0
     for each in json_files.records(record, "images", path):
-        number = field(each, "id", int, f"{path}, an image")
+        number = whole_number(each, "id", f"{path}, an image")
         if split == "train" and areas.get(number, 0) <= _LEAST:
             left_out += 1
             continue

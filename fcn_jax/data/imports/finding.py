@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from fcn_jax.data.image_files import PHOTO_ENDINGS
+from fcn_jax.data.sources import listing
 
 
 def files_below(folder: Path, endings: Sequence[str] = PHOTO_ENDINGS) -> list[Path]:
@@ -17,10 +18,8 @@ def files_below(folder: Path, endings: Sequence[str] = PHOTO_ENDINGS) -> list[Pa
     """
     return sorted(
         path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-        and path.is_file()
+        for path in listing.below(folder)
+        if path.suffix.lower() in endings and path.is_file()
     )
 
 

@@ -37,7 +37,6 @@ def read(source: Path, places: Places) -> Collection:
         ValueError: If it cannot be told which folders are meant, or indices mean
             another colour from mask to mask.
     """
-    finding.need_folder(source, "name the folder that holds images and masks")
     homes, notes = _homes(source, places)
     named = label_files.find(source)
     found: list[tuple[str, masking.Pair]] = []

@@ -74,6 +74,25 @@ def field(record: object, key: str, kind: type[T], where: object) -> T:
     return value
 
 
+def whole_number(record: object, key: str, where: object) -> int:
+    """A whole number of an object, which may be written as text or with a point.
+
+    Args:
+        record: The object.
+        key: Of the number.
+        where: The file and place, for the message.
+
+    Raises:
+        ValueError: If it is not there, or another thing.
+    """
+    value = record.get(key) if isinstance(record, dict) else None
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return field(record, key, int, where)
+
+
 def records(record: object, key: str, where: object) -> list[JsonObject]:
     """A list of objects in an object.
 

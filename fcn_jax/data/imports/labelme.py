@@ -3,7 +3,8 @@
 Shapes are drawn in their order, later ones over earlier ones, as labelme's own
 `labelme2voc.py` does (`drawing`). Pixels of no shape are background, and so is what is
 labelled `_background_`; `__ignore__` is void. labelme shows photos upright, so that its
-points are those of the turned image. An image that is in the JSON alone is written out.
+points are those of the turned image, unless imageHeight and imageWidth are those of
+the stored one. An image that is in the JSON alone is written out.
 What `labelme2voc.py` has written (SegmentationClass, class_names.txt) is read as such.
 """
 
@@ -105,9 +106,11 @@ def _example(
 ) -> Example:
     """The image of a JSON."""
     name = path.relative_to(source).with_suffix("").as_posix()
-    given = PureWindowsPath(field(record, "imagePath", str, path)).as_posix()
-    image = path.parent / given
-    draw = functools.partial(_draw, record["shapes"], names, path)
+    given = PureWindowsPath(field(record, "imagePath", str, path))
+    image = path.parent / given.as_posix()
+    if given.anchor and not image.is_file():  # A whole path, of another machine.
+        image = path.parent / given.name
+    draw = functools.partial(_draw, record, names, path)
     if image.is_file():
         return Example(name, image, "", draw)
     content = record.get("imageData")
@@ -120,12 +123,12 @@ def _example(
 
 
 def _draw(
-    shapes: Sequence[JsonObject], names: dict[str, int], path: Path, header: Header
+    record: JsonObject, names: dict[str, int], path: Path, header: Header
 ) -> np.ndarray:
     """The labels of an image's pixels, int32 [H, W]."""
-    size = header.upright_size
+    size = _size(record, path, header)
     values = np.full(size, NOTHING, np.int32)
-    for number, shape in enumerate(shapes):
+    for number, shape in enumerate(record["shapes"]):
         where = f"{path}, shape {number} ({shape['label']})"
         points = _points(shape, where)
         kind = shape.get("shape_type") or "polygon"
@@ -135,6 +138,22 @@ def _draw(
             covered = drawing.draw(size, kind, points, where)
         values[covered] = names[shape["label"].strip()]
     return values
+
+
+def _size(record: JsonObject, path: Path, header: Header) -> tuple[int, int]:
+    """Height and width of what was annotated: the upright image, or that stored."""
+    height, width = record.get("imageHeight"), record.get("imageWidth")
+    if not isinstance(height, int) or not isinstance(width, int):
+        return header.upright_size
+    size, stored = (height, width), (header.height, header.width)
+    if size not in (header.upright_size, stored):
+        raise ValueError(
+            f"{path}: its shapes are of an image of {height}x{width} (imageHeight x "
+            f"imageWidth), but {record['imagePath']} is {stored[0]}x{stored[1]}; put "
+            f"the image there that was annotated, or, if the points are of this one, "
+            f"correct the two numbers."
+        )
+    return size
 
 
 def _points(shape: JsonObject, where: str) -> list[drawing.Point]:

@@ -15,7 +15,7 @@ from PIL import Image
 from fcn_jax.data import checks, image_files, label_files, label_sets
 from fcn_jax.data.image_files import PHOTO_ENDINGS, Header
 from fcn_jax.data.imports import label_table, labelling
-from fcn_jax.data.imports.contracts import Collection, Example
+from fcn_jax.data.imports.contracts import VOID, Collection, Example, Key
 from fcn_jax.data.imports.label_table import LabelTable
 from fcn_jax.data.imports.labelling import Labels, Row
 from fcn_jax.data.sources import folder_files, voc_folder
@@ -109,7 +109,7 @@ def write(
         ValueError: If a file cannot be read, does not fit its image, or holds a value
             that no line is for, or the name of a class would be read as another.
     """
-    options = options or Options()
+    options, by_format = options or Options(), table is None
     if not collection.examples:
         raise FileNotFoundError("no annotated image was found; nothing is written.")
     if table is None:
@@ -140,6 +140,8 @@ def write(
             report.of_photos.append(voc_folder.orientation_note(turned[None]))
         report.notes += report.of_photos
         unused = labels.finish()
+        if by_format:
+            _check_not_binary_as_void(collection, table.classes, report.rows)
         if unused:
             report.notes.append(
                 f"{', '.join(unused[:_LISTED])}{', ...' * (len(unused) > _LISTED)}: in "
@@ -149,6 +151,21 @@ def write(
 
     files.make_whole(root, fill)
     return report
+
+
+def _check_not_binary_as_void(
+    collection: Collection, classes: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Raise where masks are the first class and 255 alone, taken for void."""
+    void = Key(label_sets.IGNORE_LABEL, VOID, default=VOID)
+    held = {row.name for row in rows if row.pixels}
+    if void in collection.keys and VOID in held and held <= {classes[0], VOID}:
+        raise ValueError(
+            f"all masks are {classes[0]!r} and void (255) alone, so that nothing can "
+            f"be learned: if 255 is {classes[1]!r} in them, give a table with "
+            f"--labels=FILE, in which '0 -> {classes[0]}' and '255 -> {classes[1]}' "
+            f"are lines."
+        )
 
 
 def _write_pair(
@@ -229,7 +246,14 @@ def _write_classes(path: Path, classes: tuple[str, ...]) -> None:
 
 
 def _told_apart(examples: Sequence[Example]) -> list[Example]:
-    """Examples whose ids differ, by their splits where they must."""
+    """Examples whose ids differ, by their splits where they must.
+
+    Ids are lines of lists, and so have no breaks, nor blanks at their ends.
+    """
+    examples = [
+        dataclasses.replace(each, name=" ".join(each.name.splitlines()).strip())
+        for each in examples
+    ]
     counts = collections.Counter(example.name for example in examples)
     found: list[Example] = []
     for example in examples:
@@ -244,6 +268,11 @@ def _told_apart(examples: Sequence[Example]) -> list[Example]:
             raise ValueError(
                 f"{example.image}: its id {example.name!r} leaves the folder; annotate "
                 f"images below the source."
+            )
+        if example.name.encode(errors="replace").decode() != example.name:
+            raise ValueError(
+                f"{str(example.image)!r}: its name is not in UTF-8, as lists of images "
+                f"are; rename it, with its annotation."
             )
         if example.name in seen:
             raise ValueError(

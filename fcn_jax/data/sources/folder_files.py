@@ -12,6 +12,7 @@ A leading slash, the folder and the ending of an image, and quotes are taken off
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
@@ -311,4 +312,10 @@ def _alike(images: Listing, name: str) -> str:
     alike = [i for i in known if i.lower() == name.lower()]
     if alike:
         return f"there is {alike[0]}, and upper and lower case differ."
+    composed = unicodedata.normalize("NFC", name)
+    if any(unicodedata.normalize("NFC", i) == composed for i in known):
+        return (
+            "there is one whose name looks alike, with letters and accents apart (as "
+            "macOS stores them, Unicode NFD): write both names in one form."
+        )
     return messages.suggestion(name, known)

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from fcn_jax.data import fingerprints, imports
 from fcn_jax.data.imports import label_table, writing
 from fcn_jax.data.imports.contracts import Places
 from fcn_jax.data.options import AS_STORED, FolderOptions, Options
+from fcn_jax.data.sources import listing
 from fcn_jax.data.sources.voc_folder import VocFolder
 from fcn_jax.storage import files
 
@@ -191,28 +192,13 @@ def _states(watched: Iterable[Path]) -> list[str]:
     """What tells whether files are as they were: their sizes and times of change."""
     found: dict[str, str] = {}
     for each in watched:
-        for path in [each] if each.is_file() else _below(each):
+        for path in [each] if each.is_file() else listing.below(each):
+            if not path.is_file():
+                continue  # A link to nothing, or no file of anybody's.
             name = str(path.absolute())
             stat = path.stat()
             found[name] = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
     return [f"{name} {found[name]}" for name in sorted(found)]
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """The files below a folder, none hidden; links to folders are followed once."""
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".")
-            and os.path.realpath(os.path.join(place, name)) not in seen
-        ]
-        for name in names:
-            path = Path(place, name)
-            if not name.startswith(".") and path.is_file():
-                yield path
 
 
 def _as_keys(text: str) -> str:

@@ -1,6 +1,7 @@
 """The files below a folder by their ids, whatever their endings."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fcn_jax import messages
@@ -44,8 +45,8 @@ class Listing:
             return self._ids
         found = {
             path.relative_to(self.folder).with_suffix("").as_posix()
-            for path in self.folder.rglob("*")
-            if path.suffix.lower() in self._endings and not path.name.startswith(".")
+            for path in below(self.folder)
+            if path.suffix.lower() in self._endings
         }
         self._ids = sorted(found)
         return self._ids
@@ -90,3 +91,31 @@ def check_link(path: Path) -> None:
     dead = messages.dead_link(path)
     if dead:
         raise FileNotFoundError(f"{dead}; mend the link, or take it off the lists.")
+
+
+def below(folder: Path, leave_out: Path | None = None) -> Iterator[Path]:
+    """What lies below a folder and is none itself; nothing hidden.
+
+    Links to folders are followed, but none in circles; folders that may not be read are
+    passed over.
+
+    Args:
+        folder: The folder; it need not be there.
+        leave_out: A folder that is not looked into; None: there is none.
+    """
+    yield from _below(folder, (os.path.realpath(leave_out),) if leave_out else ())
+
+
+def _below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+    here = os.path.realpath(folder)
+    if here in above or not folder.is_dir():
+        return
+    try:
+        found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except PermissionError:
+        return
+    for path in found:
+        if path.is_dir():
+            yield from _below(path, (*above, here))
+        else:
+            yield path

@@ -124,6 +124,23 @@ def test_annotations_of_no_image_are_told(root):
     ]
 
 
+def test_what_via_writes(root):
+    """VIA 2.0 has text for ids of images, and an outline's numbers without a list."""
+    nested = drawn(root, annotation([SQUARE]))
+    np.testing.assert_array_equal(drawn(root, annotation(SQUARE, "3", "1")), nested)
+    np.testing.assert_array_equal(drawn(root, annotation(SQUARE, 3.0, 1.0)), nested)
+
+
+@pytest.mark.parametrize("path", ("C:\\photos\\a.jpg", "/elsewhere/a.jpg", None))
+def test_an_image_by_its_whole_path(root, path):
+    path = path or str(root / "images/train/a.jpg")
+    image = {"id": 1, "file_name": path, "height": 6, "width": 8}
+    write(root, [annotation([SQUARE])], images=[image])
+    (example,) = imports.read("coco", root).examples
+    assert example.image == root / "images/train/a.jpg"
+    assert example.name in ("a", "images/train/a")
+
+
 @pytest.mark.parametrize(
     ("annotations", "told"),
     [
@@ -201,6 +218,15 @@ def test_where_images_lie_and_what_their_split_is(tmp_path, place, image, split)
 )
 def test_the_split_that_the_name_of_a_json_says(name, split):
     assert coco.split_of(Path(f"{name}.json")) == split
+
+
+@pytest.mark.parametrize(("folder", "split"), [("cats.v1", ""), ("Valid", "Valid")])
+def test_a_json_of_roboflow_s_in_the_root(tmp_path, folder, split):
+    """A folder's own name is a split only where it is one's."""
+    folders.save(tmp_path / folder / "a.jpg", folders.photo(size=SIZE))
+    write(tmp_path / folder, [annotation([SQUARE])], "_annotations.coco.json")
+    (example,) = imports.read("coco", tmp_path / folder).examples
+    assert example.split == split
 
 
 def test_images_in_a_folder_that_is_named(tmp_path):

@@ -5,11 +5,12 @@ import pytest
 
 from fcn_jax.data import imports
 from fcn_jax.data.image_files import Header
-from fcn_jax.data.imports import finding
+from fcn_jax.data.imports import finding, label_table, writing
 from fcn_jax.data.imports.contracts import Places
 from tests.support import folders
 
 HEADER = Header(*folders.SIZE)
+WHITE = 255 * folders.labels(2)
 PLACES = ("images", "masks")
 
 
@@ -99,6 +100,10 @@ def test_splits_are_the_first_folders(tmp_path):
         ["images/train/a", "images/val/b"],
         ["labels/train/a", "labels/val/b"],
     )
+    for folder in ("images/val", "labels/val"):  # On another disk.
+        far = tmp_path.parent / folder.replace("/", "_")
+        (tmp_path / folder).rename(far)
+        (tmp_path / folder).symlink_to(far)
     splits = {each.name: each.split for each in read(tmp_path).examples}
     assert splits == {"train/a": "train", "val/b": "val"}
 
@@ -158,6 +163,17 @@ def test_values_mean_what_classes_txt_says(tmp_path):
     assert keys == [(0, "ground"), (1, "car"), (2, "tree"), (255, "void")]
     (tmp_path / "classes.txt").unlink()
     assert not read(tmp_path).keys
+
+
+def test_black_and_white_masks_need_a_table(tmp_path):
+    """255 would be void, and the table says what it is."""
+    src = tmp_path / "src"
+    write(src, ["i/a", "i/b"], ["masks/a", "masks/b"], lambda seed: WHITE)
+    with pytest.raises(ValueError, match="are 'ground' and void .255. alone, so that"):
+        writing.write(read(src), tmp_path / "dst")
+    (src / "labels.txt").write_text("0 -> ground\n255 -> car\n")
+    table = label_table.read(src / "labels.txt")
+    assert writing.write(read(src), tmp_path / "dst", table).classes[1] == "car"
 
 
 def test_colours_are_values(tmp_path):
@@ -307,3 +323,9 @@ def test_formats_and_sources_that_are_not_there(tmp_path):
         imports.read("cocos", tmp_path)
     with pytest.raises(FileNotFoundError, match="x does not exist; name what is to be"):
         imports.read("coco", tmp_path / "x")
+    for name in ("x", "x.ZIP"):
+        (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ValueError, match="x is a file, and the format 'voc' is a fold"):
+        imports.read("voc", tmp_path / "x")
+    with pytest.raises(ValueError, match="ZIP is an archive, .* folder; unpack it, an"):
+        imports.read("coco", tmp_path / "x.ZIP")

@@ -140,11 +140,22 @@ def test_an_image_in_the_json_alone_is_written_out(tmp_path):
         np.testing.assert_array_equal(np.asarray(image), folders.photo())
 
 
-def test_points_are_those_of_the_upright_photo(tmp_path):
-    write(tmp_path, shape("cat"))
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(16, 12, (16, 12)), (None, None, (16, 12)), (12, 16, (12, 16))],
+)
+def test_points_are_those_of_the_photo_that_was_shown(tmp_path, height, width, size):
+    """Upright; where the sizes in the JSON are those that are stored, as it is."""
+    write(tmp_path, shape("cat"), imageHeight=height, imageWidth=width)
     found = imports.read("labelme", tmp_path)
     assert found.upright
-    assert found.examples[0].read(Header(12, 16, 6)).shape == (16, 12)
+    assert found.examples[0].read(Header(12, 16, 6)).shape == size
+
+
+def test_a_whole_path_of_another_machine(tmp_path):
+    write(tmp_path, shape("cat"), imagePath="C:\\Users\\me\\a.jpg")
+    (example,) = imports.read("labelme", tmp_path).examples
+    assert example.image == tmp_path / "a.jpg"
 
 
 def test_paths_of_windows_and_sub_folders(tmp_path):
@@ -201,6 +212,11 @@ def test_what_its_exporter_writes(tmp_path):
         ([shape("c", SQUARE[:2], "mask", mask="?")], {}, "mask is no base64"),
         ([shape("c", SQUARE[:2], "mask", mask="AAAA")], {}, "its mask is no image"),
         ([], {}, "no image has a shape, so that all would be background; draw"),
+        (
+            [shape("cat")],
+            {"imageHeight": 24, "imageWidth": 32},
+            "a.json: its shapes are of an image of 24x32 .*, but a.jpg is 12x16; put",
+        ),
         ([], {"shapes": None}, "a.json: 'shapes' is missing; expected a list"),
     ],
 )

@@ -36,8 +36,13 @@ def cityscapes(root, split="train", city="aachen/"):
 def test_cityscapes(tmp_path, city):
     """With folders of cities, and as Datumaro 1.13.12 writes it, without."""
     cityscapes(cityscapes(tmp_path / "src", "test", city), "train", city)
+    left = f"train/{city}b"
+    folders.save(tmp_path / f"src/leftImg8bit/{left}_leftImg8bit.png", folders.photo())
     found = imports.read("cityscapes", tmp_path / "src")
     (example,) = found.examples
+    assert found.notes == [
+        f"1 images are left out, without *_gtFine_labelIds.png: {left}_leftImg8bit"
+    ]
     assert (example.name, example.split) == ("aachen_000000_000019", "train")
     report = writing.write(found, tmp_path / "dst")
     assert len(report.classes) == 19

@@ -1,5 +1,6 @@
 """Folders made of what importers find: whole, or not at all."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -100,6 +101,17 @@ def test_a_division_is_one_of_seed_and_share(tmp_path, dst):
         )
     assert divided[0] == divided[1] != divided[2]
     assert sorted(divided[0]["train"] + divided[0]["val"]) == list("abcd")
+
+
+def test_ids_are_lines_of_lists(tmp_path, dst):
+    """What has names that a list cannot hold is made all the same, or refused."""
+    names = ("photo 1 ", "x -1", "two\u2028lines", "a.png")
+    writing.write(Collection(examples(tmp_path, ["train"] * 4, names), KEYS), dst)
+    found = [item["id"] for item in VocFolder(dst, "train")]
+    assert found == ["a.png", "photo 1", "two lines", "x -1"]
+    odd = [dataclasses.replace(e, name="\udce9") for e in examples(tmp_path)]
+    with pytest.raises(ValueError, match="a.jpg': its name is not in UTF-8, as lists"):
+        writing.write(Collection(odd, KEYS), tmp_path / "other")
 
 
 def test_splits_of_a_format_stay_under_one_name(tmp_path, dst):

@@ -70,6 +70,10 @@ def test_an_id_in_another_case(tmp_path):
     folders.write_list(tmp_path, "IM0\n")
     with pytest.raises(FileNotFoundError, match="no image IM0 .*there is im0, and up"):
         VocFolder(tmp_path, "train")
+    folders.write(tmp_path, ("e\u0301",))
+    folders.write_list(tmp_path, "\u00e9\n")
+    with pytest.raises(FileNotFoundError, match="no image .*looks alike, with letter"):
+        ids(tmp_path)
 
 
 def test_ids_with_folders_spaces_and_dots(tmp_path):
@@ -194,6 +198,10 @@ def test_a_folder_without_lists_is_divided_by_chance(tmp_path):
     names = [f"{k:02d}" for k in range(20)] + ["sub/a"]
     folders.write(tmp_path, names)
     (tmp_path / "JPEGImages/.hidden.jpg").write_bytes(b"")
+    folders.save(tmp_path / "JPEGImages/.ipynb_checkpoints/a.jpg", folders.photo())
+    for folder in ("JPEGImages", "SegmentationClass"):  # On another disk.
+        (tmp_path / folder / "sub").rename(tmp_path / f"far_{folder}")
+        (tmp_path / folder / "sub").symlink_to(tmp_path / f"far_{folder}")
     (tmp_path / "ImageSets/Segmentation/train.txt").unlink()
     (tmp_path / "ImageSets/Segmentation").rmdir()
     (tmp_path / "ImageSets").rmdir()
