@@ -12,7 +12,7 @@ three quarters of the resolution), gpu (full width and resolution), smoke.
 Published for scale, with ImageNet weights and 3,433 training images: DeconvNet 0.598
 (Badrinarayanan et al. 2017, SegNet).
 Ours, validation mean IU at the full 360x480: 0.452 after the three, in 144 min on two
-cores; README.md, "Results", has its curve.
+cores; docs/results.md has its curve.
 """
 
 from fcn_jax.config import named

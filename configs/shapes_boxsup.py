@@ -5,7 +5,7 @@ Candidates are segments of selective search, some 200 an image. The net is the d
 which learns from noise: it has no say in the first six epochs of eleven, and later none
 in what meets a box by half or less, or small masks would win, which ask for little
 foreground of a net that has seen little.
-Ours: see docs/weak_labels.md.
+Ours: no number yet; `python -m benchmarks.boxsup` sets it beside boxes and masks.
 """
 
 from fcn_jax.config import named

@@ -2,7 +2,7 @@ r"""DeconvNet on single objects of the built-in shapes, from scratch, on a CPU.
 
 python train.py --config=configs/shapes_deconvnet_stage1.py --workdir=runs/stage1
 Objects are seen at 64x64 instead of 224x224, by a net of a quarter of the width.
-Ours: see README.md, "Results".
+Ours: see docs/results.md.
 """
 
 from fcn_jax.config import named

@@ -5,7 +5,7 @@ python train.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage
     --config.init_from=runs/stage1 --config.data.objects.cache_dir=proposals
 python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage2 \
     --config.data.objects.cache_dir=proposals --config.inference.method=proposals
-Ours: see README.md, "Results".
+Ours: see docs/results.md.
 """
 
 from fcn_jax.config import named

@@ -1,7 +1,7 @@
 r"""Classes of crops of the built-in shapes, by EM-Adapt, on a CPU.
 
 python train.py --config=configs/shapes_wssl_em_adapt.py --workdir=runs/wssl_em_adapt
-Ours: see docs/weak_labels.md.
+Ours: no number yet; `python -m benchmarks.wssl` trains it beside the others.
 """
 
 from fcn_jax.config import named

@@ -1,7 +1,7 @@
 r"""Classes of crops of the built-in shapes, by EM-Fixed, on a CPU.
 
 python train.py --config=configs/shapes_wssl_em_fixed.py --workdir=runs/wssl_em_fixed
-Ours: see docs/weak_labels.md.
+Ours: no number yet; `python -m benchmarks.wssl` trains it beside the others.
 """
 
 from fcn_jax.config import named

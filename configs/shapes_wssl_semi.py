@@ -3,7 +3,7 @@ r"""150 masks of the built-in shapes and the classes of 1,050 images, on a CPU.
 python train.py --config=configs/shapes_wssl_semi.py --workdir=runs/wssl_semi
 EM-Fixed; an eighth of the images has masks, as of VOC in the paper, and a quarter of
 each batch.
-Ours: see docs/weak_labels.md.
+Ours: no number yet; `python -m benchmarks.wssl` trains it beside the others.
 """
 
 from fcn_jax.config import named

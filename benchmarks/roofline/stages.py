@@ -3,7 +3,7 @@
 python -m benchmarks.roofline.stages
 python -m benchmarks.roofline.stages --smoke
 
-The floors are counted (`floors.py`) at the rates that are measured here: a product of
+The floors are counted (`roofline.py`) at the rates that are measured here: a product of
 two square matrices, and a copy of a large array. A stage is timed by itself, its
 convolutions with ReLU and its pooling or unpooling, forward, and forward with backward
 to its input and kernels. Prints JSON.

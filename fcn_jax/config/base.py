@@ -24,7 +24,7 @@ def base_config(family: str = "fcn") -> Config:
 
     _add_data(config)
     config.model = FAMILIES[family]()
-    config.preprocessing = "caffe"  # "caffe", "imagenet", or "sift_flow".
+    config.preprocessing = "caffe"  # A name of fcn_jax.preprocessing.PREPROCESSING.
     # A run, weights of any format, or the name of some that `fcn_jax fetch` got.
     config.init_from = ""
     config.init_least = 0.5  # Share of the encoder that init_from must give.
