@@ -174,25 +174,17 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
     }
 
 
-# Options of a net that say which net it is, not how it is trained.
-_RUN_OPTIONS = (
-    "padding",
-    "norm_first",
-    "batch_norm",
-    "batch_norm_fc",
-    "bn_epsilon",
-    "width",
-    "fc_features",
-    "fc6_dilation",
-    "output_stride",
-    "upsampling",
-    "skip_scales",
-)
+# Options that say how a net is trained or computed, not which net it is.
+_OF_TRAINING = {
+    *("dtype", "param_dtype", "axis_name", "full_padding", "regions_at_once"),
+    *("dropout_rate", "mlp_dropout", "bn_momentum", "bn_shift", "freeze_batch_norm"),
+    *("decoder_start", "preprocessing"),  # The latter is recorded beside them.
+}
 
 
 def _run_metadata(model: Network, preprocessing: Preprocessing):
     known = models.options_of(model).items()
-    options = {name: value for name, value in known if name in _RUN_OPTIONS}
+    options = {name: value for name, value in known if name not in _OF_TRAINING}
     if encoder := models.encoder_name(model):
         options["encoder"] = encoder
     counts = model.num_classes if model.heads.keys() == {""} else model.heads

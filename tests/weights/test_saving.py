@@ -187,6 +187,7 @@ def test_what_is_recorded(tmp_path):
         "model": {
             "name": "fcn8s_atonce",
             "num_classes": 3,
+            "channels": 3,
             "padding": "same",
             "batch_norm": True,
             "batch_norm_fc": False,
