@@ -185,7 +185,7 @@ def content_hash(arrays: NestedArrays) -> str:
     for name, value in sorted(flatten(arrays).items()):
         digest.update(f"{name}:{value.dtype}:{value.shape};".encode())
         # As bytes: bfloat16 has no buffer of its own.
-        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

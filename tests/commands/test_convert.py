@@ -69,7 +69,9 @@ def test_of_a_run_the_net_is_known(command, tmp_path):
     # What was converted into a run has none, and knows them too.
     command(tmp_path / "run", tmp_path / "again")
     command(tmp_path / "again", tmp_path / "again.npz")
-    first, second = (formats.read(tmp_path / x).arrays for x in ("out.npz", "again.npz"))
+    first, second = (
+        formats.read(tmp_path / x).arrays for x in ("out.npz", "again.npz")
+    )
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[name], second[name]) for name in first)
     command(tmp_path / "run", tmp_path / "16.npz", "--model=fcn16s", "--nostrict")
