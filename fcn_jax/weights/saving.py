@@ -52,6 +52,8 @@ def save_weights(
         ValueError: If the name has another suffix, or the variables are not those of
             the net.
         FileExistsError: If the directory is there.
+        IsADirectoryError: If a directory has the name of the file.
+        NotADirectoryError: If what it is to be in is a file.
         OSError: If it cannot be written; what was at `path` is still there then.
         ImportError: If the package that writes the format is missing.
     """
@@ -91,6 +93,8 @@ def check_out(path: Path) -> None:
     Raises:
         ValueError: If the suffix is of no form.
         FileExistsError: If it is to be a directory, and is there.
+        IsADirectoryError: If it is to be a file, and is a directory.
+        NotADirectoryError: If what it is to be in is a file.
     """
     if path.suffix not in (".safetensors", ".npz", ""):
         raise ValueError(
@@ -101,6 +105,13 @@ def check_out(path: Path) -> None:
     if path.suffix == "" and path.exists():
         raise FileExistsError(
             f"{path} exists; give the directory of the new run another name."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory; give the name of a file.")
+    above = next(place for place in path.absolute().parents if place.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(
+            f"{path} has no place: {above} is a file; choose another directory."
         )
 
 

@@ -18,9 +18,7 @@ _MAGIC = b"\x93NUMPY"
 _LARGEST_GROWTH, _SPARE = 16, 1 << 20
 _LONGEST_HEADER = 10_000  # Bytes; as NumPy itself allows.
 _AGAIN = "expected arrays of numbers, as np.savez writes them"
-_TWO_BYTES = np.dtype(
-    "V2"
-)  # As which NumPy writes bfloat16, of which it knows nothing.
+_TWO_BYTES = np.dtype("V2")  # As which NumPy writes bfloat16, unknown to it.
 
 
 def read(path: str | Path) -> dict[str, np.ndarray]:
