@@ -120,7 +120,9 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
 
 
 def _is_run(source: str):
-    return (Path(source) / "config.json").exists()
+    """Whether its network is known: it is a run's directory, trained or converted."""
+    places = (Path(source) / name for name in ("config.json", "checkpoints"))
+    return any(place.exists() for place in places)
 
 
 COMMAND = Command(

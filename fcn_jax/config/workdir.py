@@ -104,7 +104,7 @@ def _of_weights(metadata: JsonObject) -> Config:
     model = metadata["model"]
     name = str(model["name"])
     config = base.base_config(families.family_of(name))
-    with config.unlocked():
+    with config.unlocked(), config.ignore_type():  # Classes may be by head.
         config.model.update(model)
     config.data.name = "folder"  # No data set is known.
     for known, preprocessing in PREPROCESSING.items():

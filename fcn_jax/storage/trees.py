@@ -184,7 +184,8 @@ def content_hash(arrays: NestedArrays) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(flatten(arrays).items()):
         digest.update(f"{name}:{value.dtype}:{value.shape};".encode())
-        digest.update(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
+        # As bytes: bfloat16 has no buffer of its own.
+        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -45,6 +45,7 @@ _KNOWN_INPUTS = {
 _FREE = {
     *("dtype", "param_dtype", "axis_name", "return_switches", "full_padding"),
     *("dropout_rate", "bn_momentum", "bn_shift", "freeze_batch_norm", "decoder_start"),
+    *("mlp_dropout", "regions_at_once"),
     *("width", "fc_features", "batch_norm", "batch_norm_fc", "channels"),
     *("skip_scales", "fc6_dilation"),
 }

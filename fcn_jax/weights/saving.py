@@ -52,6 +52,8 @@ def save_weights(
         ValueError: If the name has another suffix, or the variables are not those of
             the net.
         FileExistsError: If the directory is there.
+        IsADirectoryError: If a directory has the name of the file.
+        NotADirectoryError: If what it is to be in is a file.
         OSError: If it cannot be written; what was at `path` is still there then.
         ImportError: If the package that writes the format is missing.
     """
@@ -91,6 +93,8 @@ def check_out(path: Path) -> None:
     Raises:
         ValueError: If the suffix is of no form.
         FileExistsError: If it is to be a directory, and is there.
+        IsADirectoryError: If it is to be a file, and is a directory.
+        NotADirectoryError: If what it is to be in is a file.
     """
     if path.suffix not in (".safetensors", ".npz", ""):
         raise ValueError(
@@ -101,6 +105,13 @@ def check_out(path: Path) -> None:
     if path.suffix == "" and path.exists():
         raise FileExistsError(
             f"{path} exists; give the directory of the new run another name."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory; give the name of a file.")
+    above = next(place for place in path.absolute().parents if place.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(
+            f"{path} has no place: {above} is a file; choose another directory."
         )
 
 
@@ -174,25 +185,17 @@ def describe(model: Network, preprocessing: Preprocessing) -> dict[str, str]:
     }
 
 
-# Options of a net that say which net it is, not how it is trained.
-_RUN_OPTIONS = (
-    "padding",
-    "norm_first",
-    "batch_norm",
-    "batch_norm_fc",
-    "bn_epsilon",
-    "width",
-    "fc_features",
-    "fc6_dilation",
-    "output_stride",
-    "upsampling",
-    "skip_scales",
-)
+# Options that say how a net is trained or computed, not which net it is.
+_OF_TRAINING = {
+    *("dtype", "param_dtype", "axis_name", "full_padding", "regions_at_once"),
+    *("dropout_rate", "mlp_dropout", "bn_momentum", "bn_shift", "freeze_batch_norm"),
+    *("decoder_start", "preprocessing"),  # The latter is recorded beside them.
+}
 
 
 def _run_metadata(model: Network, preprocessing: Preprocessing):
     known = models.options_of(model).items()
-    options = {name: value for name, value in known if name in _RUN_OPTIONS}
+    options = {name: value for name, value in known if name not in _OF_TRAINING}
     if encoder := models.encoder_name(model):
         options["encoder"] = encoder
     counts = model.num_classes if model.heads.keys() == {""} else model.heads

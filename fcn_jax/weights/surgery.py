@@ -7,6 +7,7 @@ References:
     fcn.berkeleyvision.org, surgery.py, and the nets nyud-* and voc-fcn8s-atonce.
 """
 
+import ml_dtypes
 import numpy as np
 
 from fcn_jax.ops import bilinear
@@ -218,9 +219,15 @@ def decimate(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def is_bilinear(kernel: np.ndarray) -> bool:
-    """Whether a kernel [k, k, C, C] is the fixed one, to float16's precision."""
+    """Whether a kernel [k, k, C, C] is the fixed one, to the precision of its dtype.
+
+    Args:
+        kernel: As stored; what is finer than float16 need not be better than that.
+    """
     size, _, channels, out = kernel.shape
     if size != kernel.shape[1] or channels != out:
         return False
     expected = bilinear.bilinear_kernel(size, channels)
-    return bool(np.allclose(kernel, expected, rtol=0, atol=1e-3))
+    # bfloat16 keeps 8 bits: numbers below 1 are up to 2^-9 away.
+    atol = 2**-9 if kernel.dtype == ml_dtypes.bfloat16 else 1e-3
+    return bool(np.allclose(kernel.astype(np.float32), expected, rtol=0, atol=atol))

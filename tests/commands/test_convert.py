@@ -66,6 +66,14 @@ def test_of_a_run_the_net_is_known(command, tmp_path):
     found = load(tmp_path / "out.npz", model, preprocessing=IMAGENET)
     for name, x in foreign.flat(variables).items():
         np.testing.assert_array_equal(found[name], x, err_msg=name)
+    # What was converted into a run has none, and knows them too.
+    command(tmp_path / "run", tmp_path / "again")
+    command(tmp_path / "again", tmp_path / "again.npz")
+    first, second = (
+        formats.read(tmp_path / x).arrays for x in ("out.npz", "again.npz")
+    )
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
     command(tmp_path / "run", tmp_path / "16.npz", "--model=fcn16s", "--nostrict")
     assert "params/score_pool3/kernel" not in formats.read(tmp_path / "16.npz").arrays
 

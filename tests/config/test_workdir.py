@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 import fcn_jax
+from fcn_jax import models
 from fcn_jax.config import build, of_run
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.runs import recorded
+from fcn_jax.storage import trees
 from fcn_jax.storage.checkpoints import CheckpointStore
 from fcn_jax.weights import saving
+from fcn_jax.weights import variables as variables_of
 from tests.support import cases
+from tests.support import foreign_weights as foreign
 from tests.support.runs import tiny_config
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -45,6 +49,31 @@ def test_weights_alone_say_which_network_they_are_of(tmp_path, name, options):
     )
     net = fcn_jax.load(tmp_path / "run")
     assert net.heads[0].classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fcn32s", {"channels": 4}),
+        ("fcn16s", {"num_classes": {"sem": 4, "geo": 3}}),
+        ("hypercolumn", {"grid": 3, "layer_scales": (0.1, 0.2)}),
+        ("zoomout", {"hidden": 32, "compactness": 5.0}),
+        ("cfm", {"levels": (1, 3), "inwards": 5.0}),
+    ],
+)
+def test_every_option_of_weights_alone_is_known(tmp_path, name, options):
+    model = foreign.create(name, **options)
+    variables = trees.nested(foreign.drawn(model))
+    saving.save_weights(tmp_path / "run", variables, model)
+    config = workdirs.config_of_run(tmp_path / "run")
+    made = build.make_model(config)
+    assert variables_of.shapes(made).keys() == variables_of.shapes(model).keys()
+    theirs = models.options_of(model)
+    told = {"dtype", "freeze_batch_norm"}  # The config's own.
+    assert {
+        key: value for key, value in models.options_of(made).items() if key not in told
+    } == {key: value for key, value in theirs.items() if key not in told}
+    assert made.heads == model.heads
 
 
 def test_published_nets_know_the_classes_of_voc(tmp_path):

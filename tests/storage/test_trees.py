@@ -17,6 +17,13 @@ def test_a_flipped_bit_in_an_array_is_found_by_its_hash():
     assert trees.content_hash(arrays) != before
 
 
+def test_numbers_that_numpy_does_not_know_have_a_hash():
+    arrays = {"w": np.ones((2, 3), jnp.bfloat16), "none": np.ones((0, 3))}
+    first = trees.content_hash(arrays)
+    arrays["w"][1, 2] = 2
+    assert trees.content_hash(arrays) != first
+
+
 def test_another_class_count_is_named():
     with pytest.raises(ValueError, match="conv1_1/bias is 4 in the checkpoint and 5"):
         trees.into_state(trees.to_arrays(train_state(1)), train_state(width=5))

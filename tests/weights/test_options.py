@@ -6,7 +6,7 @@ import pytest
 
 import fcn_jax
 from fcn_jax.config import build, workdir
-from fcn_jax.weights import saving
+from fcn_jax.weights import provenance, saving
 from tests.support import cases
 from tests.support import foreign_weights as foreign
 
@@ -58,6 +58,9 @@ def test_options_that_change_no_score(files, suffix):
     fcn_jax.load_weights(files / f"plain{suffix}", model)
     model = foreign.create("fcn32s", padding="same", batch_norm=True, bn_momentum=0.5)
     fcn_jax.load_weights(files / f"bn{suffix}", model)
+    zoomout = foreign.create("zoomout", mlp_dropout=0.5, regions_at_once=1)
+    recorded = {"model": {"mlp_dropout": 0.0, "regions_at_once": 8}}
+    assert not provenance.differing_options(recorded, zoomout)
 
 
 @pytest.mark.parametrize(

@@ -218,12 +218,16 @@ def test_types_of_safetensors(write):
         "a": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]},
         "b": {"dtype": "I16", "shape": [1], "data_offsets": [2, 4]},
         "n.num_batches_tracked": {"dtype": "I8", "shape": [], "data_offsets": [4, 5]},
+        "none": {"dtype": "F32", "shape": [0, 3], "data_offsets": [5, 5]},
     }
     path = write(safetensors(header, bytes([0x38, 0xB8, 1, 0, 1])))
     arrays, notes = safetensors_format.read_with_notes(path)
     np.testing.assert_array_equal(arrays["a"], np.array([1, -1], np.float32))
     assert arrays["a"].dtype == np.float32
-    assert notes == ("not read, for they are no floats: b (I16)",)
+    assert notes == (
+        "not read, for they are no floats: b (I16)",
+        "not read, for they are empty: none",
+    )
     path = write(safetensors({"b": header["b"] | {"data_offsets": [0, 2]}}, b"\1\0"))
     message = r"it holds no floating-point array, but b \(I16\); expected the weights"
     with pytest.raises(WeightsError, match=message):

@@ -187,6 +187,7 @@ def test_what_is_recorded(tmp_path):
         "model": {
             "name": "fcn8s_atonce",
             "num_classes": 3,
+            "channels": 3,
             "padding": "same",
             "batch_norm": True,
             "batch_norm_fc": False,
@@ -209,6 +210,15 @@ def test_names_that_cannot_be_written(tmp_path, small):
         saving.save_weights(tmp_path / "net.pth", variables, model)
     with pytest.raises(FileExistsError, match=r"exists; give the directory of the new"):
         saving.save_weights(tmp_path, variables, model)
+    (tmp_path / "net.npz").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"net.npz is a directory; give the na"):
+        saving.check_out(tmp_path / "net.npz")
+    (tmp_path / "net.npz").rmdir()
+    (tmp_path / "file").touch()
+    for out in ("run", "net.npz"):
+        with pytest.raises(NotADirectoryError, match=rf"{out} has no .*file is a file"):
+            saving.check_out(tmp_path / "file" / out)
+    (tmp_path / "file").unlink()
     assert not list(tmp_path.iterdir())
 
 

@@ -1,9 +1,11 @@
 """Arrays of files made those of a net: layouts by hand, colours by feeding images."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from fcn_jax import preprocessing
+from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, IMAGENET, Preprocessing
 from fcn_jax.weights import names, surgery
 
@@ -155,6 +157,14 @@ def test_bilinear_kernels():
     assert not surgery.is_bilinear(kernel[:, :3])
     assert not surgery.is_bilinear(kernel[:, :, :1])
     kernel[0, 0, 0, 0] += 0.01
+    assert not surgery.is_bilinear(kernel)
+
+
+def test_a_bilinear_kernel_in_bfloat16():
+    """Of FCN-32s, whose numbers have more digits than bfloat16 keeps."""
+    kernel = bilinear.bilinear_kernel(64, 2).astype(ml_dtypes.bfloat16)
+    assert surgery.is_bilinear(kernel)
+    kernel[31, 31] += 0.02
     assert not surgery.is_bilinear(kernel)
 
 

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+import fcn_jax
 from fcn_jax import models
+from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.weights import zoo
 
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
@@ -13,9 +15,9 @@ DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
 @pytest.mark.parametrize("name", zoo.WEIGHTS)
 def test_facts_have_their_form(name):
     weights = zoo.WEIGHTS[name]
-    assert weights.model is None or weights.model in models.MODELS
-    assert weights.model or weights.note
-    assert weights.num_classes in (None, 21, 33, 40, 60)
+    assert weights.model in models.MODELS
+    assert weights.num_classes in (None, 21, {"sem": 33, "geo": 3}, 40, 60)
+    assert weights.inputs is None or weights.inputs in PREPROCESSING
     for checksum in weights.checksums:
         kind, digits = checksum.split(":")
         assert re.fullmatch(rf"[0-9a-f]{{{DIGITS[kind]}}}", digits)
@@ -51,7 +53,7 @@ def test_what_no_source_gives_is_unknown():
     for title in ("address", "size", "licence", "reproduces"):
         assert re.search(rf"^  {title} +unknown$", text, re.MULTILINE)
     assert "a start for training" in text
-    assert "net        none of fcn_jax, 33 classes" in zoo.describe(
+    assert "net        fcn8s, 33 classes of sem and 3 classes of geo" in zoo.describe(
         "siftflow-fcn8s-heavy"
     )
 
@@ -65,7 +67,18 @@ def test_usage_names_net_classes_and_input():
     text = zoo.usage("pascalcontext-fcn8s-heavy", "x.caffemodel")
     assert "fcn_jax.create('fcn8s', num_classes=60))" in text
     assert text.endswith("--model=fcn8s --num_classes=60")
-    assert "no net with these layers" in zoo.usage("siftflow-fcn8s-heavy", "x")
+    assert zoo.usage("siftflow-fcn8s-heavy", "x").endswith(
+        "fcn_jax.create('fcn8s', num_classes={'sem': 33, 'geo': 3}), "
+        "inputs='sift_flow', "
+        "preprocessing=fcn_jax.preprocessing.PREPROCESSING['sift_flow'])"
+    )
+    text = zoo.usage("nyud-fcn32s-color-hha-heavy", "a b/x")
+    assert text.endswith(
+        "convert 'a b/x' nyud-fcn32s-color-hha-heavy.npz --model=fcn32s_late_fusion "
+        "--num_classes=40 --inputs=nyud_rgbhha --preprocessing=nyud_rgbhha"
+    )
+    assert fcn_jax.preprocessing.PREPROCESSING is PREPROCESSING
+    assert "init_from='a b.pth' --config" in zoo.usage("pytorch-vgg16", "a b.pth")
     text = zoo.usage("bvlc_alexnet", "x")
     assert "fcn_jax.create('fcn_alexnet', norm_first=True))" in text
     assert "--model=fcn_alexnet --norm_first=True\n" in text

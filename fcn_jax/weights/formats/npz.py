@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 from fcn_jax.weights.errors import WeightsError
@@ -17,6 +18,7 @@ _MAGIC = b"\x93NUMPY"
 _LARGEST_GROWTH, _SPARE = 16, 1 << 20
 _LONGEST_HEADER = 10_000  # Bytes; as NumPy itself allows.
 _AGAIN = "expected arrays of numbers, as np.savez writes them"
+_TWO_BYTES = np.dtype("V2")  # As which NumPy writes bfloat16, unknown to it.
 
 
 def read(path: str | Path) -> dict[str, np.ndarray]:
@@ -78,7 +80,11 @@ def _array(path: Path, name: str, data: bytes):
             f"array {name!r}, {dtype} {shape}, has {len(data) - start} bytes",
             f"expected {size}",
         )
-    if dtype.kind != "f" or not size:
+    if dtype == _TWO_BYTES:
+        dtype = np.dtype(ml_dtypes.bfloat16)
+    elif dtype.kind != "f":
+        return None
+    if not size:
         return None
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order=order)
 

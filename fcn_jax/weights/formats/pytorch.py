@@ -63,6 +63,11 @@ _INERT = (
     "numpy.dtype",
     "_codecs.encode",
     "collections.defaultdict",
+    "collections.Counter",  # Of a schedule of learning rates, MultiStepLR.
+    *(f"torch.{name}" for name in ("float32", "float64", "float16", "bfloat16")),
+    "numpy.ndarray",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
     "builtins.set",
     "__builtin__.set",
     # What training scripts keep of their command line and directories.
@@ -153,15 +158,18 @@ def read_with_notes(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str,
                     "again there",
                 )
         key, found = _state_dict(tree)
+        empty = [name for name, tensor in found.items() if 0 in tensor.shape]
         arrays = {
             name: _array(tensor, storages, f"tensor {name!r}")
             for name, tensor in found.items()
-            if tensor.dtype is not None
+            if tensor.dtype is not None and name not in empty
         }
-        left = [name for name in found if name not in arrays]
+        left = [name for name in found if name not in (*arrays, *empty)]
         notes = [f"the weights were found under {key!r}"] if key else []
         if left:
             notes.append(f"not read, of types without numbers here: {', '.join(left)}")
+        if empty:
+            notes.append(f"not read, for they are empty: {', '.join(empty)}")
         return arrays, tuple(notes)
     except (pickles.PickleError, _Broken) as error:
         raise WeightsError(
@@ -266,6 +274,8 @@ def _state_dict(tree: object) -> tuple[str, dict[str, _Tensor]]:
         raise _Broken(
             f"it holds no tensors by name; its keys are {', '.join(names) or 'none'}"
         )
+    if not _size(found):
+        raise _Broken(f"its tensors are empty: {', '.join(list(found)[:5])}")
     return key, found
 
 
@@ -355,13 +365,11 @@ def _array(tensor: _Tensor, storages: dict[str, memoryview], what: str) -> np.nd
         (n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
     # Strides of zero would make an array larger than its storage.
-    if size > length or (size and last >= length):
+    if size > length or last >= length:
         raise _Broken(
             f"{what}, {tensor.shape} with strides {tensor.strides} from "
             f"{tensor.offset}, reaches beyond its storage of {length} elements"
         )
-    if not size:
-        raise _Broken(f"{what} is empty: {tensor.shape}")
     flat = np.frombuffer(data, dtype, length)[tensor.offset :]
     if dtype.name.startswith("float8"):
         flat = flat.astype(np.float32)

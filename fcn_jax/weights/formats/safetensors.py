@@ -61,23 +61,30 @@ def read_with_notes(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str,
         tensors = package.deserialize(path.read_bytes())
     except package.SafetensorError as error:
         raise WeightsError(path, f"no .safetensors ({error})", _AGAIN) from error
-    found, left = {}, []
+    found, left, empty = {}, [], []
     for name, tensor in tensors:
         kind = header[name]["dtype"]
         dtype = _FLOATS.get(kind)
         if dtype is not None and len(tensor["data"]):
             flat = np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
             found[name] = flat.astype(np.float32) if dtype.itemsize == 1 else flat
+        elif dtype is not None:
+            empty.append(name)
         elif not name.endswith(_COUNTERS):
             left.append(f"{name} ({kind})")
-    listed = ", ".join(left)
     if not found:
+        listed = ", ".join([*left, *(f"{name} (empty)" for name in empty)])
         raise WeightsError(
             path,
             f"it holds no floating-point array, but {listed or 'nothing'}",
             "expected the weights of a network",
         )
-    return found, (f"not read, for they are no floats: {listed}",) if left else ()
+    reasons = {"they are no floats": left, "they are empty": empty}
+    return found, tuple(
+        f"not read, for {reason}: {', '.join(names)}"
+        for reason, names in reasons.items()
+        if names
+    )
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

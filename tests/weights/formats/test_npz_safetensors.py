@@ -39,7 +39,7 @@ def npy(x):
 
 
 @pytest.mark.parametrize("compressed", (False, True))
-@pytest.mark.parametrize("dtype", ("<f2", "<f4", "<f8"))
+@pytest.mark.parametrize("dtype", ("<f2", "<f4", "<f8", ml_dtypes.bfloat16))
 def test_npz_gives_what_was_saved(write, compressed, dtype):
     w = np.asfortranarray(W.astype(dtype))
     found = npz.read(write(samples.npz(compressed, w=w, step=np.int64(1))))

@@ -112,7 +112,7 @@ GOOD = state_dict(w=tensor("0", (6,), (1,), 6))
         (pth_zip(b"N.", DATA), "expected a state dict"),
         (pth_zip(state_dict(w=tensor("0", (7,), (1,), 6)), DATA), "reaches beyond"),
         (pth_zip(state_dict(w=tensor("0", (99,), (0,), 6)), DATA), "reaches beyond"),
-        (pth_zip(state_dict(w=tensor("0", (0,), (1,), 6)), DATA), "is empty"),
+        (pth_zip(state_dict(w=tensor("0", (0,), (1,), 6)), DATA), "are empty: w;"),
         (pth_zip(state_dict(w=tensor("0", (1,), (1, 1), 6)), DATA), "is described by"),
         (pth_stream(GOOD, DATA)[:-1], "bytes are left; expected 6 elements"),
         (pth_stream(GOOD, {}), "it lists 0 storages"),

@@ -1,5 +1,8 @@
 """What PyTorch's pickles may say, and what of it is refused."""
 
+import pickle
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -31,6 +34,25 @@ def test_weights_may_lie_under_a_key(tmp_path):
     inner = GOOD[2:-1]
     path.write_bytes(pth_zip(pairs(text("state_dict") + inner), DATA))
     assert list(pytorch.read(path)) == ["w"]
+
+
+def test_what_training_keeps_beside_weights_is_no_hindrance(tmp_path):
+    """Milestones of MultiStepLR, scores by class."""
+    path = tmp_path / "run.pth"
+    scores = np.ones(3, np.float32)
+    counted = pickle.dumps((Counter([30, 60]), scores, scores[0]), 2)[2:-1]
+    items = text("lr") + counted + text("dtype") + b"ctorch\nfloat32\n"
+    path.write_bytes(pth_zip(pairs(items + text("model") + GOOD[2:-1]), DATA))
+    assert list(pytorch.read(path)) == ["w"]
+
+
+def test_empty_tensors_are_left_out(tmp_path):
+    path = tmp_path / "net.pth"
+    empty = tensor("0", (0, 3), (3, 1), 6)
+    path.write_bytes(pth_zip(state_dict(w=T, min_val=empty), DATA))
+    arrays, notes = pytorch.read_with_notes(path)
+    assert list(arrays) == ["w"]
+    assert notes == ("not read, for they are empty: min_val",)
 
 
 @pytest.mark.parametrize(
