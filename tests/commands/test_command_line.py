@@ -11,6 +11,7 @@ from fcn_jax.commands import command, command_line
 from tests.support import pages
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -43,6 +44,14 @@ from tests.support import pages
         (["train", "--workdir=file"], "--workdir=file is a file; give a run's directo"),
         (["status", "--workdir=file"], "--workdir=file is a file; give a run's direct"),
         (["eval", "--rows=0"], "flag --rows=0: .*positive"),
+        (
+            ["predict", "RUN", "a.png", "--out=file"],
+            "--out=file is a file; give a directory to write into",
+        ),
+        (
+            ["activations", "--workdir=W", "--image=a.png", "--out=."],
+            r"--out=\. is a directory; give the name of a file",
+        ),
     ],
 )
 def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):
