@@ -11,7 +11,6 @@ from fcn_jax.commands import command, command_line
 from tests.support import pages
 
 
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -22,7 +21,7 @@ from tests.support import pages
         ),
         (
             ["train", "--config=camvid_fcn8s:", "--workdir=W"],
-            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, smoke",
+            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, light, sm",
         ),
         (
             ["eval", "--workdir=W"],
