@@ -21,7 +21,7 @@ from tests.support import pages
         ),
         (
             ["train", "--config=camvid_fcn8s:", "--workdir=W"],
-            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, light, sm",
+            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, light",
         ),
         (
             ["eval", "--workdir=W"],
