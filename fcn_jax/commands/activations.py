@@ -85,4 +85,5 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"workdir": "DIR", "image": "FILE"},
+    out="file",
 )

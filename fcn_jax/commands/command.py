@@ -47,6 +47,7 @@ class Command:
         takes_weights: Whether a directory of weights alone, without a config, will do.
         memory: What to do where the device's memory does not suffice.
         config: The file of the config that is taken where none is given.
+        out: What --out names: "directory" or "file"; "": it is checked elsewhere.
     """
 
     text: str | None
@@ -57,6 +58,7 @@ class Command:
     takes_weights: bool = False
     memory: str = "work on smaller images"
     config: str = ""
+    out: str = ""
 
 
 def start(command: Command, argv: Sequence[str]) -> None:
@@ -195,6 +197,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
                     f"--{name} is missing{why}; usage: {program} {usage} "
                     f"[--config.key=value ...]"
                 )
+        command_line.check_out(flags.FLAGS, command.out)
         command.check(flags.FLAGS, rest[1:])
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as e:
         sys.exit(f"{program}: {_explained(e, argv)}")

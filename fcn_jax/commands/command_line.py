@@ -139,6 +139,23 @@ def check_workdir(values: flags.FlagValues) -> None:
         raise flags.Error(f"--workdir={given} is a file; give a run's directory.")
 
 
+def check_out(values: flags.FlagValues, kind: str) -> None:
+    """Refuse an --out that is a file where a directory is made, and the reverse.
+
+    Args:
+        values: The flags, parsed.
+        kind: What --out names: "directory" or "file"; "": it is not looked at.
+
+    Raises:
+        flags.Error: Naming what is there.
+    """
+    place = Path(values["out"].value or "") if kind else Path()
+    if kind == "directory" and place.exists() and not place.is_dir():
+        raise flags.Error(f"--out={place} is a file; give a directory to write into.")
+    if kind == "file" and values["out"].value and place.is_dir():
+        raise flags.Error(f"--out={place} is a directory; give the name of a file.")
+
+
 def without_config(values: flags.FlagValues, missing: str) -> str:
     """Why --config is missing though a directory was given; "" for other flags.
 

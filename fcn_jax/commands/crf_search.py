@@ -140,4 +140,5 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR", "out": "FILE.json"},
+    out="file",
 )

@@ -178,4 +178,5 @@ COMMAND = Command(
         "large, or set config.inference.method=tiles (which holds the scores of whole "
         "images all the same; fcn_jax predict holds those of a row of tiles)"
     ),
+    out="directory",
 )

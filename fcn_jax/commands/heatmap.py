@@ -107,4 +107,5 @@ COMMAND = Command(
     run=run_flags,
     check=check_flags,
     memory="pass a smaller --size",
+    out="file",
 )

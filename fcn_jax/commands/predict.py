@@ -143,4 +143,5 @@ COMMAND = Command(
     run=run_flags,
     check=check_flags,
     memory="set --tile=512, or leave the CRF out",
+    out="directory",
 )

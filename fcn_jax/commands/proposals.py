@@ -113,4 +113,5 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "out": "DIR"},
+    out="directory",
 )

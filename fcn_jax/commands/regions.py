@@ -124,4 +124,5 @@ COMMAND = Command(
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR"},
     memory="lower config.inference.num_proposals or config.eval_batch_size",
+    out="file",
 )

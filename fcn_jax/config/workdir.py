@@ -162,10 +162,15 @@ def check_workdir(config: Config, workdir: Path) -> None:
             if name not in free and not name.startswith(("inference.", "crf."))
         ]
         if differing:
+            way_on = (
+                f"; or train on from its parameters in a fresh --workdir, with "
+                f"--config.init_from={workdir}."
+            )
+            if not checkpoints.CheckpointStore(workdir / "checkpoints").steps():
+                way_on = ", or a fresh --workdir: no checkpoint of that run is here."
             raise ValueError(
                 f"{workdir} holds a run of another config ({'; '.join(differing)}). "
-                f"Give the config of that run; or train on from its parameters in a "
-                f"fresh --workdir, with --config.init_from={workdir}."
+                f"Give the config of that run{way_on}"
             )
 
 

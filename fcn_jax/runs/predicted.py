@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -65,13 +65,13 @@ class Predictions:
         if not path.exists():
             return
         try:
-            there = json.loads(path.read_text("utf-8"))
+            there, now = json.loads(path.read_text("utf-8")), self._made
             differing = [
-                f"{key}: {there.get(key)!r} there, {value!r} now"
-                for key, value in self._made.items()
-                if there.get(key) != value
+                f"{key}: {there.get(key)!r} there, {now.get(key)!r} now"
+                for key in {**there, **now}
+                if there.get(key) != now.get(key)
             ]
-        except (ValueError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} is damaged ({type(error).__name__}), so that it is not known "
                 f"how the predictions there were made; give another --out, or "
@@ -105,8 +105,10 @@ class Predictions:
     def remove(self) -> None:
         """Remove the predictions that are here, so that none of them passes for new."""
         (self.out / SETTINGS).unlink(missing_ok=True)
-        for line in self.lines.read():
-            for path in _made_of(line, self.out, self.heads):
+        there = self.lines.read()  # Perhaps of one head, or of another network.
+        heads = {"", *(head.name for head in self.heads), *_heads_in(there)}
+        for line in there:
+            for path in _made_of(line, self.out, heads):
                 shutil.rmtree(path, ignore_errors=True)
                 if not path.is_dir():
                     path.unlink(missing_ok=True)
@@ -181,16 +183,23 @@ class Predictions:
         }
 
 
-def _made_of(line: JsonObject, out: Path, heads: Sequence[Head]) -> Iterator[Path]:
+def _heads_in(lines: Iterable[JsonObject]) -> Iterator[str]:
+    """The names of heads in records; those of a network with one have none."""
+    for line in lines:
+        classes = line.get("classes", {})
+        yield from (name for name in classes if isinstance(classes[name], dict))
+
+
+def _made_of(line: JsonObject, out: Path, heads: Iterable[str]) -> Iterator[Path]:
     """The files and folders that may have been made of an image, or a video."""
     name = line["name"]
     for head in heads:
-        yield out / "labels" / head.name / f"{name}.png"
-        yield out / "labels" / head.name / f"{name}.tif"
-        yield out / "overlays" / head.name / f"{name}.png"
+        yield out / "labels" / head / f"{name}.png"
+        yield out / "labels" / head / f"{name}.tif"
+        yield out / "overlays" / head / f"{name}.png"
         if "frames" in line:
-            yield out / "labels" / head.name / name
-            yield out / "overlays" / head.name / f"{name}.mp4"
+            yield out / "labels" / head / name
+            yield out / "overlays" / head / f"{name}.mp4"
     yield out / "probs" / name
     yield out / "probs" / f"{name}.npz"
 

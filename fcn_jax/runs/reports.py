@@ -143,7 +143,7 @@ def compare(
     """
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
-        rows = {str(member.workdir): [member] for member in run.members}
+        rows = {_named(member.workdir): [member] for member in run.members}
     if len(run.members) > 1:
         rows["ensemble"] = run.members
     rows = {name: (members, False) for name, members in rows.items()}
@@ -179,6 +179,11 @@ def compare(
     files.write_text(out / "comparison.txt", table + "\n")
     print(f"in {out}: comparison.json, comparison.txt, and a contact sheet for each")
     return results
+
+
+def _named(workdir: Path) -> str:
+    """A run's directory as it was given, or whole where that is "." or ends in ".."."""
+    return str(workdir.resolve() if workdir.name in ("", "..") else workdir)
 
 
 def _folders(names: Sequence[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tests.support import pages
         ),
         (
             ["train", "--config=camvid_fcn8s:", "--workdir=W"],
-            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, light, smoke",
+            "mode of config camvid_fcn8s '' is not known; There are: full, gpu, light",
         ),
         (
             ["eval", "--workdir=W"],
@@ -43,6 +43,14 @@ from tests.support import pages
         (["train", "--workdir=file"], "--workdir=file is a file; give a run's directo"),
         (["status", "--workdir=file"], "--workdir=file is a file; give a run's direct"),
         (["eval", "--rows=0"], "flag --rows=0: .*positive"),
+        (
+            ["predict", "RUN", "a.png", "--out=file"],
+            "--out=file is a file; give a directory to write into",
+        ),
+        (
+            ["activations", "--workdir=W", "--image=a.png", "--out=."],
+            r"--out=\. is a directory; give the name of a file",
+        ),
     ],
 )
 def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -263,6 +264,14 @@ def test_sheets_of_a_comparison_are_each_in_a_folder():
     assert len(set(found.values())) == 4
     assert all("/" not in folder for folder in found.values())
     assert reports._folders(["a/x", "../y"]) == {"a/x": "x", "../y": "y"}
+
+
+def test_a_run_that_is_given_as_here_is_compared_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / "run" / "eval").mkdir(parents=True)
+    for place, given in (("run", "."), ("run/eval", "..")):
+        monkeypatch.chdir(tmp_path / place)
+        assert reports._named(Path(given)) == str(tmp_path / "run")
+    assert reports._named(Path("../run")) == "../run"
 
 
 def test_classes_that_are_not_those_of_the_data(trained):

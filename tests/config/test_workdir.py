@@ -110,7 +110,11 @@ def test_another_config_is_refused_with_the_way_on(tmp_path):
     config.optim.learning_rate = 0.5
     message = (
         r"holds a run of another config \(optim.learning_rate: 0.01 there, 0.5 now\)\. "
-        rf".*fresh --workdir, with --config.init_from={tmp_path}\.$"
     )
-    with pytest.raises(ValueError, match=message):
+    way_on = "Give the config of that run, or a fresh --workdir: no checkpoint of that"
+    with pytest.raises(ValueError, match=message + way_on):
+        workdirs.check_workdir(config, tmp_path)
+    (tmp_path / "checkpoints" / "2").mkdir(parents=True)
+    way_on = rf".*fresh --workdir, with --config.init_from={tmp_path}\.$"
+    with pytest.raises(ValueError, match=message + way_on):
         workdirs.check_workdir(config, tmp_path)

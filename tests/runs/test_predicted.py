@@ -7,10 +7,13 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 import fcn_jax
 from fcn_jax.data import photos
+from fcn_jax.data.contracts import Head
+from fcn_jax.data.label_sets import VOC
 from fcn_jax.runs import predicted, prediction
 from fcn_jax.storage import files
 from tests.support import folders
@@ -204,6 +207,29 @@ def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
     assert (
         prediction.predict(net, listed(pictures), out, other, overwrite=True).done == 3
     )
+
+
+def test_one_head_and_all_heads_are_not_mixed(tmp_path):
+    def of(*names, **made):
+        heads = [Head(name, ("sky", "sea"), VOC.palette) for name in names]
+        return predicted.Predictions(tmp_path, heads, {"run": "x", **made})
+
+    def written(predictions):
+        labels = {head.name: np.zeros((2, 2), np.uint8) for head in predictions.heads}
+        picture = np.zeros((2, 2, 3), np.uint8)
+        kinds = predicted.Kinds(overlays=False)
+        photo = photos.Photo("a", None)
+        predictions.write(photo, picture, predicted.Result(labels), kinds)
+        return sorted(path.parent.name for path in tmp_path.rglob("a.png"))
+
+    one, both = of("", head="sem"), of("sem", "geo")
+    assert written(one) == ["labels"]
+    with pytest.raises(ValueError, match=r"otherwise \(head: 'sem' there, None now\)"):
+        both.check()
+    both.remove()
+    assert written(both) == ["geo", "sem"]
+    one.remove()
+    assert written(one) == ["labels"]
 
 
 def test_a_full_disk_is_an_error(net, pictures, tmp_path, monkeypatch):
