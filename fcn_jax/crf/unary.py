@@ -7,6 +7,8 @@ from jax.core import Tracer
 
 Array = jax.Array
 
+_OFF = 1e-3  # What probabilities may sum to beside 1; more in half precision.
+
 
 def unary_from_logits(logits: Array) -> Array:
     """-log softmax, [..., C] floating; what a network's scores cost, in nats."""
@@ -28,13 +30,16 @@ def unary_from_probs(probs: Array, clip: float = 1e-5) -> Array:
     """
     probs = jnp.asarray(probs)
     if not isinstance(probs, Tracer):
-        off = np.abs(np.asarray(probs.sum(axis=-1), np.float64) - 1)
-        if not (off <= 1e-3).all():
-            worst = np.unravel_index(np.nanargmax(off), off.shape)
+        sums = np.asarray(probs).astype(np.float64).sum(-1)
+        off = np.nan_to_num(np.abs(sums - 1), nan=np.inf)
+        rounds = jnp.issubdtype(probs.dtype, jnp.floating)
+        step = float(jnp.finfo(probs.dtype).eps) if rounds else 0
+        if (off > max(_OFF, 2 * step)).any():
+            worst = np.unravel_index(off.argmax(), off.shape)
             raise ValueError(
                 f"unary_from_probs: probabilities at {tuple(map(int, worst))} sum to "
-                f"{float(np.asarray(probs).sum(-1)[worst]):g}; expected 1 over the "
-                f"last axis (logits go through unary_from_logits)."
+                f"{float(sums[worst]):g}; expected 1 over the last axis (logits go "
+                f"through unary_from_logits)."
             )
     return -jnp.log(jnp.clip(probs, clip, 1))
 

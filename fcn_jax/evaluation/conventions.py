@@ -75,9 +75,9 @@ def printed(
         One or more a library, in the order of the module's head.
     """
     confusion = np.asarray(confusion)
-    void_is_a_class = ignore_label < len(confusion)
+    void_is_a_class = 0 <= ignore_label < len(confusion)
     return [
-        *_torchmetrics(confusion, images, ignore_label),
+        *_torchmetrics(confusion, images, ignore_label if void_is_a_class else None),
         *_smp(confusion, images, void_is_a_class),
         *_hugging_face(confusion),
         *_scikit_learn(confusion),
@@ -95,14 +95,14 @@ _WEIGHTED = "classes weighed by their true pixels: our frequency weighted IU"
 
 
 def _torchmetrics(
-    confusion: np.ndarray, images: ImageSums, ignore_label: int
+    confusion: np.ndarray, images: ImageSums, void_class: int | None
 ) -> list[Printed]:
     library, call = "torchmetrics 1.9.0", 'JaccardIndex("multiclass", average="{}")'
     hits, union = _hits_and_unions(confusion)
     macro, why = union > 0, _OURS
     counted = np.ones(len(union), bool)
-    if ignore_label < len(union):
-        counted[ignore_label] = False
+    if void_class is not None:
+        counted[void_class] = False
         macro, why = (
             macro & counted,
             "as ours, but void, a label here, is never a class",

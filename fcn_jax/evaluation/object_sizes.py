@@ -20,6 +20,7 @@ SIZES = ("small", "medium", "large")
 # Share of the image that an object fills, where small ends and where large begins.
 BOUNDS = (0.02, 0.1)
 EXTENSION = 1.2
+_NO_CLASS = -1
 
 
 class ObjectSizeIU:
@@ -55,9 +56,10 @@ class ObjectSizeIU:
         """
         num_classes = self.count.shape[1]
         height, width = labels.shape
+        known = (labels >= 0) & (labels < num_classes)
         for number in np.unique(objects[objects > 0]):
             own = objects == number
-            classes = labels[own & (labels < num_classes)]
+            classes = labels[own & known]
             if not classes.size:
                 continue
             cls = int(np.bincount(classes).argmax())
@@ -69,7 +71,7 @@ class ObjectSizeIU:
             )
             mine, truth = own[window], labels[window]
             others = (truth == cls) & ~mine
-            counts = (truth < num_classes) & ~others
+            counts = known[window] & ~others
             guess = (pred[window] == cls) & counts
             size = int(np.searchsorted(self.bounds, own.mean(), side="right"))
             self.intersection[size, cls] += np.count_nonzero(guess & mine)
@@ -117,4 +119,6 @@ class ObjectSizes:
             item = self.source[int(batch["index"][row])]
             found = objects.object_map(item, self._void)
             h, w = found.shape
-            self.counter.add(item["labels"], found, first_labels(pred)[row, :h, :w])
+            labels = item["labels"]
+            labels = np.where(labels == self._void, _NO_CLASS, labels.astype(np.int32))
+            self.counter.add(labels, found, first_labels(pred)[row, :h, :w])

@@ -20,24 +20,26 @@ def crop_boxes(image: Array, boxes: Array, out_shape: tuple[int, int]) -> Array:
     """Cut windows out of an image and resize them to one size.
 
     Args:
-        image: [H, W, C] floating point.
+        image: [H, W, C] floating point; half precision is computed in float32.
         boxes: [B, 4] integer; at most the height (width) of the image beyond it.
         out_shape: Height and width of the results, pixels.
 
     Returns:
         `[B, *out_shape, C]` of the image's dtype. What lies outside the image is 0.
     """
-    rows = _from_box(boxes[:, 0], boxes[:, 2], image.shape[0], out_shape[0], image)
-    columns = _from_box(boxes[:, 1], boxes[:, 3], image.shape[1], out_shape[1], image)
-    crops = jnp.einsum("byh,hwc->bywc", rows, image, precision=_HIGHEST)
-    return jnp.einsum("bxw,bywc->byxc", columns, crops, precision=_HIGHEST)
+    wide = _wide(image)
+    rows = _from_box(boxes[:, 0], boxes[:, 2], wide.shape[0], out_shape[0], wide)
+    columns = _from_box(boxes[:, 1], boxes[:, 3], wide.shape[1], out_shape[1], wide)
+    crops = jnp.einsum("byh,hwc->bywc", rows, wide, precision=_HIGHEST)
+    crops = jnp.einsum("bxw,bywc->byxc", columns, crops, precision=_HIGHEST)
+    return crops.astype(image.dtype)
 
 
 def place_box(x: Array, box: Array, shape: tuple[int, int]) -> tuple[Array, Array]:
     """Resize a map to its box and lay it there.
 
     Args:
-        x: [h, w, C] floating point.
+        x: [h, w, C] floating point; half precision is computed in float32.
         box: [4] integer.
         shape: Height and width of the image.
 
@@ -45,11 +47,18 @@ def place_box(x: Array, box: Array, shape: tuple[int, int]) -> tuple[Array, Arra
         The map, `[*shape, C]` of x's dtype, 0 outside the box; and which pixels are
         inside, `[*shape, 1]` bool.
     """
-    rows, in_rows = _into_box(box[0], box[2], x.shape[0], shape[0], x.dtype)
-    columns, in_columns = _into_box(box[1], box[3], x.shape[1], shape[1], x.dtype)
-    placed = jnp.einsum("yh,hwc->ywc", rows, x, precision=_HIGHEST)
+    wide = _wide(x)
+    rows, in_rows = _into_box(box[0], box[2], x.shape[0], shape[0], wide.dtype)
+    columns, in_columns = _into_box(box[1], box[3], x.shape[1], shape[1], wide.dtype)
+    placed = jnp.einsum("yh,hwc->ywc", rows, wide, precision=_HIGHEST)
     placed = jnp.einsum("xw,ywc->yxc", columns, placed, precision=_HIGHEST)
-    return placed, (in_rows[:, None] & in_columns[None])[:, :, None]
+    inside = (in_rows[:, None] & in_columns[None])[:, :, None]
+    return placed.astype(x.dtype), inside
+
+
+def _wide(x: Array) -> Array:
+    """A map in a precision that holds places too: bfloat16 counts to 256."""
+    return x.astype(jnp.float64 if x.dtype == jnp.float64 else jnp.float32)
 
 
 def _from_box(start: Array, end: Array, length: int, out_length: int, image: Array):

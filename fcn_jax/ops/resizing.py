@@ -17,7 +17,7 @@ def resize(
     the bilinear resizing of image libraries; nothing outside the true size is read.
 
     Args:
-        x: Padded maps, [N, h, w, C] floating.
+        x: Padded maps, [N, h, w, C] floating; half precision is computed in float32.
         sizes: True heights and widths in `x`, [N, 2] integer, pixels.
         out_sizes: Heights and widths to resize them to, [N, 2] integer, pixels.
         out_shape: Height and width of the padded result.
@@ -26,13 +26,16 @@ def resize(
         [N, out_shape[0], out_shape[1], C] of x's dtype; outside `out_sizes` the
         outermost pixels go on.
     """
+    given, wide = x.dtype, jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+    x = x.astype(wide)  # It holds places too: bfloat16 counts to 256.
     outside = ~_within(sizes, x.shape[1:3])
     x = jnp.where(outside, jnp.zeros((), x.dtype), x)  # 0 * inf would give NaN.
     rows = _weights(sizes[:, 0], out_sizes[:, 0], x.shape[1], out_shape[0], x.dtype)
     columns = _weights(sizes[:, 1], out_sizes[:, 1], x.shape[2], out_shape[1], x.dtype)
     highest = jax.lax.Precision.HIGHEST
     x = jnp.einsum("nyh,nhwc->nywc", rows, x, precision=highest)
-    return jnp.einsum("nxw,nywc->nyxc", columns, x, precision=highest)
+    x = jnp.einsum("nxw,nywc->nyxc", columns, x, precision=highest)
+    return x.astype(given)
 
 
 def resize_images(images: Array, shape: tuple[int, int]) -> Array:

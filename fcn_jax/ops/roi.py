@@ -99,7 +99,8 @@ def box_upsample(
     of the image from here.
 
     Args:
-        x: A map, [h, w, C] floating point; or one for each box, [M, h, w, C].
+        x: A map, [h, w, C] floating point; or one for each box, [M, h, w, C]. Half
+            precision is computed in float32.
         boxes: [M, 4] integer.
         stride: Image pixels per cell.
         size: Height and width of the windows.
@@ -120,14 +121,17 @@ def box_upsample(
             f"map for all, or one for each."
         )
     height, width = _extent(x[0] if own else x, extent)
+    # It holds places too: bfloat16 counts to 256.
+    wide = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
 
     def of_box(box: Array, seen: Array) -> Array:
-        rows = _shares(box[0], box[2], stride, size, height, seen.shape[0], x.dtype)
-        columns = _shares(box[1], box[3], stride, size, width, seen.shape[1], x.dtype)
+        rows = _shares(box[0], box[2], stride, size, height, seen.shape[0], wide)
+        columns = _shares(box[1], box[3], stride, size, width, seen.shape[1], wide)
         found = jnp.einsum("yh,hwc->ywc", rows, seen, precision=_HIGHEST)
         return jnp.einsum("xw,ywc->yxc", columns, found, precision=_HIGHEST)
 
-    return jax.vmap(of_box, in_axes=(0, 0 if own else None))(boxes, x)
+    found = jax.vmap(of_box, in_axes=(0, 0 if own else None))(boxes, x.astype(wide))
+    return found.astype(x.dtype)
 
 
 def _shares(

@@ -49,8 +49,16 @@ def test_values_that_are_refused_outside_jit():
         run(unary, **SMALL | {"bilateral_rgb": 0.0})
     with pytest.raises(ValueError, match=r"at \(1,\) sum to 1.5; expected 1"):
         crf.unary_from_probs(np.array([[0.5, 0.5], [0.5, 1.0]]))
+    with pytest.raises(ValueError, match=r"at \(1,\) sum to nan; expected 1"):
+        crf.unary_from_probs(np.array([[0.5, 0.5], [np.nan, 1.0]]))
     with pytest.raises(ValueError, match=r"confidence=1.0, num_classes=3; .* \(0, 1\)"):
         crf.unary_from_labels(np.zeros((1, 1), int), 3, confidence=1.0)
+
+
+def test_probabilities_of_half_precision_sum_to_nearly_1():
+    probs = jnp.full((1, 3), 1 / 3, jnp.bfloat16)
+    found = crf.unary_from_probs(probs)
+    np.testing.assert_allclose(found.astype(jnp.float32), np.log(3), rtol=1e-2)
 
 
 @pytest.mark.parametrize("jit", (False, True))

@@ -1,5 +1,7 @@
 """IU by object size, by hand."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -45,11 +47,12 @@ def test_false_positives_near_an_object_are():
     assert found == pytest.approx(100 / 144)
 
 
-def test_neighbours_of_the_class_and_void_count_nowhere():
+@pytest.mark.parametrize("void", (255, -1))
+def test_neighbours_of_the_class_and_void_count_nowhere(void):
     labels, objects = square(), square()
     labels[5:15, 2:10], objects[5:15, 2:10] = 1, 1
     labels[5:15, 10:18], objects[5:15, 10:18] = 1, 2
-    labels[4], labels[15] = 255, 255
+    labels[4], labels[15], labels[5, 5] = void, void, void
     pred = np.ones_like(labels)
     pred[:, 0], pred[:, 1], pred[:, 18], pred[:, 19] = 0, 0, 0, 0
     assert count(labels, objects, pred).scores()["large"]["mean_iu"] == 1
@@ -73,6 +76,18 @@ def test_an_object_that_is_all_void_is_left_out():
     labels, objects = square(), square()
     labels[2:6, 2:6], objects[2:6, 2:6] = 255, 1
     assert count(labels, objects, labels).scores()["medium"]["objects"] == 0
+
+
+def test_void_below_the_classes_is_no_background():
+    labels = np.zeros((20, 20), np.uint8)  # Void.
+    labels[5:15, 5:15] = 1
+    item = {"labels": labels, "objects": labels}
+    source = types.SimpleNamespace(classes=("void", "object"), ignore_label=0)
+    counted = object_sizes.ObjectSizes(source)
+    counted.source = [item]
+    batch = {"example_valid": np.array([True]), "index": np.array([0])}
+    counted(batch, np.ones((1, 20, 20), np.uint8))
+    assert counted.counter.scores()["large"]["mean_iu"] == 1
 
 
 @pytest.mark.parametrize("bounds", ((0.1, 0.02), (0.0, 0.1), (0.1, 1.0)))

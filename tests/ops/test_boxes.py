@@ -77,6 +77,16 @@ def test_by_hand():
     np.testing.assert_allclose(crop.reshape(-1), [0, 1, 3, 4])
 
 
+def test_half_precision_finds_places_that_it_cannot_count_to():
+    image = jnp.zeros((300, 2, 1), jnp.bfloat16).at[290].set(1)
+    box = jnp.array([(280, 0, 296, 2)], jnp.int32)
+    crop = boxes.crop_boxes(image, box, (16, 2))
+    np.testing.assert_array_equal(crop[0], image[280:296])
+    placed, _ = boxes.place_box(crop[0], box[0], (300, 2))
+    np.testing.assert_array_equal(placed, image)
+    assert crop.dtype == placed.dtype == image.dtype
+
+
 def test_neither_gathers_nor_scatters():
     def run(image, box):
         crop = boxes.crop_boxes(image, box, (8, 8))

@@ -43,6 +43,13 @@ def test_by_hand():
     np.testing.assert_allclose(ours.reshape(-1), [0, 1, 3, 4])
 
 
+def test_half_precision_finds_places_that_it_cannot_count_to():
+    x = jnp.zeros((1, 300, 1, 1), jnp.bfloat16).at[:, 291].set(1)
+    ours = resizing.resize(x, sizes((300, 1)), sizes((300, 1)), (300, 1))
+    np.testing.assert_array_equal(ours, x)
+    assert ours.dtype == x.dtype
+
+
 def test_each_image_of_a_padded_batch_is_resized_as_if_alone(key):
     x = jax.random.normal(key, (2, 6, 8, 3)).at[0, 4:].set(jnp.nan)
     x = x.at[0, :, 5:].set(jnp.inf)

@@ -87,6 +87,14 @@ def test_each_box_may_have_a_map_of_its_own(x):
     np.testing.assert_allclose(found, one * jnp.arange(3.0)[:, None, None, None])
 
 
+def test_half_precision_finds_places_that_it_cannot_count_to():
+    x = jnp.zeros((300, 1, 1), jnp.bfloat16).at[290].set(1)
+    box = jnp.array([[280 * 8, 0, 296 * 8, 8]], jnp.int32)
+    found = roi.box_upsample(x, box, 8, 16)
+    np.testing.assert_array_equal(found[0, :, 0], x[280:296, 0])
+    assert found.dtype == x.dtype
+
+
 @pytest.mark.parametrize("layer", (roi.roi_pool, roi.box_upsample))
 def test_gradients(layer):
     x = np.random.default_rng(1).permutation(24).reshape(3, 4, 2) / 10
