@@ -10,8 +10,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    # As the commands set it, of which some run in this process: by then XLA has read its
-    # flags here, but not in the processes that tests start and compare with.
+    # As the commands set it, of which some run in this process: XLA has read its flags
+    # here by then, but not in the processes that tests start and compare with.
     + " --xla_cpu_experimental_ynn_fusion_type="
     # Later ones do not know this flag, and end a process that sets it.
     + " --xla_cpu_use_fusion_emitters=false"
