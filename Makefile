@@ -6,6 +6,7 @@
 # make types   pyright
 # make aot     compiles for an H100 that is not there, and reads what came of it
 # make docs    builds the documentation, runs its notebook and its tutorial
+# make long    the tests that take many seconds each, beside quicker ones of the same
 # make slow    the tests that take minutes
 # make clean   removes the environment and the demo's run
 
@@ -17,7 +18,7 @@ RUN := runs/shapes_fcn8s
 # Of another run: make weights RUN=runs/camvid WEIGHTS=fcn_jax/pretrained/camvid-fcn8s.safetensors
 WEIGHTS := fcn_jax/pretrained/shapes-fcn8s.safetensors
 
-.PHONY: demo weights test parity aot docs lint types slow clean
+.PHONY: demo weights test long parity aot docs lint types slow clean
 
 demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
@@ -30,6 +31,9 @@ weights: $(VENV)/.weights
 # A worker begins with half of the tests as they stand: what a file's tests share is made once.
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist=worksteal
+
+long: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist=worksteal -m 'long and not slow'
 
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow

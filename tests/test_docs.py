@@ -186,6 +186,7 @@ def rooms():
     return sorted({module.split(".")[1] for module in measures.modules(measures.ROOT)})
 
 
+@pytest.mark.long
 def test_names_in_docstrings_exist(rooms):
     """Dotted ones, such as `ops.pooling`, wherever they are resolved from."""
     missing, count = set(), 0

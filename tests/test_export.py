@@ -64,6 +64,7 @@ def file(small, tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(("name", "padding"), NETWORKS)
 def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
@@ -170,6 +171,7 @@ assert "flax" not in sys.modules
 """
 
 
+@pytest.mark.long
 def test_loading_needs_jax_alone(tmp_path, small, file):
     images = photos((1, 33, 50))
     np.save(tmp_path / "images.npy", images)

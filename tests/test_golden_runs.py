@@ -76,6 +76,7 @@ def test_a_run_is_that_of_its_config_still(copied, name):
     assert trees.content_hash(arrays) == result["params_sha256"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ("fcn8s.npz", "fcn8s.safetensors", "fcn8s_converted", "fcn8s")
 )

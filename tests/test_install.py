@@ -11,6 +11,8 @@ import pytest
 import fcn_jax
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):

@@ -44,6 +44,7 @@ def loss_of(logits):
     return found.total / found.count
 
 
+@pytest.mark.long
 def test_a_train_state_of_flax(model, variables, images):
     class State(train_state.TrainState):
         batch_stats: dict

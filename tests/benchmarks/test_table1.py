@@ -178,6 +178,7 @@ def test_a_table_without_rows_says_so(tmp_path, monkeypatch):
         command.main()
 
 
+@pytest.mark.long
 def test_a_command_that_fails_is_named(tmp_path):
     with pytest.raises(RuntimeError, match=r"train.py of .*run ended with 1 after"):
         running._run("train.py", "no_such_config:full", tmp_path / "run", {})

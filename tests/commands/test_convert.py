@@ -78,6 +78,7 @@ def test_of_a_run_the_net_is_known(command, tmp_path):
     assert "params/score_pool3/kernel" not in formats.read(tmp_path / "16.npz").arrays
 
 
+@pytest.mark.long
 def test_there_and_back(command, tmp_path, capsys, once):
     """Caffe -> a run -> safetensors -> npz -> the same numbers."""
     model, ours = once

@@ -94,6 +94,7 @@ def test_the_score_is_that_of_the_training_run(trained, tmp_path):
     assert not (tmp_path / "labels").exists()
 
 
+@pytest.mark.long
 def test_two_processes_score_as_one(trained, tmp_path):
     """As threads, each with a device: all files but the sheet are those of one."""
     folder, workdir = trained
@@ -162,6 +163,7 @@ def test_batches_and_devices_do_not_change_the_confusion(trained):
     assert one["confusion"] == other["confusion"]
 
 
+@pytest.mark.long
 def test_scales_and_flip(trained):
     run = open_run(trained)
     plain, averaged = run.score((1.0,), False), run.score((0.5, 1.0), True)
@@ -311,6 +313,7 @@ with quick_runs.shallow():
 """
 
 
+@pytest.mark.long
 def test_sigterm_while_pictures_are_drawn(trained, tmp_path):
     """What is written is whole, and one line says what happened."""
     done = subprocess.run(

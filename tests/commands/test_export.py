@@ -56,6 +56,7 @@ def with_crf(tmp_path_factory):
     return workdir, *saved_run(workdir, tiny_config(folder, **changes))
 
 
+@pytest.mark.long
 def test_a_file_whose_name_says_onnx(command, run, tmp_path, capsys):
     onnx = pytest.importorskip("onnx", reason=NEEDS_ONNX)
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
@@ -116,6 +117,7 @@ def test_an_opset_that_is_too_low(command, run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_a_crf_stays_behind(command, with_crf, tmp_path, capsys):
     pytest.importorskip("onnx", reason=NEEDS_ONNX)
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")

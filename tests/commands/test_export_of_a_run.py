@@ -43,6 +43,7 @@ def arguments(workdir, out, **changes):
     return types.SimpleNamespace(**given | changes)
 
 
+@pytest.mark.long
 def test_the_command(run, tmp_path):
     _, workdir, model, variables = run
     path = tmp_path / "net.zip"
@@ -81,6 +82,7 @@ def scaled_run(run, tmp_path_factory):
     return made
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scale", "output"),
     ((0.5, "logits"), pytest.param(1.5, "probabilities", marks=pytest.mark.slow)),

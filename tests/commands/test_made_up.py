@@ -229,6 +229,7 @@ start(Command(text="", define_flags=lambda: None, run=work), ["busy"])
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pthread_mutex_lock")
 @pytest.mark.parametrize(
     ("number", "answer"),

@@ -191,6 +191,7 @@ def wait_for_step(workdir, step, process):
 
 
 # In the midst of saves; and before the first checkpoint too.
+@pytest.mark.long
 @pytest.mark.parametrize("kills", ((9,), pytest.param((1, 9), marks=pytest.mark.slow)))
 def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path, kills):
     options = ("--config.num_steps=20", "--config.eval_every=20")
@@ -228,6 +229,7 @@ def test_sigterm_saves_first(folder, tmp_path):
     assert f"terminated: step {step} is saved; run again to go on" in output
 
 
+@pytest.mark.long
 def test_ctrl_c_while_a_batch_is_made(folder, tmp_path):
     """50,000 images from disk take long; nothing is lost by breaking that off."""
     workdir = tmp_path / "run"
@@ -255,6 +257,7 @@ def interrupting(real, number=signal.SIGINT):
     return call
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "moment",
     (
@@ -301,6 +304,7 @@ def test_a_session_goes_on_where_a_process_ends(
         trainer._stop(None, tmp_path, stopping)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("log_every", (1, 1000))
 def test_divergence_stops_with_the_last_good_checkpoint(
     folder, tmp_path, one_device, log_every
@@ -331,6 +335,7 @@ def test_a_batch_that_does_not_split_is_refused(folder, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_staged_training_starts_from_a_run(
     folder, finished, tmp_path, capsys, one_device
 ):

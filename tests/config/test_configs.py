@@ -139,6 +139,7 @@ def test_the_branches_of_deeplab_learn_alone():
     }
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(
     "name", smoked([c for c in CONFIGS if not c.startswith("camvid")])
@@ -154,6 +155,7 @@ def test_smoke(name, tmp_path, monkeypatch):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("name", smoked([c for c in CONFIGS if c.startswith("camvid")]))
 def test_smoke_of_camvid(name, tmp_path, monkeypatch):

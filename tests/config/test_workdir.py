@@ -30,6 +30,7 @@ def weights(path, name, num_classes, **options):
     return model, variables
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "options"),
     [

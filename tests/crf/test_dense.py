@@ -189,6 +189,7 @@ def test_lattice_and_exact_agree_mostly(normalization):
         assert np.abs(lattice - exact).max() > 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ("exact", "lattice"))
 def test_images_of_other_sizes_in_one_batch(method):
     shapes = ((10, 12), (7, 12), (10, 5))
@@ -253,6 +254,7 @@ def test_gradients(method):
             assert abs(numeric) > 1e-4, name
 
 
+@pytest.mark.long
 def test_under_jit_what_is_wrong_comes_back_as_nan():
     unary, image = scene()
     run = jax.jit(functools.partial(crf.mean_field, **SMALL, capacity=700))

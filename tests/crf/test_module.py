@@ -21,6 +21,7 @@ def scene(num_images=2, shape=(6, 8), num_classes=3):
     return logits, rng.integers(0, 256, (num_images, *shape, 3)).astype(np.uint8)
 
 
+@pytest.mark.long
 def test_fresh_it_is_the_mean_field_with_its_start():
     logits, image = scene()
     layer = crf.CRF(3, **OPTIONS, smooth_weight=1.5, bilateral_weight=2.0)
@@ -43,6 +44,7 @@ def test_fresh_it_is_the_mean_field_with_its_start():
     np.testing.assert_allclose(jax.nn.softmax(found), want, atol=1e-6)
 
 
+@pytest.mark.long
 def test_all_of_it_learns():
     logits, image = scene()
     layer = crf.CRF(3, **OPTIONS, smooth_weight=0.5, bilateral_weight=0.5, capacity=288)
@@ -67,6 +69,7 @@ def test_all_of_it_learns():
     assert last < first
 
 
+@pytest.mark.long
 def test_too_little_room_shows_in_value_and_gradient():
     logits, image = scene()
     layer = crf.CRF(3, **OPTIONS, capacity=100)
@@ -121,6 +124,7 @@ def network():
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_behind_a_network():
     """It has the network's names, sees the photograph, and heeds sizes."""
@@ -206,6 +210,7 @@ def test_scores_that_are_nan_are_an_error_outside_jit():
         layer.apply(variables, logits, image)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_behind_a_network_of_more_channels_it_compares_colours():
     _, photos = scene(shape=(20, 24))

@@ -285,6 +285,7 @@ def test_the_classes_must_be_those_of_the_source(mixed):
         checks.check_num_classes(mixed, 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stream", ("train_batches", "eval_batches"))
 def test_a_program_that_fails_between_batches_ends_at_once(stream):
     code = """

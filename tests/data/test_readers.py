@@ -59,6 +59,7 @@ def test_a_process_that_is_killed_is_told(mixed):
         list(itertools.islice(made, 50))
 
 
+@pytest.mark.long
 def test_processes_end_with_the_one_that_trains(tmp_path):
     """However that ends: a signal's answer leaves no time to close anything."""
     program = textwrap.dedent(

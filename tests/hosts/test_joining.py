@@ -20,6 +20,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("gone", "joined"), ((0, False), (1, True)))
 def test_who_is_left_says_who_is_gone(tmp_path, gone, joined):
     """Where they joined each other, and where another library had joined them."""
@@ -53,6 +54,7 @@ def test_commands_that_differ_end_all_and_nothing_is_written(tmp_path):
     assert not workdir.exists()
 
 
+@pytest.mark.long
 def test_one_that_hangs_ends_both_with_stack_traces(tmp_path):
     told = {"gone": 1, "at": 3, "times": 10_000, "limit": 3, "dumps": str(tmp_path)}
     with processes.start(2, "add", told, tmp_path) as both:

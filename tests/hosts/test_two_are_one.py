@@ -12,7 +12,7 @@ from fcn_jax.storage import checkpoints, trees
 from tests.support import processes
 from tests.support.runs import deconvnet_config, make_folder, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_runs_only")]
 
 STEPS, STOPPED = 20, 7
 RATE = "optim.learning_rate"

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fcn_jax.inference.canvases import Canvases, CompiledByCanvas
 
@@ -70,6 +71,7 @@ def live():
     return len(jax.local_devices()[0].client.live_executables())
 
 
+@pytest.mark.long
 def test_programs_of_sizes_that_are_forgotten_are_freed():
     compiled = CompiledByCanvas(lambda x: jnp.tanh(x).sum() + 2021, most=3)
     before = live()

@@ -21,6 +21,7 @@ def net():
     return model, jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scales", "flip"), [((1.0,), True), ((0.5,), False)])
 def test_without_sizes_an_image_fills_its_array(net, scales, flip):
     model, variables = net

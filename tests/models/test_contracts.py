@@ -60,6 +60,7 @@ def check_sizes_contract(case, dtype, tolerance, num_alone):
         close(logits[0.0][n : n + 1, :height, :width], alone, tolerance)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @every_case
 def test_padding_changes_nothing_in_float64(case):
@@ -73,6 +74,7 @@ def test_padding_changes_nothing_in_float32(case):
     check_sizes_contract(case, "float32", 1e-5, 1)
 
 
+@pytest.mark.long
 @few_cases
 def test_jit_is_eager_and_full_sizes_are_none(case):
     model = case.create()
@@ -109,6 +111,7 @@ def test_every_parameter_gets_a_gradient(case):
         assert np.abs(leaf).max() > 0, name
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("case", from_zero, ids=str)
 def test_a_fresh_net_scores_every_class_zero(case, key):
@@ -185,6 +188,7 @@ def test_lowers_for_gpu_and_tpu(case):
     jax.export.export(jax.jit(train), **both)(variables, images, sizes, key)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ("fcn8s", "deconvnet"))
 def test_one_compilation_for_images_of_any_sizes(model):
     """Sizes are values, not shapes: a padded batch of any mixture is one program."""
@@ -205,6 +209,7 @@ def test_one_compilation_for_images_of_any_sizes(model):
     assert len(traced) == 1
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("model", ("fcn32s", "fcn16s", "fcn8s", "fcn8s_atonce"))
 def test_scores_of_fcn_are_the_same_alone_and_in_a_batch(model):

@@ -56,6 +56,7 @@ def test_published_maps_and_parameter_count():
     assert params["fc6-deconv"]["kernel"].shape == (7, 7, 4096, 512)
 
 
+@pytest.mark.long
 def test_starts_as_the_release_does(key):
     model = fcn_jax.create("deconvnet", padding="same", width=1 / 8, fc_features=1024)
     variables = cases.quick_jit(model.init)(key, jnp.zeros((1, 32, 32, 3)))
@@ -70,6 +71,7 @@ def test_starts_as_the_release_does(key):
         np.testing.assert_array_equal(params[name]["bias"], np.float32(0.001))
 
 
+@pytest.mark.long
 def test_may_start_as_an_upsampling(key, monkeypatch):
     """What fc7 says reaches every pixel of its cell, in all layers of the decoder."""
     monkeypatch.setattr(initializers, "NOISE", 0)
@@ -90,6 +92,7 @@ def test_may_start_as_an_upsampling(key, monkeypatch):
     assert (maps["derelu1_2"][0] > 1).all()
 
 
+@pytest.mark.long
 def test_may_start_as_an_upsampling_of_one_cell(key, monkeypatch):
     """At 224x224 fc6-deconv spreads the only cell over all 7x7."""
     monkeypatch.setattr(initializers, "NOISE", 0)
@@ -140,6 +143,7 @@ def test_given_switches_take_the_place_of_its_own():
     assert np.abs(other - logits).max() > 1e-3
 
 
+@pytest.mark.long
 def test_sizes_with_valid_padding():
     """A padded batch scores every image as it is scored alone."""
     with jax.enable_x64(True):
@@ -155,6 +159,7 @@ def test_sizes_with_valid_padding():
         np.testing.assert_allclose(logits[:1, :193], alone, rtol=0, atol=1e-12 * scale)
 
 
+@pytest.mark.long
 def test_training_records_statistics_and_needs_no_bias():
     model = fcn_jax.create("deconvnet", padding="same", **SMALL)
     variables = cases.random_variables(model)

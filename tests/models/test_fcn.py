@@ -194,6 +194,7 @@ def test_dropout_depends_on_the_example_only():
     np.testing.assert_allclose(plain, undropped, atol=1e-6 * np.abs(plain).max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "padding", ("caffe", pytest.param("same", marks=pytest.mark.slow))
 )
@@ -261,6 +262,7 @@ def test_first_statistics_are_those_of_the_images_alone():
     np.testing.assert_allclose(stats["var"], pixels.var(0), rtol=1e-4)
 
 
+@pytest.mark.long
 def test_biases_before_batch_norm_have_no_gradient_in_training():
     """BatchNorm takes them away again; frozen, it does not."""
     images = cases.random_images((1, 20, 20))
@@ -278,6 +280,7 @@ def test_biases_before_batch_norm_have_no_gradient_in_training():
     assert gradient(freeze_batch_norm=True)["conv3_1"]["bias"].any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("padding", ("caffe", "same"))
 def test_bfloat16_stays_near_float32(padding):
     model = small("fcn8s", padding=padding, batch_norm=True)
@@ -318,6 +321,7 @@ def test_sizes_beyond_the_images():
         model.apply(variables, images, np.array([[5, 4]]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ("uint8", "int64"))
 def test_sizes_of_any_integer_dtype(dtype):
     model = small("fcn32s")

@@ -182,6 +182,7 @@ def test_without_labels_masks_are_of_the_likeliest_class(net, variables, images,
     np.testing.assert_allclose(own["class_scores"], found["class_scores"][:1], 1e-4)
 
 
+@pytest.mark.long
 def test_without_boxes_an_image_is_one(net, variables, images):
     sizes = jnp.asarray(SIZES, jnp.int32)
     logits = net.apply(variables, images, sizes)

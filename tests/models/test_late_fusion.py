@@ -38,6 +38,7 @@ def of_stream(variables, stream):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "options"),
     (
@@ -92,6 +93,7 @@ def test_the_layers_are_those_of_the_release():
     assert count == 2 * (14_714_688 + 102_764_544 + 16_781_312 + 40 * 4097)
 
 
+@pytest.mark.long
 def test_a_fresh_net_scores_every_class_zero(key):
     model = create(padding="same")
     logits, _ = cases.quick_jit(model.init_with_output)(key, images_of((1, 9, 7)))

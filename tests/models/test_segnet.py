@@ -50,6 +50,7 @@ def test_parameter_table():
     assert [x.name for x in model.encoder.layers()][-1] == model.encoder.top == "pool5"
 
 
+@pytest.mark.long
 def test_starts_as_the_release_does(key):
     """Scale 1, shift 0.001 (bn_param), weights by He et al. (msra), biases 0."""
     model = fcn_jax.create("segnet", width=1 / 16)
@@ -93,6 +94,7 @@ def test_given_switches_take_the_place_of_its_own():
     assert np.abs(apply(variables, images, switches=other) - logits).max() > 1e-3
 
 
+@pytest.mark.long
 def test_training_records_statistics_and_needs_no_bias():
     model = fcn_jax.create("segnet", **SMALL)
     variables = cases.random_variables(model)

@@ -79,6 +79,7 @@ def test_by_hand_without_a_flip():
     np.testing.assert_array_equal(ours[0, 0, :, 0], [1, 10, 102, 20, 200])
 
 
+@pytest.mark.long
 def test_gradients(key):
     x = jax.random.normal(key, (1, 2, 3, 2))
     kernel = jax.random.normal(key, (3, 3, 2, 2))

@@ -17,6 +17,7 @@ def interpolated(x, factor, length, start):
     return np.interp(start + np.arange(length), centres, x)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("factor", "kernel_size"), ((2, 4), (4, 8), (4, 7), (1, 1), (1, 2), (3, 6))
 )
@@ -55,6 +56,7 @@ def test_nearest_without_enlarging_changes_nothing():
     np.testing.assert_array_equal(enlarging.nearest(x, 1, 1), x)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("resize", (enlarging.nearest, enlarging.linear))
 def test_what_lies_beyond_the_true_extent_is_not_seen(key, resize):
     x = jax.random.normal(key, (2, 4, 5, 2))

@@ -91,6 +91,7 @@ def test_it_is_a_gaussian_in_the_plane():
     )
 
 
+@pytest.mark.long
 def test_gradients():
     features, values = make(2, count=20)
     lattice = build(jnp.asarray(features, jnp.float32), 60)

@@ -50,6 +50,7 @@ def test_half_precision_finds_places_that_it_cannot_count_to():
     assert ours.dtype == x.dtype
 
 
+@pytest.mark.long
 def test_each_image_of_a_padded_batch_is_resized_as_if_alone(key):
     x = jax.random.normal(key, (2, 6, 8, 3)).at[0, 4:].set(jnp.nan)
     x = x.at[0, :, 5:].set(jnp.inf)

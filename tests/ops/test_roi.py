@@ -69,6 +69,7 @@ def test_both_are_as_the_published_layers(x):
         np.testing.assert_allclose(windows[n], upsampled(x, box, 8, 6), atol=1e-6)
 
 
+@pytest.mark.long
 def test_what_lies_beyond_the_extent_is_not_seen(x):
     wide = jnp.pad(jnp.asarray(x), ((0, 2), (0, 3), (0, 0)), constant_values=1e6)
     boxes, extent = jnp.asarray(BOXES), jnp.array([5, 8], jnp.int32)
@@ -95,6 +96,7 @@ def test_half_precision_finds_places_that_it_cannot_count_to():
     assert found.dtype == x.dtype
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer", (roi.roi_pool, roi.box_upsample))
 def test_gradients(layer):
     x = np.random.default_rng(1).permutation(24).reshape(3, 4, 2) / 10

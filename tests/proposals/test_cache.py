@@ -214,6 +214,7 @@ def ended(*arguments):
     return end.value.code
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_the_command_fills_a_directory_and_then_finds_it_full(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

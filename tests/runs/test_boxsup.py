@@ -13,7 +13,10 @@ from fcn_jax.runs import boxsup, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import boxsup_config, make_folder
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only", "one_device")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.usefixtures("quick_runs_only", "one_device"),
+]
 pytest.importorskip("cv2", reason="needs OpenCV, of the extra [proposals]")
 NAMES = ("background", "a", "b")
 

@@ -14,7 +14,7 @@ from fcn_jax.runs import reports, trainer
 from tests.support.paths import ROOT
 from tests.support.runs import make_folder, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_runs_only")]
 
 CRF = {"crf.parameters": "pydensecrf"}
 

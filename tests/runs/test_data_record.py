@@ -53,6 +53,7 @@ def config(folder, steps):
     return tiny_config(folder, num_steps=steps, num_pictures=0, **palette)
 
 
+@pytest.mark.long
 def test_colours_that_are_exchanged_are_other_labels(run):
     folder, workdir = run
     write_colours(folder / "colours.txt", (0, 2, 1))
@@ -105,6 +106,7 @@ def test_digests_that_are_wrong_are_no_other_data(run):
     assert path.read_text() == whole
 
 
+@pytest.mark.long
 def test_images_to_score_may_change_and_it_is_told(run, capsys):
     folder, workdir = run
     mask = folder / "SegmentationClass/im0.png"

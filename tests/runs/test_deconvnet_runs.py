@@ -16,7 +16,7 @@ from fcn_jax.runs import reports, trainer
 from fcn_jax.viz import plots
 from tests.support.runs import SIDE, deconvnet_config, make_folder, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_runs_only")]
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,7 @@ def trained(tmp_path_factory):
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", (*MODES[:1], *(
     pytest.param(mode, marks=pytest.mark.slow) for mode in MODES[1:3])))  # fmt: skip
 def test_each_alone_trains(trained, mode):

@@ -87,6 +87,7 @@ def test_ids_in_folders_are_written_each_to_its_own_place(whole, tmp_path):
     assert {row.split(",")[0] for row in rows[1:]} == {"a/x", "b/x"}
 
 
+@pytest.mark.long
 def test_the_preprocessing_of_a_run_stays_its_own(whole, tmp_path, capsys):
     usual = evaluated(whole / "run", whole / "data", tmp_path)
     capsys.readouterr()

@@ -13,7 +13,7 @@ from fcn_jax.runs import examination, trainer
 from fcn_jax.viz import html_report
 from tests.support.runs import make_folder, tiny_config
 
-pytestmark = pytest.mark.usefixtures("quick_runs_only")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_runs_only")]
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,7 @@ def test_evaluation_by_head(rooms, tmp_path):
         assert (tmp_path / f"contact_sheet_{head}.png").exists()
 
 
+@pytest.mark.long
 def test_an_ensemble_by_head(rooms):
     config = runs.load(rooms).config
     both = runs.Evaluation(config, rooms, with_run=rooms)
@@ -126,6 +127,7 @@ def test_a_trained_net_predicts_by_head(rooms):
         np.testing.assert_allclose(probs[head].sum(-1), 1, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_an_export_has_both_heads(rooms, tmp_path, monkeypatch):
     out = tmp_path / "net.zip"
     values = type("Values", (), {})()

@@ -13,6 +13,7 @@ from tests.support.runs import make_folder, tiny_config
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch_size", (1, pytest.param(3, marks=pytest.mark.slow)))
 def test_one_image_smaller_than_32_pixels(tmp_path, batch_size, capsys, monkeypatch):
     """Its first half is void in one of the steps; a class has no weight."""

@@ -45,6 +45,7 @@ def _one_device(monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
 
 
+@pytest.mark.long
 def test_it_trains(tmp_path, monkeypatch):
     monkeypatch.setitem(losses.LOSSES, "forgiving", Forgiving)
     folder = make_folder(tmp_path / "data")

@@ -81,6 +81,7 @@ def trained(folder, workdir, **changes):
     return json.loads((workdir / "result.json").read_text())
 
 
+@pytest.mark.long
 def test_a_run_ends_early_and_says_so(folder, tmp_path, scored, capsys):
     steps, failing = scored
     whole = trained(folder, tmp_path / "whole")

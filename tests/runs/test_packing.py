@@ -19,6 +19,8 @@ from fcn_jax.weights.formats import safetensors
 from tests.support import cases
 from tests.support.runs import make_folder, saved_run, tiny_config
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -207,6 +207,7 @@ def test_near_sizes_share_a_compilation(net):
     assert len(again._probs) == 1
 
 
+@pytest.mark.long
 def test_views_of_an_image(workdir):
     image = folders.photo(size=(32, 32))
     plain, flipped = fcn_jax.load(workdir), fcn_jax.load(workdir, flip=True)

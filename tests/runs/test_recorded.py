@@ -87,6 +87,7 @@ def test_a_start_from_a_run_of_other_classes_is_told(run, tmp_path):
     assert recorded.note_of_init(str(tmp_path / "net.pth"), source) == ""
 
 
+@pytest.mark.long
 def test_frozen_batch_norm_keeps_its_averages(run, tmp_path):
     folder, workdir = run
     config = tiny_config(folder, num_steps=2, num_pictures=0, init_from=str(workdir))
@@ -145,6 +146,7 @@ def test_a_run_does_not_begin_again_by_itself(tmp_path, write, message):
         recorded.check_restart(lost(), tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("steps", (1, 3))
 def test_an_emptied_directory_of_checkpoints_is_no_fresh_run(run, tmp_path, steps):
     """However few steps were done: what was saved is missing."""
@@ -166,6 +168,7 @@ def copied(run, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.long
 def test_all_checkpoints_damaged_twice(run, tmp_path):
     """A scheduler starts the same command again; the log must not be lost by it."""
     workdir = copied(run, tmp_path)
@@ -224,6 +227,7 @@ def test_a_damaged_config_alone_is_named(tmp_path):
         workdirs.config_of_run(tmp_path)
 
 
+@pytest.mark.long
 def test_a_step_is_saved_before_it_is_evaluated(run, tmp_path):
     """A wrong mask of the validation list ends the run; what was learned is kept."""
     folder = tmp_path / "data"
@@ -243,6 +247,7 @@ def test_a_step_is_saved_before_it_is_evaluated(run, tmp_path):
     assert [e["step"] for e in entries if e["kind"] == "eval"] == [2]
 
 
+@pytest.mark.long
 def test_data_that_are_not_those_it_began_with(run, tmp_path):
     folder, workdir = tmp_path / "data", copied(run, tmp_path)
     shutil.copytree(run[0], folder)
@@ -283,6 +288,7 @@ def test_a_finished_run_without_its_log(run, tmp_path, capsys):
     assert "done: its loss is lost; best" in said
 
 
+@pytest.mark.long
 def test_a_run_whose_log_was_torn_goes_on_and_says_so(run, tmp_path, capsys):
     workdir = copied(run, tmp_path)
     (workdir / "log.jsonl").write_text('{"kind": "trai')
@@ -361,6 +367,7 @@ def test_a_run_before_its_first_checkpoint(tmp_path):
     assert "no checkpoint" in status.format_status(found)
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_its_own_config(run, tmp_path):
     """As where --config is left out; read from JSON, tuples are lists."""
     workdir = copied(run, tmp_path)
@@ -370,6 +377,7 @@ def test_a_run_goes_on_with_its_own_config(run, tmp_path):
     assert checkpoints.CheckpointStore(workdir / "checkpoints").steps()[-1] == 2
 
 
+@pytest.mark.long
 def test_fewer_steps_than_were_done(run, tmp_path):
     workdir = copied(run, tmp_path)
     config = tiny_config(run[0], num_steps=2, num_pictures=0)

@@ -75,6 +75,7 @@ with asked:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("what", "output"),
     [
@@ -114,6 +115,7 @@ with asked:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pthread_mutex_lock")
 @pytest.mark.parametrize(
     ("number", "where", "output"),

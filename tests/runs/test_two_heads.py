@@ -25,6 +25,8 @@ from fcn_jax.runs.evaluation import look_at
 from fcn_jax.runs.prediction import Options
 from tests.support.runs import saved_run, tiny_config
 
+pytestmark = pytest.mark.long
+
 STEPS = 50
 
 

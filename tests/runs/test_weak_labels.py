@@ -33,6 +33,7 @@ def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("folder"), names=NAMES)
 
 
+@pytest.mark.long
 def test_em_adapt_goes_on_bit_for_bit_on_two_devices(
     folder, tmp_path, monkeypatch, capsys
 ):

@@ -61,6 +61,7 @@ def trained(folder, tmp_path_factory):
     return root
 
 
+@pytest.mark.long
 def test_what_is_found_is_standardised_before_the_first_step(folder):
     """Over the training set once: here two batches of two images."""
     config = config_of(folder, **{"model.levels": ("convolutions",)})

@@ -56,6 +56,7 @@ def image_of(text):
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
+@pytest.mark.long
 def test_it_is_what_predict_says(net, answers):
     points = ((0, 0), (31, 23))
     found = answers.answer(FILE, Question(labels=True, points=points))
@@ -135,6 +136,7 @@ def test_near_sizes_share_what_is_compiled(net):
     assert len(answers._served.nets[False]._probs) == 1
 
 
+@pytest.mark.long
 def test_the_crf_is_switched_and_shares_the_variables(net, monkeypatch):
     net.predict_probs(SCENE)  # What it has compiled is not that of another CRF.
     answers, calls = Answers(Served(net)), asked_of(monkeypatch)
@@ -184,6 +186,7 @@ def test_what_is_served_is_described(net, answers):
     assert str(net.workdir) not in json.dumps(about)
 
 
+@pytest.mark.long
 def test_several_heads(several):
     found = several.answer(FILE, Question(labels=True, points=((1, 2),)))
     assert set(found["classes"]) == set(found["labels"]) == {"things", "stuff"}

@@ -101,6 +101,7 @@ start(Command(text="", define_flags=lambda: None, run=work), ["busy"])
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "answer"),
     ((signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "terminated\n")),

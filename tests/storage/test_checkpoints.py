@@ -180,6 +180,7 @@ def test_saving_a_step_twice_is_refused(store):
         save(store, 2)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
     script = f"""
         import resource, sys

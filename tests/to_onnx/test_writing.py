@@ -105,6 +105,7 @@ def unchecked(monkeypatch):
     monkeypatch.setattr(checking, "version", lambda: "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "options", "precision"), NETWORKS)
 def test_all_networks_at_three_sizes(tmp_path, name, options, precision):
     path = tmp_path / "net.onnx"
@@ -127,6 +128,7 @@ def test_all_networks_at_three_sizes(tmp_path, name, options, precision):
     assert halves == (precision == "float16")
 
 
+@pytest.mark.long
 def test_a_size_that_the_command_does_not_check(tmp_path):
     """Here not by the code that the command is checked by."""
     model = fcn_jax.create("fcn8s", padding="caffe", **SMALL)
@@ -172,6 +174,7 @@ def test_kinds_of_output_are_those_of_export():
     assert to_onnx.OUTPUTS is exported.OUTPUTS
 
 
+@pytest.mark.long
 def test_kinds_of_output(tmp_path, small):
     images = photos((2, 40, 33, 3))
     found = {}
@@ -226,6 +229,7 @@ def test_what_is_told(tmp_path, small):
     assert [p.name for p in path.parent.iterdir()] == ["net.onnx"]
 
 
+@pytest.mark.long
 def test_a_fresh_network_scores_nothing(tmp_path):
     model = fcn_jax.create("fcn32s", padding="same", **SMALL)
     image = jnp.zeros((1, 8, 8, 3))

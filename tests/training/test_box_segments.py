@@ -20,6 +20,7 @@ def scene():
     return image, labels
 
 
+@pytest.mark.long
 def test_colours_decide_where_boxes_do_not(scene):
     image, labels = scene
     item = {"image": image, "labels": labels}

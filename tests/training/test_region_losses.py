@@ -161,6 +161,7 @@ def test_the_gradient_is_that_of_finite_differences(name):
     check_grads(loss, (logits,), order=1, modes=("rev",), atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "per_image"),
     [case for case in itertools.product(REGIONS, (False, True)) if case[0] != "dice"],

@@ -90,6 +90,7 @@ def scene():
     return parameters(0), image, labels
 
 
+@pytest.mark.long
 def test_patches_of_the_kept_cells_are_the_image_with_its_loss_restricted(scene):
     """What Long et al. 2015, sec. 3.4, say: patch-wise training is loss sampling."""
     params, image, labels = scene

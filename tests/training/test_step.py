@@ -108,6 +108,7 @@ def of_regions(**options):
     )
 
 
+@pytest.mark.long
 def test_losses_of_regions_see_the_whole_batch():
     model = tiny(dropout_rate=0.0)
     batch = [make_batch(4, with_sizes=True)]
@@ -143,6 +144,7 @@ def test_a_loss_over_other_devices_is_refused():
         )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_accumulation_does_not_depend_on_the_number_of_devices():
     model = tiny(batch_norm=True, axis_name=parallel.AXIS)
@@ -152,6 +154,7 @@ def test_accumulation_does_not_depend_on_the_number_of_devices():
     assert distance(one.params, four.params) < 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_accumulated_sums_are_the_mean_of_the_micro_batches():
     # With a sum over pixels divided by the images, two halves average to the whole.
@@ -164,6 +167,7 @@ def test_accumulated_sums_are_the_mean_of_the_micro_batches():
     assert distance(whole.params, halves.params) < 1e-5 * scale
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     model = tiny()
@@ -196,6 +200,7 @@ def test_dropout_differs_from_step_to_step_and_from_seed_to_seed():
     assert at_zero != loss(jnp.int32(0), jnp.int32(1))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_a_batch_of_void_changes_nothing():
     model = tiny()
@@ -210,6 +215,7 @@ def test_a_batch_of_void_changes_nothing():
     assert distance(after.params, state.params) == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_fcn32s_fixed_trains_the_last_layer_alone():
     model = models.create("fcn32s", NUM_CLASSES, width=1 / 16, fc_features=64)
@@ -252,6 +258,7 @@ def test_fcn32s_fixed_trains_the_last_layer_alone():
     assert flops[frozen] < flops[()] / 2
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize("platform", ("cuda", "tpu"))
 def test_the_steps_lower_for_accelerators(platform):
@@ -280,6 +287,7 @@ def test_the_parameter_table_counts_everything():
     assert lines[-1].split() == ["total", "9"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_running_averages_are_those_of_the_batch():
     """After a step: momentum of the old ones, and the rest of the batch's own."""

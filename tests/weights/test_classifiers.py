@@ -32,6 +32,7 @@ def relu(x):
     return np.maximum(x, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
     ("vgg16", "alexnet", "caffenet", pytest.param("googlenet", marks=pytest.mark.slow)),

@@ -256,6 +256,7 @@ def ranks(logits):
     return np.argsort(np.asarray(logits), axis=-1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("padding", "side"), (("same", 64), ("valid", 224)))
 def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, side):
     """Where fc7 and switches are the same, every pixel ranks classes as the FCN."""
@@ -292,6 +293,7 @@ def test_a_decoder_starts_with_the_scores_of_an_fcn(load, monkeypatch, padding, 
         load(foreign.pytorch(ours), model)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options", ({"width": 1 / 32}, {"num_classes": 2}, {"width": 0.3})
 )

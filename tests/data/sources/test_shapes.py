@@ -142,6 +142,7 @@ def mean_iu(labels, predicted):
     return float(np.mean(right / (counts.sum(0) + counts.sum(1) - right)))
 
 
+@pytest.mark.long
 def test_colour_does_not_tell_the_class(drawings):
     features, labels = pixels(drawings[:60], 20_000)
     held_out, truth = pixels(drawings[60:], 20_000)

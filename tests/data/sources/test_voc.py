@@ -172,6 +172,7 @@ def test_a_compressed_archive_is_decompressed_once(tmp_path, manual):
     reader.close()
 
 
+@pytest.mark.long
 def test_it_works_without_tensorflow(tmp_path, manual):
     ours = repr(archives.ARCHIVES).replace("Archive(", "archives.Archive(")
     script = f"""

@@ -166,6 +166,7 @@ def test_the_net_on_another_encoder():
         create(encoder="alexnet")
 
 
+@pytest.mark.long
 def test_bvlc_googlenet_is_a_start(tmp_path):
     path = tmp_path / "bvlc_googlenet.caffemodel"
     blobs = classifiers.write(path, "googlenet")

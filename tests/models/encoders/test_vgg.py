@@ -30,6 +30,7 @@ def feature_shapes(encoder, shape):
     return jax.eval_shape(encoder.apply, variables, images).maps
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("column", range(len(IMAGE_SHAPES)))
 def test_worked_shapes(column):
     expected = {
@@ -124,6 +125,7 @@ def test_switches_unpool_every_pool(key):
         np.testing.assert_array_equal(pooling.max_pool(unpooled), maxima)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("padding", "shape"), (("caffe", (9, 14)), ("same", (65, 34))))
 def test_a_dilated_fc6_is_a_7x7_one_with_gaps(padding, shape):
     """Its window, and so every size and offset, is that of 7x7."""
