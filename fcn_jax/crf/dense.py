@@ -65,7 +65,8 @@ def mean_field(
             probabilities are those of each image alone.
         capacity: Room for vertices of the appearance kernel's lattice. None: outside
             `jit` as much as the images turn out to need; inside, one a pixel, where
-            `bilateral_rgb` is below 8 three, below 4 six, which always suffice.
+            `bilateral_rgb` is below 8 three, below 4 six, which always suffice; six
+            for the first 64 pixels in any case.
         logits: Whether to return scores whose softmax are the probabilities, which do
             not round to 0 and 1.
         **numbers: The fields of `CRFParameters`, where `parameters` is not given:
@@ -110,12 +111,13 @@ def mean_field(
     else:
         sizes = jnp.asarray(sizes)
         extents.check(sizes, unary.shape)
+        sizes = sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
     num_pixels = unary.shape[1] * unary.shape[2]
     weights = given.smooth_weight, given.bilateral_weight
     traced = any(
         isinstance(x, Tracer)
         for x in (unary, image, sizes, *bandwidths.values(), *weights, compatibility)
-    )
+    ) or isinstance(jnp.zeros(()), Tracer)  # All are constants of what `jit` traces.
     asked = unary.dtype
     dtype = asked if jnp.finfo(asked).bits >= 32 else jnp.dtype(jnp.float32)
     unary = unary.astype(dtype)
@@ -123,7 +125,7 @@ def mean_field(
         _mean_field,
         unary,
         image,
-        sizes.astype(jnp.int32),
+        sizes,
         {name: jnp.asarray(value, dtype) for name, value in bandwidths.items()},
         tuple(jnp.asarray(weight, dtype) for weight in weights),
         None if isinstance(compatibility, str) else jnp.asarray(compatibility, dtype),
@@ -328,12 +330,14 @@ def _smooth_capacity(shape: Sequence[int], smooth_xy: Number) -> int:
 
 def _room(bilateral_rgb: Number, num_pixels: int) -> int:
     """Vertices of the appearance kernel for which there is room under `jit`."""
+    # Of a few pixels each has vertices of its own, and all of them take no room.
+    least = _VERTICES_A_PIXEL * min(num_pixels, _LEAST_ROOM)
     if isinstance(bilateral_rgb, Tracer):
-        return num_pixels
+        return max(least, num_pixels)
     for limit, vertices in _ROOM_BY_COLOUR:
         if float(bilateral_rgb) < limit:
-            return vertices * num_pixels
-    return num_pixels
+            return max(least, vertices * num_pixels)
+    return max(least, num_pixels)
 
 
 def _round_up(count: int):

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
+import numpy as np
 from jax.core import Tracer
 
 from fcn_jax.models import initializers, inputs, layers
@@ -112,7 +113,8 @@ class DeconvNet(Network):
         _check_not_too_small(self, images.shape[1:3], "images have")
         sizes = inputs.check_sizes(sizes, images)
         if sizes is not None and not isinstance(sizes, Tracer):
-            _check_not_too_small(self, sizes.min(axis=0).tolist(), "sizes go down to")
+            least = np.asarray(sizes).min(axis=0).tolist()
+            _check_not_too_small(self, least, "sizes go down to")
         features = self.encoder(images, sizes, train=train, example_ids=example_ids)
         found = features.switches if switches is None else switches
         # What each unpooling restores: the shapes and extents before the pooling.

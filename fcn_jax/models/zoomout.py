@@ -19,6 +19,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from fcn_jax.models import inputs, layers, zoomout_features
@@ -222,7 +223,7 @@ def check_superpixels(superpixels: Array | None, images: Array, room: int) -> Ar
         room: How many an image may have.
 
     Returns:
-        Them.
+        Them, int32.
 
     Raises:
         TypeError: If they are no integers.
@@ -244,12 +245,14 @@ def check_superpixels(superpixels: Array | None, images: Array, room: int) -> Ar
         raise TypeError(
             f"zoom-out: superpixels are {superpixels.dtype}; expected integers."
         )
-    if not isinstance(superpixels, Tracer) and superpixels.max() >= room:
-        raise ValueError(
-            f"zoom-out: a superpixel has the number {superpixels.max()}, and there is "
-            f"room for 0 to {room - 1}; raise max_superpixels."
-        )
-    return superpixels
+    if not isinstance(superpixels, Tracer):
+        most = np.max(np.asarray(superpixels), initial=0)
+        if most >= room:
+            raise ValueError(
+                f"zoom-out: a superpixel has the number {most}, and there is room for "
+                f"0 to {room - 1}; raise max_superpixels."
+            )
+    return superpixels.astype(jnp.int32)  # Narrow ones would overflow.
 
 
 def _check_options(net: Zoomout) -> None:

@@ -71,6 +71,7 @@ def repeat_edges(x: Array, sizes: Array | None = None) -> Array:
     """
     if sizes is None:
         return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    sizes = sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
     for axis in (1, 2):
         place = jnp.arange(-1, x.shape[axis] + 1, dtype=sizes.dtype)[None]
         last = jnp.maximum(sizes[:, axis - 1, None] - 1, 0)

@@ -131,6 +131,7 @@ def pyramid_pool(
             f"{(cells.shape[0], *x.shape[:2])}."
         )
     zero = jnp.zeros((), x.dtype)
+    cells = cells.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
 
     def of_box(each: tuple[Array, Array | None]) -> list[Array]:
         box, mask = each

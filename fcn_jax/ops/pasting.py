@@ -32,6 +32,7 @@ def place_masks(masks: Array, boxes: Array, shape: tuple[int, int]) -> Array:
         [M, H, W] bool, False outside the boxes.
     """
     side = masks.shape[-1]
+    boxes = boxes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
 
     def along(start: Array, end: Array, length: int) -> tuple[Array, Array]:
         pixel = jnp.arange(length, dtype=boxes.dtype)

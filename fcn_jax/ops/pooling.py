@@ -154,16 +154,15 @@ def indices_to_switches(
     row0, column0 = _window_origins(indices.shape, window)
     row = indices // output_size[1] - row0
     column = indices % output_size[1] - column0
-    if not isinstance(indices, Tracer):
-        inside = (row >= 0) & (row < window) & (column >= 0) & (column < window)
-        if not bool(jnp.all(inside)):
-            first = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])
-            raise ValueError(
-                f"indices_to_switches: index {int(indices[first])} at {first} lies "
-                f"outside its {window}x{window} window in a map of "
-                f"{output_size[0]}x{output_size[1]}; the indices are of another "
-                f"pooling, or count channels too (as TensorFlow's do)."
-            )
+    inside = (row >= 0) & (row < window) & (column >= 0) & (column < window)
+    if not isinstance(inside, Tracer) and not bool(jnp.all(inside)):
+        first = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])
+        raise ValueError(
+            f"indices_to_switches: index {int(indices[first])} at {first} lies "
+            f"outside its {window}x{window} window in a map of "
+            f"{output_size[0]}x{output_size[1]}; the indices are of another "
+            f"pooling, or count channels too (as TensorFlow's do)."
+        )
     return (row * window + column).astype(jnp.uint8)
 
 

@@ -38,7 +38,7 @@ def features(
         region from the centre of the image, in [-1, 1]. All 0 of a region without
         pixels.
     """
-    num = regions.shape[1]
+    num, of_pixels = regions.shape[1], of_pixels.astype(jnp.int32)
     height, width = image.shape[:2] if size is None else (size[0], size[1])
     lab = colour.to_lab(image)
     inside = of_pixels >= 0

@@ -28,7 +28,7 @@ def resize(
     """
     given, wide = x.dtype, jnp.float64 if x.dtype == jnp.float64 else jnp.float32
     x = x.astype(wide)  # It holds places too: bfloat16 counts to 256.
-    outside = ~_within(sizes, x.shape[1:3])
+    outside = ~_within(sizes.astype(jnp.int32), x.shape[1:3])
     x = jnp.where(outside, jnp.zeros((), x.dtype), x)  # 0 * inf would give NaN.
     rows = _weights(sizes[:, 0], out_sizes[:, 0], x.shape[1], out_shape[0], x.dtype)
     columns = _weights(sizes[:, 1], out_sizes[:, 1], x.shape[2], out_shape[1], x.dtype)
@@ -79,6 +79,7 @@ def flip(x: Array, sizes: Array) -> Array:
     Returns:
         The same shape; what lies right of the true width stays where it is.
     """
+    sizes = sizes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
     column = jnp.arange(x.shape[2], dtype=sizes.dtype)[None]
     mirrored = sizes[:, 1:] - 1 - column
     source = jnp.where(

@@ -44,6 +44,7 @@ def roi_pool(
         ValueError: If shapes are others, or a number is not positive.
     """
     _check("roi_pool", x, boxes, stride, size)
+    boxes = boxes.astype(jnp.int32)  # Narrow or unsigned ones would overflow.
     height, width = _extent(x, extent)
 
     def of_box(box: Array) -> Array:
@@ -171,12 +172,13 @@ def widened(boxes: Array, factor: float, sizes: Array) -> Array:
     """
     if not factor >= 1:
         raise ValueError(f"extension={factor} shrinks boxes; give a factor >= 1.")
+    given, boxes = boxes.dtype, boxes.astype(jnp.int32)
     sides = (boxes[..., 2:] - boxes[..., :2]).astype(jnp.float32)
     growth = jnp.floor(jnp.round(sides * ((factor - 1) / 2), 4) + 0.5)
-    growth = growth.astype(boxes.dtype)
+    growth = growth.astype(jnp.int32)
     starts = jnp.maximum(boxes[..., :2] - growth, 0)
-    ends = jnp.minimum(boxes[..., 2:] + growth, sizes[:, None].astype(boxes.dtype))
-    return jnp.concatenate([starts, ends], axis=-1)
+    ends = jnp.minimum(boxes[..., 2:] + growth, sizes[:, None].astype(jnp.int32))
+    return jnp.concatenate([starts, ends], axis=-1).astype(given)
 
 
 def _extent(x: Array, extent: Array | None) -> Array:

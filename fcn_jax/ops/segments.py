@@ -78,6 +78,7 @@ def spread(values: Array, segments: Array) -> Array:
     Returns:
         [H, W, F]; 0 beyond the image.
     """
+    segments = segments.astype(jnp.int32)
     inside = (segments >= 0) & (segments < values.shape[0])
     found = values[jnp.where(inside, segments, 0)]
     return jnp.where(inside[..., None], found, jnp.zeros((), values.dtype))
@@ -90,6 +91,7 @@ def adjacency(segments: Array, num: int) -> Array:
         segments: [H, W] integer; see the module.
         num: Segments.
     """
+    segments = segments.astype(jnp.int32)
     found = jnp.zeros((num, num), bool)
     for one, other in (
         (segments[:-1], segments[1:]),
@@ -183,7 +185,7 @@ def majority(labels: Array, segments: Array, num: int, num_classes: int) -> Arra
     Returns:
         [num] int32; `num_classes` where no pixel has a class.
     """
-    labels = labels.astype(jnp.int32)
+    labels, segments = labels.astype(jnp.int32), segments.astype(jnp.int32)
     valid = (labels >= 0) & (labels < num_classes) & (segments >= 0)
     place = jnp.where(valid, segments * num_classes + labels, num * num_classes)
     ones = jnp.ones(labels.size, jnp.int32)
@@ -194,6 +196,7 @@ def majority(labels: Array, segments: Array, num: int, num_classes: int) -> Arra
 
 def _numbers(segments: Array, num: int) -> Array:
     """The segment of each pixel, [H * W]; `num` where it has none."""
+    segments = segments.astype(jnp.int32)  # Narrow ones would overflow.
     inside = (segments >= 0) & (segments < num)
     return jnp.where(inside, segments, num).ravel()
 

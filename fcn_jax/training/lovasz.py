@@ -98,7 +98,8 @@ def _weights(
     """What the error of each pixel counts, by class, [C, N, H, W]; 0 for void."""
     rows, num_classes = labels.shape[0], logits.shape[-1]
     probs = jax.nn.softmax(pixels.wide(logits))
-    sets = (rows, -1) if per_image else (1, -1)  # What is sorted together.
+    each = labels.shape[1] * labels.shape[2]
+    sets = (rows, each) if per_image else (1, rows * each)  # What is sorted together.
     flat = labels.reshape(sets)  # [S, P]
     devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
     shared = axis_name is not None and not per_image

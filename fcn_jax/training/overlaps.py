@@ -132,7 +132,7 @@ def tversky(
     nothing = jnp.zeros((), ratio.dtype)
     loss = jnp.sum(jnp.where(present, 1 - ratio, nothing), axis=-1)
     loss = loss / jnp.maximum(jnp.sum(present, axis=-1), 1).astype(loss.dtype)
-    return SharedLoss(jnp.mean(loss) / devices)
+    return SharedLoss(jnp.sum(loss) / (max(1, loss.shape[0]) * devices))
 
 
 def are_false_counts(alpha: object, beta: object) -> bool:

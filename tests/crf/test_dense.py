@@ -211,6 +211,18 @@ def test_images_of_other_sizes_in_one_batch(method):
         np.testing.assert_allclose(found[:height, :width], want, atol=1e-6)
 
 
+def test_sizes_of_few_bits():
+    """Row 257 is beyond row 1, though uint8 counts from 0 again."""
+    unary = np.full((1, 258, 2, 2), np.log(2), np.float32)
+    unary[:, 256:] = np.nan
+    image = np.zeros((1, 258, 2, 3), np.uint8)
+    numbers = {**SMALL, "iterations": 0}
+    found = crf.mean_field(
+        unary, image, **numbers, method="exact", sizes=np.array([[4, 2]], np.uint8)
+    )
+    np.testing.assert_allclose(found[:, :4], 0.5, atol=1e-6)
+
+
 def test_jit_is_eager():
     unary, image = scene()
     eager = crf.mean_field(unary, image, **SMALL)
@@ -289,6 +301,15 @@ def test_published_parameters_run(name):
     unary, image = scene()
     found = fcn_jax.crf.mean_field(unary, image, **crf.PARAMETERS[name])
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ((1, 1), (2, 2)))
+def test_tiny_images_fit_under_jit(shape):
+    """A pixel alone touches six vertices; here they are constants, sizes too."""
+    unary = jnp.full((1, *shape, 2), np.log(2), jnp.float32)
+    image, sizes = jnp.zeros((1, *shape, 3), jnp.uint8), jnp.array([shape], jnp.int32)
+    run = functools.partial(crf.mean_field, unary, image, sizes=sizes, **SMALL)
+    np.testing.assert_allclose(jax.jit(run)(), 0.5, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -195,9 +195,13 @@ def test_too_small_an_image_is_refused():
     small = jax.ShapeDtypeStruct((1, 192, 224, 3), jnp.float32)
     with pytest.raises(ValueError, match=r"have 192x224 .* below 193x193 .*224x"):
         jax.eval_shape(model.apply, variables, small)
-    sizes = jnp.array([(100, 224)], jnp.int32)
+    # Sizes may be constants of what is traced: they are looked at all the same.
+    sizes, images = (
+        jnp.array([(100, 224)], jnp.int32),
+        small.update(shape=(1, 224, 224, 3)),
+    )
     with pytest.raises(ValueError, match=r"sizes go down to 100x224 .*padding='same'"):
-        model.apply(cases.random_variables(model), jnp.zeros((1, 224, 224, 3)), sizes)
+        jax.eval_shape(lambda *args: model.apply(*args, sizes), variables, images)
 
 
 def test_unknown_options_and_no_classes_are_refused():

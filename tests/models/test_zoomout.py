@@ -223,6 +223,15 @@ def test_one_superpixel_a_pixel_has_the_hypercolumn_of_that_pixel(case):
     close(found[:, : column.shape[-1]], column[:6, :8].reshape(48, -1))
 
 
+def test_superpixels_of_few_bits_and_constants_of_what_is_traced():
+    given = jnp.full((1, 2, 2), 255, jnp.uint8)
+    found = jax.eval_shape(
+        lambda images: zoomout.check_superpixels(given, images, 300),
+        jax.ShapeDtypeStruct((1, 2, 2, 3), jnp.float32),
+    )
+    assert found.dtype == jnp.int32
+
+
 def test_a_feature_that_does_not_vary_is_zero():
     net = zoomout.Standardize()
     variables = {

@@ -77,6 +77,8 @@ def test_edges_by_hand():
     )
     one = enlarging.repeat_edges(x, jnp.array([[1, 1]]))
     np.testing.assert_array_equal(one, np.ones((1, 4, 4, 1)))
+    whole = enlarging.repeat_edges(x, jnp.array([[2, 2]], jnp.uint8))
+    np.testing.assert_array_equal(whole[0, :, :, 0], found)
 
 
 def test_gradients_reach_every_cell_and_sum_to_the_pixels(key):

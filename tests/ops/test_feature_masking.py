@@ -110,7 +110,7 @@ def test_maxima_against_loops(key, masked):
     pool = cases.quick_jit(
         lambda x, cells, masks: feature_masking.pyramid_pool(x, cells, (1, 2, 3), masks)
     )
-    levels = pool(x, jnp.asarray(CELLS), given)
+    levels = pool(x, jnp.asarray(CELLS, jnp.uint8), given)
     for level, found in zip((1, 2, 3), levels, strict=True):
         assert found.shape == (len(CELLS), level, level, 3)
         for n, cells in enumerate(CELLS.tolist()):

@@ -23,6 +23,16 @@ def test_masks_are_placed_by_the_nearest_pixel():
     )
 
 
+def test_boxes_of_few_bits():
+    """The last pixel of a box of 8 is 7 * 50 / 8 in the mask: not in uint8."""
+    mask = jnp.tri(50, dtype=bool)[None]
+    boxes = jnp.array([[1, 0, 9, 8]], jnp.uint8)
+    np.testing.assert_array_equal(
+        pasting.place_masks(mask, boxes, (9, 9)),
+        pasting.place_masks(mask, boxes.astype(jnp.int32), (9, 9)),
+    )
+
+
 @pytest.mark.parametrize(
     ("max_iou", "left"),
     ((0.0, [False, True, False, True, False]), (0.4, [True, True, False, True, False])),

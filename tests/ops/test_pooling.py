@@ -120,6 +120,7 @@ def test_indices_and_back(key, window):
     _, switches = pooling.max_pool_with_switches(x, window)
     indices = pooling.switches_to_indices(switches, window, (5, 7))
     back = pooling.indices_to_switches(indices, window, (5, 7))
+    jax.eval_shape(lambda: pooling.indices_to_switches(indices, window, (5, 7)))
     np.testing.assert_array_equal(back, switches)
     flat = np.asarray(x).reshape(2, 35, 3)
     chosen = np.take_along_axis(flat, np.asarray(indices).reshape(2, -1, 3), axis=1)

@@ -107,6 +107,18 @@ def test_gradients(layer):
         )
 
 
+def test_boxes_of_few_bits(x):
+    """Twice a row, and a row less than none, are no numbers of uint8."""
+    boxes = np.array([[130, 0, 200, 64], [8, 3, 33, 50]], np.uint8)
+    tall = jnp.repeat(jnp.asarray(x), 6, axis=0)
+    np.testing.assert_array_equal(
+        roi.roi_pool(tall, jnp.asarray(boxes), 8, 3),
+        roi.roi_pool(tall, jnp.asarray(boxes, jnp.int32), 8, 3),
+    )
+    found = roi.widened(jnp.asarray(boxes)[None], 1.5, jnp.array([[240, 64]]))
+    assert found.tolist() == [[[112, 0, 218, 64], [2, 0, 39, 62]]]
+
+
 def test_windows_are_those_of_the_targets():
     """Two writings of one rule: of arrays of JAX, and of NumPy."""
     rng = np.random.default_rng(2)

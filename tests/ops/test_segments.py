@@ -77,6 +77,20 @@ def test_the_majority_of_a_segment():
     np.testing.assert_array_equal(found, [0, 2, 2, 3, 3])
 
 
+def test_numbers_of_few_bits():
+    """40 segments of 21 classes are more pairs than uint8 has numbers."""
+    few = jnp.array([[0, 30, 30], [39, 39, 0]], jnp.uint8)
+    labels = jnp.array([[20, 3, 3], [7, 7, 20]], jnp.uint8)
+    found = segments.majority(labels, few, 40, 21)
+    assert found[jnp.array([0, 30, 39])].tolist() == [20, 3, 7]
+    np.testing.assert_array_equal(
+        segments.adjacency(few, 300), segments.adjacency(few.astype(jnp.int32), 300)
+    )
+    np.testing.assert_array_equal(
+        segments.spread(jnp.arange(300.0)[:, None], few)[..., 0], few
+    )
+
+
 def test_the_gradient_of_a_mean_is_shared_by_its_pixels():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 3, 2)), "float32")
     f = jax.jit(lambda x: segments.spread(segments.means(x, MAP, NUM) ** 2, MAP))

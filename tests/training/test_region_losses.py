@@ -216,6 +216,7 @@ def test_void_and_left_out_pixels_count_nowhere(name):
     nothing = loss(logits, jnp.full_like(labels, VOID))
     assert float(nothing[0]) == 0
     assert not np.asarray(nothing[1]).any()
+    assert share_of(name)(logits[:0], labels[:0], per_image=True) == 0
 
 
 @pytest.mark.parametrize("name", (*REGIONS, "focal"))
