@@ -290,7 +290,9 @@ def _sort(keys: _Keys, count: int) -> Array:
         places = (packed & place_mask).astype(jnp.int32)
         return turn + 1, _along(points, places)
 
-    points = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32), high.shape)
+    # Of the keys, so that within `shard_map` a loop begins with what it goes on with.
+    points = (high & jnp.uint32(0)).astype(jnp.int32)
+    points = points + jnp.arange(count, dtype=jnp.int32)[None]
     start = jnp.zeros((), jnp.int32), points
     return jax.lax.while_loop(lambda carry: carry[0] < total, sort_by_digit, start)[1]
 

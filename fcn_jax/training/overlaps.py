@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from fcn_jax.data.label_sets import IGNORE_LABEL
-from fcn_jax.training import pixels
+from fcn_jax.training import pixels, replicas
 from fcn_jax.training.losses import RegionLoss, SharedLoss
 
 Array = jax.Array
@@ -123,7 +123,7 @@ def tversky(
     if not per_image:
         found = jax.tree.map(lambda x: jnp.sum(x, axis=0, keepdims=True), found)
         if axis_name is not None:
-            found = jax.lax.psum(found, axis_name)
+            found = replicas.own(jax.lax.psum(found, axis_name), axis_name)
     both, predicted, true = found
     whole = both + alpha * (predicted - both) + beta * (true - both)
     # Of a class that is true it is 0 at beta = 0 alone, where nothing is predicted.

@@ -23,7 +23,7 @@ from fcn_jax.ops import convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import trees
 from fcn_jax.storage.trees import Tree
-from fcn_jax.training import losses, optim
+from fcn_jax.training import losses, optim, replicas
 from fcn_jax.training.losses import CrossEntropy, Loss
 
 Array = jax.Array
@@ -127,6 +127,7 @@ def train_step(
     losses.check_axis(loss, axis_name)
     inputs.assert_batch(batch["image"], batch.get("labels"), batch.get("sizes"))
     step_key = jax.random.fold_in(jax.random.key(seed), state.step)
+    params = replicas.own(state.params, axis_name)
 
     def loss_fn(params: Collection, batch_stats: Collection, micro: Batch, rows: Array):
         variables = {"params": params}
@@ -155,12 +156,15 @@ def train_step(
         rows = _global_rows(index, micro["image"].shape[0], axis_name)
         with convolution.fast_gradients(in_loop=accumulate > 1):
             (found, batch_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-                state.params, batch_stats, micro, rows
+                params, batch_stats, micro, rows
             )
         grads = jax.tree.map(jnp.add, grads_so_far, grads)
         return (grads, batch_stats, loss_so_far + found), None
 
-    grads, batch_stats, total = _accumulated(micro_step, state, batch, accumulate)
+    zeros = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros((), jnp.float32)
+    zeros = replicas.own(zeros, axis_name)
+    carry = zeros[0], state.batch_stats, zeros[1]
+    grads, batch_stats, total = _accumulated(micro_step, carry, batch, accumulate)
     grads = jax.tree.map(lambda g: _sum_over_devices(g, axis_name) / accumulate, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     new_state = TrainState(
@@ -199,15 +203,8 @@ def _reduced(
     return total
 
 
-def _accumulated(
-    micro_step: Callable, state: TrainState, batch: Batch, accumulate: int
-):
+def _accumulated(micro_step: Callable, carry: tuple, batch: Batch, accumulate: int):
     """Sums of gradients and losses over the micro-batches, and the last statistics."""
-    carry = (
-        jax.tree.map(jnp.zeros_like, state.params),
-        state.batch_stats,
-        jnp.zeros((), jnp.float32),
-    )
     if accumulate == 1:
         carry, _ = micro_step(carry, (jnp.zeros((), jnp.int32), batch))
         return carry

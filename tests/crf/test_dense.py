@@ -211,6 +211,18 @@ def test_images_of_other_sizes_in_one_batch(method):
         np.testing.assert_allclose(found[:height, :width], want, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ("exact", "lattice"))
+def test_within_shard_map(method):
+    """Loops begin with arrays that vary over the devices as those they go on with."""
+    mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:2]), ("batch",))
+    spread = jax.sharding.PartitionSpec("batch")
+    run = functools.partial(crf.mean_field, **SMALL, method=method)
+    run = jax.shard_map(run, mesh=mesh, in_specs=(spread, spread), out_specs=spread)
+    unary = jax.ShapeDtypeStruct((2, 4, 5, 3), jnp.float32)
+    image = jax.ShapeDtypeStruct((2, 4, 5, 3), jnp.uint8)
+    assert jax.eval_shape(run, unary, image).shape == unary.shape
+
+
 def test_sizes_of_few_bits():
     """Row 257 is beyond row 1, though uint8 counts from 0 again."""
     unary = np.full((1, 258, 2, 2), np.log(2), np.float32)

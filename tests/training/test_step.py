@@ -5,8 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
+from jax.sharding import Mesh, PartitionSpec
 
-from fcn_jax import models, parallel, training
+from fcn_jax import models, parallel, preprocessing, training
+from fcn_jax.models import layers
 from fcn_jax.training import losses, optim, schedules
 from fcn_jax.training.losses import CrossEntropy, LossOptions, WeightedSum
 from fcn_jax.training.lovasz import Lovasz
@@ -128,6 +131,56 @@ def test_losses_of_images_add_up_over_micro_batches():
     halves, (loss_of_halves,) = train(model, 2, batch, accumulate=2, loss=loss)
     assert loss_of_halves == pytest.approx(loss_of_whole, rel=1e-6)
     assert distance(whole.params, halves.params) < 1e-6
+
+
+class Scores(nn.Module):
+    """A convolution and BatchNorm, which need nothing of what networks are."""
+
+    extra_inputs = ()
+
+    @nn.compact
+    def __call__(self, images, sizes, *, train, example_ids):
+        x = layers.BatchNorm(axis_name=parallel.AXIS)(images, sizes, train=train)
+        return layers.Conv(NUM_CLASSES, 3, pad=1)(x)
+
+
+SHARED = LossOptions(axis_name=parallel.AXIS)
+
+
+@pytest.mark.parametrize(
+    ("loss", "accumulate"), ((Dice(SHARED), 1), (CrossEntropy(), 2))
+)
+def test_within_shard_map_a_step_is_that_of_pmap(loss, accumulate):
+    """Where what varies is checked, and gradients of what does not are sums already."""
+    model, batch = Scores(), make_batch(rows=4, size=(4, 5))
+    batch["labels"][:, 2] = np.arange(4)[:, None] % NUM_CLASSES
+    images = preprocessing.preprocess(jnp.asarray(batch["image"]))
+    variables = jax.vmap(
+        lambda x: model.init(jax.random.key(0), x, None, train=False, example_ids=None),
+        axis_name=parallel.AXIS,
+    )(images[None])
+    optimizer = optax.sgd(0.1)
+    state = training.create_state(jax.tree.map(lambda x: x[0], variables), optimizer)
+    step = functools.partial(
+        training.train_step,
+        model=model,
+        optimizer=optimizer,
+        seed=0,
+        loss=loss,
+        accumulate=accumulate,
+        axis_name=parallel.AXIS,
+    )
+    mesh = Mesh(np.asarray(jax.devices()[:2]), (parallel.AXIS,))
+    whole, rows = PartitionSpec(), PartitionSpec(parallel.AXIS)
+    checked, as_pmap = (
+        jax.jit(jax.shard_map(step, mesh=mesh, in_specs=(whole, rows), out_specs=whole,
+                              check_vma=check))(state, batch)
+        for check in (True, False)
+    )  # fmt: skip
+    assert distance(checked[0].params, state.params) > 1e-3
+    assert distance(checked[0].params, as_pmap[0].params) < 1e-6
+    assert distance(checked[0].batch_stats, as_pmap[0].batch_stats) < 1e-6
+    assert distance(checked[1], as_pmap[1]) < 1e-5
 
 
 def test_a_loss_over_other_devices_is_refused():
