@@ -217,7 +217,7 @@ def _of_boxes(sight: Sight, image: Array, boxes: Array, count: Array) -> Array:
         return jax.lax.dynamic_update_slice_in_dim(found, seen, turn * at_once, 0)
 
     nothing = jnp.zeros((rounds * at_once, one.shape[-1]), one.dtype)
-    # Of the image, so that within `shard_map` the loop begins with what it goes on with.
+    # Of the image: within `shard_map` a loop must begin with what it goes on with.
     nothing = jnp.where(image[0, 0, 0] > 0, nothing, nothing)
     turns = (count + at_once - 1) // at_once
     return jax.lax.fori_loop(0, turns, see, nothing)[:length]

@@ -13,13 +13,13 @@ def require(package: str, path: str | Path) -> ModuleType:
         path: The file that needs it.
 
     Raises:
-        ImportError: If it is missing.
+        ImportError: If it is missing, or something that it needs itself.
     """
     try:
         return importlib.import_module(package)
     except ImportError as error:
         raise ImportError(
-            f"{path}: its format needs the package {package}, which is not installed; "
-            f'install it with pip install "fcn-jax[weights]" (from a copy of the '
-            f'sources: pip install -e ".[weights]").'
+            f"{path}: its format needs the package {package}, which cannot be imported "
+            f'({error}); install it with pip install "fcn-jax[weights]" (from a copy '
+            f'of the sources: pip install -e ".[weights]").'
         ) from error
