@@ -291,8 +291,6 @@ def test_a_damaged_run_is_refused(tmp_path, small):
 
 def test_without_the_package(tmp_path, small, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(
-        ImportError, match=r"needs the package safetensors, which ca"
-    ):
+    with pytest.raises(ImportError, match=r"needs the package safetensors, which ca"):
         saving.save_weights(tmp_path / "net.safetensors", small[1], small[0])
     assert not list(tmp_path.iterdir())
