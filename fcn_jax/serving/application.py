@@ -20,6 +20,7 @@ import fcn_jax
 from fcn_jax.serving import bodies, questions
 from fcn_jax.serving.answers import Answers
 from fcn_jax.serving.arrivals import Arrivals, Pace
+from fcn_jax.serving.endings import Lingering
 from fcn_jax.serving.guards import Guard
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import BUSY, TIMED_OUT, Refusal
@@ -175,7 +176,10 @@ def make(
             Route("/classes", server.classes),
             Route("/predict", server.predict, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, names=frozenset(names))],
+        middleware=[
+            Middleware(Lingering),
+            Middleware(Guard, names=frozenset(names)),
+        ],
         lifespan=server.running,
         exception_handlers={Refusal: _refused, HTTPException: _not_there},
     )

@@ -1,35 +1,14 @@
 """How fast a body must come, by a clock that is moved by hand."""
 
 import asyncio
-import selectors
 
 import pytest
 
 from fcn_jax.serving.arrivals import Arrivals, Pace
 from fcn_jax.serving.refusals import BUSY, TIMED_OUT, Refusal
+from tests.support.clocks import Clock
 
 PACE = Pace(seconds=60.0, window=10.0, least=100)
-
-
-class Selector(selectors.DefaultSelector):
-    """Waits for nothing, and counts how long it would have."""
-
-    now = 0.0
-
-    def select(self, timeout=None):
-        self.now += timeout or 0
-        return super().select(0)
-
-
-class Clock(asyncio.SelectorEventLoop):
-    """A loop whose time passes as fast as it is waited for."""
-
-    def __init__(self):
-        self._clock = Selector()
-        super().__init__(self._clock)
-
-    def time(self):
-        return self._clock.now
 
 
 def sent(pieces, pace=PACE, most=10**9):
