@@ -2,6 +2,7 @@
 # make weights packs the demo's net, which others can start from, into WEIGHTS
 # make test    runs the test suite
 # make parity  compares with PyTorch, live
+# make storage reads data from servers that speak S3 and GCS
 # make lint    ruff
 # make types   pyright
 # make aot     compiles for an H100 that is not there, and reads what came of it
@@ -18,7 +19,7 @@ RUN := runs/shapes_fcn8s
 # Of another run: make weights RUN=runs/camvid WEIGHTS=fcn_jax/pretrained/camvid-fcn8s.safetensors
 WEIGHTS := fcn_jax/pretrained/shapes-fcn8s.safetensors
 
-.PHONY: demo weights test long parity aot docs lint types slow clean
+.PHONY: demo weights test long parity storage aot docs lint types slow clean
 
 demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
@@ -40,6 +41,9 @@ slow: $(VENV)/.test
 
 parity: $(VENV)/.parity
 	$(BIN)/python -m pytest -m parity
+
+storage: $(VENV)/.storage
+	$(BIN)/python -m pytest tests/storage/test_object_stores.py
 
 aot: .venv-aot/.aot
 	.venv-aot/bin/python -m pytest -m aot
@@ -77,6 +81,13 @@ $(VENV)/.weights: $(VENV)/.core
 $(VENV)/.parity: $(VENV)/.test
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --no-deps segmentation-models-pytorch==0.6.0  # Its losses.
+	touch $@
+
+# aiobotocore says which boto3 goes with it; pip looks for that a long time without.
+$(VENV)/.storage: $(VENV)/.test
+	$(BIN)/pip install --quiet --editable ".[test,storage]"
+	$(BIN)/pip install --quiet "aiobotocore[boto3]" "moto[s3]==5.2.5" flask flask-cors \
+	  "gcp-storage-emulator==2024.8.3" "setuptools<81"
 	touch $@
 
 # The compilers for GPUs and TPUs of the same JAX; neither needs a device.
