@@ -8,7 +8,7 @@
 #
 # ladder  camvid_fcn32s_vgg; from it camvid_fcn16s_vgg and camvid_fcn8s_vgg, and beside
 #         them camvid_deconvnet_vgg; then both, their ensemble and each with the CRF
-# light   camvid_fcn8s:light, packed as camvid-fcn8s.safetensors
+# light   camvid_fcn8s:light_gpu, packed as camvid-fcn8s.safetensors
 # stages  python -m benchmarks.stages_on_shapes, three seeds, eight times the steps
 # heads   python -m benchmarks.heads, 1,000 steps a row
 # exact   determinism, and parity with the CPU (benchmarks/speed.py)
@@ -30,7 +30,7 @@ END=$((SECONDS + ${LIMIT:-400}))
 OUT=${OUT:-benchmarks/out}
 PYTHON=${PYTHON:-$PWD/.cache/venv_gpu/bin/python}
 RUNS=${RUNS:-runs/gpu}
-MODE=gpu LIGHT=light LONGER=8 SMOKE=()
+MODE=gpu LIGHT=light_gpu LONGER=8 SMOKE=()
 FCN_STEPS=${FCN_STEPS:-3000} DECONVNET_STEPS=${DECONVNET_STEPS:-2000} HEADS_STEPS=1000
 if [[ ${1:-} == --smoke ]]; then
   MODE=smoke LIGHT=smoke LONGER=1 SMOKE=(--smoke)
