@@ -91,6 +91,7 @@ def test_three_sizes_are_what_apply_gives(tmp_path, name, padding):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("encoder", "options"),
     (
@@ -110,6 +111,7 @@ def test_windows_that_overlap(tmp_path, encoder, options):
     np.testing.assert_allclose(net(images), theirs, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.long
 def test_probabilities(tmp_path, small):
     net = write(tmp_path / "net.zip", *small, output="probabilities")
     images = photos((1, 40, 33))

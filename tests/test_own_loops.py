@@ -79,6 +79,7 @@ def test_a_train_state_of_flax(model, variables, images):
     assert found[-1] < 0.9 * found[0]
 
 
+@pytest.mark.long
 def test_within_nnx(model, images):
     net = nnx.jit(
         lambda x: nnx.bridge.ToNNX(model, rngs=nnx.Rngs(0)).lazy_init(x, train=False)
@@ -122,6 +123,7 @@ def test_arrays_that_are_sharded(model, variables, images, expected, mesh):
     )
 
 
+@pytest.mark.long
 def test_within_shard_map(model, variables, images, expected, mesh):
     """Statistics of BatchNorm are summed over its axis, as over that of `pmap`."""
     spread, whole = PartitionSpec("batch"), PartitionSpec()

@@ -55,6 +55,7 @@ def load(path, model, **options):
     return foreign.flat(found)
 
 
+@pytest.mark.long
 def test_of_a_run_the_net_is_known(command, tmp_path):
     """Width, padding, classes and preprocessing come from its config.json."""
     config = tiny_config(tmp_path / "data", **{"preprocessing": "imagenet"})
@@ -137,6 +138,7 @@ def test_every_option(command, tmp_path, capsys, once):
     assert formats.read(out).arrays.keys() > {"record/mean", "record/skip_scales"}
 
 
+@pytest.mark.long
 def test_the_forms_of_deconvnet(command, tmp_path, capsys):
     model = foreign.create("deconvnet", padding="same")
     ours = foreign.flat(cases.random_variables(model))
@@ -149,6 +151,7 @@ def test_the_forms_of_deconvnet(command, tmp_path, capsys):
     assert "take them over training batches" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_eval_takes_a_converted_run(command, tmp_path):
     """The scores of a run, and of what it became on the way through PyTorch's form."""
     folder = make_folder(tmp_path / "data", images=4)
@@ -184,6 +187,7 @@ def test_eval_takes_a_converted_run(command, tmp_path):
     assert np.count_nonzero(np.sum(scores[0]["confusion"], axis=0)) > 1
 
 
+@pytest.mark.long
 def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, capsys):
     """What init_from's net was given is told by the file, or by init_inputs."""
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])

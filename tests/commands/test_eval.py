@@ -74,6 +74,7 @@ def test_scores_and_pictures(trained, tmp_path, capsys, monkeypatch):
         assert sheet.width > 4 * 32
 
 
+@pytest.mark.long
 def test_pictures_of_an_earlier_evaluation_are_named(trained, tmp_path, capsys):
     """Of ids that are gone; whose they are is not known, so that they stay."""
     (tmp_path / "labels").mkdir()
@@ -87,6 +88,7 @@ def test_pictures_of_an_earlier_evaluation_are_named(trained, tmp_path, capsys):
     assert "note: " not in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_the_score_is_that_of_the_training_run(trained, tmp_path):
     result = json.loads((trained[1] / "result.json").read_text())
     scores = reports.evaluate(open_run(trained), tmp_path, labels=False)
@@ -141,6 +143,7 @@ def test_a_batch_that_does_not_divide_by_all_devices_is_refused(trained):
         runs.Evaluation(config, workdir, devices=jax.devices()[:1], crew=two)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flag", ("--resolutions=1,2",))
 def test_what_one_process_makes_is_refused_of_several(trained, flag):
     answer = subprocess.run(
@@ -157,6 +160,7 @@ def test_what_one_process_makes_is_refused_of_several(trained, flag):
     assert f"{name} is for one process, and several were started" in answer.stderr
 
 
+@pytest.mark.long
 def test_batches_and_devices_do_not_change_the_confusion(trained):
     one = open_run(trained).score((1.0,), False)
     other = open_run(trained, num_devices=2, eval_batch_size=4).score((1.0,), False)
@@ -170,6 +174,7 @@ def test_scales_and_flip(trained):
     assert np.sum(averaged["confusion"]) == np.sum(plain["confusion"])
 
 
+@pytest.mark.long
 def test_resolutions_give_a_table_and_a_plot(trained, tmp_path, capsys):
     results = reports.compare_resolutions(open_run(trained), tmp_path, (0.5, 1.0))
     assert [r["resolution"] for r in results] == [0.5, 1.0]
@@ -232,6 +237,7 @@ def test_classes_in_another_order(trained):
         path.write_text("dark\nmiddle\nbright\n")
 
 
+@pytest.mark.long
 def test_an_ensemble_of_classes_in_another_order(trained, monkeypatch):
     def opened(config, workdir, *more):
         found = TrainedNet(config, workdir, *more)

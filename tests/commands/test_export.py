@@ -79,6 +79,7 @@ def test_a_file_whose_name_says_onnx(command, run, tmp_path, capsys):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.long
 def test_options_of_onnx(command, run, tmp_path, capsys, monkeypatch):
     onnx = pytest.importorskip("onnx", reason=NEEDS_ONNX)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -92,6 +93,7 @@ def test_options_of_onnx(command, run, tmp_path, capsys, monkeypatch):
     assert onnx.TensorProto.FLOAT16 in {x.data_type for x in model.graph.initializer}
 
 
+@pytest.mark.long
 def test_what_does_not_go_together(command, run, tmp_path, capsys, monkeypatch):
     given = (f"--workdir={run[0]}", f"--out={tmp_path / 'out' / 'net.zip'}")
     with pytest.raises(SystemExit, match=r"format.* value should be one of <stablehlo"):

@@ -132,6 +132,7 @@ def test_its_help_has_examples(monkeypatch, capsys):
     assert serve.COMMAND.text == serve.__doc__
 
 
+@pytest.mark.long
 def test_from_the_shell_to_an_answer_and_the_end(tmp_path):
     """Nothing but its one line is printed, and nothing is written."""
     process = subprocess.Popen(

@@ -216,6 +216,7 @@ def test_killed_at_any_moment_it_ends_bit_identical(folder, tmp_path, kills):
     assert steps == list(range(1, 21))
 
 
+@pytest.mark.long
 def test_sigterm_saves_first(folder, tmp_path):
     workdir = tmp_path / "run"
     options = ("--config.num_steps=500", "--config.checkpoint_every=400")

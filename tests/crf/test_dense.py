@@ -242,7 +242,9 @@ def test_jit_is_eager():
     np.testing.assert_allclose(jitted(unary, image), eager, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ("exact", "lattice"))
+@pytest.mark.parametrize(
+    "method", ("exact", pytest.param("lattice", marks=pytest.mark.long))
+)
 def test_gradients(method):
     unary, image = scene((4, 5))
     with jax.enable_x64(True):
@@ -346,6 +348,7 @@ def test_half_precision_is_computed_in_float32(dtype):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     (

@@ -158,6 +158,7 @@ def test_behind_a_network():
     np.testing.assert_allclose(both[1, :33, :30], one[0], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.long
 def test_statistics_of_the_network_behind_which_it_stands():
     _, photos = scene(shape=(40, 36))
     model = crf.WithCRF(network(), crf.CRF(3, **OPTIONS))
@@ -200,6 +201,7 @@ def test_parameters_by_name_or_from_a_file(tmp_path):
         crf.get_parameters("depplab")
 
 
+@pytest.mark.long
 def test_scores_that_are_nan_are_an_error_outside_jit():
     """Under jit they come back as NaN; a broken network is seen before that."""
     logits, image = scene()

@@ -38,6 +38,7 @@ def test_who_is_left_says_who_is_gone(tmp_path, gone, joined):
     assert "Run the same command on all again" in both.said[1 - gone]
 
 
+@pytest.mark.long
 def test_commands_that_differ_end_all_and_nothing_is_written(tmp_path):
     address = f"127.0.0.1:{processes.free_port()}"
     workdir = tmp_path / "run"

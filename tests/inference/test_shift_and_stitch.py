@@ -206,6 +206,7 @@ def top_scores(model, variables, images, shift):
     return np.asarray(scores[""])[:, :rows, :columns]
 
 
+@pytest.mark.long
 def test_all_shifts_of_a_vgg_of_stride_4_by_head():
     heads = {"a": 2, "b": 3}
     model = fcn_jax.create(
@@ -231,6 +232,7 @@ def test_all_shifts_of_a_vgg_of_stride_4_by_head():
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * scale)
 
 
+@pytest.mark.long
 def test_both_streams_of_a_net_are_stitched():
     """What two nets are stitched to, averaged."""
     model = fcn_jax.create(

@@ -135,6 +135,7 @@ def test_logits_have_the_size_of_the_image(case, shape):
     assert (logits.shape, logits.dtype) == ((2, *shape, 3), jnp.float32)
 
 
+@pytest.mark.long
 @every_case
 def test_bfloat16_computes_narrow_and_scores_wide(case):
     model = case.create(dtype="bfloat16")
@@ -157,6 +158,7 @@ def test_bfloat16_computes_narrow_and_scores_wide(case):
     assert {"conv1_1", last, case.score} < captured["intermediates"].keys()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @few_cases
 def test_lowers_for_gpu_and_tpu(case):

@@ -127,6 +127,7 @@ def test_unpooled_maps_are_sparse_at_the_maxima_of_the_encoder():
         assert (unpooled != 0).sum() <= np.prod(switches.shape)
 
 
+@pytest.mark.long
 def test_given_switches_take_the_place_of_its_own():
     model = fcn_jax.create("deconvnet", padding="same", **SMALL)
     variables = cases.random_variables(model)

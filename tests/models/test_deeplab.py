@@ -44,6 +44,7 @@ def test_logits_at_the_cells_are_the_scores():
     np.testing.assert_allclose(logits[:, 0, 12], between, rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", ((65, 33), (40, 30)))
 def test_the_net_of_training_is_that_of_use_at_every_eighth_pixel(msc, shape):
     """The prototxts of MSc: branches of stride 8, 4, 2, 1, 1 or zooms of 1, 2, 4, 8, 8.
@@ -63,6 +64,7 @@ def test_the_net_of_training_is_that_of_use_at_every_eighth_pixel(msc, shape):
     assert np.abs(trained - used).max() > 0.01 * scale  # Between they differ.
 
 
+@pytest.mark.long
 def test_a_sum_of_scores_is_one_classifier_of_all_maps(msc):
     """The paper concatenates 1024 + 5 x 128 channels; the released net adds scores."""
     model, variables = msc
@@ -87,6 +89,7 @@ def test_a_sum_of_scores_is_one_classifier_of_all_maps(msc):
     np.testing.assert_allclose(fused, scores, rtol=0, atol=1e-5 * np.abs(scores).max())
 
 
+@pytest.mark.long
 def test_branches_start_as_in_the_prototxt():
     model = fcn_jax.create(MSC, 3, width=1 / 8, fc_features=32)
     init = cases.quick_jit(model.init)
@@ -101,6 +104,7 @@ def test_branches_start_as_in_the_prototxt():
         assert not np.any(found[name]["bias"]), name
 
 
+@pytest.mark.long
 def test_dropout_is_of_the_branches_too(msc):
     model, variables = msc
     model = model.clone(encoder=model.encoder.clone(dropout_rate=0.5))

@@ -73,6 +73,7 @@ def test_offsets_as_a_function_of_the_padding(monkeypatch, pad):
     assert fcn.crop_offsets(vgg.VGG16(), SKIPS[-1])["score_pool3"] == 9
 
 
+@pytest.mark.long
 def test_at_once_is_8s_with_smaller_score_weights():
     at_once = small("fcn8s_atonce")
     variables = cases.random_variables(at_once)
@@ -93,6 +94,7 @@ def of_scores(module, method):
     return isinstance(module, layers.Score)
 
 
+@pytest.mark.long
 def test_16s_from_32s_upsamples_its_scores_in_two_steps():
     """With score_pool4 still zero: by 2, then by 16, cropped at 27."""
     images = cases.random_images((1, 40, 70))

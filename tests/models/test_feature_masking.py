@@ -162,6 +162,7 @@ def test_what_lies_beyond_an_image_changes_nothing(nets):
     np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.long
 def test_every_parameter_learns_and_an_image_alone_is_a_segment(nets):
     net, variables, images, masks, _ = nets["cfm"]
 

@@ -128,6 +128,7 @@ def by_hand(params, maps, box, window, label, stack):
     return scores, np.einsum("yi,xj,yxij->yx", along, along, cells)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stack", (False, True))
 def test_it_is_what_numpy_makes_of_the_encoder_s_maps(
     net, variables, images, found, stack

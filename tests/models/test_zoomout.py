@@ -165,6 +165,7 @@ def close(ours, theirs, tolerance=2e-5):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * abs(theirs).max())
 
 
+@pytest.mark.long
 def test_features_and_logits_are_those_of_numpy(case):
     variables, images, learn, features = case
     superpixels = patches()

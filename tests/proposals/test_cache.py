@@ -274,6 +274,7 @@ def test_mistakes_are_one_message(arguments, message, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_the_command_without_opencv(tmp_path):
     (tmp_path / "cv2.py").write_text("raise ImportError('blocked')")
     folder = make_folder(tmp_path / "data")

@@ -64,6 +64,7 @@ def test_colours_that_are_exchanged_are_other_labels(run):
         write_colours(folder / "colours.txt", (0, 1, 2))
 
 
+@pytest.mark.long
 def test_scored_by_other_colours_it_is_told(run, capsys):
     """A data set may have colours of its own; those of before are read wrongly."""
     folder, workdir = run

@@ -78,6 +78,7 @@ def test_a_run_and_its_data_may_be_moved(whole, tmp_path):
     assert scores["mean_iu"] == pytest.approx(theirs["best"]["mean_iu"], abs=1e-12)
 
 
+@pytest.mark.long
 def test_ids_in_folders_are_written_each_to_its_own_place(whole, tmp_path):
     evaluated(whole / "run", whole / "data", tmp_path)
     for kind in ("labels", "overlays"):

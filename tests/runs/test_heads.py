@@ -62,6 +62,7 @@ def rooms(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.long
 def test_both_heads_are_trained(rooms):
     entries = logs.read(rooms / "log.jsonl")
     iu = entries[-1]["iu"]
@@ -117,6 +118,7 @@ def test_what_wants_one_head_says_so(rooms, changes, what):
         runs.load(rooms, **changes).predict(made_up.Rooms("val", 2)[0]["image"])
 
 
+@pytest.mark.long
 def test_a_trained_net_predicts_by_head(rooms):
     net = runs.load(rooms)
     image = made_up.Rooms("val", 2)[0]["image"]

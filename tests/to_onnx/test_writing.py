@@ -151,6 +151,7 @@ def test_a_made_up_encoder(tmp_path):
     assert len(checks) == 3
 
 
+@pytest.mark.long
 def test_several_heads_and_other_channels(tmp_path):
     path = tmp_path / "net.onnx"
     options = {**SMALL, "num_classes": HEADS, "channels": 4, "padding": "same"}
@@ -238,6 +239,7 @@ def test_a_fresh_network_scores_nothing(tmp_path):
     assert [check.difference for check in checks] == [0, 0, 0]
 
 
+@pytest.mark.long
 def test_a_wrong_file_is_not_left(tmp_path, small, monkeypatch):
     path = tmp_path / "net.onnx"
     path.write_text("old")

@@ -81,6 +81,7 @@ def distance(a, b):
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 @pytest.mark.parametrize(
     "reduction", ("mean", pytest.param("sum", marks=pytest.mark.slow))
@@ -147,6 +148,7 @@ class Scores(nn.Module):
 SHARED = LossOptions(axis_name=parallel.AXIS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("loss", "accumulate"), ((Dice(SHARED), 1), (CrossEntropy(), 2))
 )
@@ -374,6 +376,7 @@ class Drawn:
         return (losses.PixelLoss(drawn.sum() + 0 * outputs.sum(), one, one),)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
 def test_every_row_draws_by_seed_step_and_its_place():
     model = tiny(dropout_rate=0.0)

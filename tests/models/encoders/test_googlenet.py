@@ -217,6 +217,7 @@ def test_names_of_caffe_and_ours():
     assert found["loss3/classifier"] == "fc8"
 
 
+@pytest.mark.long
 def test_weights_of_a_run_start_one_with_skips(tmp_path):
     """As FCN-16s starts from FCN-32s; the score of the skip has the name of VGG's."""
     from fcn_jax.weights import saving

@@ -63,6 +63,7 @@ def test_the_narrow_padding_gives_the_maps_of_the_wide_one(key, shape):
         np.testing.assert_allclose(maps[name], wide[name], atol=1e-6 * scale)
 
 
+@pytest.mark.long
 def test_the_narrow_padding_gives_the_gradients_of_the_wide_one(key):
     image = jax.random.normal(key, (1, 9, 14, 3))
     narrow = vgg.VGG16(width=1 / 32, fc_features=64)
