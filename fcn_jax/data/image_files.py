@@ -1,11 +1,12 @@
 """Reading photographs and label masks, whichever way a file stores them."""
 
+import contextlib
 import dataclasses
 import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from fcn_jax.data import sample_depths
 from fcn_jax.data.colours import colours_to_labels, indices_to_labels, packed
@@ -20,6 +21,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif")
 # Formats that may change labels where they compress.
 _LOSSY = ("JPEG", "JPEG2000", "MPO", "WEBP", "AVIF")
+_SUBFILE, _COPY_OR_MASK = 254, 0b101  # A TIFF's tag, and its bits for what is no image.
 _UPRIGHT = 1  # The EXIF orientation of an image that is stored as it is seen.
 _LYING = (5, 6, 7, 8)  # Those that exchange height and width.
 # Pillow turns a TIFF by its orientation when it is loaded, and no other format; these
@@ -112,13 +114,13 @@ def read_mask(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, was compressed with loss, has 16 bits or
-            transparency, or holds a colour that is not in the palette.
+        ValueError: If it cannot be read, was compressed with loss, holds several
+            images, has 16 bits or transparency, or a colour that is not in the palette.
     """
     with open_image(path) as image:
         if image.format in _LOSSY:
             raise _lossy(path, image.format)
-        _check_sums(path, image.format)
+        _check_content(image, path)
         bits = sample_depths.bits_of(image, path)
         if image.mode == "P":
             indices = _array(image, path)
@@ -155,13 +157,13 @@ def read_values(path: File, *, by_colour: bool = False) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read whole, was compressed with loss, or has a mode
-            that is neither.
+        ValueError: If it cannot be read whole, was compressed with loss, holds several
+            images, or has a mode that is neither.
     """
     with open_image(path) as image:
         if image.format in _LOSSY:
             raise _lossy(path, image.format)
-        _check_sums(path, image.format)
+        _check_content(image, path)
         bits = sample_depths.bits_of(image, path)
         if bits <= 8 and (by_colour or image.mode in ("RGB", "RGBA")):
             if image.mode != "RGBA" or _is_opaque(image, path):
@@ -192,11 +194,11 @@ def read_photo(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read whole, has more than 8 bits a channel, or, read
-            by its upper bits, would be almost black.
+        ValueError: If it cannot be read whole, holds several images, has more than 8
+            bits a channel, or, read by its upper bits, would be almost black.
     """
     with open_image(path) as image:
-        _check_sums(path, image.format)
+        _check_content(image, path)
         bits = sample_depths.bits_of(image, path)
         if draft:
             image.draft("L", (1, 1))
@@ -293,15 +295,38 @@ def _is_opaque(image: Image.Image, path: File) -> bool:
     return bool((_array(image, path)[..., 3] == 255).all())
 
 
-def _check_sums(path: File, kind: str | None) -> None:
+def _check_content(image: Image.Image, path: File) -> None:
+    """Raise if what Pillow would read in silence is not the image that was meant."""
+    if image.format == "PNG":
+        _check_sums(path)
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_pages(image, path)
+
+
+def _check_sums(path: File) -> None:
     """Raise if a PNG's data are not those of its checksums, which reading ignores."""
-    if kind != "PNG":
-        return
     try:
         with Image.open(opened(path), formats=formats_of(path)) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError) as error:
         raise _not_whole(path, error) from error
+
+
+def _check_pages(image: TiffImagePlugin.TiffImageFile, path: File) -> None:
+    """Raise if a TIFF is a stack; smaller copies, thumbnails and masks are none."""
+    size, alike = image.size, 0
+    # A page that cannot be read is no image, and the first may be whole all the same.
+    with contextlib.suppress(EOFError, OSError, SyntaxError, ValueError, TypeError):
+        for number in range(image.n_frames):
+            image.seek(number)
+            kind = int(image.tag_v2.get(_SUBFILE, 0))
+            alike += image.size == size and not kind & _COPY_OR_MASK
+    image.seek(0)
+    if alike > 1:
+        raise ValueError(
+            f"{path} holds {alike} images, one behind the other, of which only the "
+            f"first would be read; write each to a file of its own."
+        )
 
 
 def _loaded(image: Image.Image, path: File) -> Image.Image:

@@ -216,6 +216,52 @@ def test_pixels_are_as_they_are_stored_in_every_format(tmp_path, name, orientati
     np.testing.assert_array_equal(upright, expected)
 
 
+def pages(path, *others):
+    """A TIFF of 4x6 pixels and, behind it, of others: (height, width, kind)."""
+    first = Image.fromarray(np.full((4, 6), 7, np.uint8))
+    later = []
+    for height, width, kind in others:
+        page = Image.fromarray(np.zeros((height, width), np.uint8))
+        page.encoderinfo = {"tiffinfo": {254: kind}} if kind else {}
+        later.append(page)
+    first.save(path, save_all=True, append_images=later)
+    return path
+
+
+READERS = {
+    "photo": image_files.read_photo,
+    "mask": read,
+    "values": image_files.read_values,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_stack_of_images_is_refused(tmp_path, reader):
+    path = pages(tmp_path / "a.tif", (4, 6, 0), (4, 6, 0), (2, 3, 0))
+    text = (
+        r"a\.tif holds 3 images, one behind the other, of which only the first would "
+        r"be read; write each to a file of its own\."
+    )
+    with pytest.raises(ValueError, match=text):
+        READERS[reader](path)
+
+
+@pytest.mark.parametrize("other", ((2, 3, 0), (2, 3, 1), (4, 6, 1), (4, 6, 4)))
+def test_copies_in_small_and_masks_are_no_images_of_a_stack(tmp_path, other):
+    path = pages(tmp_path / "a.tif", other)
+    with Image.open(path) as image:
+        assert image.n_frames == 2
+    assert (image_files.read_photo(path) == 7).all()
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's.
+def test_a_page_that_cannot_be_read_is_none(tmp_path):
+    path = pages(tmp_path / "a.tif", (4, 6, 0))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 9 // 16])  # Within its description.
+    assert (image_files.read_photo(path) == 7).all()
+
+
 @pytest.mark.parametrize("orientation", (3, 6))
 def test_a_photo_is_turned_where_it_is_asked_for(tmp_path, orientation):
     pixels = np.zeros((4, 6, 3), np.uint8)
