@@ -73,6 +73,8 @@ class Watch:
             text: Why.
             gone: Who reads nothing any more; None: all may.
         """
+        if self._over.is_set():
+            return  # All have left already.
         self._over.set()
         self._board.post("gone", [code, text])
         until = time.monotonic() + _SOON
