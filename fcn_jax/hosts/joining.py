@@ -28,7 +28,8 @@ def join(place: Place, timeout: float = TIMEOUT) -> Joined:
         timeout: Seconds in which all must have come.
 
     Raises:
-        ValueError: If they have not, naming the address; or JAX finds no way to them.
+        ValueError: If they have not, naming the address; its port is not free; or JAX
+            finds no way to them.
     """
     where = place.coordinator or f"the coordinator that {place.found} names"
     if place.coordinator is not None and place.index != 0:
@@ -53,6 +54,12 @@ def join(place: Place, timeout: float = TIMEOUT) -> Joined:
             heartbeat_timeout_seconds=_HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:
+        if "Failed to start RPC server" in str(error):
+            raise ValueError(
+                f"process 0 cannot listen at {where} ({place.found}): another program "
+                f"has that port, or the process 0 of another run; end it, or give all "
+                f"processes a free one, as --coordinator=HOST:PORT."
+            ) from error
         raise ValueError(
             f"several processes were asked for ({place.found}), and JAX could not "
             f"join them at {where}: {(str(error).splitlines() or [''])[0]}. Mend that, "

@@ -121,6 +121,21 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     assert "within 7 s: see that each is started, and can reach that address" in said
 
 
+def test_a_port_that_another_program_has_is_told(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("UNKNOWN: Failed to start RPC server")  # As jax 0.10 does.
+
+    monkeypatch.setattr(joining.ends, "on_abort", lambda answer: None)
+    monkeypatch.setattr(joining, "_configure", lambda: None)
+    monkeypatch.setattr(joining.jax.distributed, "initialize", refuse)
+    with pytest.raises(
+        ValueError,
+        match="process 0 cannot listen at node1:29500 .--coordinator.: another program "
+        "has that port, .* or give all processes a free one, as --coordinator=HOST",
+    ):
+        joining.join(Place(0, 2, "node1:29500"))
+
+
 def test_one_task_a_host_has_all_of_its_devices(monkeypatch):
     """Else JAX would give it one of them."""
     monkeypatch.delenv("JAX_LOCAL_DEVICE_IDS", raising=False)
