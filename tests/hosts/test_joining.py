@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from fcn_jax.hosts import joining
+from fcn_jax.hosts import ends, joining
 from fcn_jax.hosts.place import Place
 from tests.support import processes
 
@@ -76,6 +78,21 @@ def test_an_abort_of_the_runtime_is_answered():
         timeout=60,
     )
     assert (found.returncode, found.stderr) == (75, "error: process 0 is gone\n")
+
+
+def test_who_writes_ends_when_it_is_whole(monkeypatch):
+    said = []
+    monkeypatch.setattr(ends, "writing", threading.RLock())
+    monkeypatch.setattr(ends, "_once", threading.Lock())
+    told = SimpleNamespace(write=lambda _, text: said.append(text), _exit=said.append)
+    monkeypatch.setattr(ends, "os", told)
+    with ends.writing:
+        thread = threading.Thread(target=ends.end, args=(75, "process 1 is gone"))
+        thread.start()
+        thread.join(0.1)
+        assert said == []
+    thread.join(60)
+    assert said == [b"error: process 1 is gone\n", 75]
 
 
 def test_a_coordinator_that_is_not_there_is_named():
