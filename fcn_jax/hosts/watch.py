@@ -86,7 +86,14 @@ class Watch:
             time.sleep(_TICK / 5)
 
     def lost(self) -> tuple[int, str]:
-        """How this process ends where the board is gone: exit code, and a line."""
+        """How this process ends where JAX's service gives up: exit code, and a line.
+
+        To the process in which that is, it says by this that another one is gone.
+        """
+        if self._index == 0:
+            beats = {p: at for p, (_, at) in dict(self._beats).items() if p}
+            silent = self._named(min(beats, key=beats.__getitem__)) if beats else ""
+            return self._code(), f"{silent or 'another process'} is gone. {_ADVICE}"
         return self._code(), (
             f"{self._named(0)} is gone: its coordination service does not answer. "
             f"{_ADVICE}"

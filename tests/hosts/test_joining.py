@@ -116,7 +116,8 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     monkeypatch, place, where
 ):
     """And so is an abort of its runtime before all have come."""
-    answers, given = [], {}
+    answers, given, now = [], {}, [100.0]
+    monkeypatch.setattr(joining, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def refuse(*_, **options):
         given.update(options)
@@ -132,6 +133,12 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     ):
         joining.join(place, timeout=7)
     assert (given["initialization_timeout"], given["local_device_ids"]) == (7, None)
+    now[0] += 2
+    code, said = answers[0]()
+    assert code == 1
+    assert f"refused process {place.index} after 2 s, as where another one has" in said
+    assert "start each of them once, with a --process of its own" in said
+    now[0] += 5
     code, said = answers[0]()
     assert code == 1
     assert said.startswith(f"not all {'2 ' if place.count else ''}processes came")
