@@ -86,14 +86,11 @@ class Watch:
             time.sleep(_TICK / 5)
 
     def lost(self) -> tuple[int, str]:
-        """How this process ends where JAX's service gives up: exit code, and a line.
-
-        To the process in which that is, it says by this that another one is gone.
-        """
-        if self._index == 0:
-            beats = {p: at for p, (_, at) in dict(self._beats).items() if p}
-            silent = self._named(min(beats, key=beats.__getitem__)) if beats else ""
-            return self._code(), f"{silent or 'another process'} is gone. {_ADVICE}"
+        """How this process ends where JAX's service gives up: exit code, and a line."""
+        if self._index == 0:  # Where that lives; by this it says that another is gone.
+            who = _silent(dict(self._beats))
+            name = "another process" if who is None else self._named(who)
+            return self._code(), f"{name} is gone. {_ADVICE}"
         return self._code(), (
             f"{self._named(0)} is gone: its coordination service does not answer. "
             f"{_ADVICE}"
@@ -174,3 +171,8 @@ class Watch:
     def _code(self) -> int:
         asked = self.agreement.asked
         return 128 + asked if asked else ends.GONE
+
+
+def _silent(beats: Mapping[int, tuple[object, float]]) -> int | None:
+    """Who but process 0 has given no sign of life for longest, if any ever did."""
+    return min((p for p in beats if p), key=lambda p: beats[p][1], default=None)
