@@ -5,6 +5,7 @@ import os
 from absl import flags
 
 from fcn_jax import hosts
+from fcn_jax.runs import stopping
 
 
 def define_flags() -> None:
@@ -51,4 +52,6 @@ def crew_of(values: flags.FlagValues) -> hosts.Crew:
         if said:
             print(f"note: {said}", flush=True)
         return hosts.ALONE
-    return hosts.join(place, values.join_timeout)
+    crew = hosts.join(place, values.join_timeout)
+    stopping.tell(crew)
+    return crew

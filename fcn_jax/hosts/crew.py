@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from fcn_jax.hosts import ends
 from fcn_jax.hosts.board import Board
+from fcn_jax.hosts.stops import Stop
 from fcn_jax.hosts.watch import Watch
 
 T = TypeVar("T")
@@ -219,14 +220,16 @@ class Joined(Crew):
         if _COLLECTIVE.match(text):  # Another is gone, and the watch will say which.
             self._watch.suspect()
             time.sleep(_VERDICT)
-        interrupted = isinstance(error, KeyboardInterrupt)
-        code = 128 + signal.SIGINT if interrupted else ends.FAILED
+        code = ends.FAILED
+        if isinstance(error, KeyboardInterrupt | Stop):
+            code = 128 + getattr(error, "number", signal.SIGINT)
         self._watch.farewell(code, text)
         ends.at_once(code)
 
     def leave(self) -> None:
         """See `Crew`."""
-        self.gather("the end", None)
+        with self.unhurried():  # Process 0 may still write what is left of a run.
+            self.gather("the end", None)
         self._watch.close()
         self._close()
 
@@ -239,11 +242,12 @@ def together(crew: Crew) -> Generator[None, None, None]:
         crew: The processes.
     """
     try:
-        yield
-    except SystemExit:  # Of a signal, for which all have stopped.
+        try:
+            yield
+        except SystemExit:  # Of a signal, for which all have stopped.
+            crew.leave()
+            raise
         crew.leave()
-        raise
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Stop) as error:
         crew.failed(error)
         raise
-    crew.leave()

@@ -11,12 +11,15 @@ from collections.abc import Callable
 
 GONE = 75  # Exit code where another process is gone, or hangs: start all again.
 FAILED = 1
+_LONGEST = 600.0  # Seconds for which an end waits for what is being written.
 
+# Held by who writes what needs no other process, and should be whole at the end.
+writing = threading.RLock()
 _once = threading.Lock()
 
 
 def end(code: int, text: str) -> None:
-    """Say one line and end the process at once, from any thread.
+    """Say one line and end the process, from any thread, once what it writes is whole.
 
     Python would wait for JAX's shutdown, which waits for a process that is gone.
 
@@ -26,6 +29,7 @@ def end(code: int, text: str) -> None:
     """
     if not _once.acquire(blocking=False):
         threading.Event().wait()  # Another thread ends the process.
+    writing.acquire(timeout=_LONGEST)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):

@@ -28,19 +28,22 @@ def join(place: Place, timeout: float = TIMEOUT) -> Joined:
         timeout: Seconds in which all must have come.
 
     Raises:
-        ValueError: If they have not, naming the address; or JAX finds no way to them.
+        ValueError: If they have not, naming the address; its port is not free; or JAX
+            finds no way to them.
     """
     where = place.coordinator or f"the coordinator that {place.found} names"
     if place.coordinator is not None and place.index != 0:
         _knock(place.coordinator, place.found, timeout)
-    missing = (
-        f"not all {place.count or ''} processes came to {where} within {timeout:g} s: "
-        f"see that each is started, and can reach that address."
-    ).replace("  ", " ")
     watches: list[Watch] = []
-    ends.on_abort(
-        lambda: watches[0].lost() if watches else (ends.FAILED, missing),
-    )
+    begun = time.monotonic()
+
+    def lost() -> tuple[int, str]:
+        if watches:
+            return watches[0].lost()
+        waited = time.monotonic() - begun
+        return ends.FAILED, _missing(place, where, waited, timeout)
+
+    ends.on_abort(lost)
     _configure()
     try:
         jax.distributed.initialize(
@@ -53,12 +56,32 @@ def join(place: Place, timeout: float = TIMEOUT) -> Joined:
             heartbeat_timeout_seconds=_HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:
+        if "Failed to start RPC server" in str(error):
+            raise ValueError(
+                f"process 0 cannot listen at {where} ({place.found}): another program "
+                f"has that port, or the process 0 of another run; end it, or give all "
+                f"processes a free one, as --coordinator=HOST:PORT."
+            ) from error
         raise ValueError(
             f"several processes were asked for ({place.found}), and JAX could not "
             f"join them at {where}: {(str(error).splitlines() or [''])[0]}. Mend that, "
             f"or give --coordinator=HOST:PORT, --process and --processes."
         ) from error
     return _crew(watches, jax.distributed.shutdown)
+
+
+def _missing(place: Place, where: str, waited: float, timeout: float) -> str:
+    """Why JAX ended the process before all had come."""
+    if waited < timeout - 1:  # It is rounded.
+        return (
+            f"the coordinator at {where} refused process {place.index} after "
+            f"{waited:.0f} s, as where another one has the same number, or has failed: "
+            f"start each of them once, with a --process of its own."
+        )
+    return (
+        f"not all {place.count or ''} processes came to {where} within {timeout:g} s: "
+        f"see that each is started, and can reach that address."
+    ).replace("  ", " ")
 
 
 def joined() -> Crew:

@@ -1,7 +1,20 @@
 """All processes stop after the same step, though one alone was asked to."""
 
+import signal
 import threading
 from collections.abc import Mapping
+
+
+class Stop(BaseException):
+    """Raised where the process was asked to stop, and nothing is lost by it.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__("interrupted" if number == signal.SIGINT else "terminated")
+        self.number = number
 
 
 class Agreement:

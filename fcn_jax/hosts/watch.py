@@ -73,6 +73,8 @@ class Watch:
             text: Why.
             gone: Who reads nothing any more; None: all may.
         """
+        if self._over.is_set():
+            return  # All have left already.
         self._over.set()
         self._board.post("gone", [code, text])
         until = time.monotonic() + _SOON
@@ -84,7 +86,11 @@ class Watch:
             time.sleep(_TICK / 5)
 
     def lost(self) -> tuple[int, str]:
-        """How this process ends where the board is gone: exit code, and a line."""
+        """How this process ends where JAX's service gives up: exit code, and a line."""
+        if self._index == 0:  # Where that lives; by this it says that another is gone.
+            who = _silent(dict(self._beats))
+            name = "another process" if who is None else self._named(who)
+            return self._code(), f"{name} is gone. {_ADVICE}"
         return self._code(), (
             f"{self._named(0)} is gone: its coordination service does not answer. "
             f"{_ADVICE}"
@@ -165,3 +171,8 @@ class Watch:
     def _code(self) -> int:
         asked = self.agreement.asked
         return 128 + asked if asked else ends.GONE
+
+
+def _silent(beats: Mapping[int, tuple[object, float]]) -> int | None:
+    """Who but process 0 has given no sign of life for longest, if any ever did."""
+    return min((p for p in beats if p), key=lambda p: beats[p][1], default=None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 from fcn_jax import hosts
+from fcn_jax.hosts.stops import Stop
 from fcn_jax.runs.hearing import Hearing
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -18,10 +19,6 @@ _AGAIN = 0.05  # Seconds until a signal is sent again whose `Stop` was lost.
 _SAVING = "stopping: what was learned is being saved"
 _COMPUTING = "stopping: once what is computed now has ended"
 _SAYING = 0.5  # Seconds for that line: who reads it may have stopped reading.
-
-
-class Stop(BaseException):
-    """Raised where the process was asked to stop, and nothing is lost by it."""
 
 
 class Stopping:
@@ -99,7 +96,7 @@ class Stopping:
         """
         if self._crew.count == 1:
             if self.asked:
-                raise Stop
+                raise Stop(self.asked)
             self._at_once = True
         try:
             yield
@@ -116,9 +113,9 @@ class Stopping:
         if self._crew.count > 1:
             if agreed:
                 self.asked = agreed
-                raise Stop
+                raise Stop(self.asked)
         elif self.asked:
-            raise Stop
+            raise Stop(self.asked)
 
     @contextlib.contextmanager
     def saving(self) -> Generator[None, None, None]:
@@ -135,7 +132,7 @@ class Stopping:
         self.asked = number
         if self._at_once:
             self._at_once = False
-            raise Stop
+            raise Stop(self.asked)
 
     def _swallowed(self, failed: "sys.UnraisableHookArgs") -> None:
         """A hook: what was raised in a callback, as of the garbage collector, is lost.
@@ -190,6 +187,19 @@ def _say(describe: Callable[[], str], to_stderr: bool) -> None:
 
 
 _listening: list[Stopping] = []
+
+
+def tell(crew: hosts.Crew) -> None:
+    """Have other processes know of a signal to this one, until a run listens itself.
+
+    Those that it leaves then end with the code of the signal too.
+
+    Args:
+        crew: The processes.
+    """
+    if _listening:
+        heard = _listening[-1]
+        crew.listen(lambda: heard.asked)
 
 
 def _forget() -> None:

@@ -17,6 +17,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.data.batch import BOX_KEYS, BOX_TRUTH, Batch
 from fcn_jax.data.weak.planes import PLANES
 from fcn_jax.evaluation import metrics
+from fcn_jax.hosts import ends
 from fcn_jax.runs import (
     boxsup,
     compilation,
@@ -174,7 +175,8 @@ class Trainer:
         self.log.flush()  # What led to a checkpoint is on disk when it is.
         arrays = trees.to_arrays(parallel.unreplicate(self.state))
         metadata = _metadata_of(self)
-        with self.stopping.saving():  # It waits for the save before it.
+        # It waits for the save before it.
+        with self.stopping.saving(), ends.writing:
             self.store.save(arrays, metadata=metadata)
         self.log.note_saves(self.store.steps())  # Those before it.
         self.saved = self.step
@@ -213,7 +215,7 @@ def _estimate_masks(trainer: Trainer, step: int) -> None:
 def _finish(trainer: Trainer) -> None:
     """Wait for the last save, whatever signal comes, and let go of the files."""
     trainer.batches.close()
-    with trainer.stopping.saving(), trainer.crew.unhurried():
+    with trainer.stopping.saving(), trainer.crew.unhurried(), ends.writing:
         trainer.store.close()
     trainer.log.note_saves(trainer.store.steps())
     trainer.close()
@@ -335,6 +337,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
         if trainer is not None and trainer.step > trainer.saved:
             trainer.save()
         if trainer is not None:
+            stack.enter_context(ends.writing)  # It needs no other process any more.
             trainer.batches.close()
             trainer.store.close()
             trainer.log.note_saves(trainer.store.steps())

@@ -9,6 +9,7 @@ from fcn_jax.commands import eval as eval_command
 from fcn_jax.commands import several
 from fcn_jax.commands import train as train_command
 from fcn_jax.hosts import ends
+from fcn_jax.runs.stopping import Stopping
 from tests.support.boards import crews
 
 FLAGS = {"coordinator": None, "process": None, "processes": None, "join_timeout": 5.0}
@@ -47,6 +48,20 @@ def test_what_a_launcher_says(joined, monkeypatch):
     several.crew_of(SimpleNamespace(**FLAGS))
     ((place, timeout),) = joined
     assert (place.index, place.count, place.coordinator, timeout) == (1, 2, "a:1", 5.0)
+
+
+def test_a_signal_is_told_to_who_has_joined(monkeypatch):
+    """Those that it leaves end with its code then; a run tells it by itself."""
+    heard, made = [], hosts.Crew()
+    monkeypatch.setattr(made, "listen", heard.append)
+    monkeypatch.setattr(several.hosts, "join", lambda *_: made)
+    by_hand = {"coordinator": "a:1", "process": 0, "processes": 2}
+    with Stopping(str) as stopping:
+        assert several.crew_of(SimpleNamespace(**FLAGS | by_hand)) is made
+        (asked,) = heard
+        assert asked() == 0
+        stopping.asked = 15
+        assert asked() == 15
 
 
 @pytest.mark.parametrize(

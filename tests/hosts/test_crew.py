@@ -7,6 +7,7 @@ import pytest
 from fcn_jax import hosts
 from fcn_jax.hosts import crew as crews_of
 from fcn_jax.hosts import ends
+from fcn_jax.hosts.stops import Stop
 from tests.support.boards import crews, each
 
 
@@ -63,6 +64,31 @@ def test_who_is_interrupted_tells_the_others_too(ended):
         raise KeyboardInterrupt
     assert two[0]._board.look()["gone"] == {1: [130, "KeyboardInterrupt"]}
     assert ended == [130]
+
+
+@pytest.mark.parametrize(("number", "said"), ((15, "terminated"), (2, "interrupted")))
+def test_who_is_asked_to_stop_tells_the_others_too(ended, number, said):
+    """Where nothing is agreed on: an evaluation, and before a run trains."""
+    two = crews(2)
+    with pytest.raises(Stop), hosts.together(two[1]):
+        raise Stop(number)
+    assert two[0]._board.look()["gone"] == {1: [128 + number, said]}
+    assert ended == [128 + number]
+
+
+def test_who_is_asked_to_stop_while_it_waits_for_the_end_tells_it(ended, monkeypatch):
+    two = crews(2)
+
+    def asked(what, value):
+        assert what == "the end"
+        assert two[1]._watch.pace._unhurried == 1  # Process 0 may write for long.
+        raise Stop(15)
+
+    monkeypatch.setattr(two[1], "gather", asked)
+    with pytest.raises(Stop), hosts.together(two[1]):
+        pass
+    assert two[0]._board.look()["gone"] == {1: [143, "terminated"]}
+    assert ended == [143]
 
 
 def test_a_failed_collective_waits_for_who_is_gone(ended, monkeypatch):

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from fcn_jax.hosts import joining
+from fcn_jax.hosts import ends, joining
 from fcn_jax.hosts.place import Place
 from tests.support import processes
 
@@ -79,6 +81,21 @@ def test_an_abort_of_the_runtime_is_answered():
     assert (found.returncode, found.stderr) == (75, "error: process 0 is gone\n")
 
 
+def test_who_writes_ends_when_it_is_whole(monkeypatch):
+    said = []
+    monkeypatch.setattr(ends, "writing", threading.RLock())
+    monkeypatch.setattr(ends, "_once", threading.Lock())
+    told = SimpleNamespace(write=lambda _, text: said.append(text), _exit=said.append)
+    monkeypatch.setattr(ends, "os", told)
+    with ends.writing:
+        thread = threading.Thread(target=ends.end, args=(75, "process 1 is gone"))
+        thread.start()
+        thread.join(0.1)
+        assert said == []
+    thread.join(60)
+    assert said == [b"error: process 1 is gone\n", 75]
+
+
 def test_a_coordinator_that_is_not_there_is_named():
     address = f"127.0.0.1:{processes.free_port()}"
     with pytest.raises(
@@ -100,7 +117,8 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     monkeypatch, place, where
 ):
     """And so is an abort of its runtime before all have come."""
-    answers, given = [], {}
+    answers, given, now = [], {}, [100.0]
+    monkeypatch.setattr(joining, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def refuse(*_, **options):
         given.update(options)
@@ -116,10 +134,31 @@ def test_what_jax_says_when_it_joins_none_is_told_with_the_address(
     ):
         joining.join(place, timeout=7)
     assert (given["initialization_timeout"], given["local_device_ids"]) == (7, None)
+    now[0] += 2
+    code, said = answers[0]()
+    assert code == 1
+    assert f"refused process {place.index} after 2 s, as where another one has" in said
+    assert "start each of them once, with a --process of its own" in said
+    now[0] += 5
     code, said = answers[0]()
     assert code == 1
     assert said.startswith(f"not all {'2 ' if place.count else ''}processes came")
     assert "within 7 s: see that each is started, and can reach that address" in said
+
+
+def test_a_port_that_another_program_has_is_told(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("UNKNOWN: Failed to start RPC server")  # As jax 0.10 does.
+
+    monkeypatch.setattr(joining.ends, "on_abort", lambda answer: None)
+    monkeypatch.setattr(joining, "_configure", lambda: None)
+    monkeypatch.setattr(joining.jax.distributed, "initialize", refuse)
+    with pytest.raises(
+        ValueError,
+        match="process 0 cannot listen at node1:29500 .--coordinator.: another program "
+        "has that port, .* or give all processes a free one, as --coordinator=HOST",
+    ):
+        joining.join(Place(0, 2, "node1:29500"))
 
 
 def test_one_task_a_host_has_all_of_its_devices(monkeypatch):

@@ -91,6 +91,8 @@ def test_flags_come_before_the_environment():
         ({}, ("node1:1", 2, 2), "process 2 of 2 is none: processes are .* 0 to 1"),
         ({}, ("node1:1", -1, 2), "process -1 of 2 is none"),
         ({}, ("node1", 0, 2), "coordinator 'node1' is no HOST:PORT; give the address"),
+        ({}, ("node1:65536", 1, 2), "coordinator 'node1:65536' is no HOST:PORT; give"),
+        ({}, ("node1:0", 0, 2), "coordinator 'node1:0' is no HOST:PORT; give the addr"),
     ),
 )
 def test_what_makes_no_sense(environ, flags, message):

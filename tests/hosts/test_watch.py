@@ -160,10 +160,24 @@ def test_who_is_gone_after_a_signal_was_stopped_by_it(clock, ended):
 
 
 def test_without_the_board_it_is_the_first_that_is_gone():
-    _, (one, _) = two()
-    code, text = one.lost()
+    _, (_, other) = two()
+    code, text = other.lost()
     assert code == ends.GONE
     assert text.startswith("process 0 of 2 (a, pid 1) is gone: its coordination")
+
+
+def test_the_first_is_told_by_its_board_that_another_is_gone(clock):
+    """JAX's own watch may be the sooner one; which it is, is who is silent longest."""
+    service = Service()
+    names = (*NAMES, "c, pid 3")
+    every = [Watch(Board(service, n, 3), n, names) for n in range(3)]
+    assert every[0].lost()[1].startswith("another process is gone. Run the same")
+    look(*every, every[0])
+    clock.now += 5
+    look(every[1], every[0])
+    code, text = every[0].lost()
+    assert code == ends.GONE
+    assert text.startswith("process 2 of 3 (c, pid 3) is gone. Run the same command")
 
 
 def test_a_step_that_does_not_end_ends_all_with_stack_traces(clock, ended, tmp_path):

@@ -1,6 +1,7 @@
 """What the training of a run asks of what is around it, one thing at a time."""
 
 import contextlib
+import threading
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -8,6 +9,7 @@ import pytest
 
 from fcn_jax import hosts
 from fcn_jax.config.types import Config
+from fcn_jax.hosts import ends
 from fcn_jax.runs import trainer
 from tests.support.runs import tiny_config
 
@@ -32,6 +34,44 @@ def test_the_last_save_is_waited_for_whatever_signal_comes():
     trainer._finish(made)
     assert seen == ["batches", True, [3], "log"]
     assert not stopping._saving
+
+
+def is_held():
+    """Whether no other thread may end this process now."""
+    found = []
+
+    def ask():
+        free = ends.writing.acquire(blocking=False)
+        found.append(not free)
+        if free:
+            ends.writing.release()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_who_is_gone_breaks_no_save_off(monkeypatch, tmp_path):
+    """What is saved needs no other process; what leads to it does."""
+    for owner, name in (
+        (trainer.parallel, "unreplicate"),
+        (trainer.trees, "to_arrays"),
+        (trainer, "_metadata_of"),
+    ):
+        monkeypatch.setattr(owner, name, lambda *_: seen.append(is_held()))
+    seen = []
+    made = MagicMock(step=3, saved=3)
+    made.stopping.exit_code = 143
+    made.store.close.side_effect = lambda: seen.append(is_held())
+    made.store.save.side_effect = lambda *_, **__: seen.append(is_held())
+    trainer.Trainer.save(made)
+    assert seen == [False, False, False, True]
+    trainer._finish(made)
+    with pytest.raises(SystemExit):
+        trainer._stop(made, tmp_path, made.stopping)
+    assert seen[4:] == [True, True]
+    assert not is_held()
 
 
 @pytest.mark.parametrize("index", (0, 1))
