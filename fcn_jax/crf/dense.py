@@ -15,7 +15,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fcn_jax.crf import checks
-from fcn_jax.crf.parameters import CRFParameters, Number
+from fcn_jax.crf.parameters import CRFParameters, Number, as_given
 from fcn_jax.ops import extents, filtering, permutohedral
 
 Array = jax.Array
@@ -78,13 +78,13 @@ def mean_field(
         has a non-finite unary, or needs more than `capacity`, comes back as all NaN.
 
     Raises:
-        TypeError: If the image is not uint8, or the unary not floating point; or if a
-            field of the parameters is missing, unknown, or given twice.
+        TypeError: If the image is not uint8, or the unary not floating point; or if
+            the parameters are none, or a field of them missing, unknown or given twice.
         ValueError: If shapes do not fit, or an option or a number has no meaning.
             Outside `jit` also if a unary is not finite, or no -log p (logits,
             probabilities), or the capacity too small, naming the one needed.
     """
-    given = _given(parameters, numbers)
+    given = as_given(parameters, numbers)
     unary = jnp.asarray(unary)
     image = jnp.asarray(image)
     checks.check_arrays(unary, image)
@@ -151,22 +151,6 @@ class _How(NamedTuple):
     iterations: int
     normalization: str
     method: str
-
-
-def _given(parameters: CRFParameters | None, numbers: Mapping[str, Any]):
-    """The parameters, given as one value or one by one.
-
-    Raises:
-        TypeError: If they are given as both, or one is missing or unknown.
-    """
-    if parameters is None:
-        return CRFParameters(**numbers)
-    if numbers:
-        raise TypeError(
-            f"mean_field: {', '.join(numbers)} stand beside parameters; give either "
-            f"(dataclasses.replace changes one field of the parameters)."
-        )
-    return parameters
 
 
 def _run_with_room(

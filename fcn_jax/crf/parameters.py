@@ -10,9 +10,16 @@ from typing import Any, TypeAlias
 
 import jax
 
+from fcn_jax import messages
+
 _WORD = "normalization"  # The one that is no number.
 Number: TypeAlias = float | jax.Array
 Numbers: TypeAlias = dict[str, Any]  # Keyword arguments of `CRFParameters`.
+
+
+_HOW = (
+    "Published ones by name: mean_field(unary, image, **crf.PARAMETERS['pydensecrf'])."
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,6 +110,51 @@ PARAMETERS: dict[str, Numbers] = {
         "normalization": "after",
     },
 }
+
+
+def as_given(parameters: object, numbers: Numbers) -> CRFParameters:
+    """The parameters of `mean_field`, given as one value or one by one.
+
+    Args:
+        parameters: `CRFParameters`; None: they are in `numbers`.
+        numbers: By field.
+
+    Raises:
+        TypeError: If they are given as both or as something else, or one is missing or
+            unknown.
+    """
+    if parameters is None:
+        _check_names(numbers)
+        return CRFParameters(**numbers)
+    if numbers:
+        raise TypeError(
+            f"mean_field: {', '.join(numbers)} stand beside parameters; give either "
+            f"(dataclasses.replace changes one field of the parameters)."
+        )
+    if not isinstance(parameters, CRFParameters):
+        raise TypeError(
+            f"mean_field: parameters is {parameters!r:.60}; expected CRFParameters. "
+            f"{_HOW}"
+        )
+    return parameters
+
+
+def _check_names(numbers: Numbers) -> None:
+    fields = {field.name: field for field in dataclasses.fields(CRFParameters)}
+    for name in numbers:
+        if name not in fields:
+            close = messages.suggestion(name, fields)
+            raise TypeError(
+                f"mean_field: {name!r} is not known; {close + ' ' if close else ''}The "
+                f"parameters are {', '.join(fields)}."
+            )
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in numbers and field.default is dataclasses.MISSING
+    ]
+    if missing:
+        raise TypeError(f"mean_field: without {', '.join(missing)}. {_HOW}")
 
 
 def get_parameters(name: str) -> Numbers:

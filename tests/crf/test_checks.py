@@ -61,6 +61,31 @@ def test_probabilities_of_half_precision_sum_to_nearly_1():
     np.testing.assert_allclose(found.astype(jnp.float32), np.log(3), rtol=1e-2)
 
 
+HOW = r"Published ones by name: mean_field\(unary, image, \*\*crf.PARAMETERS\['pydens"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "numbers", "message"),
+    [
+        ((), {}, rf"without smooth_xy, .*, bilateral_weight, iterations\. {HOW}"),
+        (
+            (),
+            {**SMALL, "smoth_xy": 3},
+            r"'smoth_xy' .* mean 'smooth_xy'\? The par.* are",
+        ),
+        (("deeplab",), {}, rf"parameters is 'deeplab'; expected CRFParameters\. {HOW}"),
+        (
+            (crf.CRFParameters(**SMALL),),
+            {"iterations": 1},
+            r"iterations stand beside parameters; .* \(dataclasses.replace changes",
+        ),
+    ],
+)
+def test_parameters_that_are_none(parameters, numbers, message):
+    with pytest.raises(TypeError, match=message):
+        crf.mean_field(*scene(), *parameters, **numbers)
+
+
 @pytest.mark.parametrize("jit", (False, True))
 def test_shapes_and_names_that_are_refused_everywhere(jit):
     unary, image = scene()
