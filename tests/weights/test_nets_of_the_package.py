@@ -17,7 +17,7 @@ from fcn_jax.weights import pretrained
 ROOT = Path(__file__).resolve().parents[2]
 CAMVID = Path(os.environ.get("FCN_JAX_CAMVID") or ROOT.parent / "shared/data/camvid")
 # Mean IU on ten images when they were packed; and the bytes of a file at most.
-ON_TEN = {"camvid-fcn8s": 0.0, "shapes-fcn8s": 0.0}
+ON_TEN = {"camvid-fcn8s": 0.5754, "shapes-fcn8s": 0.7780}
 LESS, MOST = 0.002, 12_000_000
 
 
