@@ -25,7 +25,7 @@ demo: $(VENV)/.core
 	$(BIN)/fcn_jax train --config=shapes_fcn8s --workdir=$(RUN)
 	$(BIN)/fcn_jax eval --workdir=$(RUN)
 
-weights: $(VENV)/.weights
+weights: $(VENV)/.core
 	test -d $(RUN)/checkpoints || $(MAKE) demo
 	$(BIN)/fcn_jax pack $(RUN) $(WEIGHTS) --commit=$$(git describe --always --dirty=+)
 
@@ -71,10 +71,6 @@ $(VENV)/.core: requirements.txt pyproject.toml setup.py
 
 $(VENV)/.test: $(VENV)/.core
 	$(BIN)/pip install --quiet --editable ".[test]"
-	touch $@
-
-$(VENV)/.weights: $(VENV)/.core
-	$(BIN)/pip install --quiet --editable ".[weights]"
 	touch $@
 
 # The CPU build where pip finds one; the version the comparisons were made with.
