@@ -163,8 +163,10 @@ def _check(place: Place) -> None:
             f"process {index} of {count} is none: processes are counted from 0 to "
             f"{max(count - 1, 0)}; mend --process and --processes."
         )
-    port = address is not None and re.fullmatch(r".+:(\d{1,5})", address)
-    if address is not None and not (port and 0 < int(port[1]) < 2**16):
+    if address is None:
+        return
+    found = re.fullmatch(r".+:(\d{1,5})", address)
+    if not (found and 0 < int(found[1]) < 2**16):
         raise ValueError(
             f"coordinator {address!r} is no HOST:PORT; give the address of process 0 "
             f"and a port that is free there, such as --coordinator=node1:29500."

@@ -1,11 +1,9 @@
 """Folders in VOC layout, whole and broken."""
 
-import os
 import pickle
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +11,8 @@ from PIL import Image
 
 from fcn_jax.data import label_sets, loader
 from fcn_jax.data.sources import voc_folder
-from tests.support.paths import ROOT
+from tests.support.paths import CAMVID, NO_CAMVID
 
-CAMVID = Path(os.environ.get("FCN_JAX_CAMVID") or ROOT.parent / "shared/data/camvid")
 SIZES = {"a": (12, 16), "b": (16, 12), "c": (10, 10)}
 
 
@@ -308,9 +305,7 @@ def test_a_truncated_jpeg_is_named(root):
         source[1]
 
 
-@pytest.mark.skipif(
-    not CAMVID.is_dir(), reason=f"no CamVid in {CAMVID}; set FCN_JAX_CAMVID to it"
-)
+@pytest.mark.skipif(not CAMVID.is_dir(), reason=NO_CAMVID)
 def test_camvid():
     splits = [voc_folder.VocFolder(CAMVID, split) for split in ("train", "val")]
     assert [len(source) for source in splits] == [367, 101]
