@@ -10,7 +10,9 @@ Prints JSON: mean IU and IU by class. Runs that are finished are not done again.
 """
 
 import argparse
+import contextlib
 import json
+import sys
 from pathlib import Path
 
 import jax
@@ -74,7 +76,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     jax.config.update("jax_numpy_dtype_promotion", "standard")  # As train.py.
-    found = measure(arguments.out, arguments.steps, arguments.seed)
+    with contextlib.redirect_stdout(sys.stderr):
+        found = measure(arguments.out, arguments.steps, arguments.seed)
     report = {"scores": found, "steps": arguments.steps, **machine.describe()}
     print(json.dumps(report, indent=2))
 
