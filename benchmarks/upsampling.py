@@ -32,7 +32,7 @@ from fcn_jax.config.types import Config
 from fcn_jax.evaluation.boundary import BoundaryIU
 from fcn_jax.runs import logs, trainer
 
-STEPS = {"shapes": 200, "camvid": 1000}
+STEPS = {"shapes": 200, "camvid": 300}
 # What is shown, and the keys of `config.model`.
 ROWS = {
     "nearest": {"upsampling": "nearest"},
