@@ -41,10 +41,11 @@ _FAST = contextvars.ContextVar("fast_gradients", default=math.inf)
 # The 3x3 windows of the trunk are fast as they are.
 _LARGEST_NATIVE_WINDOW = 9
 
-# Rows of a map whose windows are laid out at a time for the gradient of a kernel: 4 was
-# as fast as 8 and 16 or faster for maps of 20x20x512 to 320x320x64, 1 to 2 megabytes
-# being what the cache of a core holds.
-_ROWS_AT_ONCE = 4
+# Rows of a map whose windows are laid out at a time for the gradient of a kernel, the
+# fewest: on wide maps 4 are as fast as 8 or faster, 1 to 2 megabytes being what the
+# cache of a core holds. On narrow ones a product of 4 rows is shorter than its result
+# is wide, and adding that up takes the time (14x14x512: 53 GFLOP/s, 71 at once).
+_FEWEST_ROWS = 4
 # With fewer channels laying out the windows costs as much as it saves: a step of FCN-8s
 # took 0.85 of its time at full width, and 1.08 at a quarter of it.
 _FEWEST_CHANNELS = 64
@@ -256,8 +257,8 @@ def _kernel_gradient_by_blocks(
     """
     kh, kw, channels, features = shape
     n, height, width = g.shape[:3]
-    rows = min(_ROWS_AT_ONCE, height)
-    blocks = -(-height // rows)
+    blocks = -(-height // max(_FEWEST_ROWS, features // width))
+    rows = -(-height // blocks)
     missing = blocks * rows - height  # Rows of the last block that have no gradient.
     (top, bottom), columns = padding
     x = jnp.pad(x, ((0, 0), (top, bottom + missing), columns, (0, 0)))

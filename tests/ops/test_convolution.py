@@ -68,6 +68,25 @@ def test_values_and_gradients_are_those_of_the_native_form(
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.parametrize(("height", "rows"), ((20, 7), (8, 8), (2, 2)))
+def test_blocks_of_narrow_maps_are_as_many_rows_as_there_are_features(height, rows):
+    """64 features are nine rows of seven columns; blocks share the height evenly."""
+    ours, native = both(1)
+    x = jax.random.normal(jax.random.key(0), (2, height, 7, 64))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 64))
+
+    def of_kernel(convolve):
+        return jax.grad(lambda kernel: (convolve(x, kernel) ** 2).sum())
+
+    with convolution.fast_gradients():
+        found = of_kernel(ours)(kernel)
+        text = jax.jit(of_kernel(ours)).lower(kernel).as_text()
+    wanted = of_kernel(native)(kernel)
+    scale = float(jnp.max(jnp.abs(wanted)))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * scale)
+    assert f"(tensor<{7 * rows}x64xf32>, tensor<{7 * rows}x576xf32>)" in text
+
+
 def test_large_windows_are_products_on_the_cpu_and_convolutions_elsewhere():
     ours, _ = both(3)
     x, kernel = jnp.zeros((1, 4, 4, 2)), jnp.zeros((7, 7, 2, 3))
