@@ -2,6 +2,7 @@
 
 python -m benchmarks.operations                        # FCN-8s, training, bfloat16
 python -m benchmarks.operations --net deconvnet --task inference --count 40
+python -m benchmarks.operations --batch 1 --size 224 224 --dtype float32    # a CPU
 python -m benchmarks.operations --smoke                # a tiny net, any device
 
 The step is that of fcn_jax train or eval, compiled without command buffers, which hide
@@ -113,11 +114,15 @@ def main() -> None:
     parser.add_argument("--net", choices=steps.CASES, default="fcn8s")
     parser.add_argument("--task", choices=steps.TASKS, default="training")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
+    parser.add_argument("--batch", type=int, help="images")
+    parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of images"
+    )
     parser.add_argument("--steps", type=int, default=5, help="that are recorded")
     parser.add_argument("--count", type=int, default=60, help="of operations listed")
     parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
-    case = steps.CASES[arguments.net]
+    case = steps.resized(steps.CASES[arguments.net], arguments.batch, arguments.size)
     if arguments.smoke:
         case, arguments.steps = steps.tiny(case), 1
     report = {
