@@ -45,7 +45,7 @@ def first_step(arguments):
     runtime.prepare(arguments.cache)
     devices = jax.local_devices()[:1]
     done("imports")
-    model = fcn_jax.create("fcn8s", 21, width=arguments.width, axis_name=parallel.AXIS)
+    model = fcn_jax.create("fcn8s", 21, width=arguments.width)
     variables = training.init_variables(model, 0)
     optimizer = optim.caffe_sgd(1e-3, 0.9)
     state = training.create_state(variables, optimizer)
@@ -66,7 +66,6 @@ def first_step(arguments):
         model=model,
         optimizer=optimizer,
         seed=0,
-        axis_name=parallel.AXIS,
     )
     compiled = step.lower(state, batch).compile()
     done("compile")

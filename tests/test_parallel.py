@@ -29,6 +29,12 @@ def test_a_mapped_step_sees_all_devices():
     np.testing.assert_array_equal(np.asarray(step(batch["x"])), np.full(4, 56.0))
 
 
+def test_one_device_has_nothing_to_sum_over():
+    devices = jax.devices()
+    assert parallel.axis_of(devices[:1]) is None
+    assert parallel.axis_of(devices[:2]) == parallel.AXIS
+
+
 def test_a_mapped_step_is_the_same_on_devices_that_are_feigned():
     """chex runs what is mapped over devices as `vmap` does: another implementation."""
 

@@ -116,7 +116,7 @@ def build_step(
     config = config_of(case, dtype)
     config.model.unlock()
     config.model.update(options)
-    training_axis = parallel.AXIS if task == "training" else None
+    training_axis = parallel.axis_of(devices) if task == "training" else None
     model = build.make_model(config, axis_name=training_axis)
     preprocessing = build.make_preprocessing(config)
     variables = jax.eval_shape(lambda: training.init_variables(model, config.seed))

@@ -92,7 +92,8 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
             f"image(s) for {processes} processes; start no more processes than there "
             f"are images."
         )
-    model = build.make_model(config, axis_name=parallel.AXIS)
+    axis_name = parallel.axis_of(devices)
+    model = build.make_model(config, axis_name=axis_name)
     preprocessing = build.make_preprocessing(config)
     for source in (train_source, eval_source):
         datasets.check_channels(source, model, preprocessing)
@@ -107,7 +108,7 @@ def build_parts(config: Config, devices: Sequence[parallel.Device]) -> RunParts:
             how = "pixels count as often"
         print(f"class weights by {config.loss.balance}: {shown} ({how})", flush=True)
     void = contracts.ignore_labels(train_source)
-    loss = losses.make_loss(config, void, weights, axis_name=parallel.AXIS)
+    loss = losses.make_loss(config, void, weights, axis_name)
     return RunParts(
         config,
         train_source,

@@ -46,7 +46,7 @@ def training_step(
         preprocessing=preprocessing,
         frozen=tuple(config.optim.frozen),
         accumulate=config.accumulate,
-        axis_name=parallel.AXIS,
+        axis_name=parallel.axis_of(devices),
     )
 
 

@@ -255,7 +255,7 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
         net.devices,
         model=net.model,
         preprocessing=net.preprocessing,
-        axis_name=parallel.AXIS,
+        axis_name=parallel.axis_of(net.devices),
     )
     source = datasets.open_source(config, "train")
     print(f"taking the statistics of BatchNorm over {count} training batches")
