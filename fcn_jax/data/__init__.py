@@ -141,6 +141,7 @@ DATASETS: dict[str, DataSet] = {
         _open_nyud,
         (Head("", label_sets.NYUD.classes, label_sets.NYUD.palette),),
         inputs=rgbd.INPUTS,
+        splits=("trainval", "test"),
     ),
     "landscapes": DataSet(
         "drawn landscapes with two heads, built in",
