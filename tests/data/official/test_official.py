@@ -216,12 +216,19 @@ def test_the_division_of_camvid():
 
 
 def test_train_ids_where_a_folder_has_no_others(tmp_path):
-    root = made.unpack("cityscapes", tmp_path)
+    root = made.unpack("cityscapes", tmp_path / "src")
     for path in list((root / "gtFine").rglob("*_labelIds.png")):
         path.write_bytes(made.image(made.values((0, 18, 255)).astype(np.uint8)))
         path.rename(path.with_name(path.name.replace("labelIds", "labelTrainIds")))
     source = opened("cityscapes", "train", root=root)
     assert set(np.unique(source[0]["labels"])) == {0, 18, VOID}
+    ours = data.open_source(
+        "cityscapes", "train", root=str(root), data_dir=str(tmp_path / "data")
+    )
+    assert ours.classes == cityscapes.CLASSES
+    np.testing.assert_array_equal(ours.palette, cityscapes.PALETTE)
+    for key, item in by_id(source).items():
+        np.testing.assert_array_equal(by_id(ours)[key]["labels"], item["labels"])
 
 
 def test_a_folder_one_below_is_found(tmp_path):
