@@ -92,9 +92,13 @@ def examples(
     for member in layouts.checked_members(layout, tree, split):
         where = f"{tree.place(member.image)}"
         photo = tree.read(member.image)
-        header = image_files.read_header(Content(where, photo))
-        if header.mode != "RGB":  # A few photos of COCO are grey.
-            photo = _png(image_files.read_photo(Content(where, photo)))
+        content = Content(where, photo)
+        header = image_files.read_header(content)
+        is_rgb = header.mode == "RGB"  # A few photos of COCO are grey.
+        # TFDS stores what comes; of a torn file its decoder gives None, in training.
+        seen = image_files.read_photo(content, draft=is_rgb)
+        if not is_rgb:
+            photo = _png(seen)
         found = layouts.read_labels(layout, tree, member)
         by_head: dict[str, np.ndarray] = (
             dict(found) if not isinstance(found, np.ndarray) else {"": found}

@@ -285,6 +285,23 @@ def test_an_archive_that_is_torn(tmp_path, name):
         opened(name, data_dir=tmp_path / "data", manual_dir=packed)
 
 
+@pytest.mark.parametrize(
+    ("name", "photo"),
+    (
+        ("camvid", "train/0001TP_006690.png"),
+        ("ade20k", "images/training/ADE_00000000.jpg"),
+    ),
+)
+def test_a_photo_that_was_torn_before_it_was_packed(tmp_path, monkeypatch, name, photo):
+    """By its header it is whole, and so is the archive."""
+    files = made.files_of(name)
+    files[photo] = files[photo][:-20]
+    monkeypatch.setitem(made._FILES, name, lambda: files)
+    packed = made.pack(name, tmp_path / "manual")
+    with pytest.raises(ValueError, match=rf"zip, .*{photo} cannot be read whole"):
+        opened(name, data_dir=tmp_path / "data", manual_dir=packed)
+
+
 def test_a_zip_whose_file_is_damaged(tmp_path):
     path = tmp_path / "a.zip"
     made.write_archive(path, {"x": bytes(1000)})
