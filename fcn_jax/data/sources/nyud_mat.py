@@ -178,6 +178,7 @@ def _check(path: Path, h5py: ModuleType) -> int:
             missing = [name for name in _NEEDED if name not in file]
             held = [name for name in file if name[0] != "#"]
             shapes = {x: file[x].shape for x in _NEEDED[:4] if x not in missing}
+            kinds = {x: file[x].dtype for x in shapes}
             names = {} if missing else _names(file)
     except (OSError, RuntimeError, KeyError, TypeError) as error:
         raise ValueError(
@@ -191,6 +192,7 @@ def _check(path: Path, h5py: ModuleType) -> int:
         )
     count = shapes["depths"][0]
     _check_shapes(path, shapes, count)
+    _check_kinds(path, kinds)
     _check_names(path, names)
     return count
 
@@ -210,6 +212,28 @@ def _check_shapes(
             raise ValueError(
                 f"{path}: {name} is {list(shapes[name])} in HDF5; expected "
                 f"{list(shape)}, images of 480x640: {_EXPECTED}."
+            )
+
+
+def _check_kinds(path: Path, kinds: Mapping[str, np.dtype]) -> None:
+    """Raise unless all arrays are of bytes, metres and whole numbers, as they were.
+
+    Raises:
+        ValueError: Naming the first that is not.
+    """
+    metres = ("f", "metres, floating point")
+    wanted = {
+        "images": ("u", "bytes, uint8"),
+        "depths": metres,
+        "rawDepths": metres,
+        "labels": ("u", "numbers of names, uint16"),
+    }
+    for name, (kind, what) in wanted.items():
+        found = kinds[name]
+        if found.kind != kind or (name == "images" and found.itemsize > 1):
+            raise ValueError(
+                f"{path}: {name} is {found}; expected {what}: it was converted since. "
+                f"Write it as it was: {_EXPECTED}."
             )
 
 

@@ -120,6 +120,30 @@ def test_a_mat_of_another_data_set(tmp_path):
         opened(tmp_path / "none.mat")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    (
+        ("images", np.float32, "images is float32; expected bytes, uint8: it was conv"),
+        ("images", np.uint16, "images is uint16; expected bytes"),
+        ("depths", np.uint16, "depths is uint16; expected metres, floating point"),
+        ("rawDepths", np.int64, "rawDepths is int64; expected metres"),
+        ("labels", np.float64, "labels is float64; expected numbers of names, uint16"),
+        ("labels", np.int16, "labels is int16; expected numbers of names"),
+    ),
+)
+def test_a_file_that_was_converted(tmp_path, whole, name, kind, message):
+    """In which pixels would be nearly black, and names below 0 others."""
+    path = tmp_path / "nyu_depth_v2_labeled.mat"
+    path.write_bytes((whole[0] / path.name).read_bytes())
+    with h5py.File(path, "r+") as file:
+        shape = file[name].shape
+        del file[name]
+        file.create_dataset(name, shape, kind)
+    made.make_splits(tmp_path / "splits.mat")
+    with pytest.raises(ValueError, match=message):
+        opened(tmp_path)
+
+
 def test_a_torn_file(tmp_path, whole):
     path = tmp_path / "nyu_depth_v2_labeled.mat"
     content = (whole[0] / path.name).read_bytes()
