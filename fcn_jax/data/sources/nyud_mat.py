@@ -282,6 +282,11 @@ def _places(path: Path, split: str, count: int) -> list[int]:
         ids = nyud_splits.listed_ids(path.parent, split, str(path))
         numbers = [int(x) if x.isdigit() else 0 for x in ids]
         numbers = [n - FIRST_ID + 1 if n >= FIRST_ID else n for n in numbers]
+    if not numbers:
+        raise ValueError(
+            f"{where} names no image of {split!r}; expected numbers of images, from 1 "
+            f"on. Get it again, or remove it and put lists of ids in its place."
+        )
     wrong = [n for n in numbers if not 1 <= n <= count]
     if wrong:
         raise ValueError(

@@ -144,6 +144,16 @@ def test_a_file_that_was_converted(tmp_path, whole, name, kind, message):
         opened(tmp_path)
 
 
+def test_a_split_without_images(tmp_path, whole):
+    path = tmp_path / "nyu_depth_v2_labeled.mat"
+    path.symlink_to(whole[0] / path.name)
+    made.make_splits(tmp_path / "splits.mat", test=())
+    with pytest.raises(
+        ValueError, match="splits.mat names no image of 'test'; expected numbers of im"
+    ):
+        opened(tmp_path)
+
+
 def test_a_torn_file(tmp_path, whole):
     path = tmp_path / "nyu_depth_v2_labeled.mat"
     content = (whole[0] / path.name).read_bytes()
