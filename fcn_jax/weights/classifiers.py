@@ -130,9 +130,17 @@ def _kind(
             f"it holds the layers of {' or '.join(found)}, not of {asked}",
             "leave --net out, or name another file",
         )
+    net = str(file.metadata.get("net", ""))
+    release = _RELEASES.get(net)
+    if asked and release in found and release != asked:
+        raise WeightsError(
+            path,
+            f"its net is {net}, and {asked} is another (LRN comes before or after the "
+            f"poolings): all weights would fit, and every score be wrong",
+            f"leave --net out, or say --net={release}",
+        )
     if asked or len(found) == 1:
         return asked or next(iter(found))
-    release = _RELEASES.get(str(file.metadata.get("net", "")))
     if release is None:
         raise WeightsError(
             path,
