@@ -38,7 +38,7 @@ def predict(arguments):
     import fcn_jax
     from fcn_jax import runtime, training
     from fcn_jax.data import photos
-    from fcn_jax.runs import prediction
+    from fcn_jax.runs import looking, prediction
     from fcn_jax.weights import saving
 
     place = Path(arguments.place)
@@ -52,7 +52,7 @@ def predict(arguments):
     net = fcn_jax.load(run)
     net.predict_probs(np.zeros((arguments.tile, arguments.tile, 3), np.uint8))
     listed = photos.listed([str(place / "image.png")], io.BytesIO())
-    options = prediction.Options(size=arguments.size, tile=arguments.tile)
+    options = looking.Options(size=arguments.size, tile=arguments.tile)
     before, start = peak_mib(), time.perf_counter()
     tally = prediction.predict(net, listed, place / f"out{arguments.size}", options)
     assert tally.done == 1, tally

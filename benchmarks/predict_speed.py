@@ -31,7 +31,7 @@ from benchmarks.common import machine, timing
 from fcn_jax import runtime, training
 from fcn_jax.data import photos
 from fcn_jax.data.label_sets import voc_palette
-from fcn_jax.runs import prediction
+from fcn_jax.runs import looking, prediction
 from fcn_jax.weights import saving
 
 CLASSES = 21
@@ -62,7 +62,7 @@ def our_call(arguments):
         saving.save_weights(run, variables, model)
     net = fcn_jax.load(run)
     listed = photos.listed([str(place / "photos")], io.BytesIO())
-    options = prediction.Options(overlays=arguments.overlays)
+    options = looking.Options(overlays=arguments.overlays)
     numbers = itertools.count()
 
     def call():

@@ -6,6 +6,7 @@ fcn_jax predict runs/x scene.tif --out=predicted --crf=pydensecrf --probs=npz
 find photos -name '*.jpg' | fcn_jax predict runs/x - --out=predicted --json
 fcn_jax predict runs/x clip.mp4 --out=predicted --every=5 --frames
 fcn_jax predict runs/siftflow_fcn8s photos/ --out=predicted --head=sem --crf=deeplab
+fcn_jax predict runs/nyud photos/ --out=predicted --depth=depth --camera=525,525,319,239
 
 Images are read as they are seen (EXIF orientation applied), of any size and kind;
 "-" is an image, or paths a line each, from the standard input. Written into --out:
@@ -13,6 +14,7 @@ labels/NAME.png (palette PNGs; of a GeoTIFF NAME.tif too, with its coordinates),
 overlays/NAME.png with a legend, probs/ if asked for, and predictions.jsonl, which
 --json prints too: size and each class's share of the pixels. Images above 4 million
 pixels, or beyond --tile, are seen by overlapping tiles.
+--depth is for nets that see it: of photos/NAME.jpg, depth/NAME.png, grey of 16 bits.
 Of a video (the extra [video]) overlays/NAME.mp4 is written, as large, as fast and
 without its sound; of one frame in N with --every=N, labels/NAME/NUMBER.png with
 --frames; --json prints a line a frame. Of one that breaks off, what was read is kept.
@@ -34,10 +36,11 @@ from absl import flags
 from fcn_jax import crf
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
-from fcn_jax.data import photos
+from fcn_jax.data import photo_depth, photos
+from fcn_jax.data.hha import Camera
 from fcn_jax.data.image_files import PHOTO_ENDINGS
 from fcn_jax.data.videos import VIDEO_ENDINGS, check_installed, is_video
-from fcn_jax.runs import predicted, prediction, trained, videos
+from fcn_jax.runs import looking, predicted, prediction, trained, videos
 from fcn_jax.weights import pretrained
 
 _USAGE = "usage: fcn_jax predict RUN IMAGE|FOLDER|VIDEO|- ... --out=DIR"
@@ -61,6 +64,11 @@ def define_flags() -> None:
         "tile", None, "Side of tiles, for images beyond it; 0: all are seen whole."
     )
     flags.DEFINE_float("overlap", 0.25, "Of tiles, as a share of their side.")
+    flags.DEFINE_string("depth", "", "Folder of depth images, NAME.png of each.")
+    flags.DEFINE_float("depth_steps", 1000, "Of their numbers that are a metre.")
+    flags.DEFINE_string(
+        "camera", "", "fx,fy,cx,cy of depth, pixels from 0, for HHA; NYUDv2's Kinect."
+    )
     flags.DEFINE_integer("every", 1, "Of a video one frame in as many is taken.")
     flags.DEFINE_bool("frames", False, "Write labels of each frame of a video.")
     flags.DEFINE_bool("overwrite", False, "Remove the predictions in --out first.")
@@ -74,7 +82,8 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
         operands: Run and images.
 
     Raises:
-        flags.Error: If there are not, or what stands for the run is a file.
+        flags.Error: If there are not, what stands for the run is a file, or a camera
+            has no depth.
     """
     if not values.out:
         raise flags.Error(f"--out is missing; {_USAGE}")
@@ -83,6 +92,8 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
         raise flags.Error(f"{missing}; {_USAGE}")
     if values.every < 1:
         raise flags.Error(f"--every={values.every} is not positive; 1 takes each frame")
+    if values.camera and not values.depth:
+        raise flags.Error(f"--camera={values.camera} saw depth; give --depth=DIR too")
     if Path(operands[0]).is_file() and pretrained.packed(operands[0]) is None:
         raise flags.Error(
             f"{operands[0]} is a file where a run's directory is needed; of weights "
@@ -101,24 +112,24 @@ def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
     Raises:
         SystemExit: With 1, if an image was passed over.
     """
-    options = prediction.Options(
-        overlays=values.overlays,
-        probs=values.probs,
-        size=values.size,
-        tile=values.tile,
-        overlap=values.overlap,
-    )
+    camera = photo_depth.camera_of(values.camera)
     endings = (*PHOTO_ENDINGS, *VIDEO_ENDINGS)
     listed = photos.listed(given, sys.stdin.buffer, Path(values.out), endings)
     clips = [photo for photo in listed if is_video(photo.path)]
     if clips:
         check_installed()
+        if values.depth:
+            raise ValueError(
+                f"--depth={values.depth}: videos have no depth beside them, such as "
+                f"{clips[0].path}; give photographs."
+            )
     pictures = [photo for photo in listed if not is_video(photo.path)]
     scales = None
     if values.scales:
         scales = command_line.parse_numbers("scales", values.scales)
     changes = {"crf.parameters": values.crf} if values.crf else {}
     net = trained.load(run, values.step, None, scales, values.flip, **changes)
+    options = _options(values, net, camera)
     if values.head:
         net = trained.with_head(net, values.head)
     tell = (lambda line: print(json.dumps(line), flush=True)) if values.json else None
@@ -135,6 +146,25 @@ def run_flags(values: flags.FlagValues, run: str, *given: str) -> None:
     print(f"{'; '.join(parts)}; in {values.out}", file=sys.stderr)
     if tally.failed:
         sys.exit(1)
+
+
+def _options(
+    values: flags.FlagValues, net: trained.TrainedNet, camera: Camera | None
+) -> looking.Options:
+    """How images are looked at, with depth beside them if there is any."""
+    depth = None
+    if values.depth:
+        sees = net.preprocessing.channels_given.lower()
+        folder = str(Path(values.depth).resolve())
+        depth = photo_depth.DepthFolder(folder, sees, values.depth_steps, camera)
+    return looking.Options(
+        overlays=values.overlays,
+        probs=values.probs,
+        size=values.size,
+        tile=values.tile,
+        overlap=values.overlap,
+        depth=depth,
+    )
 
 
 COMMAND = Command(

@@ -103,7 +103,8 @@ def check_photos(preprocessing: Preprocessing, workdir: str | Path) -> None:
         return
     given, count = preprocessing.channels_given, preprocessing.num_channels
     raise ValueError(
-        f"{workdir} sees {given}, and images here are read as RGB; in Python "
+        f"{workdir} sees {given}, and images here are read as RGB; fcn_jax predict "
+        f"takes depth beside photographs (--depth=DIR); in Python "
         f"fcn_jax.load({str(workdir)!r}).predict takes arrays [H, W, {count}] "
         f"(fcn_jax.data.rgbd makes them of colours and depth), and fcn_jax eval scores "
         f"a data set."

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 import sys
 import time
 from collections import deque
@@ -16,12 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from fcn_jax import crf
-from fcn_jax.data import photos, transforms
+from fcn_jax.data import photos
 from fcn_jax.data.photos import Photo
-from fcn_jax.inference import tiled
-from fcn_jax.inference.windows import Tiles
-from fcn_jax.runs import given
-from fcn_jax.runs.predicted import Claims, Kinds, Predictions, Result
+from fcn_jax.runs import given, looking
+from fcn_jax.runs.looking import Options
+from fcn_jax.runs.predicted import Claims, Predictions, Result
 from fcn_jax.runs.progress import Counter, Tally
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import files
@@ -29,50 +27,6 @@ from fcn_jax.storage.files import JsonObject
 
 _AHEAD = 4  # Images that are read, and results that are written, beside the network.
 _MOST_AHEAD = 50_000_000  # Pixels of images that are held beside the one looked at.
-_MOST_PIXELS = 4_000_000  # Of an image that is seen whole, unless that is asked for.
-_LEAST_SIDE = 256  # A narrower image costs as if it had it, by what nets pad.
-_TILE = 1024
-
-
-@dataclasses.dataclass(frozen=True)
-class Options(Kinds):
-    """What is made of an image, and how it is looked at.
-
-    Attributes:
-        size: Longer side at which the network sees an image, pixels; 0: its own.
-        tile: Side of the tiles by which images beyond it are seen, pixels; 0: all are
-            seen whole; None: 1024 for images above 4 million pixels.
-        overlap: The least share of a tile that lies in the next.
-
-    Raises:
-        ValueError: If one has no sense.
-    """
-
-    size: int = 0
-    tile: int | None = None
-    overlap: float = 0.25
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.size < 0 or (self.tile or 0) < 0:
-            raise ValueError(
-                f"size={self.size}, tile={self.tile}: sides are pixels, or 0 for none."
-            )
-        Tiles(self.tile or _TILE, self.overlap)  # It knows what an overlap is.
-
-    def tiles(self, height: int, width: int) -> Tiles | None:
-        """The tiles by which an image is seen; None: it is seen whole.
-
-        Args:
-            height: Of the image, pixels.
-            width: Likewise.
-        """
-        if self.tile is None:
-            sides = (max(height, _LEAST_SIDE), max(width, _LEAST_SIDE))
-            large = sides[0] * sides[1] > _MOST_PIXELS
-        else:
-            large = 0 < self.tile < max(height, width)
-        return Tiles(self.tile or _TILE, self.overlap) if large else None
 
 
 def predict(
@@ -105,11 +59,13 @@ def predict(
     Raises:
         ValueError: If the directory holds predictions that were made otherwise, or of
             other images by the same names, or probabilities are asked for of a network
-            with several heads, or the network sees more than colours.
+            with several heads, or the network sees more than colours and
+            `options` have no depth.
+        FileNotFoundError: If there is no folder of depth.
         OSError: If something cannot be written.
     """
-    given.check_photos(net.preprocessing, net.workdir)
     options = options or Options()
+    _check_channels(net, options)
     predictions = Predictions(out, net.heads, made(net, options))
     if overwrite:
         predictions.remove()
@@ -127,6 +83,29 @@ def predict(
     return work.tally
 
 
+def _check_channels(net: TrainedNet, options: Options) -> None:
+    """Raise unless photographs, with depth if there is any, are what a network sees.
+
+    Raises:
+        ValueError: If they are not.
+        FileNotFoundError: If there is no folder of depth.
+    """
+    if options.depth is None:
+        given.check_photos(net.preprocessing, net.workdir)
+        return
+    sees, is_given = net.preprocessing.channels_given, options.depth.inputs.upper()
+    if sees != is_given:
+        raise ValueError(f"{net.workdir} sees {sees}, and would be given {is_given}.")
+    options.depth.check()
+
+
+class _Seen(NamedTuple):
+    """A photograph: uint8 RGB [H, W, 3], and what the network sees of it."""
+
+    colours: np.ndarray
+    image: np.ndarray
+
+
 class _Ahead(NamedTuple):
     """An image on its way: its lock, and its pixels, when they are read.
 
@@ -138,7 +117,7 @@ class _Ahead(NamedTuple):
 
     photo: Photo
     claim: filelock.BaseFileLock | None
-    image: Future[np.ndarray] | None
+    image: Future[_Seen] | None
     pixels: int
 
 
@@ -204,13 +183,15 @@ class _Work:
             return
         progress = functools.partial(self.counter.within, ahead.photo.name)
         try:
-            result = looked_at(self._net, seen, self._options, progress)
+            result = looking.looked_at(self._net, seen.image, self._options, progress)
         except ValueError as error:
             if len(self._net.heads) > 1:  # It may be what is asked, not the image.
                 raise
             self._pass_over(ahead, claim, f"{ahead.photo.source}: {error}")
             return
-        written = self._writers.submit(self._write, ahead.photo, seen, result, claim)
+        written = self._writers.submit(
+            self._write, ahead.photo, seen.colours, result, claim
+        )
         self._writing.append((written, ahead.pixels))
 
     def _pass_over(self, ahead: _Ahead, claim: filelock.BaseFileLock, why: str) -> None:
@@ -238,11 +219,15 @@ class _Work:
                     else:
                         yield waiting.popleft()
                 self._held += pixels
-                image = self._readers.submit(photos.read, photo)
+                image = self._readers.submit(self._read, photo)
             waiting.append(_Ahead(photo, claim, image, pixels))
             if len(waiting) > most:
                 yield waiting.popleft()
         yield from waiting
+
+    def _read(self, photo: Photo) -> _Seen:
+        colours, depth = photos.read(photo), self._options.depth
+        return _Seen(colours, depth.beside(photo, colours) if depth else colours)
 
     def _write(
         self,
@@ -264,113 +249,6 @@ class _Work:
         self.tally.done += 1
         if self._tell is not None:
             self._tell(line)
-
-
-def looked_at(
-    net: TrainedNet,
-    image: np.ndarray,
-    options: Options,
-    progress: Callable[[float], object],
-) -> Result:
-    """What the network says of an image: at a size, by tiles, or as it is.
-
-    Args:
-        net: The network.
-        image: uint8 RGB [H, W, 3].
-        options: How it is looked at.
-        progress: Is told the share that is done, of an image by tiles.
-
-    Raises:
-        ValueError: If it has several heads, and probabilities are needed.
-    """
-    size = (image.shape[0], image.shape[1])
-    whole = options.tiles(*size) is None and not options.size
-    if whole and not options.probs:
-        labels = net.predict(image)
-        assert not isinstance(labels, list)  # It was one image.
-        return Result(labels if isinstance(labels, dict) else {"": labels})
-    return _of_strips(net, size, options, strips(net, image, options, progress))
-
-
-def strips(
-    net: TrainedNet,
-    image: np.ndarray,
-    options: Options,
-    progress: Callable[[float], object] = lambda _: None,
-) -> Iterable[tiled.Strip]:
-    """Class probabilities of an image, seen at a size, by tiles, or as it is.
-
-    Args:
-        net: The network; it has one head.
-        image: uint8 RGB [H, W, 3].
-        options: How it is looked at.
-        progress: Is told the share of the tiles that is done.
-
-    Returns:
-        Strips of it from the top; see `tiled.probs`.
-    """
-    size = (image.shape[0], image.shape[1])
-    if options.size:
-        small = transforms.scaled_size(size, options.size / max(size))
-        image = transforms.resize_image(image, small)
-    seen = (image.shape[0], image.shape[1])
-    tiles = options.tiles(*seen)
-    if tiles is None:
-        found: Iterable[tiled.Strip] = [(0, _probs(net, image))]
-    else:
-        found = tiled.probs(image, _asked(net, seen, tiles, progress), tiles)
-    return tiled.resized(found, seen, size) if options.size else found
-
-
-def _asked(
-    net: TrainedNet,
-    size: tuple[int, int],
-    tiles: Tiles,
-    progress: Callable[[float], object],
-) -> Callable[[np.ndarray], np.ndarray]:
-    """What says the class probabilities of a tile, and how far it is."""
-    count = tiles.max_windows(size)
-    number = itertools.count(1)
-
-    def ask(tile: np.ndarray) -> np.ndarray:
-        found = _probs(net, tile)
-        progress(next(number) / count)
-        return found
-
-    return ask
-
-
-def _probs(net: TrainedNet, image: np.ndarray) -> np.ndarray:
-    """Class probabilities of an image, float32 [H, W, C].
-
-    Raises:
-        ValueError: If the network has several heads.
-    """
-    if len(net.heads) > 1:
-        raise ValueError(
-            f"tiles, sizes and probabilities are for networks with one head; this one "
-            f"has {', '.join(head.name for head in net.heads)}: choose one with "
-            f"--head={net.heads[0].name}, or leave them out (--tile=0 for large ones)."
-        )
-    found = net.predict_probs(image)
-    assert isinstance(found, np.ndarray)  # It was one image.
-    return found
-
-
-def _of_strips(
-    net: TrainedNet,
-    size: tuple[int, int],
-    options: Options,
-    strips: Iterable[tiled.Strip],
-) -> Result:
-    """Labels of strips of probabilities, and these too if they are asked for."""
-    labels, head = np.empty(size, np.uint8), net.heads[0]
-    kept = np.empty((*size, head.num_classes), np.float16) if options.probs else None
-    for row, strip in strips:
-        labels[row : row + len(strip)] = strip.argmax(-1)
-        if kept is not None:
-            kept[row : row + len(strip)] = strip
-    return Result({head.name: labels}, kept)
 
 
 def made(net: TrainedNet, options: Options) -> JsonObject:

@@ -17,9 +17,9 @@ from fcn_jax.data import videos
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.photos import Photo
 from fcn_jax.data.videos import BrokenVideo, Frame, Video, Writer
-from fcn_jax.runs import prediction
+from fcn_jax.runs import looking, prediction
+from fcn_jax.runs.looking import Options
 from fcn_jax.runs.predicted import Claims, Predictions, Result
-from fcn_jax.runs.prediction import Options
 from fcn_jax.runs.progress import Counter, Tally
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import files
@@ -323,7 +323,7 @@ class _Work:
 
     def _looked_at(self, photo: Photo, frame: Frame) -> Result:
         try:
-            result = prediction.looked_at(
+            result = looking.looked_at(
                 self._net, frame.image, self._options, lambda _: None
             )
         except ValueError as error:

@@ -11,7 +11,7 @@ import numpy as np
 from fcn_jax import crf
 from fcn_jax.data import transforms
 from fcn_jax.data.contracts import Head
-from fcn_jax.runs import prediction, trained
+from fcn_jax.runs import looking, trained
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.serving import found as found_of
 from fcn_jax.serving.found import Found
@@ -130,7 +130,7 @@ class Served:
         """
         size = (image.shape[0], image.shape[1])
         found_of.check_points(question.points, size)
-        options = prediction.Options(size=question.size or 0)
+        options = looking.Options(size=question.size or 0)
         if question.size:
             seen = transforms.scaled_size(size, question.size / max(size))
             self._check_pixels(seen)
@@ -143,7 +143,7 @@ class Served:
         net = self.nets[bool(question.crf)]
         try:
             if len(self.heads) == 1:
-                by_head = [prediction.strips(net, image, options)]
+                by_head = [looking.strips(net, image, options)]
             else:
                 probs = net.predict_probs(image)
                 assert isinstance(probs, dict)

@@ -43,6 +43,19 @@ def test_the_command(workdir, pictures, tmp_path, capsys):
     assert "3 were there already; 1 passed over" in capsys.readouterr().err
 
 
+def test_depth_is_for_nets_that_see_it(workdir, pictures, tmp_path):
+    out = f"--out={tmp_path / 'out'}"
+    message = run(workdir, pictures, out, f"--depth={tmp_path}")
+    assert "the network sees rgb; depth beside photographs is for" in message
+    video = tmp_path / "clip.mp4"
+    video.touch()
+    message = run(workdir, video, out, f"--depth={tmp_path}")
+    assert "videos have no depth beside them, such as" in message
+    message = run(workdir, pictures, out, "--camera=1,1,1,1")
+    assert "--camera=1,1,1,1 saw depth; give --depth=DIR too" in message
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

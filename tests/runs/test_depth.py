@@ -1,19 +1,27 @@
 """Nets that see depth, from training to evaluation: RGB, RGB-D, HHA, RGB-HHA."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import benchmarks.depth
 from fcn_jax import runs
 from fcn_jax.commands import predict as predict_command
 from fcn_jax.config import build, datasets, named
 from fcn_jax.config import predictor as predictors
-from fcn_jax.data.sources import indoor
+from fcn_jax.data import channels, photos, transforms
+from fcn_jax.data import depth as depths
+from fcn_jax.data.photo_depth import DepthFolder
+from fcn_jax.data.photos import Photo
+from fcn_jax.data.sources import indoor, indoor_scenes
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.late_fusion import LateFusion
-from fcn_jax.runs import logs, prediction, trainer
-from tests.support import cases
+from fcn_jax.runs import logs, looking, prediction, trainer
+from tests.support import cases, folders, predicting
+from tests.support.runs import saved_run
 
 MODES = ("color", "color_d", "hha", "full")
 
@@ -102,11 +110,73 @@ def test_photographs_do_not_suffice(tmp_path):
         net = type("Net", (), {})()
         net.preprocessing, net.workdir = build.make_preprocessing(config), "runs/x"
         with pytest.raises(
-            ValueError, match=f"runs/x sees {given}, and images here are read as RGB; i"
+            ValueError, match=f"runs/x sees {given}, and images here are read as RGB; f"
         ):
             prediction.predict(net, [], tmp_path / "out")
     assert predict_command.COMMAND.run
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def rooms(tmp_path):
+    """Photographs of two rooms, and their depth."""
+    for number in range(2):
+        scene = indoor_scenes.draw(np.random.default_rng(number))
+        folders.save(tmp_path / "photos" / f"{number}.png", scene.image)
+        (tmp_path / "depth").mkdir(exist_ok=True)
+        depths.write(scene.depth, tmp_path / "depth" / f"{number}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("mode", "size"),
+    (("color_d", 0), ("color_d", 64), pytest.param("hha", 0, marks=pytest.mark.long)),
+)
+def test_photographs_with_depth_beside_them(rooms, mode, size):
+    """As the network says of the arrays; drawn over the colours."""
+    config = config_of(mode)
+    saved_run(rooms / "run", config)
+    net = runs.load(rooms / "run")
+    depth = DepthFolder(
+        str(rooms / "depth"), config.data.channels, camera=indoor_scenes.CAMERA
+    )
+    options = looking.Options(depth=depth, size=size)
+    listed = predicting.listed(rooms / "photos")
+    tally = prediction.predict(net, listed, rooms / "out", options)
+    assert (tally.done, tally.failed) == (2, [])
+    photo = Photo("1", rooms / "photos" / "1.png")
+    image = depth.beside(photo, photos.read(photo))
+    asked = image
+    if size:
+        of = channels.of(config.data.channels)
+        asked = transforms.resize_image(image, (48, 64), channels=of)
+    probs = net.predict_probs(asked)
+    if size:
+        probs = np.asarray(jax.image.resize(probs, (96, 128, 6), "linear"))
+    with Image.open(rooms / "out" / "labels" / "1.png") as found:
+        agree = np.mean(np.asarray(found) == probs.argmax(-1))
+    assert agree > (0.98 if size else 0.999)
+    assert (rooms / "out" / "overlays" / "1.png").exists()
+    # Other depth is another way to predict.
+    with pytest.raises(ValueError, match="made otherwise .depth: "):
+        prediction.predict(
+            net,
+            listed,
+            rooms / "out",
+            looking.Options(depth=dataclasses.replace(depth, steps=2000), size=size),
+        )
+
+
+def test_depth_for_a_network_that_sees_something_else(rooms):
+    saved_run(rooms / "run", config_of("color_d"))
+    net = runs.load(rooms / "run")
+    depth = DepthFolder(str(rooms / "depth"), "hha")
+    with pytest.raises(ValueError, match="run sees RGBD, and would be given HHA"):
+        prediction.predict(net, [], rooms / "out", looking.Options(depth=depth))
+    nowhere = DepthFolder(str(rooms / "nowhere"), "rgbd")
+    with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+        prediction.predict(net, [], rooms / "out", looking.Options(depth=nowhere))
+    assert not (rooms / "out").exists()
 
 
 @pytest.mark.parametrize(

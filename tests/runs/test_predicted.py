@@ -14,7 +14,7 @@ import fcn_jax
 from fcn_jax.data import photos
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
-from fcn_jax.runs import predicted, prediction
+from fcn_jax.runs import looking, predicted, prediction
 from fcn_jax.storage import files
 from tests.support import folders
 from tests.support.predicting import lines, listed, saved_workdir, write_pictures
@@ -129,7 +129,7 @@ def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypat
     """Else an overwriting that is interrupted would leave two kinds, taken for one."""
     out = tmp_path / "out"
     for kind in predicted.PROBS:
-        options = prediction.Options(probs=kind)
+        options = looking.Options(probs=kind)
         prediction.predict(net, listed(pictures), out, options, overwrite=True)
     assert not list(out.glob("**/*.npz"))
     assert (out / "probs/two").is_dir()
@@ -137,7 +137,7 @@ def test_what_is_overwritten_is_removed_first(net, pictures, tmp_path, monkeypat
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction, "looked_at", stop)
+    monkeypatch.setattr(looking, "looked_at", stop)
     with pytest.raises(KeyboardInterrupt):
         prediction.predict(net, listed(pictures), out, overwrite=True)
     assert not list(out.glob("**/*.png"))
@@ -168,7 +168,7 @@ def test_what_fails_before_an_image_is_done_settles_nothing(net, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     folders.save(tmp_path / "good.png", folders.photo())
     out = tmp_path / "out"
-    options = prediction.Options(overlays=False)
+    options = looking.Options(overlays=False)
     prediction.predict(net, listed(tmp_path / "bad.png"), out, options)
     assert not (out / predicted.SETTINGS).exists()
     assert prediction.predict(net, listed(tmp_path / "good.png"), out).done == 1
@@ -194,7 +194,7 @@ def test_a_lock_whose_folder_goes_again_and_again(tmp_path, monkeypatch):
 def test_predictions_made_otherwise_stay(net, pictures, tmp_path):
     out = tmp_path / "out"
     prediction.predict(net, listed(pictures), out)
-    other = prediction.Options(tile=64)
+    other = looking.Options(tile=64)
     with pytest.raises(
         ValueError, match=r"made otherwise \(tile: None there, 64 now\)"
     ):

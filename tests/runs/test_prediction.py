@@ -15,7 +15,7 @@ import fcn_jax
 from fcn_jax import crf
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.data import geotiff, photos
-from fcn_jax.runs import evaluation, predicted, prediction, progress, trainer
+from fcn_jax.runs import evaluation, looking, predicted, prediction, progress, trainer
 from tests.support import folders
 from tests.support.predicting import lines, listed, write_pictures
 from tests.support.runs import make_folder, tiny_config
@@ -117,14 +117,14 @@ def test_an_image_that_is_none_for_the_network_is_passed_over(
     net, pictures, tmp_path, monkeypatch, capsys
 ):
     """Such as one with fewer pixels than superpixels are asked for."""
-    look = prediction.looked_at
+    look = looking.looked_at
 
     def too_small(net, image, *rest):
         if image.shape[:2] == (6, 5):
             raise ValueError("the image has 6x5 = 30 pixels, fewer than")
         return look(net, image, *rest)
 
-    monkeypatch.setattr(prediction, "looked_at", too_small)
+    monkeypatch.setattr(looking, "looked_at", too_small)
     folders.save(pictures / "tiny.png", np.zeros((6, 5, 3), np.uint8))
     tally = prediction.predict(net, listed(pictures), tmp_path / "out")
     assert tally.done == 3
@@ -139,7 +139,7 @@ def test_an_image_that_is_none_for_the_network_is_passed_over(
 @pytest.mark.parametrize("kind", predicted.PROBS)
 def test_probabilities(net, pictures, tmp_path, kind):
     out = tmp_path / "out"
-    options = prediction.Options(probs=kind, overlays=False)
+    options = looking.Options(probs=kind, overlays=False)
     prediction.predict(net, listed(pictures / "two.png"), out, options)
     assert not (out / "overlays").exists()
     expected = net.predict_probs(pixels(pictures / "two.png"))
@@ -156,7 +156,7 @@ def test_probabilities(net, pictures, tmp_path, kind):
 
 def test_a_large_image_is_seen_by_tiles(net, tmp_path):
     folders.save(tmp_path / "a.png", folders.photo(size=(50, 70)))
-    options = prediction.Options(tile=32, overlap=0.5, probs="npz")
+    options = looking.Options(tile=32, overlap=0.5, probs="npz")
     seen = []
     by_tiles = type("Net", (), {})()
     by_tiles.__dict__.update(net.__dict__)
@@ -177,7 +177,7 @@ def test_a_large_image_is_seen_by_tiles(net, tmp_path):
 def test_a_size_of_ones_own(net, tmp_path):
     image = folders.photo(size=(40, 80))
     folders.save(tmp_path / "a.png", image)
-    options = prediction.Options(size=40)
+    options = looking.Options(size=40)
     prediction.predict(net, listed(tmp_path / "a.png"), tmp_path / "out", options)
     labels = pixels(tmp_path / "out/labels/a.png")
     assert labels.shape == (40, 80)
@@ -232,7 +232,7 @@ def test_views_of_an_image(workdir):
     ],
 )
 def test_which_images_are_seen_by_tiles(tile, size, side):
-    tiles = prediction.Options(tile=tile).tiles(*size)
+    tiles = looking.Options(tile=tile).tiles(*size)
     assert (tiles.side if tiles else None) == side
 
 
@@ -250,10 +250,10 @@ def test_a_file_of_a_crf_that_is_written_anew_is_another_crf(tmp_path):
     found = []
     for name in ("wssl", "deeplab"):
         path.write_text(json.dumps({"parameters": crf.PARAMETERS[name]}))
-        found.append(prediction.made(net, prediction.Options()))
+        found.append(prediction.made(net, looking.Options()))
     assert found[0] != found[1]
     config.crf.parameters = "deeplab"
-    assert prediction.made(net, prediction.Options())["crf"] == "deeplab"
+    assert prediction.made(net, looking.Options())["crf"] == "deeplab"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_file_of_a_crf_that_is_written_anew_is_another_crf(tmp_path):
 )
 def test_options_without_sense(options, message):
     with pytest.raises(ValueError, match=message):
-        prediction.Options(**options)
+        looking.Options(**options)
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_progress_is_told_where_there_is_no_terminal(
     net, tmp_path, capsys, lines_at_once
 ):
     folders.save(tmp_path / "a.png", folders.photo(size=(32, 56)))
-    options = prediction.Options(tile=32, overlays=False)
+    options = looking.Options(tile=32, overlays=False)
     prediction.predict(net, listed(tmp_path / "a.png"), tmp_path / "out", options)
     told = capsys.readouterr().err
     assert "0 of 1 images after 0:00:31; a: 50%\n" in told
@@ -305,7 +305,7 @@ def test_a_size_of_ones_own_by_tiles(net, tmp_path):
     by_tiles.predict_probs = lambda tile: (
         seen.append(tile.shape) or net.predict_probs(tile)
     )
-    options = prediction.Options(tile=32, size=60, probs="npz")
+    options = looking.Options(tile=32, size=60, probs="npz")
     prediction.predict(by_tiles, listed(tmp_path / "a.png"), tmp_path / "out", options)
     assert {shape[:2] for shape in seen} == {(32, 32)}
     with np.load(tmp_path / "out/probs/a.npz") as found:

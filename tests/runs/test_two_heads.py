@@ -20,9 +20,17 @@ from fcn_jax.config.base import base_config
 from fcn_jax.data.photos import Photo
 from fcn_jax.data.sources import landscapes
 from fcn_jax.evaluation import metrics
-from fcn_jax.runs import examination, logs, prediction, reports, trained, trainer
+from fcn_jax.runs import (
+    examination,
+    logs,
+    looking,
+    prediction,
+    reports,
+    trained,
+    trainer,
+)
 from fcn_jax.runs.evaluation import look_at
-from fcn_jax.runs.prediction import Options
+from fcn_jax.runs.looking import Options
 from tests.support.runs import saved_run, tiny_config
 
 pytestmark = pytest.mark.long
@@ -100,7 +108,7 @@ def test_one_head_is_predicted(scenes, tmp_path):
     with pytest.raises(
         ValueError, match="one head; this one has .*sem.*: choose one with --h"
     ):
-        prediction.looked_at(net, image, options, lambda _: None)
+        looking.looked_at(net, image, options, lambda _: None)
     tally = prediction.predict(one, [photo], tmp_path / "out", options, False, None)
     assert (tally.done, tally.failed) == (1, [])
     with Image.open(tmp_path / "out/labels/a.png") as labels:

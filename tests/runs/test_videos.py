@@ -15,7 +15,7 @@ from fcn_jax.data import label_sets, photos
 from fcn_jax.data import videos as files_of_videos
 from fcn_jax.data.contracts import Head
 from fcn_jax.preprocessing import CAFFE
-from fcn_jax.runs import predicted, prediction, videos
+from fcn_jax.runs import looking, predicted, prediction, videos
 from tests.support import clips, folders
 
 pytest.importorskip("av", reason="needs PyAV, of the extra [video]")
@@ -195,7 +195,7 @@ def test_options_without_sense(net, tmp_path):
     with pytest.raises(ValueError, match="every=0 is not positive; 1 takes each frame"):
         videos.Frames(every=0)
     with pytest.raises(ValueError, match="probs='npz' is for images; of videos overl"):
-        videos.predict(net, [], tmp_path, prediction.Options(probs="npz"))
+        videos.predict(net, [], tmp_path, looking.Options(probs="npz"))
 
 
 def run(*arguments):

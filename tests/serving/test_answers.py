@@ -12,7 +12,7 @@ from PIL import Image
 import fcn_jax
 from fcn_jax.crf import PARAMETERS
 from fcn_jax.preprocessing import PREPROCESSING
-from fcn_jax.runs import prediction
+from fcn_jax.runs import looking
 from fcn_jax.serving.answers import Answers
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import BAD, TOO_LARGE, Refusal
@@ -100,13 +100,13 @@ def test_the_picture_is_the_image_as_it_was_seen(answers):
 def asked_of(monkeypatch):
     """How often a network is asked from now on."""
     calls = []
-    strips = prediction.strips
+    strips = looking.strips
 
     def counted(net, *given):
         calls.append(net.config.crf.parameters)
         return strips(net, *given)
 
-    monkeypatch.setattr(prediction, "strips", counted)
+    monkeypatch.setattr(looking, "strips", counted)
     return calls
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_parameters_is_named_without_its_folders(net, tmp_path):
 
 def test_at_another_size(net, answers):
     found = answers.answer(FILE, Question(size=64, labels=True))
-    strips = prediction.strips(net, SCENE, prediction.Options(size=64))
+    strips = looking.strips(net, SCENE, looking.Options(size=64))
     labels = np.concatenate([strip.argmax(-1) for _, strip in strips])
     with image_of(found["labels"]) as png:
         np.testing.assert_array_equal(np.asarray(png), labels)
@@ -240,7 +240,7 @@ def test_too_little_memory_is_the_image_s_fault(net, monkeypatch, text, error):
     def fail(*_):
         raise jax.errors.JaxRuntimeError(text)
 
-    monkeypatch.setattr(prediction, "strips", fail)
+    monkeypatch.setattr(looking, "strips", fail)
     with pytest.raises(error, match="does not suffice for 32x24 pixels; send|INTERNAL"):
         Answers(Served(net)).answer(FILE, Question())
 
@@ -249,14 +249,14 @@ def test_an_image_that_is_none_for_the_network_is_its_sender_s_fault(net, monkey
     def fail(*_):
         raise ValueError("proposals: the image is 3x3")
 
-    monkeypatch.setattr(prediction, "strips", fail)
+    monkeypatch.setattr(looking, "strips", fail)
     match = "the image is none for this network: proposals: the image is 3x3"
     refused(Answers(Served(net)), Question(), match, BAD)
 
 
 def test_scores_that_are_no_numbers_are_null(net, monkeypatch):
     broken = np.full((24, 32, 3), np.nan, np.float32)
-    monkeypatch.setattr(prediction, "strips", lambda *_: [(0, broken)])
+    monkeypatch.setattr(looking, "strips", lambda *_: [(0, broken)])
     found = Answers(Served(net)).answer(FILE, Question(points=((0, 0),)))
     assert set(found["pixels"][0]["probabilities"].values()) == {None}
 
