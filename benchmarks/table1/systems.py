@@ -69,7 +69,7 @@ _ITS_NOISE = f"{_ITS_FEATURES}; its encoder is not trained, and is noise here"
 
 
 def _of_shapes() -> tuple[System, ...]:
-    crf = "deconvnet"
+    crf = "pydensecrf"  # The demo's: shapes have textures, which stronger ones follow.
     return (
         System("hypercolumn", (Part("shapes_hypercolumn"),), {"Hypercolumn": "net"}),
         System("cfm", (Part("shapes_cfm"),), {"MSRA-CFM": "net"}),
