@@ -137,7 +137,7 @@ class Estimated:
             )
         shrink = functools.partial(interp.shrink, factor=self.shrink)
         scores, labels = shrink(outputs), shrink(batch["labels"]).astype(jnp.int32)
-        weak = estimation.weak_of(shrink(batch[PLANES]), scores.shape[-1])
+        weak = estimation.weak_of(batch[PLANES], scores.shape[-1], self.shrink)
         found = self.labels(scores, labels, weak, keys)
         return self.inner(scores, {**batch, "labels": found}, keys)
 

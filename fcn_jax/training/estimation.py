@@ -19,6 +19,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fcn_jax.ops import interp
+
 Array = jax.Array
 
 BACKGROUND = 0
@@ -31,18 +33,24 @@ class Weak(NamedTuple):
     Attributes:
         allowed: Which classes each may have, bool [N, H, W, C].
         estimated: Which are to be estimated, bool [N, H, W].
+        held: Which classes each image holds, bool [N, C]; None: those that these pixels
+            may have. Of an image of which some pixels alone are here, others count too.
     """
 
     allowed: Array
     estimated: Array
+    held: Array | None = None
 
 
-def weak_of(planes: Array, num_classes: int) -> Weak:
+def weak_of(planes: Array, num_classes: int, shrink: int = 1) -> Weak:
     """The sets of classes in a batch's planes.
 
     Args:
         planes: uint8 [N, H, W, P]; see `fcn_jax.data.weak.planes`.
         num_classes: C.
+        shrink: Pixels from one that is taken to the next. An image holds the classes of
+            all its pixels, as in the release, where UNIQUE_LABEL sees the labels before
+            they are shrunk: a small object may lie on none of those that are taken.
 
     Raises:
         ValueError: If there are planes for another number of classes.
@@ -52,6 +60,12 @@ def weak_of(planes: Array, num_classes: int) -> Weak:
             f"weak labels of {planes.shape[-1]} planes; those of {num_classes} classes "
             f"have {num_classes // 8 + 1}: are they of another list of classes?"
         )
+    held = classes_of_images(_unpacked(planes, num_classes))
+    return _unpacked(interp.shrink(planes, shrink), num_classes)._replace(held=held)
+
+
+def _unpacked(planes: Array, num_classes: int) -> Weak:
+    """What planes say of their own pixels."""
     numbers = jnp.arange(num_classes + 1, dtype=jnp.int32)
     shifts = (numbers % 8).astype(jnp.uint8)[None, None, None]
     bits = jnp.right_shift(planes[..., numbers // 8], shifts) & jnp.uint8(1)
@@ -60,6 +74,8 @@ def weak_of(planes: Array, num_classes: int) -> Weak:
 
 def classes_of_images(weak: Weak) -> Array:
     """Which classes each image holds, bool [N, C]: those that its pixels may have."""
+    if weak.held is not None:
+        return weak.held
     return jnp.any(weak.allowed & weak.estimated[..., None], axis=(1, 2))
 
 
