@@ -23,6 +23,8 @@ from fcn_jax.data.contracts import Head, Item, OneHead, Source, channels_in, hea
 from fcn_jax.data.fingerprints import FileDigests, Fingerprint
 from fcn_jax.storage import array_cache
 
+_DIGESTS = "mask_digests.json"  # Beside an index: of files whose content it tells.
+
 
 def repeats(labels: np.ndarray, balance: int) -> np.ndarray:
     """How often each example appears, so that rare classes are seen more often.
@@ -118,9 +120,15 @@ class Examples(OneHead, abc.ABC):
 
         if not cache_dir:
             return search()["entries"]
-        name = array_cache.digest(self.kind, *key, *_content(self._base))
-        path = Path(cache_dir).expanduser() / f"{self.kind}-{name}.npz"
-        return array_cache.cached(path, search)["entries"]
+        folder = Path(cache_dir).expanduser()
+        digests = FileDigests(folder / _DIGESTS)
+        name = array_cache.digest(self.kind, *key, *_content(self._base, digests))
+        path = folder / f"{self.kind}-{name}.npz"
+        known = path.exists()  # One that is there is taken from where none is written.
+        entries = array_cache.cached(path, search)["entries"]
+        if not known:
+            digests.save()
+        return entries
 
     @abc.abstractmethod
     def _entries(self, item: Item, where: str) -> np.ndarray:
@@ -149,12 +157,12 @@ class Examples(OneHead, abc.ABC):
         return len(self.index)
 
     def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
-        """That of the whole images.
+        """That of the whole images, and of their objects.
 
         Args:
             digests: Of files, where some are known; None: all are read.
         """
-        return fingerprints.of(self._base, digests)
+        return fingerprints.with_objects(self._base, digests)
 
     @abc.abstractmethod
     def __getitem__(self, place: int) -> Item:
@@ -237,7 +245,7 @@ class ObjectCrops(_Crops):
         tolerance: See `objects.find_objects`.
         balance: See `repeats`.
         cache_dir: Where the index is kept, under a name that tells the source and what
-            it depends on; None: nowhere. Delete it after masks were edited.
+            it depends on, the content of masks too; None: nowhere.
 
     Attributes:
         index: int32 [N, 7]: image, object, class, and tight box of each example.
@@ -376,10 +384,14 @@ def _one_head(source: Source) -> Head:
     return heads[0]
 
 
-def _content(base: Source) -> list[object]:
-    """What tells a source from others, without reading all of it."""
+def _content(base: Source, digests: FileDigests) -> list[object]:
+    """What tells a source from others, and from itself with other masks.
+
+    Some sources say nothing of the content of their masks: of three it counts.
+    """
     void = _one_head(base).ignore_label
     parts: list[object] = [base.name, base.split, len(base), base.image_sizes()]
+    parts.append(fingerprints.with_objects(base, digests))
     for number in sorted({0, len(base) // 2, len(base) - 1}):
         item = base[number]
         parts += [item["id"], item["labels"], objects.object_map(item, void)]

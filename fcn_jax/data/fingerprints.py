@@ -100,6 +100,18 @@ def of(source: Source, digests: FileDigests | None = None) -> Fingerprint:
     }
 
 
+def with_objects(source: Source, digests: FileDigests | None = None) -> Fingerprint:
+    """The fingerprint of a source whose objects are looked at.
+
+    Args:
+        source: As for `of`; of one that has a method `object_fingerprint` the masks of
+            objects count too.
+        digests: Of files, where some are known; None: all are read.
+    """
+    own = getattr(source, "object_fingerprint", None)
+    return of(source, digests) | (own(digests) if own is not None else {})
+
+
 def differing(now: Fingerprint, then: Fingerprint) -> list[str]:
     """What differs between two fingerprints.
 

@@ -66,9 +66,24 @@ class Together:
         Args:
             digests: Of files, where some are known.
         """
-        found = dict(fingerprints.of(self._first, digests))
-        extra = fingerprints.of(self._extra, digests)
-        return found | {f"extra {name}": value for name, value in extra.items()}
+        return _of_both(
+            fingerprints.of(self._first, digests),
+            fingerprints.of(self._extra, digests),
+        )
+
+    def object_fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """The masks of objects of both, where they have any.
+
+        Args:
+            digests: Of files, where some are known.
+        """
+        sources = (self._first, self._extra)
+        own = [getattr(source, "object_fingerprint", None) for source in sources]
+        return _of_both(*(each(digests) if each is not None else {} for each in own))
+
+
+def _of_both(first: Fingerprint, extra: Fingerprint) -> Fingerprint:
+    return first | {f"extra {name}": value for name, value in extra.items()}
 
 
 def _check_same(first: Source, extra: Source) -> None:

@@ -9,6 +9,10 @@ from fcn_jax.data import fingerprints
 from fcn_jax.data.fingerprints import FileDigests
 from fcn_jax.data.options import FolderOptions
 from fcn_jax.data.sources.voc_folder import VocFolder
+from fcn_jax.data.together import Together
+from fcn_jax.data.weak.assignment import Rule
+from fcn_jax.data.weak.boxsup import BoxSupSource
+from fcn_jax.data.weak.source import WeakLabels
 from tests.support import folders
 from tests.support.made_up import PALETTE
 
@@ -169,3 +173,36 @@ def test_older_fingerprints_are_compared_as_far_as_they_go():
 
 def test_names_that_are_not_in_utf_8_have_digits():
     assert fingerprints.digits(["\udce9"]) != fingerprints.digits(["\udcea"])
+
+
+def test_objects_count_where_they_are_looked_at(tmp_path):
+    """Boxes follow from them; what learns from masks alone does not care."""
+    mask = np.zeros(folders.SIZE, np.uint8)
+    mask[2:8, 2:8] = 1
+    for name in ("one", "other"):
+        root = folders.write(tmp_path / name, classes="background\ncar\ntree\n")
+        folders.save(root / "SegmentationObject/b.png", mask)
+
+    def found():
+        one, other = (VocFolder(tmp_path / x, "train") for x in ("one", "other"))
+        sources = {
+            "masks": one,
+            "classes": WeakLabels(one, "image_labels"),
+            "boxes": WeakLabels(one, "boxes"),
+            "boxsup": BoxSupSource(one, lambda *_: None, rule=Rule()),
+            "extra": WeakLabels(Together(other, one), "boxes"),
+        }
+        return {name: fingerprints.of(x) for name, x in sources.items()}
+
+    before = found()
+    folders.save(tmp_path / "one/SegmentationObject/b.png", mask * 2)
+    after = found()
+    assert {
+        name: fingerprints.differing(after[name], before[name]) for name in before
+    } == {
+        "masks": [],
+        "classes": [],
+        "boxes": ["objects"],
+        "boxsup": ["objects"],
+        "extra": ["extra objects"],
+    }

@@ -5,9 +5,12 @@ import pickle
 import numpy as np
 import pytest
 
-from fcn_jax.data import loader
+from fcn_jax.data import fingerprints, loader
 from fcn_jax.data.crops import ObjectCrops, ProposalCrops
 from fcn_jax.data.sources import drawing
+from fcn_jax.data.sources.voc_folder import VocFolder
+from fcn_jax.storage import files
+from tests.support import folders
 from tests.support.object_sources import PLAIN, Source, pets, same
 
 
@@ -120,6 +123,51 @@ def test_other_proposals_have_another_index(tmp_path):
             Source(pets()), same([box]), **PLAIN, cache_dir=tmp_path, boxes_name=name
         )
         assert crops.index[0, 3:].tolist() == box
+
+
+@pytest.mark.parametrize("what", ("SegmentationClass", "SegmentationObject"))
+def test_masks_that_were_edited_have_another_index(what, tmp_path):
+    """The second of five: none of those that tell sources in memory apart."""
+    root = folders.write(tmp_path / "data", "abcde", "ground\ncar\ntree\n")
+    mask = np.zeros(folders.SIZE, np.uint8)
+    mask[2:8, 2:8] = 1
+    for name in "abcde":
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            folders.save(root / folder / f"{name}.png", mask)
+
+    def index():
+        source = VocFolder(root, "train")
+        found = ObjectCrops(source, **PLAIN, cache_dir=tmp_path / "kept")
+        return found.index.tolist(), found.fingerprint()
+
+    before, data = index()
+    assert index() == (before, data)
+    edited = mask * 2 if what == "SegmentationClass" else mask.copy()
+    if what == "SegmentationObject":
+        edited[4:] = 0
+    folders.save(root / what / "b.png", edited)
+    after, changed = index()
+    assert before[1] == [1, 1, 1, 2, 2, 8, 8]
+    second = {
+        "SegmentationClass": [2, 2, 2, 8, 8],
+        "SegmentationObject": [1, 2, 2, 4, 8],
+    }
+    assert after == [before[0], [1, 1, *second[what]], *before[2:]]
+    names = {"SegmentationClass": "masks", "SegmentationObject": "objects"}
+    assert fingerprints.differing(changed, data) == [names[what]]
+
+
+def test_a_kept_index_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
+    source = VocFolder(folders.write(tmp_path / "data"), "train")
+    options = {**PLAIN, "cache_dir": tmp_path / "kept"}
+    first = ObjectCrops(source, **options)
+
+    def refuse(path, *rest):
+        raise OSError(f"{path} is read-only")
+
+    monkeypatch.setattr(files, "write_whole", refuse)
+    monkeypatch.setattr(files, "write_text", refuse)
+    np.testing.assert_array_equal(ObjectCrops(source, **options).index, first.index)
 
 
 def test_a_kept_index_needs_a_name_for_its_proposals(tmp_path):

@@ -189,6 +189,18 @@ class VocFolder(OneHead):
             "colours": fingerprints.digits([colours]),
         }
 
+    def object_fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
+        """The content of the masks of objects; nothing where there are none.
+
+        Args:
+            digests: Of masks, where some are known; None: all are read.
+        """
+        if self._objects is None:
+            return {}
+        paths = [self._objects.find(pair.name) for pair in self._pairs]
+        known = digests or FileDigests()
+        return {"objects": fingerprints.digits_of_files(paths, known)}
+
     def _read_objects(self, pair: Pair, image: np.ndarray) -> np.ndarray:
         """Instance ids, whose colours are VOC's whatever those of the classes are."""
         assert self._objects is not None

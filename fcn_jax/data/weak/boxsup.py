@@ -115,13 +115,13 @@ class BoxSupSource(OneHead):
         return self.base.image_sizes()
 
     def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
-        """That of the images and masks below, and which of these are kept.
+        """That of images, masks and objects below, and which of these are kept.
 
         Args:
             digests: Of files, where some are known; None: all are read.
         """
         kept = weak_source.digest_of(BOXSUP, self.strong)
-        return {**fingerprints.of(self.base, digests), "weak labels": kept}
+        return {**fingerprints.with_objects(self.base, digests), "weak labels": kept}
 
     def assign(
         self,

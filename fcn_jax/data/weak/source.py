@@ -99,11 +99,15 @@ class WeakLabels:
     def fingerprint(self, digests: FileDigests | None = None) -> Fingerprint:
         """That of the source, and which images keep their masks.
 
+        The masks of objects count where boxes follow from them.
+
         Args:
             digests: Of files, where some are known; None: all are read.
         """
         kept = digest_of(self._supervision, self.strong)
-        return {**fingerprints.of(self._source, digests), "weak labels": kept}
+        boxes = self._supervision in (BOXES, SEGMENTS)
+        look = fingerprints.with_objects if boxes else fingerprints.of
+        return {**look(self._source, digests), "weak labels": kept}
 
     def __getitem__(self, index: int) -> Item:
         item, head = self._source[index], self._head
