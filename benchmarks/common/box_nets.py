@@ -71,7 +71,7 @@ def row(config: Config, workdir: Path) -> Mapping[str, object]:
     found = {key: scores[key] for key in ("mean_iu", "pixel_accuracy")}
     if config.inference.method == "whole":
         return found
-    precision, threshold = regions.score(Evaluation(config, workdir), _AVERAGE)
+    precision, threshold, _ = regions.score(Evaluation(config, workdir), _AVERAGE)
     config.inference.background = threshold
     again = Evaluation(config, workdir).score()
     return found | {

@@ -13,6 +13,7 @@ printed as the key of the config that fcn_jax eval, predict and serve take. Both
 --out, by default DIR/regions.json.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,11 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config import build
 from fcn_jax.data import contracts, objects
 from fcn_jax.evaluation.region_precision import Precisions, RegionPrecision
-from fcn_jax.inference.regions import AVERAGE, background_threshold
+from fcn_jax.inference.regions import AVERAGE, MOST, background_threshold
 from fcn_jax.runs.evaluation import Evaluation, regions_of
 from fcn_jax.storage import files
+
+_DIGITS = 6  # Of a threshold; more of them a printed key would not show.
 
 
 def define_flags() -> None:
@@ -46,7 +49,7 @@ def run_flags(values: flags.FlagValues) -> None:
     config = command_line.config_of_flags()
     build.check_one_head(config, "regions")
     run = Evaluation(config, values.workdir, values.split, values.step)
-    found, threshold = score(run, values.average)
+    found, threshold, count = score(run, values.average)
     out = Path(values.out or Path(values.workdir) / "regions.json")
     files.write_json(
         out,
@@ -54,6 +57,7 @@ def run_flags(values: flags.FlagValues) -> None:
             **found,
             "background": threshold,
             "average": values.average,
+            "regions": count,
             "split": run.source.split,
             "images": len(run.source),
             "step": run.checkpoint.step,
@@ -61,12 +65,18 @@ def run_flags(values: flags.FlagValues) -> None:
     )
     print(table(found, contracts.heads_of(run.source)[0].classes))
     print(
-        f"{values.average:g} regions an image on average: "
+        f"{count:.3g} regions an image on average, of {values.average:g} at most: "
         f"--config.inference.background={threshold:g}; in {out}"
     )
+    if count > values.average:
+        print(
+            f"note: so many regions have a probability above {threshold:g} that no "
+            f"threshold leaves {values.average:g} an image; lower "
+            f"config.inference.region_iou"
+        )
 
 
-def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
+def score(run: Evaluation, average: float) -> tuple[Precisions, float, float]:
     """AP^r of a split, and the threshold of its background.
 
     Args:
@@ -74,8 +84,9 @@ def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
         average: Regions an image, on average.
 
     Returns:
-        See `RegionPrecision.result`; and a probability in (0, 1), as
-        `config.inference.background` takes it.
+        See `RegionPrecision.result`; a probability in (0, 1), as
+        `config.inference.background` takes it; and how many regions an image has above
+        it, on average, of which no more than `MOST` of an image count.
     """
     head = contracts.heads_of(run.source)[0]
     precision, scores_of = RegionPrecision(head.num_classes), list[np.ndarray]()
@@ -95,9 +106,36 @@ def score(run: Evaluation, average: float) -> tuple[Precisions, float]:
             np.where(void, 0, numbers),
             {int(row[0]): int(row[1]) for row in listed},
         )
-        scores_of.append(np.exp(np.asarray(found.scores)))
-    threshold = background_threshold(scores_of, average=average, start=0.01)
-    return precision.result(), min(threshold, 0.99)
+        scores_of.append(np.exp(np.asarray(found.scores, np.float64)))
+    threshold = threshold_of(scores_of, average)
+    counts = [min(MOST, int(np.sum(each > threshold))) for each in scores_of]
+    return precision.result(), threshold, float(np.mean(counts))
+
+
+def threshold_of(scores_of: Sequence[np.ndarray], average: float) -> float:
+    """The probability above which images have so many regions, on average.
+
+    In steps of 0.01, and finer ones from 0.99 on: of a net that is sure of itself many
+    regions are above that.
+
+    Args:
+        scores_of: Probabilities of each image's regions, [K].
+        average: Regions an image, on average.
+
+    Returns:
+        From 0.01 to 0.999999; there may be more regions above the last.
+
+    Raises:
+        ValueError: As `background_threshold`.
+    """
+    start = 0.01
+    for digits in range(2, _DIGITS + 1):
+        step = 10.0**-digits
+        found = background_threshold(scores_of, average=average, start=start, step=step)
+        start = round(1 - step, digits)
+        if found <= start:
+            return found
+    return start
 
 
 def table(found: Precisions, classes: tuple[str, ...]) -> str:

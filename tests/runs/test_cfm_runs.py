@@ -50,7 +50,7 @@ def test_a_run_is_trained_scored_and_asked(config, tmp_path, monkeypatch):
     labels = net.predict(image)
     assert labels.shape == image.shape[:2]
     assert labels.any()
-    precision, threshold = command.score(run, 2)
+    precision, threshold, _ = command.score(run, 2)
     assert set(precision["mean_ap_r"]) == {"0.5", "0.7"}
     assert 0 < threshold < 1
 
