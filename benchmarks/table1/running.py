@@ -88,18 +88,17 @@ def rows_of(system: System, setting: Setting) -> list[Row]:
         setting: What all share.
 
     Raises:
-        ValueError: If rows are kept that were made with another setting.
+        ValueError: If rows, or runs, are kept that were made with another setting.
         RuntimeError: If a command fails.
     """
     kept = setting.out / "rows" / f"{system.name}.json"
+    begun = setting.out / "runs" / f"{system.name}.json"
+    for path in (kept, begun):
+        _check_asked(path, system, setting)
     if kept.exists():
         found = json.loads(kept.read_text("utf-8"))
-        if found["asked"] != setting.asked():
-            raise ValueError(
-                f"{kept} was made with {found['asked']}; expected {setting.asked()}, "
-                f"as all rows of a table: name another --out, or delete the file."
-            )
         return [Row(**row) for row in found["rows"]]
+    files.write_json(begun, {"asked": setting.asked()})
     trained = [*_train(system, setting)]
     rows = _evaluate(system, setting, trained)
     files.write_json(
@@ -107,6 +106,24 @@ def rows_of(system: System, setting: Setting) -> list[Row]:
         {"asked": setting.asked(), "rows": [dataclasses.asdict(row) for row in rows]},
     )
     return rows
+
+
+def _check_asked(path: Path, system: System, setting: Setting) -> None:
+    """Refuse what another setting made: its runs would be taken for those of this one.
+
+    Raises:
+        ValueError: If the file says so.
+    """
+    if not path.exists():
+        return
+    asked = json.loads(path.read_text("utf-8"))["asked"]
+    if asked != setting.asked():
+        name, out = system.name, setting.out
+        raise ValueError(
+            f"{path} was made with {asked}; expected {setting.asked()}, as all rows of "
+            f"a table: name another --out, or delete rows/{name}.json, "
+            f"runs/{name}.json, runs/{name}_* and eval/{name} in {out}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

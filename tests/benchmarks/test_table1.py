@@ -172,6 +172,28 @@ def test_rows_of_another_setting_do_not_stand_in_the_table(tmp_path):
     assert path.exists()
 
 
+def test_runs_of_another_setting_are_not_taken_for_those_of_this(tmp_path, monkeypatch):
+    """Rows were deleted, or their evaluation never came: the runs are there."""
+    system = next(x for x in systems.SYSTEMS["shapes"] if x.name == "fcn8s")
+    calls = []
+
+    def stop(script, *rest):
+        calls.append(script)
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr(running, "_run", stop)
+    for _ in range(2):  # The same setting goes on.
+        with pytest.raises(RuntimeError, match="stopped"):
+            running.rows_of(system, running.Setting(tmp_path, images=100))
+    with pytest.raises(
+        ValueError,
+        match=r"runs/fcn8s.json was made with .*100.* expected .*200.* "
+        r"delete rows/fcn8s.json, runs/fcn8s.json, runs/fcn8s_\* and eval/fcn8s in",
+    ):
+        running.rows_of(system, running.Setting(tmp_path, images=200))
+    assert calls == ["train.py"] * 2
+
+
 def test_a_table_without_rows_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["table1", f"--out={tmp_path}", "--minutes=0"])
     with pytest.raises(SystemExit, match="has no row yet"):
