@@ -156,7 +156,7 @@ def _of_voc() -> tuple[System, ...]:
             "wssl",
             (Part("voc_wssl_bbox_seg"),),
             {"WSSL": "net+CRF"},
-            crf="deeplab_largefov",
+            crf="deeplab_4x4",
             labels="boxes",
             note="Bbox-Seg; the published row has all masks of VOC and COCO",
         ),
@@ -164,7 +164,7 @@ def _of_voc() -> tuple[System, ...]:
             "boxsup",
             (Part("voc_boxsup", mode="segments"),),
             {"BoxSup": "net+CRF"},
-            crf="deeplab_largefov",
+            crf="deeplab_4x4",
             labels="boxes",
             note=(
                 "candidates of selective search; the published row has those of MCG, "

@@ -194,6 +194,24 @@ def test_runs_of_another_setting_are_not_taken_for_those_of_this(tmp_path, monke
     assert calls == ["train.py"] * 2
 
 
+# By which parameters each net of DeepLab is refined on VOC (docs/deeplab.md).
+CRFS = {
+    "deeplab": "deeplab_4x4",
+    "deeplab_msc_largefov": "deeplab_msc_largefov",
+}
+
+
+def test_the_crf_is_that_of_the_net_that_it_refines():
+    found = {}
+    for system in systems.SYSTEMS["voc2012"]:
+        last = system.parts[-1]
+        net = named.load(last.config).get_config(last.mode).model.name
+        if net.startswith("deeplab"):
+            assert system.crf == CRFS[net], system.name
+            found[system.name] = net
+    assert [*found] == ["deeplab", "wssl", "boxsup"]
+
+
 def test_a_table_without_rows_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["table1", f"--out={tmp_path}", "--minutes=0"])
     with pytest.raises(SystemExit, match="has no row yet"):
