@@ -64,6 +64,11 @@ _DECONVNET_ROWS = {
 }
 _PROPOSALS = {"inference.method": "proposals"}
 _FIRST_ZOOMOUT = {"model.name": "zoomout_v1"}  # Which TTI-Zoomout-16 is.
+# What `fcn_jax regions` would find of a split is asked for in no row.
+_ITS_THRESHOLD = (
+    "regions are pasted above a probability of 0.5; the published ones above the score "
+    "that leaves two an image"
+)
 _ITS_FEATURES = "without textons, words of SIFT and local nets"
 _ITS_NOISE = f"{_ITS_FEATURES}; its encoder is not trained, and is noise here"
 
@@ -71,8 +76,13 @@ _ITS_NOISE = f"{_ITS_FEATURES}; its encoder is not trained, and is noise here"
 def _of_shapes() -> tuple[System, ...]:
     crf = "pydensecrf"  # The demo's: shapes have textures, which stronger ones follow.
     return (
-        System("hypercolumn", (Part("shapes_hypercolumn"),), {"Hypercolumn": "net"}),
-        System("cfm", (Part("shapes_cfm"),), {"MSRA-CFM": "net"}),
+        System(
+            "hypercolumn",
+            (Part("shapes_hypercolumn"),),
+            {"Hypercolumn": "net"},
+            note=_ITS_THRESHOLD,
+        ),
+        System("cfm", (Part("shapes_cfm"),), {"MSRA-CFM": "net"}, note=_ITS_THRESHOLD),
         System("fcn8s", (Part("shapes_fcn8s"),), {"FCN-8s": "net"}),
         System(
             "zoomout",
@@ -126,8 +136,9 @@ def _of_voc() -> tuple[System, ...]:
                 Part("voc_hypercolumn", 0.5),
             ),
             {"Hypercolumn": "net"},
+            note=_ITS_THRESHOLD,
         ),
-        System("cfm", (Part("voc_cfm"),), {"MSRA-CFM": "net"}),
+        System("cfm", (Part("voc_cfm"),), {"MSRA-CFM": "net"}, note=_ITS_THRESHOLD),
         System("fcn8s", (Part("voc_fcn8s_atonce"),), {"FCN-8s": "net"}),
         System(
             "zoomout",

@@ -212,6 +212,17 @@ def test_the_crf_is_that_of_the_net_that_it_refines():
     assert [*found] == ["deeplab", "wssl", "boxsup"]
 
 
+@pytest.mark.parametrize("data", ("shapes", "voc2012"))
+def test_rows_of_pasted_regions_say_above_what(data):
+    found = {}
+    for system in systems.SYSTEMS[data]:
+        settings = named.load(system.parts[-1].config).get_config().inference
+        if settings.method in ("regions", "segments"):
+            found[system.name] = f"a probability of {settings.background:g};"
+            assert found[system.name] in system.note
+    assert [*found] == ["hypercolumn", "cfm"]
+
+
 def test_a_table_without_rows_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["table1", f"--out={tmp_path}", "--minutes=0"])
     with pytest.raises(SystemExit, match="has no row yet"):
