@@ -4,6 +4,7 @@ import numpy as np
 
 from fcn_jax.config import build, sampling
 from fcn_jax.config.types import Config
+from fcn_jax.data import contracts
 from fcn_jax.data.contracts import Source
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.data.weak.boxsup import BOXSUP, BoxSupSource
@@ -27,7 +28,7 @@ def supervised(config: Config, source: Source, strong: np.ndarray | None) -> Sou
     return BoxSupSource(
         source,
         pools,
-        candidates=pools.key,
+        candidates=pools.key_of(contracts.ids_of(source)),
         rule=_rule(config),
         strong=strong,
         strong_share=config.data.strong_share,

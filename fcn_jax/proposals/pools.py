@@ -8,7 +8,7 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,26 @@ class Pools:
         """Without what is kept: of a whole data set it may be gigabytes."""
         return {**self.__dict__, "_kept": {}, "_bytes": 0}
 
+    def key_of(self, names: Iterable[str]) -> str:
+        """Digits that differ where the candidates of these images do.
+
+        Args:
+            names: Ids of the images. Of "mcg" the lengths of their files count too,
+                which those of another form, or of another run of it, hardly have.
+
+        Returns:
+            `key`; of "mcg" with more digits behind it.
+        """
+        if self.method != "mcg":
+            return self.key
+        paths = [self._file(name) for name in names]
+        lengths = [path.stat().st_size if path.is_file() else -1 for path in paths]
+        return f"{self.key}-{array_cache.digest(lengths)}"
+
+    def _file(self, name: str) -> Path:
+        """MCG's file of an image."""
+        return self._files / f"{name}.mat"
+
     def __call__(self, image: np.ndarray, name: str, boxes: np.ndarray) -> Candidates:
         """The candidates of an image, made where they are not there.
 
@@ -93,7 +113,7 @@ class Pools:
             FileNotFoundError: If MCG's file is not there.
         """
         if self.method == "mcg":
-            return mcg.read(self._files / f"{name}.mat", self._num)
+            return mcg.read(self._file(name), self._num)
         make = functools.partial(self._make, image, name, boxes)
         seen = (boxes,) if self.method == "grabcut" else ()
         # Images of one name may differ: photographs have none.

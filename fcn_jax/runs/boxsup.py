@@ -67,12 +67,13 @@ class Masks:
         saved = memory.get(KEY)
         if not isinstance(saved, Mapping):
             return
-        if saved["candidates"] != self._source.candidates:
+        # A checkpoint of before says nothing of MCG's files.
+        if not self._source.candidates.startswith(str(saved["candidates"])):
             raise ValueError(
                 "the masks of the run's last epoch were chosen among other candidates "
                 "than there are now, and would be of other pixels; make them as they "
-                "were (the same options and version of OpenCV), or begin anew in a "
-                "fresh --workdir."
+                "were (the same options and version of OpenCV, the same files of MCG), "
+                "or begin anew in a fresh --workdir."
             )
         self._epoch, self._picks = int(saved["epoch"]), str(saved["picks"])
         self._source.assign(boxsup.unpacked(self._picks))

@@ -6,6 +6,7 @@ import pytest
 from fcn_jax.config import boxsup, datasets, named, weak
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.base import base_config
+from fcn_jax.data import contracts
 from fcn_jax.data.weak.assignment import Rule
 from fcn_jax.data.weak.boxsup import BoxSupSource
 from tests.support.runs import boxsup_config, make_folder
@@ -29,6 +30,17 @@ def test_settings_reach_the_source(folder):
     assert source.candidates == boxsup.make_pools(config).key
     config.data.boxsup.num = 7
     assert boxsup.make_pools(config).key != source.candidates
+
+
+def test_files_of_mcg_reach_the_source(folder, tmp_path):
+    config = boxsup_config(folder, **{"data.boxsup.mcg_dir": str(tmp_path)})
+    config.data.boxsup.method = "mcg"
+    config.data.boxsup.options = ml_collections.ConfigDict()
+    before = datasets.open_source(config, "train").candidates
+    names = contracts.ids_of(datasets.open_source(config, "train"))
+    assert before == boxsup.make_pools(config).key_of(names)
+    (tmp_path / f"{names[0]}.mat").write_bytes(b"another")
+    assert datasets.open_source(config, "train").candidates != before
 
 
 def test_the_published_rule_is_the_default(folder):

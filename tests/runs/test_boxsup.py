@@ -9,6 +9,7 @@ import pytest
 from fcn_jax import hosts
 from fcn_jax.config import parts as run_parts
 from fcn_jax.data.weak import boxsup as weak
+from fcn_jax.proposals.pools import Pools
 from fcn_jax.runs import boxsup, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import boxsup_config, make_folder
@@ -145,6 +146,22 @@ def test_a_checkpoint_knows_the_masks_of_its_epoch(folder):
         ValueError, match="chosen among other candidates than there are"
     ):
         opened(config, masks.metadata)
+
+
+def test_other_files_of_mcg_are_noticed(folder, monkeypatch):
+    """Which may lie elsewhere (`test_a_run_may_move_its_candidates`)."""
+    config = config_of(folder)
+    before, _ = estimated(config)  # A checkpoint of before knows no files.
+
+    def with_files(digits):
+        monkeypatch.setattr(Pools, "key_of", lambda self, names: self.key + digits)
+        return opened(config, before.metadata)
+
+    assert not with_files("-0123").due(1)
+    before, _ = estimated(config)
+    assert not with_files("-0123").due(1)
+    with pytest.raises(ValueError, match="among other candidates .* files of MCG"):
+        with_files("-4567")
 
 
 def test_images_with_masks_are_not_estimated(folder):
