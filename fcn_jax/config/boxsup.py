@@ -1,5 +1,7 @@
 """What a config says of BoxSup: candidate masks, how one is chosen, and epochs."""
 
+import functools
+
 import numpy as np
 
 from fcn_jax.config import build, sampling
@@ -28,7 +30,7 @@ def supervised(config: Config, source: Source, strong: np.ndarray | None) -> Sou
     return BoxSupSource(
         source,
         pools,
-        candidates=pools.key_of(contracts.ids_of(source)),
+        candidates=pools.key_of(functools.partial(contracts.ids_of, source)),
         rule=_rule(config),
         strong=strong,
         strong_share=config.data.strong_share,

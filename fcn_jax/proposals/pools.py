@@ -80,19 +80,19 @@ class Pools:
         """Without what is kept: of a whole data set it may be gigabytes."""
         return {**self.__dict__, "_kept": {}, "_bytes": 0}
 
-    def key_of(self, names: Iterable[str]) -> str:
+    def key_of(self, names: Callable[[], Iterable[str]]) -> str:
         """Digits that differ where the candidates of these images do.
 
         Args:
-            names: Ids of the images. Of "mcg" the lengths of their files count too,
-                which those of another form, or of another run of it, hardly have.
+            names: Gives the ids of the images, which "mcg" alone asks for: the lengths
+                of their files count, which those of another form hardly have.
 
         Returns:
             `key`; of "mcg" with more digits behind it.
         """
         if self.method != "mcg":
             return self.key
-        paths = [self._file(name) for name in names]
+        paths = [self._file(name) for name in names()]
         lengths = [path.stat().st_size if path.is_file() else -1 for path in paths]
         return f"{self.key}-{array_cache.digest(lengths)}"
 
