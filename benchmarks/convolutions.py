@@ -3,10 +3,10 @@
 python -m benchmarks.convolutions
 python -m benchmarks.convolutions --smoke
 
-For layers of VGG-16 on a 320x320 image: the output, the gradient of the input, and that
-of the kernel as XLA takes it, as `fcn_jax.ops.convolution` does, and as PyTorch does,
-channels_last; and both gradients in the body of a loop. Prints JSON: GFLOP a second,
-the best of several calls, in turns.
+For layers of VGG-16 on a 320x320 image, and its last ones on 224x224: the output, the
+gradient of the input, and that of the kernel as XLA takes it, as
+`fcn_jax.ops.convolution` does, and as PyTorch does, channels_last; and both gradients in
+the body of a loop. Prints JSON: GFLOP a second, the best of several calls, in turns.
 """
 
 import argparse
@@ -31,6 +31,7 @@ LAYERS = (
     (80, 256, 256),
     (40, 512, 512),
     (20, 512, 512),
+    (14, 512, 512),
 )
 IN_LOOP = (40, 64, 64)  # Small: there XLA alone takes a second for it.
 OPTIONS = {"padding": ((1, 1), (1, 1)), "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
