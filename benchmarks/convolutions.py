@@ -5,8 +5,8 @@ python -m benchmarks.convolutions --smoke
 
 For layers of VGG-16 on a 320x320 image, and its last ones on 224x224: the output, the
 gradient of the input, and that of the kernel as XLA takes it, as
-`fcn_jax.ops.convolution` does, and as PyTorch does, channels_last; and both gradients in
-the body of a loop. Prints JSON: GFLOP a second, the best of several calls, in turns.
+`fcn_jax.ops.convolution` does, and as PyTorch does, channels_last; and both gradients
+in the body of a loop. Prints JSON: GFLOP a second, the best of several calls, in turns.
 """
 
 import argparse

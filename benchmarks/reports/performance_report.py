@@ -61,16 +61,16 @@ _SLOW_GRADIENT = """## Where XLA was behind
 
 On the CPU the gradient of a 3x3 kernel was the slowest of XLA's products in all but the
 last stages. From 64 input channels on it is taken there as a sum over blocks of four
-rows (more on narrow maps with many channels): the product of the block's output gradient
-and of its windows. This is done in `fcn_jax/ops/convolution.py`; models do not see it,
-and other devices keep XLA's own. How much is won depends on the processor: on a core of
-an AMD EPYC with AVX-512, from 64 channels on, XLA's own reached 17 to 51 GFLOP/s, ours
-48 to 74, PyTorch's 53 to 68 (`python -m benchmarks.convolutions --threads 1`, commit
-a99b8f5, jax 0.10.2, torch 2.13, beside other work).
+rows (more on narrow maps with many channels): the product of the block's output
+gradient and of its windows. This is done in `fcn_jax/ops/convolution.py`; models do not
+see it, and other devices keep XLA's own. How much is won depends on the processor: on a
+core of an AMD EPYC with AVX-512, from 64 channels on, XLA's own reached 17 to 51
+GFLOP/s, ours 48 to 74, PyTorch's 53 to 68 (`python -m benchmarks.convolutions --threads
+1`, commit a99b8f5, jax 0.10.2, torch 2.13, beside other work).
 
 Where one device trains alone nothing is summed over devices: XLA copies all gradients
-for that sum on a CPU, 3.73 s of a core for a step of DeconvNet at full width in place of
-3.27 (one 224x224 image, the same processor and commit).
+for that sum on a CPU, 3.73 s of a core for a step of DeconvNet at full width in place
+of 3.27 (one 224x224 image, the same processor and commit).
 
 In the body of a loop, where micro-batches accumulate, XLA does not bring the gradients
 of convolutions into the form that it is fast at: there all are written in that form.

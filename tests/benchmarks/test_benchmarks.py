@@ -14,6 +14,7 @@ TINY = (
     "convolutions",
     "crf",
     "deconvnet",
+    "definition",
     "dense_scores",
     "determinism",
     "device_parity",
