@@ -1,5 +1,6 @@
 """Arrays that take long to make, kept in files whose names say what they came from."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -14,6 +15,7 @@ import numpy as np
 from fcn_jax.storage import files
 
 Arrays = dict[str, np.ndarray]
+_TRIES = 5
 
 
 def digest(*parts: object) -> str:
@@ -56,9 +58,7 @@ def cached(
     path = Path(path)
     problem = ""
     try:
-        # NumPy leaves files open that it cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = dict(arrays)
+        found = _read(path)
         missing = sorted(set(names) - found.keys())
         if not missing:
             return found
@@ -82,6 +82,29 @@ def cached(
     arrays = make()
     files.write_whole(path, lambda part: _write(part, arrays))
     return arrays
+
+
+def _read(path: Path) -> Arrays:
+    """The arrays of a file, read again where that is not the file's fault.
+
+    NumPy reads the header of an array with `ast.literal_eval`, and Python 3.11 counts
+    how deep that is in one place for all threads: once in thousands of reads beside
+    others it says "AST constructor recursion depth mismatch"
+    (github.com/python/cpython/issues/106905).
+
+    Raises:
+        SystemError: If it says so time and again.
+    """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(SystemError):
+            return _read_once(path)
+    return _read_once(path)
+
+
+def _read_once(path: Path) -> Arrays:
+    # NumPy leaves files open that it cannot read.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _write(path: Path, arrays: Arrays) -> None:

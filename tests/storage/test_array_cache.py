@@ -130,6 +130,34 @@ def test_any_damage_is_made_anew(tmp_path, damage):
         np.testing.assert_array_equal(found[name], x)
 
 
+@pytest.mark.parametrize("times", (1, 4, 5))
+def test_what_another_thread_disturbs_is_read_again(tmp_path, monkeypatch, times):
+    """As `ast.literal_eval` of Python 3.11 is, by which NumPy reads headers."""
+    made = []
+
+    def make():
+        made.append(1)
+        return {"a": np.arange(3)}
+
+    array_cache.cached(tmp_path / "a.npz", make)
+    load, failed = np.load, []
+
+    def disturbed(*given, **options):
+        if len(failed) < times:
+            failed.append(1)
+            raise SystemError("AST constructor recursion depth mismatch")
+        return load(*given, **options)
+
+    monkeypatch.setattr(np, "load", disturbed)
+    if times == 5:
+        with pytest.raises(SystemError, match="recursion depth"):
+            array_cache.cached(tmp_path / "a.npz", make)
+    else:
+        found = array_cache.cached(tmp_path / "a.npz", make)
+        np.testing.assert_array_equal(found["a"], [0, 1, 2])
+    assert (len(made), len(failed)) == (1, times)
+
+
 def test_a_whole_file_of_other_arrays_is_made_anew(tmp_path, caplog):
     path = tmp_path / "x.npz"
     array_cache.cached(path, lambda: {"other": ZEROS})
