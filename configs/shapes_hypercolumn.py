@@ -6,7 +6,7 @@ python train.py --config=configs/shapes_hypercolumn.py --workdir=runs/hypercolum
 python -m fcn_jax regions --workdir=runs/hypercolumn
 BatchNorm, AdamW and training all at once are ours: the published net starts from one
 that knows boxes. Maps that BatchNorm levels need no factors.
-Ours: not run to its end; `python -m benchmarks.hypercolumn` trains a narrower one.
+Ours: validation mean IU 0.659 (docs/results.md, Table 1).
 """
 
 from fcn_jax.config import named

@@ -137,7 +137,7 @@ def plot(rows: Mapping[str, Row], data: str, path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("mean IU, % (published: VOC 2012 test)")
     axes.set_xlim(0, 100)
-    axes.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     files.write_whole(path, lambda part: figure.savefig(part, format="png"))
