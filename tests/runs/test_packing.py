@@ -224,7 +224,7 @@ def test_the_commands(file, run, monkeypatch, capsys):
         pack_command.flags.Error, match=r"are needed, not \['RUN'\]; us"
     ):
         pack_command.check_flags(values, ["RUN"])
-    out = cases_of(out="out", every=1)
+    out = cases_of(out="out", every=1, camera="", depth="")
     predict_command.check_flags(out, [str(file.path), "photo.jpg"])
 
 
