@@ -88,8 +88,8 @@ def _read(path: Path) -> Arrays:
     """The arrays of a file, read again where that is not the file's fault.
 
     NumPy reads the header of an array with Python's `literal_eval`, and Python 3.11
-    counts how deep that is in one place for all threads: once in thousands of reads beside
-    others it says "AST constructor recursion depth mismatch"
+    counts how deep that is in one place for all threads: once in thousands of reads
+    beside others it says "AST constructor recursion depth mismatch"
     (github.com/python/cpython/issues/106905).
 
     Raises:
