@@ -88,11 +88,9 @@ def _lrn(layer, params, x, *_):
     import torch.nn.functional as F
 
     part = layer["lrn_param"][0]
-    size = _first(part, "local_size", 5)
-    squares = F.pad(x**2, (0, 0, 0, 0, size // 2, size // 2))
-    summed = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    scale = 1 + _first(part, "alpha", 1.0) / size * summed
-    return x / scale ** _first(part, "beta", 0.75)
+    size, alpha = _first(part, "local_size", 5), _first(part, "alpha", 1.0)
+    # PyTorch divides alpha by the size too.
+    return F.local_response_norm(x, size, alpha, _first(part, "beta", 0.75), k=1.0)
 
 
 def _deconvolution(layer, params, x, *_):
@@ -105,10 +103,8 @@ def _deconvolution(layer, params, x, *_):
     factor = (side + 1) // 2
     centre = factor - 1 if side % 2 else factor - 0.5
     line = 1 - np.abs(np.arange(side) - centre) / factor
-    kernel = torch.zeros(x.shape[1], x.shape[1], side, side, dtype=x.dtype)
-    channels = torch.arange(x.shape[1])
-    kernel[channels, channels] = torch.tensor(np.outer(line, line))
-    return F.conv_transpose2d(x, kernel, stride=stride)
+    kernel = torch.tensor(np.outer(line, line)).expand(x.shape[1], 1, side, side)
+    return F.conv_transpose2d(x, kernel, stride=stride, groups=x.shape[1])
 
 
 def _crop(layer, params, x, like):
