@@ -8,6 +8,7 @@ byte without a word. Scores stand in a file beside (`scores`).
 
 import contextlib
 import dataclasses
+import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -141,14 +142,16 @@ class CheckpointStore(CheckpointReader):
 
         Args:
             arrays: What `trees.to_arrays` made; nothing may overwrite them.
-            metadata: Anything that JSON can hold.
+            metadata: Anything that JSON can hold; what changes in it later is not saved.
 
         Raises:
             OSError: If this or the save before it could not be written. Checkpoints
                 already finished stay as they are.
         """
         step = int(np.asarray(arrays["step"]))
-        described = {**metadata, reading.HASH: trees.content_hash(arrays)}
+        # A copy: Orbax writes it later, in a thread, when lists of the run have grown.
+        described = json.loads(json.dumps(dict(metadata)))
+        described[reading.HASH] = trees.content_hash(arrays)
         described[reading.SELF_HASH] = reading.hash_of(described)
         try:
             self._manager.wait_until_finished()

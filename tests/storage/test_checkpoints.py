@@ -66,6 +66,22 @@ def test_what_is_saved_comes_back_equal(store):
     assert store.newest().metadata == {"note": 3}
 
 
+def test_what_changes_after_a_save_has_begun_is_not_in_it(store, monkeypatch):
+    """Orbax writes what JSON holds in a thread, which may come to it much later."""
+    losses, begin = [0.5], checkpoints.ocp.CheckpointManager.save
+
+    def run_goes_on(*args, **options):
+        losses.append(0.25)
+        return begin(*args, **options)
+
+    monkeypatch.setattr(checkpoints.ocp.CheckpointManager, "save", run_goes_on)
+    arrays = trees.to_arrays(train_state(1))
+    store.save(arrays, metadata={"data": {"losses": losses}})
+    store.wait()
+    assert losses == [0.5, 0.25]
+    assert store.read(1).metadata == {"data": {"losses": [0.5]}}
+
+
 def test_without_checkpoints_there_is_nothing_and_nothing_is_made(store):
     assert (store.steps(), store.newest(), store.best()) == ([], None, None)
     assert not store.directory.exists()
