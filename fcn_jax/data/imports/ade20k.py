@@ -16,6 +16,7 @@ from fcn_jax.data.imports import finding, masks
 from fcn_jax.data.imports.contracts import VOID, Collection, Example, Key, Places
 
 _NAMES = "objectInfo150.txt"
+_ARCHIVE = "ADEChallengeData2016.zip"  # Names lie beside images/ in it.
 _SPLITS = ("training", "validation")
 
 
@@ -41,14 +42,14 @@ def read(source: Path, places: Places) -> Collection:
         found, of_split = masks.pairs(images / split, annotations / split)
         examples += [masks.example(pair, split, colours=False) for pair in found]
         notes += of_split
-    return Collection(examples, _keys(source), notes=notes)
-
-
-def _keys(source: Path) -> list[Key]:
-    void = Key(0, "other", default=VOID)
-    path = source / _NAMES
+    void, path = Key(0, "other", default=VOID), source / _NAMES
     if not path.is_file():
-        return [void]
+        missing = f"{path} does not exist: copy it from {_ARCHIVE}"
+        return Collection(examples, [void], notes=notes, names_missing=missing)
+    return Collection(examples, [void, *_named(path)], notes=notes)
+
+
+def _named(path: Path) -> list[Key]:
     lines = label_files.read_lines(path)
     try:
         names = {
@@ -65,4 +66,4 @@ def _keys(source: Path) -> list[Key]:
     first = {number: name.split(",")[0].strip() for number, name in names.items()}
     counts = Counter(first.values())
     short = {n: name if counts[name] == 1 else names[n] for n, name in first.items()}
-    return [void, *(Key(n, name, default=name) for n, name in short.items())]
+    return [Key(n, name, default=name) for n, name in short.items()]

@@ -73,6 +73,8 @@ class Collection:
         notes: What was left out, a sentence each.
         upright: Whether photos are annotated as they are seen, by EXIF; else their
             sizes have to tell.
+        names_missing: Which file of names the format has and the source has not, and
+            where it comes from, as a clause; "": none is missing.
     """
 
     examples: Sequence[Example]
@@ -80,6 +82,7 @@ class Collection:
     colours: bool = False
     notes: list[str] = dataclasses.field(default_factory=lambda: [])
     upright: bool = False
+    names_missing: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

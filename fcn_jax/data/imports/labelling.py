@@ -136,7 +136,7 @@ def check_named(collection: Collection) -> None:
         collection: What an importer has found.
 
     Raises:
-        ValueError: Naming some of the values.
+        ValueError: Naming some of the values, and the file of names if one is missing.
     """
     if any(key.default not in ("", VOID) for key in collection.keys):
         return
@@ -149,8 +149,9 @@ def check_named(collection: Collection) -> None:
         label_table.plainly(Key(value, colour=colour_of(value)), colours)
         for value in sorted(held)[:_LISTED]
     ]
+    first = collection.names_missing and f"{collection.names_missing}, or "
     raise ValueError(
         f"nothing names what the masks hold, which is {', '.join(listed)}"
-        f"{', ...' * (len(held) > _LISTED)}; give a table with --labels=FILE, "
+        f"{', ...' * (len(held) > _LISTED)}; {first}give a table with --labels=FILE, "
         f"'{listed[0]} -> CLASS' a line (or void)."
     )

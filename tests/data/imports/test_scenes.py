@@ -7,6 +7,7 @@ from fcn_jax.data import imports, label_sets
 from fcn_jax.data.image_files import Header
 from fcn_jax.data.imports import writing
 from fcn_jax.data.imports.contracts import Places
+from fcn_jax.data.imports.label_table import LabelTable
 from tests.support import folders
 
 HEADER = Header(*folders.SIZE)
@@ -125,9 +126,15 @@ def test_ade20k_without_names(tmp_path):
     found = imports.read("ade20k", ade20k(tmp_path, ""))
     assert classes(found) == {0: "void"}
     with pytest.raises(
-        ValueError, match="nothing names what the masks hold, which is 0"
+        ValueError,
+        match=f"nothing names what the masks hold, which is 0.*; {tmp_path}/"
+        "objectInfo150.txt does not exist: copy it from ADEChallengeData2016.zip, or "
+        "give a table with --labels=FILE, '0 -> CLASS'",
     ):
         writing.write(found, tmp_path / "dst")
+    assert not (tmp_path / "dst").exists()
+    table = LabelTable({"0": "void", "1": "wall", "*": "door"})
+    assert writing.write(found, tmp_path / "dst", table).classes == ("wall", "door")
     (tmp_path / "objectInfo150.txt").write_text("1 wall\n")
     with pytest.raises(
         ValueError, match="objectInfo150.txt is not understood .*columns"
