@@ -12,7 +12,7 @@ from ml_collections import config_flags
 from fcn_jax import messages
 from fcn_jax.config import keys, named, of_run, with_options
 from fcn_jax.config.types import Config
-from fcn_jax.storage import mirrors
+from fcn_jax.storage import files, mirrors
 
 
 def define_flags() -> None:
@@ -140,20 +140,24 @@ def check_workdir(values: flags.FlagValues) -> None:
 
 
 def check_out(values: flags.FlagValues, kind: str) -> None:
-    """Refuse an --out that is a file where a directory is made, and the reverse.
+    """Refuse an --out of the wrong kind, or where nothing can be written.
 
     Args:
         values: The flags, parsed.
         kind: What --out names: "directory" or "file"; "": it is not looked at.
 
     Raises:
-        flags.Error: Naming what is there.
+        flags.Error: If it is a file where a directory is made, or the reverse.
+        OSError: If nothing can be written there.
     """
-    place = Path(values["out"].value or "") if kind else Path()
+    if not kind or not values["out"].value:
+        return
+    place = Path(values["out"].value)
     if kind == "directory" and place.exists() and not place.is_dir():
         raise flags.Error(f"--out={place} is a file; give a directory to write into.")
-    if kind == "file" and values["out"].value and place.is_dir():
+    if kind == "file" and place.is_dir():
         raise flags.Error(f"--out={place} is a directory; give the name of a file.")
+    files.check_place(place, f"--out={place}")
 
 
 def without_config(values: flags.FlagValues, missing: str) -> str:

@@ -66,11 +66,9 @@ def run_flags(values: flags.FlagValues) -> None:
 
     Raises:
         ImportError: If a package is missing that the format needs.
-        ValueError: If --out is a directory, or flags do not go together.
+        ValueError: If flags do not go together.
     """
     out = Path(values.out)
-    if out.is_dir():
-        raise ValueError(f"--out={out} is a directory; give the name of a file.")
     of_file = _format(values, out)
     config = workdirs.config_of_run(values.workdir)
     net = trained.TrainedNet(config, values.workdir, values.step)
@@ -263,4 +261,5 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"workdir": "DIR", "out": "FILE"},
+    out="file",
 )

@@ -89,4 +89,5 @@ COMMAND = Command(
     check=check_flags,
     memory="leave out --scales, or write the page by fcn_jax eval --report with a "
     "lower --config.eval_batch_size",
+    out="file",
 )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import jax
@@ -92,15 +91,16 @@ def pack(
 
     Raises:
         FileNotFoundError: If there is no run, or no checkpoint.
-        ValueError: If the name is another, or of no place where a file can be, the net
-            too large or its weights beyond float16, it has several heads or a CRF that
-            was trained, or rounding costs more than `LOSS`.
+        ValueError: If the name is another, the net too large or its weights beyond
+            float16, it has several heads or a CRF that was trained, or rounding costs
+            more than `LOSS`.
+        OSError: If no file can be written at `out`.
         ImportError: If the package that writes the format is missing.
     """
     out = Path(out)
     if out.suffix != pretrained.SUFFIX:
         raise ValueError(f"{out} is no name for a packed net; give NAME.safetensors.")
-    _check_place(out)
+    saving.check_out(out)  # Before the net is scored twice.
     if not most > 0:
         raise ValueError(f"most={most:g} bytes are none; give more, or leave it out.")
     config = workdirs.config_of_run(workdir)
@@ -150,16 +150,6 @@ def pack(
         facts=facts,
     )
     return Packed(out, out.stat().st_size, (before, after))
-
-
-def _check_place(out: Path) -> None:
-    """Refuse, before a net is scored twice, a place where no file can be."""
-    place = next(
-        p for p in (out.absolute().parent, *out.absolute().parents) if p.exists()
-    )
-    if out.is_dir() or not place.is_dir() or not os.access(place, os.W_OK):
-        why = f"{out} is a folder" if out.is_dir() else f"{place} takes no files"
-        raise ValueError(f"{out} cannot be written: {why}; give another name.")
 
 
 def _public(run: Evaluation) -> dict[str, object]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterable
@@ -69,6 +70,37 @@ def writing(path: str | Path, place: str = "place") -> Generator[None]:
             f"{path} could not be written ({error.strerror}); what was there is as it "
             f"was. {remedy(error, place)}",
         ) from error
+
+
+def check_place(path: str | Path, given: str = "") -> None:
+    """Refuse a path where nothing can be written, before any work is done for it.
+
+    Whether a right suffices is known to who tries (a mount may be of another mind): a
+    file without a name is made in the nearest folder that is there, and is gone again.
+
+    Args:
+        path: A file, or a folder to write into; folders above may be missing.
+        given: The path as its user knows it, such as a flag with its value.
+
+    Raises:
+        NotADirectoryError: If what it would lie in is a file.
+        OSError: If no file can be made there.
+    """
+    path, given = Path(path).absolute(), given or str(path)
+    there = path.parent
+    try:
+        there = path if path.is_dir() else there
+        there = next(place for place in (there, *there.parents) if place.exists())
+        if there.is_dir():
+            with tempfile.TemporaryFile(dir=there):
+                return
+    except OSError as error:
+        raise OSError(
+            f"{given} cannot be written ({there}: {error.strerror}). {remedy(error)}."
+        ) from error
+    raise NotADirectoryError(
+        f"{given} cannot be written ({there} is a file). Choose another place."
+    )
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:

@@ -95,6 +95,7 @@ def check_out(path: Path) -> None:
         FileExistsError: If it is to be a directory, and is there.
         IsADirectoryError: If it is to be a file, and is a directory.
         NotADirectoryError: If what it is to be in is a file.
+        OSError: If nothing can be written there.
     """
     if path.suffix not in (".safetensors", ".npz", ""):
         raise ValueError(
@@ -108,11 +109,7 @@ def check_out(path: Path) -> None:
         )
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory; give the name of a file.")
-    above = next(place for place in path.absolute().parents if place.exists())
-    if not above.is_dir():
-        raise NotADirectoryError(
-            f"{path} has no place: {above} is a file; choose another directory."
-        )
+    files.check_place(path)
 
 
 def to_pytorch(variables: VariableDict, model: Network) -> dict[str, np.ndarray]:

@@ -51,6 +51,18 @@ from tests.support import pages
             ["activations", "--workdir=W", "--image=a.png", "--out=."],
             r"--out=\. is a directory; give the name of a file",
         ),
+        (
+            ["export", "--workdir=W", "--out=."],
+            r"--out=\. is a directory; give the name of a file",
+        ),
+        (
+            ["export", "--workdir=W", "--out=file/net.zip"],
+            r"--out=file/net.zip cannot be written \(.*/file is a file\)\. Choose an",
+        ),
+        (
+            ["report", ".", "--out=file/new/page.html"],
+            r"--out=file/new/page.html cannot be written \(.*/file is a file\)\. Choo",
+        ),
     ],
 )
 def test_a_mistake_is_one_message(tmp_path, monkeypatch, arguments, message):

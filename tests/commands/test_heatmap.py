@@ -87,6 +87,19 @@ def test_mistakes(command, files, tmp_path, monkeypatch, given, message):
     assert not out.exists()
 
 
+def test_where_nothing_can_be_written_is_known_before_the_work(
+    command, files, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(heatmap, "image_files", None)  # Nothing is looked at.
+    weights, photo = files
+    given = (f"--weights={weights}", "--class=3", photo)
+    match = rf"--out={photo}/new/a.png cannot be written \({photo} is a file\)\. Choose"
+    with pytest.raises(SystemExit, match=match):
+        command(*given, f"--out={photo}/new/a.png")
+    with pytest.raises(SystemExit, match=f"--out={tmp_path} is a directory"):
+        command(*given, f"--out={tmp_path}")
+
+
 def test_a_photo_that_is_none(command, files, tmp_path):
     weights, _ = files
     photo = tmp_path / "photo.jpg"

@@ -43,6 +43,50 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_place_that_takes_files_stays_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.txt").touch()
+    for place in ("x.txt", "new/deeper/x.txt", "there.txt", ".", str(tmp_path)):
+        files.check_place(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["there.txt"]
+
+
+def test_a_place_below_a_file_takes_none(tmp_path):
+    (tmp_path / "file").touch()
+    match = rf"^--out=x cannot be written \({tmp_path}/file is a file\)\. Choose anoth"
+    for name in ("file/x.txt", "file/new/x.txt"):
+        with pytest.raises(NotADirectoryError, match=match):
+            files.check_place(tmp_path / name, "--out=x")
+    with pytest.raises(OSError, match=r"xx cannot be written \(.*: File name too long"):
+        files.check_place(tmp_path / ("x" * 300) / "xx")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    (
+        (errno.EACCES, r"Permission denied\)\. Get the right to write there or"),
+        (errno.EROFS, r"Read-only file system\)\. Mount it for writing or"),
+    ),
+)
+def test_a_place_that_takes_no_files(tmp_path, monkeypatch, number, text):
+    tried = []
+
+    def refuse(dir):
+        tried.append(dir)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    place, match = (
+        tmp_path / "new" / "x.txt",
+        rf"cannot be written \({tmp_path}: {text}",
+    )
+    with pytest.raises(OSError, match=f"{place} {match} choose another place"):
+        files.check_place(place)
+    with pytest.raises(OSError, match=match):
+        files.check_place(tmp_path)
+    assert tried == [tmp_path, tmp_path]
+
+
 @pytest.mark.parametrize(
     ("number", "remedy"),
     (

@@ -216,7 +216,7 @@ def test_names_that_cannot_be_written(tmp_path, small):
     (tmp_path / "net.npz").rmdir()
     (tmp_path / "file").touch()
     for out in ("run", "net.npz"):
-        with pytest.raises(NotADirectoryError, match=rf"{out} has no .*file is a file"):
+        with pytest.raises(NotADirectoryError, match=rf"{out} cannot .*file is a file"):
             saving.check_out(tmp_path / "file" / out)
     (tmp_path / "file").unlink()
     assert not list(tmp_path.iterdir())
