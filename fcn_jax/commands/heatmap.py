@@ -25,10 +25,10 @@ from fcn_jax.commands.command import Command
 from fcn_jax.data import image_files, transforms
 from fcn_jax.inference import heat
 from fcn_jax.models.classifier import KINDS
-from fcn_jax.preprocessing import PREPROCESSING
 from fcn_jax.viz import labels
 from fcn_jax.viz.heat import draw_heat
 from fcn_jax.weights import classifiers, fetching
+from fcn_jax.weights.classifiers import INPUTS
 
 _USAGE = "usage: fcn_jax heatmap --weights=FILE --class=N PHOTO --out=PNG"
 
@@ -39,8 +39,8 @@ def define_flags() -> None:
     flags.DEFINE_integer("class", None, "Number of the class, from 0 on.")
     flags.DEFINE_string("out", None, "PNG to write.")
     flags.DEFINE_enum("net", "", ["", *KINDS], "Which classifier; told by the file.")
-    flags.DEFINE_enum(
-        "inputs", "", ["", *PREPROCESSING], "What it was given; told by the file."
+    flags.DEFINE_string(
+        "inputs", "", f"What it was given: {', '.join(INPUTS)}; told by the file."
     )
     flags.DEFINE_integer("size", 0, "Shorter side that it sees; 0: the photo's.")
 
@@ -54,6 +54,7 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
 
     Raises:
         flags.Error: If one is missing, or there are several photos.
+        ValueError: If --inputs are no photos.
     """
     for name in ("weights", "class", "out"):
         if values[name].value in (None, ""):
@@ -62,6 +63,8 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
         raise flags.Error(f"{len(operands)} photos are given; {_USAGE}")
     if values.size < 0:
         raise flags.Error(f"--size={values.size} is negative; 0 takes the photo's own")
+    if values.inputs:
+        classifiers.check_inputs(values.inputs)
 
 
 def run_flags(values: flags.FlagValues, photo: str) -> None:

@@ -17,6 +17,8 @@ from fcn_jax.weights.names import CLASSIFIER, NamedArrays
 
 # Of which AlexNet a file is, its names and shapes do not say; Caffe's say it so.
 _RELEASES = {"AlexNet": "alexnet", "CaffeNet": "caffenet"}
+# What a photograph can be made into, by name: the others are of depth too.
+INPUTS = tuple(name for name, known in PREPROCESSING.items() if known.takes_photos)
 _EXPECTED = (
     "expected a classifier with its last layer: VGG-16, bvlc_alexnet, "
     "bvlc_reference_caffenet or bvlc_googlenet, as Caffe, PyTorch or Keras wrote it "
@@ -61,26 +63,23 @@ def load_classifier(
     Args:
         path: Weights of any format that `load_weights` reads.
         kind: A key of `models.classifier.KINDS`; "": told by the file.
-        inputs: What it was given, a name of `PREPROCESSING`; None: known by whose names
-            the file has ("imagenet" for torchvision's, "caffe" for all others).
+        inputs: What it was given, one of `INPUTS`; None: known by whose names the file
+            has ("imagenet" for torchvision's, "caffe" for all others).
 
     Returns:
         The network, whose fully connected layers are convolutions, with its weights.
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
-        WeightsError: If it cannot be read, holds no classifier that is known, or does
-            not say which it is.
-        ValueError: If `kind` or `inputs` is unknown.
+        WeightsError: If it cannot be read, holds no classifier that is known or one of
+            other images than photographs, or does not say which it is.
+        ValueError: If `kind` or `inputs` is unknown, or `inputs` are no photographs.
         ImportError: If a package that reads the format is missing.
     """
     if kind:
         classifier.check_kind(kind)
-    if inputs is not None and inputs not in PREPROCESSING:
-        raise ValueError(
-            f"load_classifier: inputs={inputs!r} is not known; choose one of "
-            f"{', '.join(PREPROCESSING)}."
-        )
+    if inputs is not None:
+        check_inputs(inputs)
     file = formats.read(path)
     found = _named(file)
     if not found:
@@ -98,10 +97,35 @@ def load_classifier(
     model = _model(kind, sizes)
     preprocessing = PREPROCESSING[inputs] if inputs else None
     preprocessing = preprocessing or provenance.inputs(path, file, named) or CAFFE
+    if not preprocessing.takes_photos:
+        raise WeightsError(
+            path,
+            f"its {kind} was given {preprocessing.channels_given} "
+            f"({preprocessing.name}), which no photograph is",
+            _EXPECTED,
+        )
     variables, _ = loading.load_weights(
         path, model, preprocessing=preprocessing, inputs=preprocessing
     )
     return TrainedClassifier(kind, model, variables, preprocessing)
+
+
+def check_inputs(inputs: str) -> None:
+    """Refuse what a photograph cannot be made into.
+
+    Args:
+        inputs: Perhaps one of `INPUTS`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if inputs in INPUTS:
+        return
+    why = "is not known"
+    if inputs in PREPROCESSING:
+        given = PREPROCESSING[inputs].channels_given
+        why = f"is {given}, and a classifier sees photographs, which are RGB"
+    raise ValueError(f"inputs={inputs!r} {why}; choose one of {', '.join(INPUTS)}.")
 
 
 def _named(file: formats.File) -> dict[str, NamedArrays]:

@@ -71,6 +71,11 @@ def test_its_help_has_examples_and_it_is_listed():
         ({"photo": "nothing.jpg"}, "error: .*nothing.jpg"),
         ({"size": 0}, "error: an image is 100x120 pixels; the classifier sees 227x227"),
         ({"size": -5}, "--size=-5 is negative"),
+        ({"inputs": "nyud_rgbd"}, "^fcn_jax heatmap: inputs='nyud_rgbd' is RGBD, and a "
+         "classifier sees photographs, which are RGB; choose one of caffe, imagenet, "
+         "nyud_rgb, sift_flow"),
+        ({"inputs": "nyud_hha"}, "^fcn_jax heatmap: inputs='nyud_hha' is HHA, and a cl"),
+        ({"inputs": "caffee"}, "inputs='caffee' is not known; choose one of caffe, im"),
         ({"net": "vgg16"}, "error: .* layers of alexnet or caffenet, not of vgg16"),
     ),
 )  # fmt: skip

@@ -65,8 +65,8 @@ def test_one_cell_is_the_classifier_s_output(tmp_path, kind):
     )
 
 
-def test_torchvision_s_vgg16_is_seen_as_it_was_trained(tmp_path):
-    """RGB, by the names; nothing is folded, so that its zero padding is its own."""
+def write_as_torchvision(path, metadata=None):
+    """A VGG-16 by torchvision's names; returns its variables by ours."""
     safetensors = pytest.importorskip("safetensors.numpy")
     ours = foreign.drawn(classifiers.create("vgg16"))
     trunk = {name: x for name, x in ours.items() if "/fc8/" not in name}
@@ -74,8 +74,14 @@ def test_torchvision_s_vgg16_is_seen_as_it_was_trained(tmp_path):
     kernel = ours["params/fc8/kernel"][0, 0].T
     arrays["classifier.6.weight"] = np.ascontiguousarray(kernel)
     arrays["classifier.6.bias"] = ours["params/fc8/bias"]
+    safetensors.save_file(arrays, path, metadata)
+    return ours
+
+
+def test_torchvision_s_vgg16_is_seen_as_it_was_trained(tmp_path):
+    """RGB, by the names; nothing is folded, so that its zero padding is its own."""
     path = tmp_path / "vgg16.safetensors"
-    safetensors.save_file(arrays, path)
+    ours = write_as_torchvision(path)
     found = fcn_jax.load_classifier(path)
     assert (found.kind, found.preprocessing) == ("vgg16", IMAGENET)
     for name, x in foreign.flat(found.variables).items():
@@ -121,6 +127,16 @@ def test_a_trunk_is_no_classifier(tmp_path):
         loaded.load_classifier(path)
 
 
+def test_a_classifier_of_depth_is_none_of_photographs(tmp_path):
+    path = tmp_path / "vgg16.safetensors"
+    write_as_torchvision(path, {"preprocessing": "nyud_hha"})
+    with pytest.raises(
+        WeightsError, match=r"vgg16 was given HHA \(nyud_hha\), which no"
+    ):
+        loaded.load_classifier(path)
+    assert loaded.load_classifier(path, inputs="caffe").preprocessing == CAFFE
+
+
 def test_a_file_of_another_net(tmp_path):
     path = tmp_path / "net.npz"
     np.savez(path, **{"params/dense/kernel": np.ones((2, 2))})
@@ -143,6 +159,7 @@ def test_torchvision_s_alexnet(tmp_path):
     (
         ({"kind": "net"}, "classifier 'net' is not known; .* There are: alexnet"),
         ({"inputs": "rgb"}, "inputs='rgb' is not known; choose one of caffe, imagenet"),
+        ({"inputs": "nyud_hha"}, "inputs='nyud_hha' is HHA, .* one of caffe, imagenet"),
     ),
 )
 def test_unknown_options(tmp_path, options, message):
