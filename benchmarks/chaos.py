@@ -1,6 +1,6 @@
 """A training run under random faults: it ends as if nothing had been, or says why not.
 
-python -m benchmarks.chaos --count=200 --out=chaos.json    # some hours
+python -m benchmarks.chaos --count=200 --out=chaos.json    # an hour on 2 cores
 python -m benchmarks.chaos --count=10                      # some minutes
 
 A tiny FCN-8s (dropout, BatchNorm, augmentation) is trained once without a fault. Then

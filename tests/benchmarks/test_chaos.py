@@ -1,13 +1,14 @@
-"""Ten random faults in a run, the short form of hours of them, and how they end."""
+"""Ten random faults in a run, the short form of an hour of them, and how they end."""
 
 import json
 import random
+import re
 import signal
 import sys
 
 import pytest
 
-from benchmarks import chaos
+from benchmarks import chaos, measures
 
 
 @pytest.mark.slow
@@ -15,6 +16,12 @@ def test_ten_faults(tmp_path):
     report = chaos.chaos(tmp_path, 10, random.Random(3))
     assert sum(report.faults.values()) == 10
     assert report.failures == []
+
+
+def test_the_page_and_the_file_say_alike_how_long_it_takes():
+    said = re.compile(r"benchmarks\.chaos --count=200 .*# (.*)")
+    page = (measures.ROOT / "docs/reliability.md").read_text()
+    assert said.findall(page) == said.findall(chaos.__doc__) != []
 
 
 @pytest.mark.parametrize(
