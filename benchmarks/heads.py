@@ -144,9 +144,10 @@ def main():
     if not arguments.root and not arguments.smoke and arguments.minutes:
         parser.error("--root is missing: the folder of CamVid")
     out, rows = arguments.out.resolve(), {}
+    root = arguments.root.resolve() if arguments.root else None
     for form in arguments.only:
         made = []
-        runs = parts(out, form, arguments.root, arguments.smoke, arguments.steps)
+        runs = parts(out, form, root, arguments.smoke, arguments.steps)
         for workdir, command in runs:
             done = (workdir / "result.json").exists() or train(command, deadline)
             if not done:

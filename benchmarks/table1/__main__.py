@@ -26,7 +26,7 @@ from pathlib import Path
 
 from benchmarks.common import machine
 from benchmarks.table1 import systems, writing
-from benchmarks.table1.running import Row, Setting, rows_of
+from benchmarks.table1.running import Row, Setting, encoder_at, rows_of
 from fcn_jax.storage import files
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         asked.out.resolve(),
         0 if asked.smoke else images,
         asked.seed,
-        asked.encoder,
+        encoder_at(asked.encoder, Path.cwd()),
         keys,
         asked.smoke,
     )

@@ -17,6 +17,7 @@ from fcn_jax.config import named
 from fcn_jax.config.types import Config
 from fcn_jax.runs import logs
 from fcn_jax.storage import files
+from fcn_jax.weights import pretrained, zoo
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +30,8 @@ class Setting:
         out: Directory of the table.
         images: That each system sees in training; 0: as its configs say.
         seed: Of starts and orders.
-        encoder: Weights from which each begins; "": as its config says.
+        encoder: Weights from which each begins, as `encoder_at` gives them; "": as its
+            config says.
         keys: Of every config, such as where the data are.
         smoke: Whether every run has two steps.
     """
@@ -80,6 +82,23 @@ class Row:
     memory: float | None
 
 
+def encoder_at(given: str, place: Path) -> str:
+    """Weights as commands know them that are started elsewhere.
+
+    Args:
+        given: A path, or the name of a net as `config.init_from` takes it; "": none.
+        place: The directory that paths are from.
+
+    Returns:
+        An absolute path, or the name.
+    """
+    path = place / Path(given).expanduser()
+    is_name = given in zoo.WEIGHTS or given in pretrained.names()
+    return (
+        given if not given or (is_name and not path.exists()) else str(path.resolve())
+    )
+
+
 def rows_of(system: System, setting: Setting) -> list[Row]:
     """The rows that a system gives: what is kept, or else what is run now.
 
@@ -117,7 +136,9 @@ def _check_asked(path: Path, system: System, setting: Setting) -> None:
     if not path.exists():
         return
     asked = json.loads(path.read_text("utf-8"))["asked"]
-    if asked != setting.asked():
+    # As earlier versions wrote and took it, from there.
+    from_root = {**asked, "encoder": encoder_at(asked["encoder"], ROOT)}
+    if setting.asked() not in (asked, from_root):
         name, out = system.name, setting.out
         raise ValueError(
             f"{path} was made with {asked}; expected {setting.asked()}, as all rows of "

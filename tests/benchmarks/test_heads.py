@@ -17,7 +17,7 @@ class Process:
     """A training that takes so many seconds of a clock that stands still otherwise."""
 
     def __init__(self, clock, command, takes):
-        self.clock, self.takes = clock, takes
+        self.clock, self.command, self.takes = clock, command, takes
         self.workdir = command[2].partition("=")[2]
         self.asked = []
 
@@ -84,6 +84,13 @@ def test_a_slice_ends_in_time_and_the_next_goes_on(call, tmp_path):
     call("--minutes=100")
     report, begun = call("--minutes=100")
     assert (begun, report["missing"]) == ([], [])
+
+
+def test_paths_are_from_where_it_is_called(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, begun = call("--minutes=14", "--out=runs")
+    assert f"--config.data.root={tmp_path}/data" in begun[0].command
+    assert begun[0].workdir.startswith(f"{tmp_path}/runs/")
 
 
 def test_what_is_told_of_a_row(call, tmp_path):

@@ -1,5 +1,6 @@
 """Table 1: its numbers, what each system is told, and the three forms."""
 
+import functools
 import json
 
 import pytest
@@ -192,6 +193,47 @@ def test_runs_of_another_setting_are_not_taken_for_those_of_this(tmp_path, monke
     ):
         running.rows_of(system, running.Setting(tmp_path, images=200))
     assert calls == ["train.py"] * 2
+
+
+def test_paths_are_from_where_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = ["--out=out", "--root=images", "--encoder=nets/a.npz", "--data=camvid"]
+    monkeypatch.setattr("sys.argv", ["table1", *given])
+
+    def stop(system, setting):
+        raise RuntimeError(setting.out, setting.keys, setting.encoder)
+
+    monkeypatch.setattr(command, "rows_of", stop)
+    with pytest.raises(RuntimeError) as caught:
+        command.main()
+    assert caught.value.args == (
+        tmp_path / "out",
+        {"data.root": tmp_path / "images"},
+        str(tmp_path / "nets/a.npz"),
+    )
+
+
+def test_an_encoder_is_a_path_or_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    at = functools.partial(running.encoder_at, place=tmp_path)
+    names = ("", "bvlc_alexnet", "shapes-fcn8s")
+    assert [at(name) for name in names] == [*names]
+    assert at("../a.npz") == str(tmp_path.parent / "a.npz")
+    assert at("/a.npz") == "/a.npz"
+    assert at("~/a.npz") == str(tmp_path / "home/a.npz")
+    (tmp_path / "bvlc_alexnet").mkdir()  # A path comes first, as in training.
+    assert at("bvlc_alexnet") == str(tmp_path / "bvlc_alexnet")
+
+
+def test_rows_go_on_whose_encoder_was_taken_from_the_root(tmp_path):
+    kept(tmp_path, running.Setting(tmp_path, encoder="nets/a.npz"))
+    system = next(x for x in systems.SYSTEMS["shapes"] if x.name == "fcn8s")
+    now = running.encoder_at("a.npz", ROOT / "nets")
+    (found,) = running.rows_of(system, running.Setting(tmp_path, encoder=now))
+    assert found.name == "FCN-8s"
+    now = running.encoder_at("a.npz", tmp_path)
+    with pytest.raises(ValueError, match=r"was made with .*nets/a\.npz"):
+        running.rows_of(system, running.Setting(tmp_path, encoder=now))
 
 
 # By which parameters each net of DeepLab is refined on VOC (docs/deeplab.md).
