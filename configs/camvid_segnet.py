@@ -28,13 +28,13 @@ def get_config(mode: str = "full"):
     config.model.num_classes = 11
     config.loss.balance = "median_frequency"
     config.optim.learning_rate = 1e-3
-    config.optim.bn_decay = 1.0  # In the tutorial of scales alone, not of shifts.
     config.batch_size = config.eval_batch_size = 4
     config.num_steps = 40_000
     config.eval_every = config.checkpoint_every = 2000
     config.batch_stats_batches = round(_EPOCH)
     if mode == "full":
         config.init_least = 0.9
+        config.optim.bn_decay = 1.0  # In the tutorial of scales alone, not of shifts.
     if mode in ("cpu", "smoke"):
         config.data.flip = True
         config.data.scale = (0.35, 0.8)

@@ -9,7 +9,7 @@ import ml_collections
 import optax
 
 from fcn_jax import crf, models
-from fcn_jax.config import families
+from fcn_jax.config import base, families
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.models.encoders import ENCODERS
@@ -160,6 +160,27 @@ def make_optimizer(config: Config, params: Tree) -> optax.GradientTransformation
     if not slow:
         return optimizer
     return optim.slowed(optimizer, params, slow, settings.slow_rate)
+
+
+def optimizer_note(config: Config) -> str:
+    """What to say of keys of config.optim that change nothing; "" if there are none.
+
+    Args:
+        config: See `fcn_jax.config.base`.
+    """
+    settings, usual = config.optim, base.base_config().optim
+
+    def changed(keys: Sequence[str]) -> str:
+        """Those that are not at their defaults, with their values."""
+        found = [key for key in keys if settings.get(key, usual[key]) != usual[key]]
+        return " and ".join(f"config.optim.{key}={settings[key]!r}" for key in found)
+
+    notes: list[str] = []
+    if settings.name == "adamw" and (of_sgd := changed(optim.OF_SGD)):
+        notes.append(f"{of_sgd}, at which config.optim.name='adamw' does not look")
+    if not settings.get("slow") and (of_slow := changed(("slow_rate",))):
+        notes.append(f"{of_slow}, which is of the layers that config.optim.slow names")
+    return f"passed over: {'; '.join(notes)}" if notes else ""
 
 
 def _check_untrained(config: Config, params: Tree) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from fcn_jax import hosts, parallel, training
-from fcn_jax.config import datasets, sampling
+from fcn_jax.config import build, datasets, sampling
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
@@ -282,6 +282,7 @@ def _describe(parts: RunParts) -> None:
     note(datasets.padding_note(parts.config, parts.train_source))
     note(datasets.overlap_note(parts.train_source, parts.eval_source))
     note(datasets.batch_note(parts.config, parts.train_source))
+    note(build.optimizer_note(parts.config))
 
 
 def _to_devices(trainer: Trainer, batch: Batch) -> Batch:

@@ -214,6 +214,8 @@ def gradient_norm(grads: Tree, frozen: Sequence[str] = ()) -> jax.Array:
 
 
 OPTIMIZERS = ("adamw", "sgd")
+# What `make_optimizer` takes for SGD, and AdamW does not look at.
+OF_SGD = ("momentum", "bias_lr", "bias_decay", "bn_decay")
 
 
 def make_optimizer(
