@@ -142,7 +142,7 @@ class CheckpointStore(CheckpointReader):
 
         Args:
             arrays: What `trees.to_arrays` made; nothing may overwrite them.
-            metadata: Anything that JSON can hold; what changes in it later is not saved.
+            metadata: Anything that JSON can hold; later changes of it are not saved.
 
         Raises:
             OSError: If this or the save before it could not be written. Checkpoints
