@@ -74,7 +74,7 @@ def test_its_help_has_examples_and_it_is_listed():
         ({"inputs": "nyud_rgbd"}, "^fcn_jax heatmap: inputs='nyud_rgbd' is RGBD, and a "
          "classifier sees photographs, which are RGB; choose one of caffe, imagenet, "
          "nyud_rgb, sift_flow"),
-        ({"inputs": "nyud_hha"}, "^fcn_jax heatmap: inputs='nyud_hha' is HHA, and a cl"),
+        ({"inputs": "nyud_hha"}, "^fcn_jax heatmap: inputs='nyud_hha' is HHA, and a "),
         ({"inputs": "caffee"}, "inputs='caffee' is not known; choose one of caffe, im"),
         ({"net": "vgg16"}, "error: .* layers of alexnet or caffenet, not of vgg16"),
     ),
