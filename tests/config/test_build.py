@@ -31,7 +31,8 @@ def with_optim(**changes):
         (
             {"name": "adamw", "bn_decay": 1.0, "bias_lr": 1.0, "bias_decay": 0.5},
             "passed over: config.optim.bias_lr=1.0 and config.optim.bias_decay=0.5 "
-            "and config.optim.bn_decay=1.0, at which config.optim.name='adamw' does not look",
+            "and config.optim.bn_decay=1.0, at which config.optim.name='adamw' does "
+            "not look",
         ),
         ({"slow": ("conv*",), "slow_rate": 0.5}, ""),
         (
@@ -42,8 +43,8 @@ def with_optim(**changes):
         (
             {"name": "adamw", "momentum": 0.5, "slow_rate": 0.5},
             "passed over: config.optim.momentum=0.5, at which "
-            "config.optim.name='adamw' does not look; config.optim.slow_rate=0.5, which is of the layers that "
-            "config.optim.slow names",
+            "config.optim.name='adamw' does not look; config.optim.slow_rate=0.5, which "
+            "is of the layers that config.optim.slow names",
         ),
     ),
 )
