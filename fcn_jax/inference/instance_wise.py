@@ -121,6 +121,7 @@ def _scores_of_image(
     boxes_at_once: int,
 ):
     shape = (image.shape[0], image.shape[1])
+    no_box = jnp.zeros_like(boxes[0])
     pixels = image.astype(jnp.float32)
     add = jnp.maximum if aggregation == "max" else jnp.add
     empty = -jnp.inf if aggregation == "max" and variant == "paper" else 0.0
@@ -128,9 +129,9 @@ def _scores_of_image(
     def add_box(carry: tuple[Array, Array], each: tuple[Array, Array, Array]):
         canvas, cover = carry
         x, box, counts = each
-        placed, inside = box_ops.place_box(x, box, shape)
-        canvas = jnp.where(counts, add(canvas, placed), canvas)
-        return (canvas, cover + (inside & counts).astype(cover.dtype)), None
+        box = jnp.where(counts, box, no_box)
+        canvas, inside = box_ops.lay_box(canvas, x, box, add)
+        return (canvas, cover + inside.astype(cover.dtype)), None
 
     def add_boxes(turn: Array, carry: tuple[Array, Array]):
         first = turn * boxes_at_once
@@ -150,6 +151,8 @@ def _scores_of_image(
     cover = jnp.zeros((*shape, 1), jnp.int32)
     turns = (num_boxes + boxes_at_once - 1) // boxes_at_once
     canvas, cover = jax.lax.fori_loop(0, turns, add_boxes, (canvas, cover))
+    if aggregation == "max":  # Of maps that are 0 outside of their boxes.
+        canvas = jnp.where(cover < num_boxes, jnp.maximum(canvas, 0), canvas)
     if aggregation == "mean":
         canvas = canvas / jnp.maximum(cover, 1).astype(canvas.dtype)
     return jnp.where(cover > 0, canvas, jnp.zeros((), canvas.dtype))

@@ -43,8 +43,8 @@ def with_optim(**changes):
         (
             {"name": "adamw", "momentum": 0.5, "slow_rate": 0.5},
             "passed over: config.optim.momentum=0.5, at which "
-            "config.optim.name='adamw' does not look; config.optim.slow_rate=0.5, which "
-            "is of the layers that config.optim.slow names",
+            "config.optim.name='adamw' does not look; config.optim.slow_rate=0.5, "
+            "which is of the layers that config.optim.slow names",
         ),
     ),
 )

@@ -63,6 +63,35 @@ def test_maps_laid_back_are_those_of_pillow(box):
     np.testing.assert_array_equal(inside, mask)
 
 
+@pytest.mark.parametrize("combine", (jnp.add, jnp.maximum))
+@pytest.mark.parametrize(
+    "box",
+    (
+        (0, 0, 30, 20),  # Larger.
+        (3, 4, 15, 16),  # As it is.
+        (4, 13, 28, 17),  # Higher, and narrower.
+        (7, 7, 9, 8),
+        (-5, 10, 9, 31),  # Beyond two sides.
+        (-20, -30, 40, 50),  # Beyond all.
+        (5, 6, 5, 6),  # Nothing.
+    ),
+)
+def test_a_map_is_laid_line_by_line_as_the_products_lay_it(box, combine):
+    """Whichever this device takes; the tests of the products are above."""
+    canvas, x = (
+        jax.random.normal(jax.random.key(seed), shape)
+        for seed, shape in ((0, (30, 20, 3)), (1, (12, 12, 3)))
+    )
+    box = jnp.array(box, jnp.int32)
+    laid, inside = boxes.lay_box(canvas, x, box, combine)
+    placed, expected = boxes.place_box(x, box, (30, 20))
+    np.testing.assert_array_equal(inside, expected)
+    placed = jnp.where(inside, combine(canvas, placed), canvas)
+    np.testing.assert_allclose(laid, placed, atol=2e-6)
+    outside = ~jnp.broadcast_to(inside, canvas.shape)
+    np.testing.assert_array_equal(laid[outside], canvas[outside])
+
+
 def test_crop_and_place_of_one_size_give_the_image_back():
     image = jax.random.normal(jax.random.key(0), (9, 14, 3))
     box = jnp.array([(2, 3, 8, 10)], jnp.int32)
@@ -87,12 +116,17 @@ def test_half_precision_finds_places_that_it_cannot_count_to():
     assert crop.dtype == placed.dtype == image.dtype
 
 
-def test_neither_gathers_nor_scatters():
+def test_neither_gathers_nor_scatters_nor_loops():
+    """Where products are what a device is good at."""
+
     def run(image, box):
         crop = boxes.crop_boxes(image, box, (8, 8))
-        return boxes.place_box(crop[0], box[0], (9, 14))
+        placed = boxes.place_box(crop[0], box[0], (9, 14))
+        return placed, boxes.lay_box(image, crop[0], box[0], jnp.maximum)
 
     image, box = jnp.zeros((9, 14, 3)), jnp.zeros((1, 4), jnp.int32)
-    text = jax.jit(run).lower(image, box).compile().as_text()
-    assert " gather(" not in text
-    assert " scatter(" not in text
+    lowered = jax.jit(run).trace(image, box).lower(lowering_platforms=("cuda",))
+    text = lowered.as_text()
+    assert "dot_general" in text
+    for slow in ("gather", "scatter", "while", "dynamic_slice"):
+        assert f"stablehlo.{slow}" not in text
