@@ -5,24 +5,30 @@ python -m benchmarks.candidates --net deconvnet --limit 240
 python -m benchmarks.candidates --only channels_8 full_margin
 python -m benchmarks.candidates --smoke                  # a tiny net, any device
 
-The step is that of fcn_jax train or eval. It is compiled once for every candidate, the
-most telling first, while half of --limit lasts; then all are timed in turns. Prints
-JSON: seconds to compile, the median in ms and what it is of the time of the step as it
-is ("ratio", below 1: faster), or why a candidate could not be measured. Ways of this
-package are `fcn_jax.ops.choices`; others are options of the network, of XLA and of JAX.
+The step is that of fcn_jax train or eval. Each candidate, the most telling first, is
+compiled and at once timed in turns with the step as it is; none is begun when --limit
+is up, and what is known by then is kept in --out, whatever becomes of this process.
+Prints a line a candidate, then JSON: the median in ms, and what it is of the time of
+the step as it is in the same turns ("ratio", below 1: faster), or why a candidate could
+not be measured; and what compiling took. Programs and tuned operations of other runs
+are used where $JAX_COMPILATION_CACHE_DIR has them ("from_cache", "tuned"), and in this
+process XLA knows what it has tuned for those before: "compile_s" says how long this
+took, and is no start's. For the same reason a candidate whose options change how XLA
+tunes takes what was tuned without them; `benchmarks.tuning` has each such way in a
+process of its own. Ways of this package are `fcn_jax.ops.choices`; others are options
+of the network, of XLA and of JAX.
 """
 
 import argparse
 import contextlib
 import dataclasses
-import json
 import statistics
-import time
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-from benchmarks.common import machine, steps, timing
+from benchmarks.common import compiling, machine, steps, time_limits, timing
 from fcn_jax.ops import choices
 from fcn_jax.ops.choices import Choices
 
@@ -101,13 +107,11 @@ def traced(
 
 def prepare(
     candidate: Candidate, case: steps.Case, task: str, dtype: str
-) -> tuple[float, Callable[[], object]]:
-    """Compile a candidate; the seconds it took, and a function that runs it once."""
+) -> tuple[dict[str, object], Callable[[], object]]:
+    """Compile a candidate: what that took, and a function that runs it once."""
     devices = jax.local_devices()[:1]
     step, lowered = traced(candidate, case, task, devices, dtype)
-    start = time.perf_counter()
-    compiled = lowered.compile(dict(candidate.compiler) or None)
-    seconds = time.perf_counter() - start
+    compiled, found = compiling.compiled(lowered, candidate.compiler)
     *carried, batch = steps.example_arguments(step, devices)
 
     def run() -> None:
@@ -119,37 +123,81 @@ def prepare(
 
     run()
     run()
-    return seconds, run
+    return found, run
 
 
 def compare(
-    names: list[str], case: steps.Case, arguments: argparse.Namespace
+    names: list[str],
+    case: steps.Case,
+    arguments: argparse.Namespace,
+    known: Callable[[dict[str, dict[str, object]]], None],
 ) -> dict[str, dict[str, object]]:
-    """Compile candidates while half of the time lasts, then time them in turns."""
-    end = time.monotonic() + arguments.limit
-    found: dict[str, dict[str, object]] = {}
-    calls: dict[str, Callable[[], object]] = {}
+    """Compile and time one candidate after the other, while the time lasts.
+
+    Args:
+        names: Of `CANDIDATES`, the step as it is first.
+        case: The net and its batch.
+        arguments: Of the command line.
+        known: Is given what is found, whenever that is more.
+    """
+    found: dict[str, dict[str, object]] = {
+        name: {"unmeasured": "was not come to"} for name in names
+    }
+    as_is: Callable[[], object] | None = None
     for name in names:
-        if time.monotonic() > end - arguments.limit / 2 and calls:
-            found[name] = {"unmeasured": "no time was left to compile it"}
-            continue
-        try:
-            seconds, calls[name] = prepare(
-                CANDIDATES[name], case, arguments.task, arguments.dtype
-            )
-            found[name] = {"compile_s": round(seconds, 1)}
-        except Exception as error:  # Whatever XLA says, the others go on.
-            found[name] = {"unmeasured": f"{type(error).__name__}: {error}"[:300]}
-    rounds: list[dict[str, float]] = []
-    while calls and len(rounds) < arguments.repeats and time.monotonic() < end:
-        rounds.append({name: timing.seconds(call) for name, call in calls.items()})
-    for name in calls if rounds else ():
-        times = [each[name] for each in rounds]
-        found[name]["ms"] = round(1e3 * statistics.median(times), 3)
-        if AS_IS in calls:
-            ratios = [each[name] / each[AS_IS] for each in rounds]
-            found[name]["ratio"] = round(statistics.median(ratios), 3)
+        if time_limits.left(arguments) <= 0:
+            break
+        found[name] = {"unmeasured": "was being compiled when the time was up"}
+        known(found)
+        found[name], call = _measured(name, as_is, case, arguments)
+        as_is = call if name == AS_IS else as_is
+        call = None  # And with it its parameters, which take memory.
+        print(f"{name}: {_said(found[name])}", file=sys.stderr)
+        known(found)
     return found
+
+
+def _measured(
+    name: str,
+    as_is: Callable[[], object] | None,
+    case: steps.Case,
+    arguments: argparse.Namespace,
+) -> tuple[dict[str, object], Callable[[], object] | None]:
+    """What is found of a candidate, and a function that runs it, if it can be."""
+    try:
+        compilation, call = prepare(
+            CANDIDATES[name], case, arguments.task, arguments.dtype
+        )
+        return _timed(call, as_is, arguments) | compilation, call
+    except Exception as error:  # Whatever XLA says, the others go on.
+        return {"unmeasured": f"{type(error).__name__}: {error}"[:300]}, None
+
+
+def _timed(
+    call: Callable[[], object],
+    as_is: Callable[[], object] | None,
+    arguments: argparse.Namespace,
+) -> dict[str, object]:
+    """Its median in ms, and what that is of the step as it is, in turns with it."""
+    rounds: list[tuple[float, float]] = []
+    while len(rounds) < arguments.repeats:
+        reference = timing.seconds(as_is) if as_is else 0.0
+        rounds.append((timing.seconds(call), reference))
+        if time_limits.left(arguments) <= 0:
+            break  # One round is better than none.
+    ms = round(1e3 * statistics.median(each for each, _ in rounds), 3)
+    if as_is is None:
+        return {"ms": ms}
+    ratio = statistics.median(each / reference for each, reference in rounds)
+    return {"ms": ms, "ratio": round(ratio, 3)}
+
+
+def _said(found: Mapping[str, object]) -> str:
+    if "unmeasured" in found:
+        return f"unmeasured: {found['unmeasured']}"
+    ratio = f", {found['ratio']} of as it is" if "ratio" in found else ""
+    origin = "from the cache" if found["from_cache"] else f"{found['tuned']} tuned"
+    return f"{found['ms']} ms{ratio}, compiled in {found['compile_s']} s ({origin})"
 
 
 def main() -> None:
@@ -159,30 +207,45 @@ def main() -> None:
     parser.add_argument("--task", choices=steps.TASKS, default="training")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=CANDIDATES)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
-    parser.add_argument("--limit", type=float, default=280, help="seconds in all")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--smoke", action="store_true", help="tiny")
+    time_limits.add_arguments(parser, seconds=280)
     arguments = parser.parse_args()
-    # What is kept from another run would be compiled in no time.
-    jax.config.update("jax_enable_compilation_cache", False)
     case = steps.CASES[arguments.net]
     if arguments.smoke:
         case, arguments.repeats = steps.tiny(case), 1
-        arguments.only = ["full_margin", "wide_scores"]
+        arguments.only = ["wide_scores"]
     names = [
         name
         for name in dict.fromkeys((AS_IS, *arguments.only))
         if arguments.net in (CANDIDATES[name].families or steps.CASES)
     ]
-    report = {
-        **vars(arguments),
+    about = {
+        **time_limits.told(arguments),
         "only": names,
         "batch": case.batch,
         "size": case.size,
-        "candidates": compare(names, case, arguments),
         **machine.describe(),
     }
-    print(json.dumps(report, indent=2))
+
+    def known(found: dict[str, dict[str, object]]) -> None:
+        time_limits.keep(arguments, about | report(found))
+
+    found = compare(names, case, arguments, known)
+    time_limits.finish(arguments, about | report(found))
+
+
+def report(found: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """What is found, and of none that was measured the reason of the first.
+
+    Args:
+        found: By candidate.
+    """
+    nothing = [each.get("unmeasured") for each in found.values()]
+    if not all(nothing):
+        return {"candidates": found}
+    name = next(iter(found))
+    return {"candidates": found, "unmeasured": f"{name}: {nothing[0]}"}
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ python -m benchmarks.operations --net deconvnet --task inference --count 40
 python -m benchmarks.operations --batch 1 --size 224 224 --dtype float32    # a CPU
 python -m benchmarks.operations --smoke                # a tiny net, any device
 
-The step is that of fcn_jax train or eval, compiled without command buffers, which hide
-what runs in them. A few steps are recorded by jax.profiler. Prints JSON: `operations`,
-the longest first, each with the milliseconds of a step, its share, XLA's name and kind
-and the layer that it belongs to; `layers`, the same summed by layer; `step_ms` by the
-clock, and what of it no operation accounts for.
+The step is that of fcn_jax train or eval, compiled on a GPU without command buffers,
+which hide what runs in them. A few steps are recorded by jax.profiler. Prints JSON:
+`operations`, the longest first, each with the milliseconds of a step, its share, XLA's
+name and kind and the layer that it belongs to; `layers`, the same summed by layer;
+`step_ms` by the clock, and what of it no operation accounts for. Programs and tuned
+operations of other runs are used where $JAX_COMPILATION_CACHE_DIR has them, and it is
+said what was there.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from pathlib import Path
 import jax
 
 from benchmarks.aot import text
-from benchmarks.common import machine, steps, timing
+from benchmarks.common import compiling, machine, steps, timing
 
 _WITHOUT_GRAPHS = {"xla_gpu_enable_command_buffer": ""}
 
@@ -82,7 +84,9 @@ def profile(arguments: argparse.Namespace, case: steps.Case) -> dict[str, object
     """Compile a step, run it, record it."""
     devices = jax.local_devices()[:1]
     step = steps.build_step(case, arguments.task, devices, arguments.dtype)
-    compiled = steps.lower(step, devices).compile(_WITHOUT_GRAPHS)
+    lowered = steps.lower(step, devices)
+    options = _WITHOUT_GRAPHS if machine.on_gpu() else {}
+    compiled, compilation = compiling.compiled(lowered, options)
     *carried, batch = steps.example_arguments(step, devices)
 
     def run() -> None:
@@ -101,6 +105,7 @@ def profile(arguments: argparse.Namespace, case: steps.Case) -> dict[str, object
     step_ms = 1e3 * sum(seconds) / len(seconds)
     counted = sum(times.values()) / arguments.steps / 1e6
     return {
+        **compilation,
         "step_ms": round(step_ms, 3),
         "unaccounted_ms": round(step_ms - counted, 3),
         "layers": by_layer(rows),
