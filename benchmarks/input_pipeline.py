@@ -4,6 +4,7 @@ python -m benchmarks.input_pipeline                 # 2 threads, batches of 8
 python -m benchmarks.input_pipeline --threads 4 --images 2000
 python -m benchmarks.input_pipeline --cache         # images decoded once (data.cache)
 python -m benchmarks.input_pipeline --workers 16    # by processes (data.num_workers)
+python -m benchmarks.input_pipeline --workers 16 --crop 352 480 --goal 1000
 
 Makes a temporary folder in VOC layout (noise smoothed to JPEGs of about 70 KB, palette
 masks) and times `train_batches` on it. Prints JSON: for each kind of batch
@@ -43,13 +44,16 @@ from fcn_jax.data.sources.voc_folder import VocFolder
 SIZE = (375, 500)  # Height and width of most VOC images.
 CROP = (321, 321)
 GOAL = 150  # Images a second on two cores.
-CROPPED = Augmentation(flip=True, scale=(0.5, 2.0), crop=CROP)
-KINDS = {
-    "flip_scale_crop": CROPPED,
-    "all_cropped": Augmentation(True, (0.5, 2.0), CROP, jitter=32, brightness=0.2),
-    "flip_whole": Augmentation(flip=True),
-    "flip_scale_whole": Augmentation(flip=True, scale=(0.5, 2.0)),
-}
+
+
+def kinds_of(crop):
+    """Augmentation by kind of batch; crops are of that height and width."""
+    return {
+        "flip_scale_crop": Augmentation(flip=True, scale=(0.5, 2.0), crop=crop),
+        "all_cropped": Augmentation(True, (0.5, 2.0), crop, jitter=32, brightness=0.2),
+        "flip_whole": Augmentation(flip=True),
+        "flip_scale_whole": Augmentation(flip=True, scale=(0.5, 2.0)),
+    }
 
 
 def smoothed_noise(rng):
@@ -136,12 +140,14 @@ def stages(source, root, arguments):
         root / folder / f"image_000.{ending}"
         for folder, ending in (("JPEGImages", "jpg"), ("SegmentationClass", "png"))
     )
-    crop_image, crop_labels = transforms.random_crop(image, labels, 1.0, CROP, rng)
+    crop_image, crop_labels = transforms.random_crop(
+        image, labels, 1.0, arguments.crop, rng
+    )
     crop_image = np.ascontiguousarray(crop_image)
 
     def scaled_crop():
         factor = float(np.exp(rng.uniform(*np.log((0.5, 2.0)))))
-        transforms.random_crop(image, labels, factor, CROP, rng)
+        transforms.random_crop(image, labels, factor, arguments.crop, rng)
 
     work = {
         "decode_jpeg": lambda: image_files.read_photo(photo),
@@ -182,9 +188,14 @@ def main():
     parser.add_argument("--images", type=int, default=800, help="timed, of each kind")
     parser.add_argument("--files", type=int, default=48, help="different ones")
     parser.add_argument("--repeats", type=int, default=50, help="of each stage")
+    parser.add_argument(
+        "--crop", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), default=CROP
+    )
+    parser.add_argument("--goal", type=float, default=GOAL, help="images a second")
     parser.add_argument("--cache", action="store_true", help="decode images once")
     parser.add_argument("--smoke", action="store_true", help="a few images")
     arguments = parser.parse_args()
+    arguments.crop = tuple(arguments.crop)
     if arguments.smoke:
         arguments.batch, arguments.images = 2, 4
         arguments.files, arguments.repeats = 3, 1
@@ -196,7 +207,7 @@ def main():
             source = CachedSource(source, 1 << 33)
         kinds = {
             name: deliver(source, augmentation, arguments)
-            for name, augmentation in KINDS.items()
+            for name, augmentation in kinds_of(arguments.crop).items()
         }
         alone = stages(source, root, arguments)
     goal_kind = kinds["flip_scale_crop"]
@@ -211,8 +222,8 @@ def main():
         "kinds": kinds,
         "stages_ms": alone,
         "limited_by": "other work" if starved else max(alone, key=alone.get),
-        "goal_images_per_second": GOAL,
-        "goal_met": goal_kind["images_per_second"] >= GOAL,
+        "goal_images_per_second": arguments.goal,
+        "goal_met": goal_kind["images_per_second"] >= arguments.goal,
         **machine.describe(),
     }
     print(json.dumps(result, indent=2))

@@ -3,22 +3,21 @@
 python -m benchmarks.roofline.stages
 python -m benchmarks.roofline.stages --smoke
 
-The floors are counted (`roofline.py`) at the rates that are measured here: a product of
-two square matrices, and a copy of a large array. A stage is timed by itself, its
-convolutions with ReLU and its pooling or unpooling, forward, and forward with backward
-to its input and kernels. Prints JSON.
+The floors are counted (`roofline.py`) at the rates that `rates.py` measures here. A
+stage is timed by itself, its convolutions with ReLU and its pooling or unpooling,
+forward, and forward with backward to its input and kernels. Prints JSON.
 """
 
 import argparse
 import json
-import statistics
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.common import machine, timing
+from benchmarks.common import machine
 from benchmarks.roofline import roofline
+from benchmarks.roofline.rates import COPIED, measured_rates, median_seconds
 from fcn_jax import runtime
 from fcn_jax.models import deconvnet
 from fcn_jax.models.encoders import vgg
@@ -26,22 +25,6 @@ from fcn_jax.models.layers import scaled
 from fcn_jax.ops import convolution, pooling
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-
-
-def median_seconds(call, repeats):
-    call()
-    return statistics.median(timing.seconds(call) for _ in range(repeats))
-
-
-def measured_rates(side, copied, dtype, repeats):
-    """FLOP a second of a matrix product, and bytes a second of a copy."""
-    a = jnp.ones((side, side), dtype)
-    product = jax.jit(jnp.matmul)
-    seconds = median_seconds(lambda: jax.block_until_ready(product(a, a)), repeats)
-    x = jnp.ones(copied, jnp.uint8)
-    copy = jax.jit(jnp.copy)
-    copying = median_seconds(lambda: jax.block_until_ready(copy(x)), repeats)
-    return 2 * side**3 / seconds, 2 * copied / copying
 
 
 def convolve(x, kernel, pad):
@@ -167,11 +150,13 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
-    matrix, copied, fc = 2048, 2**28, vgg.FC_FEATURES
+    runtime.prepare()
+    # What a CPU multiplies in a tenth of a second is too little for a GPU.
+    matrix = 8192 if machine.on_gpu() else 2048
+    copied, fc = COPIED, vgg.FC_FEATURES
     if arguments.smoke:
         arguments.size, arguments.width, arguments.repeats = (32, 48), 1 / 64, 1
         matrix, copied = 64, 2**16
-    runtime.prepare()
     batch, width, dtype = arguments.batch, arguments.width, jnp.dtype(arguments.dtype)
     rates = measured_rates(matrix, copied, dtype, arguments.repeats)
     shared = {"scale": width, "value": dtype.itemsize}
