@@ -11,8 +11,11 @@ which times ours and PyTorch's sides in turns. What it prints goes into
 OUT/speed_<device>.json, where it replaces the measurement of that name and leaves the
 others; from these files OUT/performance.md and OUT/speed.png are written. What fails or
 takes too long is recorded as unmeasured, with the reason, where no figure of it is
-there. Prints the JSON. On a GPU the sides of a net are processes of their own, one
-after the other, and the dtype is bfloat16.
+there, and is told at the end. All is over after --limit seconds, 25 minutes: a process
+whose time is up is ended, with all that it started. Scripts that keep what they know as
+they go on are asked to stop before that; of what they were in the middle of when they
+did not, the rest stays. Prints the JSON. On a GPU the sides of a net are processes of
+their own, one after the other, and the dtype is bfloat16.
 """
 
 import argparse
@@ -23,9 +26,11 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.common import processes, rows
 from benchmarks.reports import performance_report
 from fcn_jax.storage import files
 
@@ -41,6 +46,11 @@ DTYPES = {"cpu": "float32", "gpu": "bfloat16"}  # Where none is asked for.
 
 
 SIDES = ("ours", "pytorch", "pytorch_compiled")
+LIMIT = 1500  # Seconds in all.
+# Of the time after which a script is ended: until then it is to stop by itself.
+_STOPS_AT = 0.9
+# Of its share, where others leave it: the first compilation may take longer than that.
+_AT_MOST = 1.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +65,10 @@ class Measurement:
         sides: On a GPU each in a process of its own, so that one that hangs costs
             itself alone; (): one process does all.
         on: Devices on which it says something.
-        minutes: After which it is stopped on a CPU.
-        gpu_seconds: After which it, or a side of it, is stopped on a GPU.
-        limit: Its option that says how many seconds it has; "": it has none.
+        minutes: After which it is ended on a CPU.
+        gpu_seconds: After which it, or a side of it, is ended on a GPU.
+        stops: Whether it stops by itself, and keeps what it knows
+            (`common.time_limits`): it is ended later then, if there is time.
     """
 
     script: str
@@ -66,9 +77,9 @@ class Measurement:
     takes_dtype: bool = True
     sides: tuple[str, ...] = ()
     on: tuple[str, ...] = ("cpu", "gpu")
-    minutes: float = 15
+    minutes: float = 8
     gpu_seconds: float = 60
-    limit: str = ""
+    stops: bool = False
 
 
 def _networks(net, task):
@@ -81,36 +92,38 @@ def _networks(net, task):
         ("--task", task, *cpu, *small),
         gpu,
         sides=SIDES,
-        gpu_seconds=150,
+        gpu_seconds=200,
     )
 
 
-def _memory(net, task, side):
-    """One side alone, for the peak of its memory."""
-    both = _networks(net, task)
-    alone = ("--sides", side, "--repeats", "1")
-    return dataclasses.replace(both, cpu=both.cpu + alone, sides=(), on=("cpu",))
-
-
-def _by_net(script, seconds, limit=""):
+def _by_net(script, seconds, stops=False):
     """Of the training step of each net, on a GPU."""
     return {
         f"{script}_{net}": Measurement(
-            script, gpu=("--net", net), on=("gpu",), gpu_seconds=seconds, limit=limit
+            script, gpu=("--net", net), on=("gpu",), gpu_seconds=seconds, stops=stops
         )
         for net in GPU_STEPS
     }
+
+
+def _startup(net):
+    """A first step on a GPU, cold and warm; what it tuned others need not tune."""
+    step = {"fcn8s": ("500", "8"), "deconvnet": ("224", "64")}[net]
+    size = ("--size", step[0], "--batch", step[1])
+    return Measurement(
+        "startup",
+        gpu=("--net", net, *size, "--repeats", "2", "--share"),
+        on=("gpu",),
+        gpu_seconds=200,
+        stops=True,
+    )
 
 
 TASKS = ("training", "inference")
 # The most telling first: on a machine that is lent there may be no time for the rest.
 MEASUREMENTS = {
     **{f"{net}_{task}": _networks(net, task) for task in TASKS for net in GPU_STEPS},
-    "crf": Measurement("crf", gpu=("--no-peer",), takes_dtype=False, gpu_seconds=90),
     "pooling": Measurement("pooling"),
-    "device_parity": Measurement("device_parity", takes_dtype=False, on=("gpu",)),
-    "determinism": Measurement("determinism", on=("gpu",), gpu_seconds=150),
-    "startup": Measurement("startup", takes_dtype=False, gpu_seconds=150),
     "proposals": Measurement("deconvnet", gpu=("--width", "1"), takes_dtype=False),
     "mixed_sizes": Measurement(
         "mixed_sizes",
@@ -118,19 +131,25 @@ MEASUREMENTS = {
         gpu=("--width", "1", "--images", "200"),
         takes_dtype=False,
     ),
+    "startup": Measurement("startup", takes_dtype=False, on=("cpu",), stops=True),
+    **{f"startup_{net}": _startup(net) for net in GPU_STEPS},
+    "crf": Measurement("crf", gpu=("--no-peer",), takes_dtype=False, gpu_seconds=90),
+    "rates": Measurement("roofline.rates", gpu=("--side", "8192")),
+    "device_parity": Measurement("device_parity", takes_dtype=False, on=("gpu",)),
+    "determinism": Measurement("determinism", on=("gpu",), gpu_seconds=150),
     "input_pipeline": Measurement(
-        "input_pipeline", gpu=("--workers", "16"), takes_dtype=False
+        "input_pipeline",
+        gpu=("--workers", "16", "--crop", "352", "480", "--goal", "1000"),
+        takes_dtype=False,
     ),
     "convolutions": Measurement("convolutions", takes_dtype=False, on=("cpu",)),
     "stages": Measurement("roofline.stages", gpu=("--batch", "8")),
-    **_by_net("candidates", 280, limit="--limit"),
-    **_by_net("operations", 100),
-    **{
-        f"memory_{net}_{task}_{side}": _memory(net, task, side)
-        for net in GPU_STEPS
-        for task in TASKS
-        for side in SIDES
-    },
+    **_by_net("candidates", 140, stops=True),
+    **_by_net("operations", 115),
+    "tuning": Measurement("tuning", on=("gpu",), gpu_seconds=210, stops=True),
+    "camvid": Measurement(
+        "run_log", gpu=("runs/camvid_gpu",), takes_dtype=False, on=("gpu",)
+    ),
 }
 
 
@@ -143,21 +162,23 @@ def measure(name, arguments, left):
         left: Seconds that are left for all.
     """
     what = MEASUREMENTS[name]
-    module = f"benchmarks.{what.script}"
+    command = [sys.executable, "-m", f"benchmarks.{what.script}"]
     options = _options(name, what, arguments)
     on_gpu = arguments.device == "gpu"
-    own = min(what.gpu_seconds if on_gpu else 60 * what.minutes, left)
-    own = left if arguments.smoke else own
+    own = math.inf if arguments.smoke else 60 * what.minutes
+    own = what.gpu_seconds if on_gpu and not arguments.smoke else own
     if what.sides and on_gpu:
         found, end = {}, time.monotonic() + left
         for side in what.sides:
             seconds = min(own, end - time.monotonic())
-            command = [*options, "--sides", side]
-            found[side] = _printed_by(module, command, arguments, seconds)
-        return joined(found) | {"arguments": options}
-    if what.limit:
-        options += [what.limit, str(round(min(own, 10**6)))]
-    return _printed_by(module, options, arguments, own) | {"arguments": options}
+            alone = [*command, *options, "--sides", side]
+            found[side] = _printed_by(alone, arguments, seconds)
+        report = rows.joined(found)
+    elif what.stops:
+        report = _known_by([*command, *options], arguments, own, left)
+    else:
+        report = _printed_by([*command, *options], arguments, min(own, left))
+    return report | {"arguments": options}
 
 
 def _options(name, what, arguments):
@@ -168,16 +189,31 @@ def _options(name, what, arguments):
         return options + (["--dtype", dtype] if what.takes_dtype else [])
     options = ["--smoke"]
     if what.script == "networks":
-        net, task = name.removeprefix("memory_").split("_")[:2]
+        net, task = name.split("_")
         options += ["--model", net, "--task", task]
-        if name.startswith("memory"):
-            options += ["--sides", what.cpu[what.cpu.index("--sides") + 1]]
-    if what.script in ("candidates", "operations"):
-        options += what.gpu
+    if "--net" in what.gpu:
+        options += ["--net", what.gpu[what.gpu.index("--net") + 1]]
+    if what.script == "run_log":
+        options = ["runs/camvid_smoke"]
     return options
 
 
-def _printed_by(module, options, arguments, seconds):
+def _known_by(command, arguments, own, left):
+    """What a script knows that stops by itself, also where it had to be ended."""
+    most = min(_AT_MOST * own, left)
+    with tempfile.TemporaryDirectory() as folder:
+        known = Path(folder, "report.json")
+        options = ["--out", str(known), "--started", str(time.time())]
+        if not math.isinf(most):
+            options += ["--limit", f"{min(own, _STOPS_AT * most):.1f}"]
+        report = _printed_by([*command, *options], arguments, most)
+        if rows.says_nothing(report) and known.exists():
+            before = json.loads(known.read_text())
+            return before | {"stopped": report["unmeasured"]}
+    return report
+
+
+def _printed_by(command, arguments, seconds):
     """What a script prints within so many seconds."""
     if seconds < 1:
         return {"unmeasured": "no time was left for it"}
@@ -190,51 +226,17 @@ def _printed_by(module, options, arguments, seconds):
     }
     if arguments.smoke and not _has_gpu():
         environment["JAX_PLATFORMS"] = "cpu"
-    command = [sys.executable, "-m", module, *options]
-    try:
-        answer = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=None if math.isinf(seconds) else seconds,
-        )
-    except subprocess.TimeoutExpired:
+    answer = processes.run(
+        command, environment, None if math.isinf(seconds) else seconds
+    )
+    if answer.status is None:
         return {"unmeasured": f"stopped after {seconds:.0f} s"}
     try:
         # Some say by their status that what they found is not good.
         return json.loads(answer.stdout)
     except ValueError:
         last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
-        return {"unmeasured": f"status {answer.returncode}: {last}"}
-
-
-def joined(found):
-    """One report of sides that were measured each in a process of its own.
-
-    Args:
-        found: By side, what `benchmarks.networks` printed for it alone.
-    """
-    seconds, unmeasured = {}, {}
-    for side, report in found.items():
-        if isinstance(report["unmeasured"], str):
-            unmeasured[side] = report["unmeasured"]
-        elif side in report["unmeasured"]:
-            unmeasured[side] = report["unmeasured"][side]
-        elif side in report["seconds"]:
-            seconds[side] = report["seconds"][side]
-        else:
-            unmeasured[side] = "PyTorch is not installed"
-    parts = {
-        "seconds": seconds,
-        "prepared_s": {s: found[s]["prepared_s"][s] for s in seconds},
-        "device_peak_mib_of": {s: found[s]["device_peak_mib"] for s in seconds},
-    }
-    if "ours" not in seconds:
-        return parts | {"unmeasured": f"ours: {unmeasured['ours']}"}
-    ours = seconds["ours"]
-    ratio = {side: ours / theirs for side, theirs in seconds.items() if side != "ours"}
-    return found["ours"] | parts | {"ratio": ratio, "unmeasured": unmeasured}
+        return {"unmeasured": f"status {answer.status}: {last}"}
 
 
 def _has_gpu():
@@ -250,50 +252,51 @@ def default_device():
 
 
 def main():
+    start = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=tuple(MEASUREMENTS), nargs="+", default=None)
     parser.add_argument("--device", choices=("cpu", "gpu"))
     parser.add_argument("--dtype", choices=("float32", "bfloat16"))
-    parser.add_argument("--limit", type=float, default=math.inf, help="seconds in all")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds in all")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--render", action="store_true", help="measure nothing")
     parser.add_argument("--smoke", action="store_true", help="tiny")
     arguments = parser.parse_args()
-    end = time.monotonic() + arguments.limit
     found = {}
     for device in ("cpu", "gpu"):
         path = arguments.out / f"speed_{device}.json"
         found[device] = json.loads(path.read_text()) if path.exists() else {}
     if not arguments.render:
         device = arguments.device = arguments.device or default_device()
-        names = [name for name, what in MEASUREMENTS.items() if device in what.on]
-        for name in arguments.only or names:
-            start = time.monotonic()
-            report = measure(name, arguments, end - start)
-            print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
-            keep(found[device], name, report)
-            files.write_json(arguments.out / f"speed_{device}.json", found[device])
+        measure_all(arguments, found[device], start + arguments.limit)
     page = performance_report.render(found)
     files.write_text(arguments.out / "performance.md", page)
     performance_report.plot(found, arguments.out / "speed.png")
     print(json.dumps(found, indent=2))
 
 
-def keep(found, name, report):
-    """Put a report in its place, unless it says nothing where another said something.
+def measure_all(arguments, found, end):
+    """Measure what is asked for; write it after each; tell what was not.
 
     Args:
-        found: What was measured on a device, by name; is changed.
-        name: Of the measurement.
-        report: What came of it now.
+        arguments: Of the command line.
+        found: What was measured on the device, by name; is changed.
+        end: When the time is up, by the monotonic clock.
     """
-    before = found.get(name, {"unmeasured": ""})
-    nothing = isinstance(report.get("unmeasured"), str)
-    if nothing:
-        print(f"{name}: unmeasured: {report['unmeasured']}", file=sys.stderr)
-    if nothing and not isinstance(before.get("unmeasured"), str):
-        return
-    found[name] = report
+    device, missing = arguments.device, {}
+    names = [name for name, what in MEASUREMENTS.items() if device in what.on]
+    for name in arguments.only or names:
+        start = time.monotonic()
+        report = measure(name, arguments, end - start)
+        missing[name] = rows.keep(found, name, report)
+        seconds = time.monotonic() - start
+        print(f"{name}: {missing[name] or 'done'} ({seconds:.0f} s)", file=sys.stderr)
+        files.write_json(arguments.out / f"speed_{device}.json", found)
+    whole = sum(not why for why in missing.values())
+    print(f"in whole: {whole} of {len(missing)} rows", file=sys.stderr)
+    for name, why in missing.items():
+        if why:
+            print(f"not in whole: {name}: {why}", file=sys.stderr)
 
 
 if __name__ == "__main__":

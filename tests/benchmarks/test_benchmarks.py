@@ -34,9 +34,11 @@ TINY = (
     "predict_memory",
     "predict_speed",
     "pami_extras",
+    "roofline.rates",
     "roofline.stages",
     "sampling",
     "startup",
+    "tuning",
 )
 
 pytestmark = pytest.mark.slow
@@ -142,15 +144,14 @@ def test_speed_keeps_what_it_measured_and_writes_the_page(tmp_path):
         return json.loads(answer.stdout)
 
     smoke = ("--smoke", "--device", "cpu", "--only")
-    first = run(*smoke, "pooling", "memory_fcn8s_training_ours")
-    memory = first["cpu"]["memory_fcn8s_training_ours"]
-    assert memory["sides"] == ["ours"]
-    assert memory["task"] == "training"
+    first = run(*smoke, "pooling", "fcn8s_training")
+    step = first["cpu"]["fcn8s_training"]
+    assert step["task"] == "training"
     second = run(*smoke, "convolutions")
     assert second["cpu"]["pooling"] == first["cpu"]["pooling"]
     assert second["cpu"]["convolutions"]["layers"]
     page = (tmp_path / "performance.md").read_text()
-    assert "peak memory, fcn8s training ours" in page
+    assert "| FCN-8s, training step, peak memory | ours " in page
     assert (tmp_path / "speed.png").exists()
     run("--render")
     assert (tmp_path / "performance.md").read_text() == page
