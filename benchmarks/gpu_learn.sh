@@ -127,7 +127,10 @@ heads 2 "3x3 dilated, 1,024 features" "3x3 dilated, 4,096 features" \
 exact &
 while ((SECONDS < END)) && [[ -n $(jobs -rp) ]]; do sleep 1; done
 left=$(jobs -rp)
-for group in $left; do kill -KILL -- "-$group"; done
+# A measurement ends its own, which are no part of its group.
+for group in $left; do kill -TERM -- "-$group"; done
+[[ -z $left ]] || sleep 5
+for group in $left; do kill -KILL -- "-$group" 2>/dev/null; done
 tar -czf "$OUT/learned.tgz" --exclude=checkpoints --exclude=labels --exclude=overlays \
   --exclude=proposals --exclude='*.npz' -C "$RUNS" .
 tail -n 2 "$RUNS"/logs/*.log | cut -c 1-200

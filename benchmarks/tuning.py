@@ -122,7 +122,7 @@ def found_best(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
-    parser.add_argument("--each", type=float, default=100, help="seconds of a way")
+    parser.add_argument("--each", type=float, default=140, help="seconds of a way")
     parser.add_argument("--best", type=Path, help="of this file; measure nothing")
     parser.add_argument("--smoke", action="store_true", help="tiny")
     time_limits.add_arguments(parser)
