@@ -81,6 +81,9 @@ def _missing(report):
     if says_nothing(report):
         return f"unmeasured: {report['unmeasured']}"
     reasons = dict(report.get("unmeasured") or {})
+    for part in ("cold", "warm"):
+        if why := report.get(part, {}).get("unmeasured"):
+            reasons[part] = why
     for parts in ("candidates", "ways"):
         for part, each in report.get(parts, {}).items():
             if "unmeasured" in each:

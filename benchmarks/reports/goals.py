@@ -40,6 +40,7 @@ class Goal(NamedTuple):
         rows: Measurements that it is taken from.
         figure: Of these, by name; raises KeyError where they do not have it.
         factor: From the figure to its unit.
+        part: Of a row, which may have a reason of its own.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Goal(NamedTuple):
     rows: tuple[str, ...]
     figure: Callable[[Mapping], float]
     factor: float = 1.0
+    part: str = ""
 
 
 def times_as_fast(device, name, side, times):
@@ -93,11 +95,17 @@ def _row(goal, measured):
     try:
         value = goal.factor * goal.figure(measured)
     except KeyError:
-        found = [cells.without_ours(measured[name]) for name in goal.rows]
+        found = [_why(measured[name], goal.part) for name in goal.rows]
         why = next(filter(None, found), f"{cells.UNMEASURED}: not told")
         return goal.title, wanted, why, cells.UNMEASURED
     met = value <= goal.limit if goal.at_most else value >= goal.limit
     return goal.title, wanted, f"{value:.3g}{goal.unit}", cells.verdict(met)
+
+
+def _why(report, part):
+    """Why a row has not the figure: of our side, or of a part."""
+    why = report.get(part, {}).get("unmeasured") if part else None
+    return f"{cells.UNMEASURED}: {why}" if why else cells.without_ours(report)
 
 
 def _share_of_the_rate(net, name):
@@ -165,11 +173,16 @@ def _of_net(net, title, milliseconds):
             _memory(name, "device_peak_mib_of"),
         ),
         *(
-            Goal(f"{title}, first step, {kind}", most, True, " s", (start,), found)
-            for kind, most, found in (
-                ("cold", 30, _start(start, "cold")),
-                ("warm", 8, _start(start, "warm")),
+            Goal(
+                f"{title}, first step, {kind}",
+                most,
+                True,
+                " s",
+                (start,),
+                _start(start, kind),
+                part=kind,
             )
+            for kind, most in (("cold", 30), ("warm", 8))
         ),
     )
 

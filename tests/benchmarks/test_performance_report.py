@@ -204,6 +204,18 @@ def test_what_was_measured_is_not_lost_to_what_was_not():
     assert found["pooling"] == {"stages": []}
 
 
+def test_a_start_that_was_not_come_to_is_told():
+    start = {"cold": {"seconds": 90.0}, "warm": {"unmeasured": "no time was left"}}
+    found = {}
+    told = rows.keep(found, "startup_fcn8s", MADE_WITH | start)
+    assert told == "warm unmeasured: no time was left"
+    page = performance_report.render({"gpu": found})
+    assert "cold 90.0 s, with the compilation cache no time was left |" in page
+    warm = "first step, warm | <= 8 s | unmeasured: not told | unmeasured |"
+    assert warm not in page
+    assert warm.replace("not told", "no time was left") in page
+
+
 def test_our_side_is_not_lost_to_a_run_without_it():
     found = {"fcn8s_training": networks(1.0, 2.0)}
     without = rows.joined({"ours": STOPPED, "pytorch": alone("pytorch", 3.0, 1)})
