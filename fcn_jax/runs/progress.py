@@ -17,11 +17,18 @@ class Progress:
         first_step: Steps already done.
         batch_size: Images of a step.
         shown: Whether there is a bar, on a terminal.
+        clock: Seconds, from any moment on.
     """
 
     def __init__(
-        self, num_steps: int, first_step: int, batch_size: int, shown: bool = True
+        self,
+        num_steps: int,
+        first_step: int,
+        batch_size: int,
+        shown: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
     ):
+        self._clock = clock
         self._bar = tqdm(
             total=num_steps,
             initial=first_step,
@@ -36,12 +43,18 @@ class Progress:
         self._restart()
 
     def _restart(self) -> None:
-        self._start = time.perf_counter()
+        self._start = self._clock()
         self._waited = self._steps = 0.0
 
     def waiting(self, seconds: float) -> None:
-        """Account for time in which a step waited for its batch."""
-        self._waited += seconds
+        """Account for time in which a step waited for its batch.
+
+        Args:
+            seconds: That end now; what lies before the last `measure` or `skip_clock`
+                is left out, as all else of then is.
+        """
+        elapsed = self._clock() - self._start
+        self._waited = min(self._waited + seconds, elapsed)
 
     def step_done(self) -> None:
         """Account for one step."""
@@ -58,7 +71,7 @@ class Progress:
             `images_per_second`, `waiting` (share of the time, in [0, 1]) and `eta`
             (seconds to the end at this speed).
         """
-        elapsed = max(time.perf_counter() - self._start, 1e-9)
+        elapsed = max(self._clock() - self._start, 1e-9)
         per_step = elapsed / max(self._steps, 1)
         speed = {
             "images_per_second": self._steps * self._batch_size / elapsed,

@@ -110,11 +110,11 @@ class Trainer:
         for step in range(first + 1, last + 1):
             if self.ended_early:
                 break
-            start = time.perf_counter()
             self.crew.doing(f"the batch of step {step}")
             with self.stopping.at_once():
                 if self.masks.due(step - 1):
                     _estimate_masks(self, step - 1)
+                start = time.perf_counter()
                 batch = _to_devices(self, next(self.batches))
                 if compiled is None:
                     self.progress.write(table)

@@ -68,6 +68,14 @@ def test_masks_change_with_the_epochs_and_stand_in_checkpoints(finished):
         )
 
 
+def test_no_step_waits_for_longer_than_it_takes(finished):
+    """The masks that are estimated between two steps are no input that is late."""
+    lines = map(json.loads, (finished / "log.jsonl").read_text().splitlines())
+    waits = [line["waiting"] for line in lines if line["kind"] == "train"]
+    assert len(waits) == 6
+    assert max(waits) <= 1
+
+
 def test_a_run_that_is_killed_ends_bit_identical(
     folder, finished, tmp_path, monkeypatch
 ):

@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from fcn_jax.runs import progress
 
 
@@ -51,3 +53,33 @@ def test_a_bar_on_a_terminal():
         counter.update(4)
     assert "of 4 images" not in file.getvalue()
     assert "0/4" in file.getvalue()
+
+
+@pytest.fixture
+def paced():
+    clock = Clock()
+    return clock, progress.Progress(10, 0, 4, shown=False, clock=clock)
+
+
+def test_speed_is_of_the_time_since_the_last_line(paced):
+    clock, of_run = paced
+    for waited in (0.0, 1.5):
+        clock.now += 2
+        of_run.waiting(waited)
+        of_run.step_done()
+    assert of_run.measure(2) == {"images_per_second": 2, "waiting": 0.375, "eta": 16}
+    clock.now += 1
+    of_run.step_done()
+    assert of_run.measure(3) == {"images_per_second": 4, "waiting": 0, "eta": 7}
+
+
+def test_a_step_waits_for_no_more_than_the_time_that_counts(paced):
+    """As where masks were estimated in between, which a log called 1456 %."""
+    clock, of_run = paced
+    clock.now += 30
+    of_run.skip_clock()
+    clock.now += 2
+    of_run.waiting(31.5)
+    clock.now += 2
+    of_run.step_done()
+    assert of_run.measure(1)["waiting"] == 0.5
