@@ -14,13 +14,13 @@ from fcn_jax.config import build, datasets, sampling
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.parts import RunParts, build_parts
 from fcn_jax.config.types import Config
-from fcn_jax.data.batch import BOX_KEYS, BOX_TRUTH, Batch
-from fcn_jax.data.weak.planes import PLANES
+from fcn_jax.data.batch import Batch
 from fcn_jax.evaluation import metrics
 from fcn_jax.hosts import ends
 from fcn_jax.runs import (
     boxsup,
     compilation,
+    feed,
     logs,
     occasions,
     recorded,
@@ -86,7 +86,7 @@ class Trainer:
         self.evaluator = watching.evaluator(self.parts, self.devices, crew)
         self.step = self.saved = step = int(self.state.step)
         self.masks = boxsup.Masks(self.parts, self.devices, crew, memory)
-        self.batches = self.parts.train_batches(step, (crew.index, crew.count))
+        self.feed = feed.of_run(self.parts, self.devices, crew, step)
         note(logs.note_of_loss(self.workdir, step - len(self.losses.losses)))
         _note_damage(self.workdir)
         if crew.first:  # Now that nothing is refused.
@@ -96,6 +96,7 @@ class Trainer:
         self.log = shared.open_log(self.workdir, step, scored, crew)
         images = sampling.images_of_update(config)
         self.progress = Progress(config.num_steps, step, images, crew.first)
+        self.feed.waits = self.progress.waiting
 
     def run(self) -> None:
         """All steps that are left."""
@@ -114,20 +115,18 @@ class Trainer:
             with self.stopping.at_once():
                 if self.masks.due(step - 1):
                     _estimate_masks(self, step - 1)
-                start = time.perf_counter()
-                batch = _to_devices(self, next(self.batches))
+                batch = self.feed.take()
                 if compiled is None:
                     self.progress.write(table)
                     compiled = _compile(self, batch)
                     self.progress.skip_clock()
-                else:
-                    self.progress.waiting(time.perf_counter() - start)
             self.crew.doing(f"step {step}")
             before = _averages(self, step)
             self.state, step_metrics = compiled(self.state, batch)
-            self.symptoms.of_statistics(step, before, _averages(self, step))
             self.step = step
             self.losses.add(step, step_metrics)
+            _fetch_ahead(self, step, step_metrics)
+            self.symptoms.of_statistics(step, before, _averages(self, step))
             self.progress.step_done()
             self._after_step(step)
         _finish(self)
@@ -203,18 +202,27 @@ def _score(trainer: Trainer, step: int) -> tuple[metrics.Scores, str]:
 
 def _estimate_masks(trainer: Trainer, step: int) -> None:
     """Choose the masks of the epoch that begins; batches made before are of no use."""
-    trainer.batches.close()
+    trainer.feed.drop()
     variables = parallel.own_part(trainer.state.variables, trainer.devices)
     with trainer.crew.unhurried():
         trainer.progress.write(trainer.masks.estimate(step, variables))
-    share = (trainer.crew.index, trainer.crew.count)
-    trainer.batches = trainer.parts.train_batches(step, share)
+    trainer.feed.renew(step)
     trainer.progress.skip_clock()
+
+
+def _fetch_ahead(trainer: Trainer, step: int, result: object) -> None:
+    """Send the batch of the next step, while the devices compute this one."""
+    with trainer.stopping.at_once():
+        trainer.feed.follow(result)
+        if step < trainer.config.num_steps and not trainer.masks.due(step):
+            trainer.crew.doing(f"the batch of step {step + 1}")
+            trainer.feed.fetch()
+            trainer.crew.doing(f"step {step}")
 
 
 def _finish(trainer: Trainer) -> None:
     """Wait for the last save, whatever signal comes, and let go of the files."""
-    trainer.batches.close()
+    trainer.feed.close()
     with trainer.stopping.saving(), trainer.crew.unhurried(), ends.writing:
         trainer.store.close()
     trainer.log.note_saves(trainer.store.steps())
@@ -285,16 +293,6 @@ def _describe(parts: RunParts) -> None:
     note(build.optimizer_note(parts.config))
 
 
-def _to_devices(trainer: Trainer, batch: Batch) -> Batch:
-    """What of a batch a step takes, split between the devices."""
-    extra = (PLANES, *BOX_KEYS, *BOX_TRUTH, *trainer.parts.model.extra_inputs)
-    others = [name for name in extra if name in batch]
-    sent = {name: batch[name] for name in ("image", "labels", *others)}
-    if not trainer.config.data.crop:
-        sent["sizes"] = batch["sizes"]
-    return parallel.shard_batch(sent, trainer.devices, trainer.config.accumulate)
-
-
 def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
     """The compiled training step; says what it costs before it is first run."""
     parts = trainer.parts
@@ -339,7 +337,7 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
             trainer.save()
         if trainer is not None:
             stack.enter_context(ends.writing)  # It needs no other process any more.
-            trainer.batches.close()
+            trainer.feed.close()
             trainer.store.close()
             trainer.log.note_saves(trainer.store.steps())
             trainer.progress.close()

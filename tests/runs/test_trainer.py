@@ -24,7 +24,7 @@ def test_the_last_save_is_waited_for_whatever_signal_comes():
     made = SimpleNamespace(
         stopping=stopping,
         crew=hosts.ALONE,
-        batches=SimpleNamespace(close=lambda: seen.append("batches")),
+        feed=SimpleNamespace(close=lambda: seen.append("batches")),
         store=SimpleNamespace(
             close=lambda: seen.append(stopping._saving), steps=lambda: [3]
         ),
