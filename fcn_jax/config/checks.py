@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeGuard
 
 from fcn_jax.config.types import Config
+from fcn_jax.data import shared_items
 from fcn_jax.data.augmentation import HALF_A_TURN, OF_LOOKS
 
 _COUNTS = (
@@ -34,11 +35,12 @@ def check_numbers(config: Config) -> None:
     _check(config, "eval_scale", _is_positive, "is not positive; 1 is the image's own")
     _check(config, "data.cache", _is_amount, "is no number of GiB; give one from 0 on")
     _check(config, "hang_timeout", _is_amount, "is no number of seconds, or 0 for none")
-    if config.data.get("num_workers") and config.data.get("cache"):
+    workers, cache = config.data.get("num_workers"), config.data.get("cache")
+    if workers and cache and not shared_items.AVAILABLE:
         raise ValueError(
-            f"config.data.cache={config.data.cache!r} is kept by one process, and "
-            f"config.data.num_workers={config.data.num_workers} has others read the "
-            f"images; set one of them to 0."
+            f"config.data.cache={cache!r} is to be shared by "
+            f"config.data.num_workers={workers} processes, and this system has no "
+            f"memory for it (Linux has); set one of them to 0."
         )
     size = "is no size; give (HEIGHT,WIDTH) in pixels, or () for none"
     for key in ("data.crop", "data.canvas", "data.cutout"):

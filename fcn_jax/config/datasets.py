@@ -41,7 +41,9 @@ def open_source(config: Config, which: str) -> Source:
     if config.data.objects.stage:
         source = examples.of_source(config, source)
     room = config.data.get("cache", 0.0)  # Older runs do not have it.
-    source = CachedSource(source, round(room * 2**30)) if room > 0 else source
+    if room > 0:
+        shared = config.data.get("num_workers", 0) > 0
+        source = CachedSource(source, round(room * 2**30), shared)
     split = functools.partial(open_split, config)
     source = weak.with_weak_labels(config, source, split)
     return superpixels.divided(config, source)

@@ -7,6 +7,7 @@ import pytest
 from fcn_jax.config.base import base_config
 from fcn_jax.config.checks import check_numbers
 from fcn_jax.config.types import Config
+from fcn_jax.data import shared_items
 from tests.support.runs import tiny_config
 
 
@@ -52,10 +53,13 @@ def test_colours_of_images_that_have_none():
         check_numbers(config)
 
 
-def test_other_processes_do_not_share_what_one_keeps():
+def test_processes_share_what_is_kept_where_the_system_lets_them(monkeypatch):
     config = tiny_config("", **{"data.cache": 0.5, "data.num_workers": 4})
+    monkeypatch.setattr(shared_items, "AVAILABLE", True)
+    check_numbers(config)
+    monkeypatch.setattr(shared_items, "AVAILABLE", False)
     with pytest.raises(
-        ValueError, match=r"data.cache=0.5 is kept by one process, .*num_workers=4 has"
+        ValueError, match=r"cache=0.5 is to be shared by .*num_workers=4 .* one of them"
     ):
         check_numbers(config)
 

@@ -1,13 +1,14 @@
 """Images that are decoded once: the same batches, less reading."""
 
 import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from fcn_jax.config import datasets
-from fcn_jax.data import fingerprints, loader
+from fcn_jax.data import fingerprints, loader, shared_items
 from fcn_jax.data.cached import CachedSource
 from fcn_jax.data.segment_examples import SegmentExamples
 from fcn_jax.data.sources.voc_folder import VocFolder
@@ -19,6 +20,9 @@ from tests.support.runs import make_folder, tiny_config
 
 PIXELS = Cells(0, 1, tuple(range(30)), 0)
 BYTES = 24 * 32 * 4  # Of an image of `make_folder` and its labels.
+needs_shared_memory = pytest.mark.skipif(
+    not shared_items.AVAILABLE, reason="needs memfd_create (Linux)"
+)
 
 
 class Counted:
@@ -105,8 +109,15 @@ def test_batches_are_the_same(counted, threads):
             np.testing.assert_array_equal(plain[name], kept[name])
 
 
-def test_the_rest_is_that_of_the_source(counted):
-    cached = CachedSource(counted, 1 << 20)
+@pytest.fixture(params=(False, True), ids=("own", "shared"))
+def shared(request):
+    if request.param and not shared_items.AVAILABLE:
+        pytest.skip("needs memfd_create (Linux)")
+    return request.param
+
+
+def test_the_rest_is_that_of_the_source(counted, shared):
+    cached = CachedSource(counted, 1 << 20, shared)
     assert (cached.name, cached.split, len(cached)) == ("folder", "train", 4)
     assert cached.ids == counted.ids
     assert cached.classes == ("dark", "middle", "bright")
@@ -131,8 +142,91 @@ def test_a_config_asks_for_it(tmp_path):
     assert isinstance(datasets.open_source(config, "train"), VocFolder)
 
 
-def test_masks_of_instances_are_read_later(tmp_path):
+def test_masks_of_instances_are_read_later(tmp_path, shared):
     folders.write(tmp_path)
     folders.save(tmp_path / "SegmentationObject/a.png", folders.labels())
-    cached = CachedSource(VocFolder(tmp_path, "train"), 1 << 20)
-    np.testing.assert_array_equal(cached[0]["objects"], folders.labels())
+    cached = CachedSource(VocFolder(tmp_path, "train"), 1 << 20, shared)
+    for _ in range(2):
+        item = cached[0]
+        assert set(item) == {"image", "labels", "id", "objects"}
+        assert len(item) == 4
+        assert "objects" in item
+        np.testing.assert_array_equal(item["objects"], folders.labels())
+    with pytest.raises(KeyError, match="boxes"):
+        _ = item["boxes"]
+
+
+@needs_shared_memory
+def test_processes_read_an_image_once(tmp_path):
+    """Another process fills what this one has; then the files may be gone."""
+    source = VocFolder(make_folder(tmp_path), "train")
+    cached = CachedSource(source, 1 << 20, shared=True)
+
+    def batches(source, workers):
+        made = loader.train_batches(
+            source,
+            batch_size=2,
+            seed=3,
+            num_classes=3,
+            augmentation=loader.Augmentation(
+                flip=True,
+                scale=(0.5, 2.0),
+                crop=(16, 20),
+                jitter=3,
+                brightness=0.2,
+                rotation=9.0,
+                blur=1.0,
+                hue=9.0,
+                saturation=0.5,
+                contrast=0.5,
+                cutout=(3, 3),
+                class_mix=0.5,
+            ),
+            readers=loader.Readers(2, workers),
+        )
+        found = [next(made) for _ in range(6)]
+        made.close()
+        return found
+
+    plain = batches(source, 0)
+    assert cached.bytes < 4 * BYTES
+    found = batches(cached, 1)
+    assert cached.bytes > 4 * BYTES
+    for path in (tmp_path / "JPEGImages").iterdir():
+        path.unlink()
+    for some in (found, batches(cached, 0)):
+        for one, other in zip(plain, some, strict=True):
+            for name in one:
+                np.testing.assert_array_equal(one[name], other[name])
+
+
+@needs_shared_memory
+def test_what_has_no_room_among_processes_is_read_again(counted):
+    cached = CachedSource(counted, 2 * BYTES + 1000, shared=True)
+    for _ in range(2):
+        for index in range(4):
+            cached[index]
+    assert counted.reads == [0, 1, 2, 3, 2, 3]
+    assert cached.bytes <= 2 * BYTES + 1000
+
+
+@needs_shared_memory
+def test_boxes_and_segments_are_kept_among_processes():
+    regions = np.arange(30, dtype=np.int32).reshape(5, 6) % 4
+    of = Candidates(regions, np.array([[True, False, False, False]]))
+    examples = SegmentExamples(Source(pets()), lambda _: of, PIXELS, min_area=1)
+    cached = CachedSource(examples, 1 << 20, shared=True)
+    first, again = cached[0]["segments"], cached[0]["segments"]
+    assert first is not again
+    np.testing.assert_array_equal(first.labels, again.labels)
+    of_both = [found.candidates.regions for found in (first, again)]
+    np.testing.assert_array_equal(*of_both)
+
+
+@needs_shared_memory
+def test_a_config_with_workers_shares_it(tmp_path):
+    changes = {"data.cache": 0.001, "data.num_workers": 1}
+    config = tiny_config(make_folder(tmp_path), **changes)
+    source = datasets.open_source(config, "train")
+    source[0]
+    assert pickle.loads(pickle.dumps(source)).bytes == source.bytes
