@@ -129,7 +129,8 @@ def augment(
             image, labels, tuple(shift), ignore_label, channels
         )
     if augmentation.flip and rng.random() < 0.5:
-        image, labels = image[:, ::-1], map_labels(lambda x: x[:, ::-1], labels)
+        image = transforms.mirrored(image)
+        labels = map_labels(transforms.mirrored, labels)
     if augmentation.rotation:
         degrees = rng.uniform(-augmentation.rotation, augmentation.rotation)
         image, labels = transforms.rotate(

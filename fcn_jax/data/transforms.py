@@ -153,6 +153,18 @@ def _resized(
     return np.asarray(Image.fromarray(x).resize((size[1], size[0]), how, box=box))
 
 
+def mirrored(image: np.ndarray) -> np.ndarray:
+    """An image left to right.
+
+    Args:
+        image: uint8 or float32 [H, W, channels]; or labels, uint8 [H, W].
+    """
+    if image.dtype == np.uint8 and image.shape[2:] == (3,):  # Five times as quick.
+        flip = Image.Transpose.FLIP_LEFT_RIGHT
+        return np.asarray(Image.fromarray(image).transpose(flip))
+    return np.ascontiguousarray(image[:, ::-1])
+
+
 def scaled_size(size: Sequence[int], factor: float) -> tuple[int, int]:
     """(height, width) times a factor, rounded, at least a pixel.
 

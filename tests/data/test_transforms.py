@@ -83,6 +83,16 @@ def test_half_of_the_images_are_mirrored():
     assert 10 <= mirrored <= 30
 
 
+@pytest.mark.parametrize("shape", ((5, 7, 3), (5, 1, 3), (5, 7, 1), (5, 7, 4), (5, 7)))
+@pytest.mark.parametrize("dtype", (np.uint8, np.float32))
+def test_columns_are_mirrored(shape, dtype):
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    for seen in (image, image[::-1, ::-1]):
+        found = transforms.mirrored(seen)
+        np.testing.assert_array_equal(found, seen[:, ::-1])
+        assert (found.dtype, found.flags.c_contiguous) == (dtype, True)
+
+
 def test_a_crop_is_a_window_and_all_windows_occur():
     corners = set()
     for seed in range(100):
@@ -206,6 +216,18 @@ def test_brightness_is_clipped_and_rounded_down():
     np.testing.assert_array_equal(appearance.brighten(image, 1.5), [[[0, 151, 255]]])
     np.testing.assert_array_equal(appearance.brighten(image, 0.5), [[[0, 50, 127]]])
     np.testing.assert_array_equal(appearance.brighten(image, 1.0), image)
+
+
+@pytest.mark.parametrize("channels", (1, 3, 4))
+def test_brightness_of_every_value(channels):
+    """Of each pixel alone, also where the image lies otherwise in memory."""
+    values = np.arange(256 * channels).astype(np.uint8).reshape(16, 16, channels)
+    expected = values.copy()
+    colours = values[..., :3].astype(int)
+    expected[..., :3] = np.clip(colours * 1.7, 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(appearance.brighten(values, 1.7), expected)
+    mirrored = appearance.brighten(values[:, ::-1], 1.7)
+    np.testing.assert_array_equal(mirrored, expected[:, ::-1])
 
 
 def test_brightness_leaves_labels_alone():
