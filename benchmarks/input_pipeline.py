@@ -6,6 +6,8 @@ python -m benchmarks.input_pipeline --cache         # images decoded once (data.
 python -m benchmarks.input_pipeline --workers 16    # by processes (data.num_workers)
 python -m benchmarks.input_pipeline --workers 16 --crop 352 480 --goal 1000
 
+What a GPU needs, by threads and by processes side by side: `benchmarks.input_rates`.
+
 Makes a temporary folder in VOC layout (noise smoothed to JPEGs of about 70 KB, palette
 masks) and times `train_batches` on it. Prints JSON: for each kind of batch
 `images_per_second` by the clock, the cores it got, and `cpu_ms_per_image`, which says
@@ -56,10 +58,10 @@ def kinds_of(crop):
     }
 
 
-def smoothed_noise(rng):
+def smoothed_noise(rng, size=SIZE):
     """Noise at five scales, each weaker than the coarser one: a photograph to JPEG."""
-    height, width = SIZE
-    total = np.full((*SIZE, 3), 120.0)
+    height, width = size
+    total = np.full((*size, 3), 120.0)
     for columns in (4, 12, 36, 120, 500):
         rows = max(2, columns * height // width)
         noise = rng.normal(size=(rows, columns, 3)).astype(np.float32)
@@ -70,12 +72,12 @@ def smoothed_noise(rng):
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
-def regions(rng):
+def regions(rng, size=SIZE):
     """A mask of VOC classes with round outlines and void between them."""
-    rows, columns = np.ogrid[: SIZE[0], : SIZE[1]]
-    labels = np.zeros(SIZE, np.uint8)
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    labels = np.zeros(size, np.uint8)
     for _ in range(4):
-        row, column = rng.integers(SIZE)
+        row, column = rng.integers(size)
         radius = rng.integers(20, 150)
         distance = np.hypot(rows - row, columns - column)
         labels[distance < radius] = 255
@@ -83,20 +85,20 @@ def regions(rng):
     return labels
 
 
-def make_folder(root, count):
-    """A data set in VOC layout; returns the mean size of its JPEGs in KB."""
+def make_folder(root, count, size=SIZE, ending="jpg"):
+    """A data set in VOC layout; returns the mean size of its photographs in KB."""
     rng = np.random.default_rng(0)
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True)
     names = [f"image_{number:03}" for number in range(count)]
     (root / "ImageSets/Segmentation/train.txt").write_text("\n".join(names))
     for name in names:
-        photo = Image.fromarray(smoothed_noise(rng))
-        photo.save(root / f"JPEGImages/{name}.jpg", quality=85)
-        mask = Image.fromarray(regions(rng))
+        photo = Image.fromarray(smoothed_noise(rng, size))
+        photo.save(root / f"JPEGImages/{name}.{ending}", quality=85)
+        mask = Image.fromarray(regions(rng, size))
         mask.putpalette(label_sets.voc_palette().reshape(-1).tolist())
         mask.save(root / f"SegmentationClass/{name}.png")
-    files = (root / "JPEGImages").glob("*.jpg")
+    files = (root / "JPEGImages").iterdir()
     return statistics.mean(path.stat().st_size for path in files) / 1e3
 
 

@@ -22,6 +22,7 @@ TINY = (
     "fuzz_weights",
     "hosts",
     "input_pipeline",
+    "input_rates",
     "losses",
     "hypercolumn",
     "feature_masking",
