@@ -169,9 +169,9 @@ def of_run(
     Raises:
         ValueError: If an image of the data is larger than the canvas.
     """
-    make = functools.partial(parts.train_batches, share=(crew.index, crew.count))
+    share = crew.index, crew.count
     send = functools.partial(to_devices, parts, devices)
-    return Feed(make, send, done)
+    return Feed(lambda first: parts.train_batches(first, share), send, done)
 
 
 def to_devices(
