@@ -202,8 +202,8 @@ class Joined(Crew):
             dumps: Directory for stack traces.
         """
         pace = self._watch.pace
-        pace.limit, pace.dumps = seconds, dumps
-        pace.doing(pace.what)
+        pace.doing(pace.what)  # First: the watch looks at it at any moment.
+        pace.dumps, pace.limit = dumps, seconds
 
     @contextlib.contextmanager
     def unhurried(self) -> Generator[None, None, None]:

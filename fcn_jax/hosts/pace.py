@@ -36,6 +36,8 @@ class Pace:
         Args:
             hurried: As it was before `False`.
         """
+        if hurried:  # First: the watch looks at it at any moment.
+            self.doing(self.what)
         self._unhurried += -1 if hurried else 1
         self.doing(self.what)
 

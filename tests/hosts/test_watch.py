@@ -4,6 +4,7 @@ import pytest
 
 from fcn_jax.hosts import ends, pace, watch
 from fcn_jax.hosts.board import Board
+from fcn_jax.hosts.crew import Joined
 from fcn_jax.hosts.watch import Watch
 from tests.support.boards import Service
 
@@ -229,3 +230,36 @@ def test_where_no_stack_trace_can_be_written_it_is_said_all_the_same(
     with pytest.raises(Ended):
         look(one)
     assert ended[0][1].startswith("nothing got on for 61 s")
+
+
+class Looked(pace.Pace):
+    """One that is looked at whenever anything of it has changed."""
+
+    def __init__(self):
+        self.looks = []
+        super().__init__()
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if "_unhurried" in self.__dict__:
+            self.looks.append(self.overdue())
+
+
+def test_what_may_take_long_is_not_overdue_in_the_moment_when_it_ends(clock):
+    seen = Looked()
+    seen.limit = 60.0
+    seen.hurry(False)
+    clock.now += 1000
+    seen.hurry(True)
+    assert len(seen.looks) > 4
+    assert set(seen.looks) == {0}
+
+
+def test_what_came_before_the_limit_is_not_held_to_it(clock, tmp_path):
+    """All may have waited for each other for minutes."""
+    _, (watched, _) = two()
+    watched.pace = seen = Looked()
+    clock.now += 1000
+    Joined(0, 2, watched._board, watched, print).limit(60.0, tmp_path)
+    assert seen.limit == 60
+    assert set(seen.looks) == {0}
