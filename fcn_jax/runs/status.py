@@ -197,7 +197,7 @@ def _scores(
 def _checkpoint(
     reader: CheckpointReader, step: int, verify: bool, said: _Said
 ) -> JsonObject | None:
-    """A checkpoint, and whether it is whole; None: a run has deleted it meanwhile."""
+    """A checkpoint, and whether it is whole; None: a run deletes it, or has."""
     found: JsonObject = {"step": step, "mean_iu": None, "bytes": 0, "whole": None}
     found["described"] = False
     with contextlib.suppress(ValueError):  # That is told of the whole file.
@@ -212,7 +212,7 @@ def _checkpoint(
             reader.read(step)
             found["whole"] = True
     except (OSError, ValueError) as error:
-        if step not in reader.steps():
+        if step not in reader.steps() or _is_let_go(reader, step):
             return None
         if isinstance(error, ValueError):
             found["whole"] = False
@@ -223,3 +223,11 @@ def _checkpoint(
         else:
             said.problems.append(str(error))
     return found
+
+
+def _is_let_go(reader: CheckpointReader, step: int) -> bool:
+    """Whether the run lets a step go: file by file, so that some may be gone."""
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        config = workdirs.config_of_run(reader.directory.parent)
+        return step not in reader.kept(reader.steps(), config.keep_checkpoints)
+    return False

@@ -72,12 +72,13 @@ class CheckpointReader:
             steps = self.steps()
             if not steps:
                 return None
-            known = self.scores.best(steps) or self._remembered(steps)
-            best = (known or steps[-1:])[0]
+            best = self._best_of(steps)
             try:
                 return self.read(best)
             except (ValueError, FileNotFoundError) as error:
-                if best in self.steps():
+                # The run may be deleting it, file by file; then another is the best.
+                now = self.steps()
+                if best in now and self._best_of(now) == best:
                     others = [n for n in steps if n != best]
                     raise ValueError(
                         f"{error} It is the best; of others "
@@ -88,6 +89,22 @@ class CheckpointReader:
             f"{self.directory}: its checkpoints come and go faster than they are read; "
             f"try again."
         )
+
+    def kept(self, steps: Sequence[int], keep: int) -> set[int]:
+        """The steps that a run lets stand: the newest ones, and the best of all.
+
+        Args:
+            steps: Of its checkpoints.
+            keep: How many of the newest.
+
+        Raises:
+            ValueError: If the scores are damaged.
+        """
+        return {*sorted(steps)[-keep:], *self.scores.best(steps)}
+
+    def _best_of(self, steps: Sequence[int]) -> int:
+        known = self.scores.best(steps) or self._remembered(steps)
+        return (known or steps[-1:])[0]
 
     def _remembered(self, steps: Sequence[int]) -> list[int]:
         """The best step as the newest checkpoint says it, where no score is left."""
@@ -197,9 +214,7 @@ class CheckpointStore(CheckpointReader):
             self._open_manager = None
 
     def _kept(self, steps: Sequence[int]) -> set[int]:
-        """The steps that stay: the newest ones, and the best of those scored."""
-        newest = sorted(steps)[-self._keep :]
-        return {*newest, *self.scores.best(steps)}
+        return self.kept(steps, self._keep)
 
     def newest(self) -> Checkpoint | None:
         """The newest checkpoint that is whole; None if there is none at all.

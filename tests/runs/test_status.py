@@ -176,6 +176,17 @@ def test_a_checkpoint_that_is_deleted_meanwhile_is_left_out(saved, monkeypatch, 
     assert (found["damaged"] == ["checkpoints/2"]) == (moment == "reads")
 
 
+def test_a_checkpoint_that_is_being_deleted_is_left_out(saved):
+    """File by file: the step that is neither of the newest nor the best."""
+    shutil.copytree(saved / "checkpoints/2", saved / "checkpoints/3")
+    (saved / "checkpoints/1/metadata/metadata").unlink()
+    found = status.status(saved)
+    assert [each["step"] for each in found["checkpoints"]] == [2, 3]
+    assert "checkpoints/1" not in found["damaged"]
+    Scores(saved / "checkpoints").record(1, 0.9)  # The best stays.
+    assert "checkpoints/1" in status.status(saved)["damaged"]
+
+
 def test_what_cannot_be_read_now_is_said(saved, monkeypatch):
     def fail(path):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -338,16 +338,19 @@ def test_a_second_damaged_checkpoint_keeps_the_first(store):
     assert sorted(path.name for path in aside.iterdir()) == ["2", "2_2"]
 
 
-def test_a_reader_beside_a_writer_tries_again(store, monkeypatch):
-    """What was the best may be deleted between listing and reading."""
+@pytest.mark.parametrize("gone", ("", "metadata", "state/_METADATA"))
+def test_a_reader_beside_a_writer_tries_again(store, monkeypatch, gone):
+    """What was the best may be deleted, file by file, between listing and reading."""
     save(store, 1, 2)
-    store.scores.record(1, 0.9)
+    store.scores.record(1, 0.5)
     read, tries = reading.read, []
 
     def slow(directory, step):
         tries.append(step)
         if step == 1:
-            shutil.rmtree(directory / "1")
+            store.scores.record(2, 0.9)  # Else the run would keep it.
+            path = directory / "1" / gone
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return read(directory, step)
 
     monkeypatch.setattr(reading, "read", slow)
