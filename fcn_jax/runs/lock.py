@@ -14,6 +14,7 @@ from fcn_jax.storage import files, mirrors
 
 LOCK, HOLDER = ".lock", "running.json"
 _MOMENT = 0.5  # Seconds: who only looks whether it is held takes it for an instant.
+_TRIES = 5
 
 
 @contextlib.contextmanager
@@ -30,11 +31,9 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
     """
     mirrors.check_local(workdir, "--workdir")
     workdir = Path(workdir)
-    lock = filelock.FileLock(workdir / LOCK)
     try:
         with files.writing(workdir, "--workdir"):
-            workdir.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_MOMENT, poll_interval=0.05)
+            lock = _taken(workdir)
     except filelock.Timeout:
         raise ValueError(
             f"{workdir} is in use: {_described(workdir)} trains in it. Wait for it, "
@@ -51,6 +50,28 @@ def held(workdir: str | Path) -> Generator[None, None, None]:
                 (workdir / LOCK).unlink()
                 workdir.rmdir()
         lock.release()
+
+
+def _taken(workdir: Path) -> filelock.BaseFileLock:
+    """The lock of a directory, which is made if there is none.
+
+    It is made again where one that wrote nothing takes it away meanwhile.
+
+    Raises:
+        filelock.Timeout: If another process has it.
+        OSError: If it cannot be made.
+    """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _taken_once(workdir)
+    return _taken_once(workdir)
+
+
+def _taken_once(workdir: Path) -> filelock.BaseFileLock:
+    workdir.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(workdir / LOCK)
+    lock.acquire(timeout=_MOMENT, poll_interval=0.05)
+    return lock
 
 
 def _ourselves() -> dict[str, object]:
@@ -72,8 +93,10 @@ def holder(workdir: str | Path) -> str:
     if not (workdir / LOCK).exists() or not (workdir / HOLDER).exists():
         return ""  # Who holds it says so; a lock that nobody holds is not touched.
     lock = filelock.FileLock(workdir / LOCK)
+    # Where the one that is named is dead, another may be looking as well.
+    wait = 0 if _lives(workdir) else _MOMENT
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait, poll_interval=0.05)
     except filelock.Timeout:
         return _described(workdir)
     except OSError:  # Of a directory that may not be written to.

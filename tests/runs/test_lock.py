@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -72,6 +73,66 @@ def test_a_look_does_not_make_a_start_fail(tmp_path, monkeypatch):
     assert (tmp_path / ".lock").exists()
     monkeypatch.delattr(filelock, "FileLock")
     assert lock.holder(tmp_path) == ""
+
+
+def test_two_that_look_at_once_see_nobody(tmp_path, monkeypatch):
+    """At what a process has left that was killed: one of them has the lock."""
+    monkeypatch.setattr(lock, "_MOMENT", 30)
+    said = {"pid": 2**22 + 1, "host": socket.gethostname(), "since": "2026"}
+    (tmp_path / "running.json").write_text(json.dumps(said))
+    look = filelock.FileLock(tmp_path / ".lock", thread_local=False)
+    look.acquire()
+    timer = threading.Timer(0.1, look.release)
+    timer.start()
+    assert lock.holder(tmp_path) == ""
+    timer.join()
+
+
+def test_a_directory_is_made_again_that_its_holder_takes_away(tmp_path, monkeypatch):
+    """It wrote nothing into it, and ends while another one waits for it."""
+    monkeypatch.setattr(lock, "_MOMENT", 30)
+    workdir = tmp_path / "run"
+    held = filelock.FileLock(workdir / ".lock", thread_local=False)
+    held.acquire()
+
+    def leave():
+        shutil.rmtree(workdir)
+        held.release()
+
+    timer = threading.Timer(0.2, leave)
+    timer.start()
+    with lock.held(workdir):
+        timer.join()
+        (workdir / "file").touch()
+    assert (workdir / "file").exists()
+
+
+def test_a_directory_that_is_always_taken_away_is_an_error(tmp_path, monkeypatch):
+    def gone(self, *_, **__):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", gone)
+    with pytest.raises(FileNotFoundError), lock.held(tmp_path / "run"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no flock")
+def test_what_is_held_is_the_file_that_others_see(tmp_path, monkeypatch):
+    """Its holder removes the file after it was opened here, and before it is locked."""
+    fcntl, removed = pytest.importorskip("fcntl"), []
+    flock = fcntl.flock
+
+    def late(file, operation):
+        if not removed:
+            removed.append((tmp_path / ".lock").unlink())
+        return flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with lock.held(tmp_path):
+        other = filelock.FileLock(tmp_path / ".lock", thread_local=False)
+        with pytest.raises(filelock.Timeout):
+            other.acquire(timeout=0)
+    assert removed == [None]
 
 
 @pytest.mark.parametrize(
