@@ -1,15 +1,17 @@
 """One file from the network: resumed, bounded, checked, and whole or not there."""
 
+import contextlib
 import hashlib
 import http.client
 import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import filelock
 from tqdm import tqdm
 
 from fcn_jax.storage import files
@@ -49,7 +51,8 @@ def download(
     `path`.part, which stays when the connection or the disk fails, or the program is
     interrupted; the next call goes on from there if the server can. A part with a wrong
     checksum is removed. Without checksums nothing could tell whether an old part
-    belongs to the file, so then each call starts anew.
+    belongs to the file, so then each call starts anew. Of several that want it at once
+    one downloads it; the others wait, and take what it has got.
 
     Args:
         addresses: http or https, tried in order.
@@ -69,15 +72,49 @@ def download(
                 f"http:// or https://."
             )
     path = Path(path)
-    part = path.with_name(path.name + ".part")
+    there = path.exists()
+    with _alone(path):
+        if there or not path.exists() or mismatch(path, checksums):
+            _from_one_of(addresses, path, checksums, size, largest)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Hold what becomes a file, whose part two would write into each other's bytes."""
+    name = path.with_name(f".{path.name}.lock")
+    lock = filelock.FileLock(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(NotImplementedError):  # A file system without locks.
+            lock.acquire()
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            name.unlink()
+        lock.release()
+
+
+def _not_written(path: Path, error: OSError) -> DownloadError:
+    advice = files.remedy(error, "directory")
+    return DownloadError(f"{path} cannot be written: {error}. {advice}.")
+
+
+def _from_one_of(
+    addresses: Sequence[str],
+    path: Path,
+    checksums: Sequence[str],
+    size: int | None,
+    largest: int,
+) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
         if not checksums:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise DownloadError(
-            f"{path} cannot be written: {error}. {files.remedy(error, 'directory')}."
-        ) from error
+        raise _not_written(path, error) from error
     failures = []
     for address in addresses:
         try:

@@ -1,8 +1,11 @@
 """Fetching weights from a server on this machine that misbehaves on request."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filelock
 import pytest
 
 from fcn_jax.storage import downloading, packages
@@ -150,6 +153,49 @@ def test_a_wrong_checksum_removes_the_part(server, tmp_path):
     ):
         fetch(server, "good", tmp_path, sha256="0" * 64)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("checksum", ((), (f"sha1:{SHA1}",)))
+def test_of_two_at_once_one_downloads(server, tmp_path, monkeypatch, checksum):
+    """Two that begin a run together, or a second one that was started by mistake."""
+    receive, wait = downloading._Transfer._receive, filelock.FileLock.acquire
+    second, seen = threading.Event(), {"receives": 0, "waits": 0}
+
+    def count(what):
+        seen[what] += 1
+        if seen[what] == 2:
+            second.set()
+
+    def slowly(transfer, answer, start):
+        count("receives")
+        assert second.wait(60)
+        receive(transfer, answer, start)
+
+    def waiting(lock, *args, **options):
+        count("waits")
+        return wait(lock, *args, **options)
+
+    monkeypatch.setattr(downloading._Transfer, "_receive", slowly)
+    monkeypatch.setattr(filelock.FileLock, "acquire", waiting)
+    path = tmp_path / FILE
+    with ThreadPoolExecutor(2) as both:
+        address = f"{server.address}/good"
+        for done in [
+            both.submit(downloading.download, [address], path, checksums=checksum)
+            for _ in range(2)
+        ]:
+            done.result(60)
+    assert server.asked == [("/good", None)]
+    assert path.read_bytes() == CONTENT
+    assert names(tmp_path) == [FILE]
+
+
+def test_where_there_are_no_locks_it_is_downloaded(server, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    assert fetch(server, "good", tmp_path).read_bytes() == CONTENT
 
 
 def test_a_file_that_is_not_there(server, tmp_path):
