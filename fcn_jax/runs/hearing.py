@@ -33,7 +33,7 @@ class Hearing:
         self._thread.start()
 
     def _listen(self) -> None:
-        while came := self._theirs.recv(64):
+        while came := self._received():
             others = bytes(number for number in came if number not in self._numbers)
             if others and self._before >= 0:  # Such as an event loop's.
                 with contextlib.suppress(OSError):
@@ -41,6 +41,13 @@ class Hearing:
             for number in came:
                 if number in self._numbers:
                     self._heard(number)
+
+    def _received(self) -> bytes:
+        """Numbers of signals; none where it is over, and perhaps closed by now."""
+        try:
+            return self._theirs.recv(64)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Let go of the signals, and wait for the thread."""
