@@ -8,6 +8,7 @@ import functools
 import inspect
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _FIELDS = ("shape", "regions", "member")
 
 
 class Pools:
-    """The candidate masks of images, by a method.
+    """The candidate masks of images, by a method. Threads may share it.
 
     Args:
         method: "segments", "mcg" or "grabcut".
@@ -75,10 +76,15 @@ class Pools:
         self.key = array_cache.digest(_REVISION, method, num, made, version)
         self._kept: dict[str, Mapping[str, np.ndarray]] = {}
         self._most_bytes, self._bytes = most_bytes, 0
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
         """Without what is kept: of a whole data set it may be gigabytes."""
-        return {**self.__dict__, "_kept": {}, "_bytes": 0}
+        return {**self.__dict__, "_kept": {}, "_bytes": 0, "_lock": None}
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     def key_of(self, names: Callable[[], Iterable[str]]) -> str:
         """Digits that differ where the candidates of these images do.
@@ -133,9 +139,10 @@ class Pools:
             return found
         found = make()
         size = sum(array.nbytes for array in found.values())
-        if self._bytes + size <= self._most_bytes:
-            self._kept[content] = found
-            self._bytes += size
+        with self._lock:  # Another thread may have made it meanwhile.
+            if content not in self._kept and self._bytes + size <= self._most_bytes:
+                self._kept[content] = found
+                self._bytes += size
         return found
 
     def _make(self, image: np.ndarray, name: str, boxes: np.ndarray):

@@ -2,6 +2,8 @@
 
 import functools
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -76,6 +78,25 @@ def test_memory_holds_the_first_that_it_has_room_for(whole):
     for image in (scene(), scene()[:, :60], scene(), scene()[:, :60]):
         kept(image, "image", BOXES)
     assert whole == [(100, 120), (100, 60), (100, 60)]
+
+
+def test_what_two_threads_make_at_once_is_counted_once(whole, monkeypatch):
+    both, propose = threading.Barrier(2, timeout=60), pools._FUNCTIONS["segments"]
+
+    def together(image, *, num):
+        found = propose(image, num=num)
+        if len(whole) <= 2:
+            both.wait()
+        return found
+
+    monkeypatch.setitem(pools._FUNCTIONS, "segments", together)
+    kept = pools.Pools(most_bytes=2 * 100 * 120 + 100)
+    with ThreadPoolExecutor(2) as threads:
+        for made in [threads.submit(kept, scene(), "im", BOXES) for _ in range(2)]:
+            made.result(60)
+    for image in (scene()[:, :60], scene(), scene()[:, :60]):
+        kept(image, "im", BOXES)
+    assert whole == [(100, 120), (100, 120), (100, 60)]
 
 
 def test_what_is_kept_does_not_go_to_other_processes(whole):
