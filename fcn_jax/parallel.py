@@ -101,7 +101,7 @@ def replicate(tree: T, devices: Sequence[Device]) -> T:
     """One copy of every array on each device: [...] -> [len(devices), ...].
 
     The copies go straight from the host to their devices; no device ever holds more
-    than its own.
+    than its own. What changes in the arrays later is not in them.
 
     Args:
         tree: Of NumPy or JAX arrays.
@@ -110,7 +110,7 @@ def replicate(tree: T, devices: Sequence[Device]) -> T:
     put, ours = _putting(devices), len(own(devices))
 
     def copy(x: np.ndarray | jax.Array):
-        x = np.asarray(x)
+        x = np.array(x)  # A device of the CPU would read it where it lies.
         return put(np.broadcast_to(x[None], (ours, *x.shape)))
 
     return jax.tree.map(copy, tree)
@@ -137,7 +137,9 @@ def shard_batch(
     Args:
         batch: Arrays with the same number of rows, B, or dicts of such. Where the
             devices are those of several processes: the rows of this one, which of
-            each micro-batch has the part that its devices come to.
+            each micro-batch has the part that its devices come to. Nothing may
+            overwrite them: a device of the CPU may read them where they lie, and a
+            step may still run when its call has returned.
         devices: The devices to split them between.
         accumulate: Micro-batches in the batch.
 

@@ -69,6 +69,16 @@ def test_replicas_come_back_as_they_were_and_survive_donation():
     assert kept["step"] == 4
 
 
+def test_what_changes_later_is_not_in_replicas():
+    """A CPU's device takes NumPy's memory for its own where that is aligned."""
+    room = np.zeros(2 * 64 + 8 * 4, np.uint8)
+    start = -room.ctypes.data % 64
+    values = room[start : start + 8 * 4].view(np.float32)
+    replicated = parallel.replicate(values, jax.devices()[:1])
+    values[:] = 7
+    np.testing.assert_array_equal(replicated, np.zeros((1, 8)))
+
+
 @pytest.mark.parametrize(
     ("rows", "devices", "accumulate"), [(3, 2, 1), (8, 2, 3), (0, 1, 1)]
 )
