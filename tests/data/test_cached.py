@@ -1,6 +1,7 @@
 """Images that are decoded once: the same batches, less reading."""
 
 import copy
+import dataclasses
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,12 +11,18 @@ import pytest
 from fcn_jax.config import datasets
 from fcn_jax.data import fingerprints, loader, shared_items
 from fcn_jax.data.cached import CachedSource
+from fcn_jax.data.contracts import OneHead
+from fcn_jax.data.crops import ObjectCrops, ProposalCrops
+from fcn_jax.data.cues import CueSource
+from fcn_jax.data.regions import RegionExamples
 from fcn_jax.data.segment_examples import SegmentExamples
 from fcn_jax.data.sources.voc_folder import VocFolder
-from fcn_jax.proposals.candidates import Candidates
+from fcn_jax.data.weak.source import WeakLabels
+from fcn_jax.proposals.candidates import Candidates, from_masks
 from fcn_jax.proposals.projection import Cells
 from tests.support import folders
-from tests.support.object_sources import Source, pets
+from tests.support.loading import ALL
+from tests.support.object_sources import PLAIN, Source, pets, same
 from tests.support.runs import make_folder, tiny_config
 
 PIXELS = Cells(0, 1, tuple(range(30)), 0)
@@ -230,3 +237,65 @@ def test_a_config_with_workers_shares_it(tmp_path):
     source = datasets.open_source(config, "train")
     source[0]
     assert pickle.loads(pickle.dumps(source)).bytes == source.bytes
+
+
+def frozen(given):
+    """An item, or a source of items, into which nothing can be written."""
+    items = given.items if isinstance(given, Source) else [given]
+    for array in (x for item in items for x in item.values()):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return given
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ALL)])
+def test_no_augmentation_writes_into_what_is_kept(name):
+    source = frozen(Source(pets(), pets("im1")))
+    alone = loader.Augmentation(**{name: getattr(ALL, name)})
+    batches = loader.train_batches(
+        source, batch_size=2, seed=1, num_classes=3, augmentation=alone
+    )
+    for _ in range(4):
+        next(batches)
+    batches.close()
+
+
+class OfPets(OneHead, Source):
+    """With the channels and heads that sources which wrap another ask for."""
+
+
+PROPOSED = same([[1, 1, 3, 3], [0, 0, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    "make",
+    (
+        lambda source: ObjectCrops(source, size=9, **PLAIN),
+        lambda source: ProposalCrops(source, PROPOSED, size=9, **PLAIN),
+        lambda source: RegionExamples(source, PROPOSED, min_area=1),
+        lambda source: SegmentExamples(
+            source, lambda _: from_masks(np.ones((1, 5, 6), bool)), PIXELS, min_area=1
+        ),
+        lambda source: CueSource(source, "shape"),
+        *(
+            lambda source, kind=kind: WeakLabels(source, kind)
+            for kind in ("image_labels", "crop_labels", "boxes")
+        ),
+    ),
+    ids=[
+        "objects",
+        "proposals",
+        "regions",
+        "segments",
+        "cue",
+        "image_labels",
+        "crops",
+        "boxes",
+    ],
+)
+def test_no_source_writes_into_what_another_keeps(make):
+    source = CachedSource(frozen(OfPets(pets())), 1 << 20)
+    batches = loader.train_batches(make(source), batch_size=2, seed=1, num_classes=3)
+    for _ in range(2):
+        next(batches)
+    batches.close()
