@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 import numpy as np
 
 from fcn_jax.data import channels as channels_of
-from fcn_jax.data.label_sets import IGNORE_LABEL, VOC, LabelSet
+from fcn_jax.data.label_sets import IGNORE_LABEL, VOC, LabelSet, fixed
 
 # One image: `image` (uint8 or float32 [H, W, channels]), `labels`, `id` (str) and
 # perhaps `objects` (uint8 [H, W]), or `allowed` (uint8 [H, W, P]: `data.weak.planes`).
@@ -25,7 +25,7 @@ class Head:
         name: By which labels and logits are found where there are several heads; "" is
             that of a data set with one.
         classes: Names, in the order of the labels.
-        palette: Colour of every label, uint8 RGB [256, 3].
+        palette: Colour of every label, uint8 RGB [256, 3], not to be written to.
         ignore_label: The label of void pixels, which are ignored; it may be below the
             number of classes (0 in ADE20K).
         may_be_absent: Classes that, where a split has none of their pixels, stay out of
@@ -37,6 +37,9 @@ class Head:
     palette: np.ndarray
     ignore_label: int = IGNORE_LABEL
     may_be_absent: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "palette", fixed(self.palette))
 
     @property
     def num_classes(self) -> int:

@@ -19,7 +19,8 @@ class LabelSet:
     Attributes:
         name: Of the set.
         classes: Names, in the order of the labels.
-        palette: Colour of every label, uint8 RGB [256, 3].
+        palette: Colour of every label, uint8 RGB [256, 3], not to be written to: data
+            sets share it, and some read their masks by it.
         ignore_label: The label of void pixels, which are ignored.
     """
 
@@ -27,6 +28,16 @@ class LabelSet:
     classes: tuple[str, ...]
     palette: np.ndarray
     ignore_label: int = IGNORE_LABEL
+
+    def __post_init__(self):
+        object.__setattr__(self, "palette", fixed(self.palette))
+
+
+def fixed(array: np.ndarray) -> np.ndarray:
+    """An array for many, a view into which nothing can be written."""
+    found = np.asarray(array).view()
+    found.flags.writeable = False
+    return found
 
 
 def voc_palette() -> np.ndarray:

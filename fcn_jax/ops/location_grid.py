@@ -47,7 +47,7 @@ def cell_weights(side: int, grid: int) -> np.ndarray:
         grid: Cells, K.
 
     Returns:
-        float64 [side, K]; rows sum to 1.
+        float64 [side, K], not to be written to; rows sum to 1.
 
     Raises:
         ValueError: If K is not in 1 to `side`.
@@ -55,7 +55,9 @@ def cell_weights(side: int, grid: int) -> np.ndarray:
     check_grid(grid, side)
     place = (np.arange(side) + 0.5) * grid / side - 0.5
     place = np.clip(place, 0, grid - 1)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(grid)), 0)
+    found = np.maximum(1 - np.abs(place[:, None] - np.arange(grid)), 0)
+    found.flags.writeable = False  # All who ask get this one.
+    return found
 
 
 def mixed_logits(scores: Array) -> Array:

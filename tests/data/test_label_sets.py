@@ -1,8 +1,10 @@
 """Names and colours of classes."""
 
 import numpy as np
+import pytest
 
-from fcn_jax.data import label_sets
+from fcn_jax.data import DATASETS, label_sets
+from fcn_jax.data.contracts import Head
 
 
 def test_the_colours_of_voc():
@@ -35,3 +37,17 @@ def test_the_classes_of_voc():
     assert list(classes[1:]) == sorted(classes[1:])
     assert label_sets.VOC.ignore_label == 255
     np.testing.assert_array_equal(label_sets.VOC.palette, label_sets.voc_palette())
+
+
+def test_who_recolours_one_data_set_does_not_recolour_all():
+    own = label_sets.voc_palette()
+    for given in (
+        label_sets.VOC,
+        label_sets.NYUD,
+        DATASETS["shapes"].heads[0],
+        Head("", ("a", "b"), own),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            given.palette[1] = 7
+    own[1] = 7  # It is its owner's.
+    assert label_sets.VOC.palette.tolist() == label_sets.voc_palette().tolist()

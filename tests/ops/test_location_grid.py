@@ -90,3 +90,8 @@ def test_wrong_grids():
         location_grid.cell_weights(50, 0)
     with pytest.raises(ValueError, match=r"\(4, 4, 8\); expected \[\.\.\., side, side"):
         location_grid.mixed_logits(jnp.zeros((4, 4, 8)))
+
+
+def test_weights_that_all_share_are_not_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        location_grid.cell_weights(6, 3)[0] = 0
