@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import types
 
 import numpy as np
@@ -15,6 +14,8 @@ import pytest
 
 from fcn_jax.data import contracts, loader
 from fcn_jax.data.sources import drawing, shapes, tfds_source
+
+SECONDS = 600  # After which what a test waits for does not come.
 
 
 @pytest.fixture(scope="module")
@@ -184,14 +185,21 @@ def test_errors_of_the_library_are_still_logged(caplog):
 def test_of_two_processes_that_prepare_one_does(tmp_path, monkeypatch, caplog):
     """Two hosts with one home directory, which begin a run together."""
     monkeypatch.setattr(shapes, "SIZES", {"train": 2, "val": 1})
-    examples, begun = shapes.examples, threading.Event()
+    examples, hold = shapes.examples, tfds_source._one_at_a_time
+    begun, waited_for = threading.Event(), threading.Event()
 
     def slow(split):
         begun.set()
-        time.sleep(0.2)
+        assert waited_for.wait(SECONDS)
         yield from examples(split, 2 if split == "train" else 1)
 
+    def held(folder):
+        if begun.is_set():
+            waited_for.set()
+        return hold(folder)
+
     monkeypatch.setattr(shapes, "examples", slow)
+    monkeypatch.setattr(tfds_source, "_one_at_a_time", held)
     make = shapes.builder_class()
     with tfds_source.quiet_tfds() as tfds:
         builders = [make(data_dir=tmp_path, file_format="array_record") for _ in "ab"]
@@ -202,7 +210,7 @@ def test_of_two_processes_that_prepare_one_does(tmp_path, monkeypatch, caplog):
 
         first = threading.Thread(target=prepare, args=builders[:1])
         first.start()
-        assert begun.wait(20)
+        assert begun.wait(SECONDS)
         assert not builders[1].is_prepared()
         assert prepare(builders[1]) == 2
         first.join()

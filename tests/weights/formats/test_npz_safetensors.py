@@ -134,7 +134,7 @@ def test_safetensors_reads_many_names_in_little_time(write):
     """A name that is twice among many is found at once, and not by counting each."""
     names = [f'"x{n}": {{}}' for n in range(60_000)]
     header = ("{" + ", ".join([*names, names[-1]]) + "}").encode()
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(WeightsError, match="two arrays are named 'x59999'"):
         safetensors.read(write(samples.safetensors(header, b"")))
-    assert time.monotonic() - start < 10  # Counting takes minutes.
+    assert time.process_time() - start < 10  # Counting takes minutes.
