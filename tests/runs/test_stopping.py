@@ -14,6 +14,7 @@ from fcn_jax.runs import stopping
 from fcn_jax.runs.stopping import Stop, Stopping
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SECONDS = 600  # After which what a test waits for does not come.
 
 
 @pytest.fixture
@@ -64,14 +65,17 @@ import os, signal, sys, threading, time
 from fcn_jax.runs import stopping
 stopping._GRACE = 0.3
 asked = stopping.Stopping(lambda: "terminated: nothing is saved yet")
+said, say = threading.Event(), stopping._say
+stopping._say = lambda *given: (say(*given), said.set())
 with asked:
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
     if sys.argv[1] == "saving":
         with asked.saving():
-            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            said.wait()
         print("saved", flush=True)
         sys.exit(asked.exit_code)
-    time.sleep(60)  # As compiled code that lets no handler raise.
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait()  # As compiled code that lets no handler raise.
 """
 
 
@@ -84,31 +88,50 @@ with asked:
     ],
 )
 def test_a_process_that_is_busy_ends_by_itself_unless_it_saves(what, output):
-    start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", BUSY, what], capture_output=True, text=True, check=False
+        [sys.executable, "-c", BUSY, what],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, output)
-    assert time.monotonic() - start < 30
 
 
 IN_C = """
-import ctypes, os, signal, sys, threading
+import ctypes, os, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
 from fcn_jax.runs import stopping
 stopping._GRACE = 0.3
 libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
 libc.pthread_mutex_init(mutex, None)
-libc.pthread_mutex_lock(mutex)
+lock, unlock = libc.pthread_mutex_lock, libc.pthread_mutex_unlock
+lock(mutex)
 if sys.argv[2] == "session":
-    sys.ps1 = ">>> "
-    threading.Timer(2, libc.pthread_mutex_unlock, [mutex]).start()
+    sys.ps1, say = ">>> ", stopping._say
+    stopping._say = lambda *given: (say(*given), unlock(mutex))
+
+
+def compiled():
+    lock(mutex)  # No handler runs before it returns.
+
+
+def ask():
+    code, main = compiled.__code__, threading.main_thread().ident
+    while True:  # Until it is in there: from that line on no Python is run.
+        frame = sys._current_frames()[main]
+        if frame.f_code is code and frame.f_lineno > code.co_firstlineno:
+            break
+        time.sleep(0.01)
+    os.kill(os.getpid(), int(sys.argv[1]))
+
+
 asked = stopping.Stopping(lambda: "terminated: nothing is saved yet")
 with asked:
-    threading.Timer(0.1, os.kill, (os.getpid(), int(sys.argv[1]))).start()
+    threading.Thread(target=ask, daemon=True).start()
     try:
         with asked.at_once():
-            libc.pthread_mutex_lock(mutex)  # No handler runs before it returns.
+            compiled()
     except stopping.Stop:
         print("stopped", flush=True)
         sys.exit(asked.exit_code)
@@ -134,7 +157,7 @@ def test_compiled_code_that_does_not_return_is_ended(number, where, output):
         [sys.executable, "-c", IN_C, str(int(number)), where],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, output, "")
 
@@ -143,7 +166,7 @@ def test_who_listened_before_goes_on_listening(soon):
     """As the event loop of a notebook; of other signals it is told meanwhile."""
     theirs, ours = socket.socketpair()
     ours.setblocking(False)
-    theirs.settimeout(10)
+    theirs.settimeout(SECONDS)
     before = signal.set_wakeup_fd(ours.fileno())
     handler = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
@@ -192,14 +215,17 @@ print(os.WTERMSIG(status), asked.asked)
 def test_a_forked_process_is_ended_alone():
     """As the workers of somebody's data set, which are ended by SIGTERM."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=SECONDS
     )
     assert done.stdout.split() == [str(int(signal.SIGTERM)), "0"], done.stderr
 
 
 IN_A_CALLBACK = """
-import os, signal, sys, time
-from fcn_jax.runs.stopping import Stop, Stopping
+import os, signal, sys, threading
+from fcn_jax.runs import stopping
+stopping._GRACE = 3600
+went_on, again = threading.Event(), stopping.Stopping._send_again
+stopping.Stopping._send_again = lambda self: (went_on.wait(), again(self))
 
 
 class Callback:
@@ -209,14 +235,15 @@ class Callback:
             pass  # Here the handler raises, and Python drops what it raised.
 
 
-with Stopping(str) as asked:
+with stopping.Stopping(str) as asked:
     try:
         with asked.at_once():
             callback = Callback()
             del callback
             print("went on", flush=True)
-            time.sleep(60)
-    except Stop:
+            went_on.set()
+            threading.Event().wait()
+    except stopping.Stop:
         print("stopped", flush=True)
 """
 
@@ -227,6 +254,6 @@ def test_a_stop_that_is_lost_in_a_callback_comes_again():
         [sys.executable, "-c", IN_A_CALLBACK],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
     assert (done.stdout, done.stderr) == ("went on\nstopped\n", "")
