@@ -1,5 +1,6 @@
 """The endpoints, asked over a real socket; in the place of a network one that tells."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -14,6 +15,7 @@ import fcn_jax
 from fcn_jax.serving import guards
 from fcn_jax.serving.application import Limits
 from fcn_jax.serving.arrivals import Pace
+from fcn_jax.serving.endings import Lingering
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import NO_IMAGE, Refusal
 from tests.support import servers
@@ -133,7 +135,7 @@ def test_one_at_a_time_and_few_wait(told, address):
     told.may.clear()
     with ThreadPoolExecutor(2) as clients:
         first = clients.submit(ask, address, "/predict", b"one")
-        assert told.began.wait(30)
+        assert told.began.wait(servers.SECONDS)
         second = clients.submit(ask, address, "/predict", b"two")
         while ask(address, "/health")[2]["inside"] < 2:
             pass
@@ -150,7 +152,8 @@ def test_one_at_a_time_and_few_wait(told, address):
 def connected(address, length, body=b""):
     """A socket that has sent the beginning of a request."""
     host, port = address.removeprefix("http://").rstrip("/").split(":")
-    there = socket.create_connection((host, int(port)), timeout=60)
+    place = host, int(port)
+    there = socket.create_connection(place, timeout=servers.SECONDS)
     head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
     there.sendall(head.encode() + body)
     return there
@@ -160,7 +163,7 @@ def test_who_has_gone_away_is_not_looked_at(told, address):
     told.may.clear()
     with ThreadPoolExecutor(1) as clients:
         first = clients.submit(ask, address, "/predict", b"one")
-        assert told.began.wait(30)
+        assert told.began.wait(servers.SECONDS)
         with contextlib.closing(connected(address, 3, b"two")):
             while ask(address, "/health")[2]["inside"] < 2:
                 pass
@@ -188,8 +191,9 @@ def test_a_body_that_does_not_come(told):
     assert told.asked == []
 
 
-def test_who_sends_on_hears_the_answer(told):
+def test_who_sends_on_hears_the_answer(told, monkeypatch):
     """It looks for one after its 200 pieces alone, and is answered after some."""
+    monkeypatch.setattr(Lingering.__init__, "__defaults__", (servers.SECONDS,))
     limits = Limits(max_bytes=10**9, pace=Pace(seconds=0.2))
     with (
         servers.running(told, limits) as address,
@@ -204,15 +208,25 @@ def test_who_sends_on_hears_the_answer(told):
 
 
 def trickle(there, stop):
-    """Send a byte every 50 ms until it is told to stop or the other end is gone."""
+    """Send a byte twice a second until it is told to stop or the other end is gone."""
     with contextlib.suppress(OSError):
-        while not stop.wait(0.05):
+        while not stop.wait(0.5):
             there.sendall(b".")
 
 
-def test_who_sends_slowly_holds_nobody_up(told):
+@pytest.fixture
+def ahead(monkeypatch):
+    """How many seconds a server's clock is ahead; it looks when somebody asks."""
+    seconds, time_of = [0], asyncio.BaseEventLoop.time
+    monkeypatch.setattr(
+        asyncio.BaseEventLoop, "time", lambda loop: time_of(loop) + seconds[0]
+    )
+    return seconds
+
+
+def test_who_sends_slowly_holds_nobody_up(told, ahead):
     """Of more slow bodies than may wait each is ended; a quick one is answered."""
-    pace = Pace(seconds=60, window=1.0, least=1000)
+    pace = Pace(seconds=7200, window=3600, least=1000)
     limits = Limits(max_bytes=1000, waiting=1, pace=pace)
     stop = threading.Event()
     with (
@@ -230,6 +244,7 @@ def test_who_sends_slowly_holds_nobody_up(told):
         while ask(address, "/health")[2]["arriving"] < 4:
             pass
         assert ask(address, "/predict", b"image")[0] == 200
+        ahead[0] += 3600
         for there in slow:
             answer = http.client.HTTPResponse(there)
             answer.begin()
@@ -243,7 +258,8 @@ def test_who_sends_slowly_holds_nobody_up(told):
 
 
 def test_what_is_on_its_way_has_room_for_as_many_as_may_wait(told):
-    limits = Limits(max_bytes=1000, waiting=1)
+    slow = Pace(seconds=3600, window=3600)
+    limits = Limits(max_bytes=1000, waiting=1, pace=slow)
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(servers.running(told, limits))
         for _ in range(2):

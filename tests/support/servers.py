@@ -13,6 +13,7 @@ from PIL import Image
 from fcn_jax.serving import application, server
 
 BOUNDARY = "0123456789"
+SECONDS = 600  # After which what a test waits for does not come.
 
 
 class Told:
@@ -35,7 +36,7 @@ class Told:
     def answer(self, data, question):
         self.asked.append((data, question))
         self.began.set()
-        assert self.may.wait(60)
+        assert self.may.wait(SECONDS)
         return {"bytes": len(data)}
 
 
@@ -50,14 +51,14 @@ def running(answers, limits=None, names=("localhost",)):
             yield server.address(listening)
         finally:
             loop.stop()
-            thread.join(30)
+            thread.join(SECONDS)
             assert not thread.is_alive()
 
 
 def ask(address, path, body=None, headers=None, method=None):
     """(status, headers, what the JSON says or the bytes) of a request."""
     host = address.removeprefix("http://").rstrip("/")
-    connection = http.client.HTTPConnection(host, timeout=120)
+    connection = http.client.HTTPConnection(host, timeout=SECONDS)
     with contextlib.closing(connection):
         method = method or ("GET" if body is None else "POST")
         connection.request(method, path, body, headers or {})
