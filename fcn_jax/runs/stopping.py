@@ -50,6 +50,7 @@ class Stopping:
         crew.listen(lambda: self.asked)
         self._describe, self._to_stderr = describe, to_stderr
         self._at_once = self._saving = False
+        self._turn = threading.Lock()  # Of who begins to save, or ends the process.
         self._over = threading.Event()
         self._before: dict[int, object] = {}
         self._hearing: Hearing | None = None
@@ -120,7 +121,8 @@ class Stopping:
     @contextlib.contextmanager
     def saving(self) -> Generator[None, None, None]:
         """What takes as long as it takes."""
-        before, self._saving = self._saving, True
+        with self._turn:
+            before, self._saving = self._saving, True
         try:
             yield
         finally:
@@ -143,9 +145,7 @@ class Stopping:
             self._unraisable(failed)
             return
         self._at_once = True
-        again = threading.Timer(_AGAIN, self._send_again)
-        again.daemon = True
-        again.start()
+        _begun(threading.Timer(_AGAIN, self._send_again))
 
     def _send_again(self) -> None:
         if not self._over.is_set():
@@ -155,10 +155,7 @@ class Stopping:
         """In the thread that hears, whatever the main thread does."""
         self.asked = self.asked or number
         if self._waiting is None:
-            self._waiting = threading.Thread(
-                target=self._wait, args=(number,), daemon=True
-            )
-            self._waiting.start()
+            self._waiting = _begun(threading.Thread(target=self._wait, args=(number,)))
 
     def _wait(self, number: int) -> None:
         """End a process that does not come to it, unless it is saving."""
@@ -170,7 +167,9 @@ class Stopping:
             _say(lambda: _COMPUTING, self._to_stderr)
         else:
             _say(self._describe, self._to_stderr)
-            os._exit(self.exit_code)
+            with self._turn:
+                if not self._saving:  # It may have come to it meanwhile.
+                    os._exit(self.exit_code)
 
 
 def _say(describe: Callable[[], str], to_stderr: bool) -> None:
@@ -181,9 +180,14 @@ def _say(describe: Callable[[], str], to_stderr: bool) -> None:
             stream = sys.stderr if to_stderr else sys.stdout
             print(describe(), file=stream, flush=True)
 
-    thread = threading.Thread(target=say, daemon=True)
+    _begun(threading.Thread(target=say)).join(_SAYING)
+
+
+def _begun(thread: threading.Thread) -> threading.Thread:
+    """A thread that is started, and that no end of the process waits for."""
+    thread.daemon = True
     thread.start()
-    thread.join(_SAYING)
+    return thread
 
 
 _listening: list[Stopping] = []

@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C: where they interrupt, and where they wait."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -96,6 +97,20 @@ def test_a_process_that_is_busy_ends_by_itself_unless_it_saves(what, output):
         check=False,
     )
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, output)
+
+
+def test_what_begins_to_save_while_the_end_is_told_may_finish(monkeypatch):
+    """Compiled code has returned at the last moment."""
+    monkeypatch.setattr(stopping, "_GRACE", 0)
+    ended, saves = [], contextlib.ExitStack()
+    monkeypatch.setattr(os, "_exit", ended.append)
+    asked = Stopping(lambda: f"terminated{saves.enter_context(asked.saving()) or ''}")
+    asked._wait(signal.SIGTERM)
+    assert ended == []
+    saves.close()
+    asked._describe = str
+    asked._wait(signal.SIGTERM)
+    assert ended == [128]
 
 
 IN_C = """
