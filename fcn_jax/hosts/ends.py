@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 GONE = 75  # Exit code where another process is gone, or hangs: start all again.
 FAILED = 1
@@ -16,6 +16,27 @@ _LONGEST = 600.0  # Seconds for which an end waits for what is being written.
 # Held by who writes what needs no other process, and should be whole at the end.
 writing = threading.RLock()
 _once = threading.Lock()
+_unfinished: list[Callable[[], object]] = []
+
+
+@contextlib.contextmanager
+def awaiting(finish: Callable[[], object]) -> Generator[None]:
+    """Have an end wait for what threads of their own write, such as Orbax's.
+
+    Args:
+        finish: Returns when that is whole; it is called in a thread, and may fail.
+    """
+    _unfinished.append(finish)
+    try:
+        yield
+    finally:
+        _unfinished.remove(finish)
+
+
+def _finish() -> None:
+    for finish in tuple(_unfinished):
+        with contextlib.suppress(Exception):  # Who wrote it is told when it looks.
+            finish()
 
 
 def end(code: int, text: str) -> None:
@@ -30,6 +51,9 @@ def end(code: int, text: str) -> None:
     if not _once.acquire(blocking=False):
         threading.Event().wait()  # Another thread ends the process.
     writing.acquire(timeout=_LONGEST)
+    rest = threading.Thread(target=_finish, daemon=True)
+    rest.start()
+    rest.join(_LONGEST)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):

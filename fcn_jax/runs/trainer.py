@@ -378,13 +378,14 @@ def train(
     with shared.held(workdir, crew), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir), crew=crew)
         crew.limit(_hang_timeout(config), Path(workdir))
-        with stopping:
+        with stopping, contextlib.ExitStack() as written:
             trainer = None
             try:
                 with stopping.at_once(), crew.unhurried():
                     trainer = Trainer(
                         config, workdir, restart, allow_changed, stopping, crew
                     )
+                written.enter_context(ends.awaiting(trainer.store.wait))
                 trainer.run()
             except Stop:
                 _stop(trainer, workdir, stopping)

@@ -10,7 +10,9 @@ import pytest
 
 from fcn_jax.hosts import ends, joining
 from fcn_jax.hosts.place import Place
+from fcn_jax.storage import checkpoints, trees
 from tests.support import processes
+from tests.support.states import train_state
 
 # It hears SIGABRT, as JAX's runtime sends it, on another thread.
 ABORTED = """
@@ -94,6 +96,36 @@ def test_who_writes_ends_when_it_is_whole(monkeypatch):
         assert said == []
     thread.join(60)
     assert said == [b"error: process 1 is gone\n", 75]
+
+
+def test_who_ends_waits_for_what_a_thread_still_writes(monkeypatch, tmp_path):
+    """Orbax returns from a save, and goes on with it."""
+    said, waits = [], threading.Event()
+    handler = checkpoints.ocp.JsonCheckpointHandler
+    write = handler._save_fn
+
+    async def late(*given):
+        assert waits.wait(processes.SECONDS)
+        await write(*given)
+
+    monkeypatch.setattr(handler, "_save_fn", late)
+    monkeypatch.setattr(ends, "writing", threading.RLock())
+    monkeypatch.setattr(ends, "_once", threading.Lock())
+    store = checkpoints.CheckpointStore(tmp_path)
+    told = SimpleNamespace(write=lambda *_: None, _exit=lambda _: said.append("end"))
+    monkeypatch.setattr(ends, "os", told)
+
+    def wait():
+        waits.set()
+        store.wait()
+        said.append(store.steps())
+
+    store.save(trees.to_arrays(train_state(3)), metadata={})
+    with ends.awaiting(wait), ends.awaiting(lambda: 1 / 0):
+        ends.end(75, "process 1 is gone")
+    assert said == [[3], "end"]
+    assert ends._unfinished == []
+    store.close()
 
 
 def test_a_coordinator_that_is_not_there_is_named():

@@ -132,7 +132,8 @@ def test_compilation_and_evaluation_may_take_longer_than_a_step(monkeypatch):
 
 def test_the_watchdog_waits_as_long_as_the_config_says(tmp_path, monkeypatch):
     """And leaves stack traces in the run's directory."""
-    made = SimpleNamespace(run=nothing, close=nothing)
+    kept = SimpleNamespace(wait=nothing)
+    made = SimpleNamespace(run=nothing, close=nothing, store=kept)
     monkeypatch.setattr(trainer, "Trainer", lambda *_: made)
     config = tiny_config("F", hang_timeout=7.0)
     crew = Noting()
@@ -142,3 +143,17 @@ def test_the_watchdog_waits_as_long_as_the_config_says(tmp_path, monkeypatch):
     del older["hang_timeout"]
     trainer.train(older, tmp_path / "run", crew=crew)
     assert crew.limited[0] == 0
+
+
+def test_an_end_waits_for_what_a_run_saves(tmp_path, monkeypatch):
+    """Where another process of it is gone."""
+    store, waits = SimpleNamespace(wait=lambda: None), []
+
+    def run():
+        waits.extend(ends._unfinished)
+
+    made = SimpleNamespace(store=store, run=run, close=lambda: None)
+    monkeypatch.setattr(trainer, "Trainer", lambda *_: made)
+    trainer.train(tiny_config("F"), tmp_path)
+    assert waits == [store.wait]
+    assert ends._unfinished == []
