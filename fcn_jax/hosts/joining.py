@@ -118,14 +118,16 @@ def _knock(address: str, found: str, timeout: float) -> None:
     """
     host, _, port = address.rpartition(":")
     until = time.monotonic() + timeout
-    why = "it was not tried"
-    while time.monotonic() < until:
+    while True:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout).close()
             return
         except (OSError, OverflowError) as error:
             why = str(error)
-        time.sleep(min(_AGAIN, max(0, until - time.monotonic())))
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        time.sleep(min(_AGAIN, left))
     raise ValueError(
         f"no coordinator at {address} ({found}) within {timeout:g} s ({why}): start "
         f"process 0 there, or mend --coordinator=HOST:PORT."
