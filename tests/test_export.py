@@ -21,6 +21,7 @@ from fcn_jax.storage import files
 from tests.support import cases
 from tests.support.exporting import apply, photos
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 
 PALETTE = label_sets.VOC.palette
 SMALL = {"num_classes": 3, "width": 1 / 64, "fc_features": 128}
@@ -186,7 +187,7 @@ def test_loading_needs_jax_alone(tmp_path, small, file):
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
+        timeout=SECONDS,
     )
     assert done.returncode == 0, done.stderr
     ours, theirs = np.load(tmp_path / "out.npy"), apply(*small, images)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from fcn_jax import __main__
+from tests.support.patience import SECONDS
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_signal_while_importing_ends_the_process(name, status, answer):
         "        print('went on')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
     )
     assert (done.returncode, done.stderr) == (status, answer)
     assert done.stdout == ""

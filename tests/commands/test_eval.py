@@ -23,6 +23,7 @@ from fcn_jax.runs import evaluation, reports, trainer
 from fcn_jax.runs.trained import TrainedNet
 from tests.support.boards import crews, each
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder, tiny_config
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -327,7 +328,7 @@ def test_sigterm_while_pictures_are_drawn(trained, tmp_path):
          f"--out={tmp_path}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 128 + signal.SIGTERM, done.stderr

@@ -22,6 +22,7 @@ from fcn_jax.runs import recorded
 from fcn_jax.storage import checkpoints, trees
 from tests.support.exporting import apply, photos
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder, saved_run, tiny_config
 
 PALETTE = label_sets.VOC.palette
@@ -54,7 +55,7 @@ def test_the_command(run, tmp_path):
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
+        timeout=SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert "fcn8s of step 5, 3 classes" in done.stdout

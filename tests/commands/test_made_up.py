@@ -14,6 +14,7 @@ from absl import app, flags
 import fcn_jax
 from fcn_jax import __main__, runtime
 from fcn_jax.commands import command, command_line
+from tests.support.patience import SECONDS
 
 # The file that a newcomer writes.
 SOURCE = """
@@ -257,7 +258,7 @@ def test_a_signal_ends_any_command_with_one_line(number, answer, where):
         [sys.executable, "-c", BUSY, str(int(number)), where],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=SECONDS,
     )
     assert (done.returncode, done.stderr) == (128 + number, answer)
     assert done.stdout == "working\n" + "put away\n" * (where == "python")

@@ -13,6 +13,7 @@ from fcn_jax.runs import trained
 from fcn_jax.serving import answers, application, served, server
 from tests.support import servers
 from tests.support.paths import GOLDEN, ROOT
+from tests.support.patience import SECONDS
 
 RUN = GOLDEN / "trained" / "fcn8s"
 
@@ -155,6 +156,6 @@ def test_from_the_shell_to_an_answer_and_the_end(tmp_path):
         assert servers.ask(address, "/predict", b"no image")[0] == 415
     finally:
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=SECONDS)
     assert (process.returncode, out, error) == (130, "", "interrupted\n")
     assert not list(tmp_path.iterdir())

@@ -22,6 +22,7 @@ from fcn_jax.storage import checkpoints, trees
 from fcn_jax.viz import plots
 from tests.support import quick_runs
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder, tiny_config
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -199,7 +200,6 @@ __main__.start("train", sys.argv)
 """
 
 TRAIN_PY = (str(ROOT / "train.py"),)
-SECONDS = 600  # After which what a test waits for does not come.
 
 
 def start(*arguments, **options):

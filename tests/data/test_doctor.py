@@ -14,6 +14,7 @@ from fcn_jax.data.doctor_folder import Folder
 from fcn_jax.data.doctor_source import Opened
 from fcn_jax.data.options import FolderOptions
 from tests.support import folders, made_up
+from tests.support.patience import SECONDS
 
 NAMES = ("a", "b", "c", "d")
 
@@ -417,4 +418,4 @@ def test_jax_is_not_needed():
     code = (
         "import sys, fcn_jax.data.doctor_folder as d; assert 'jax' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=SECONDS)

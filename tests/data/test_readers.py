@@ -16,6 +16,7 @@ from fcn_jax.data import loader
 from fcn_jax.data.loader import Augmentation, Readers
 from tests.support.noise import Source
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 
 ALL = Augmentation(flip=True, scale=(0.5, 2.0), crop=(9, 7), jitter=2, brightness=0.2)
 
@@ -87,13 +88,13 @@ def test_processes_end_with_the_one_that_trains(tmp_path):
         command,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
         check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 143
     worker = int(done.stdout)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
         time.sleep(0.05)
     assert not Path(f"/proc/{worker}").exists()

@@ -19,6 +19,7 @@ from fcn_jax.proposals.cache import ProposalCache
 from fcn_jax.proposals.segment_cache import SegmentCache
 from tests.support.ended import Ended
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder
 
 WINDOWS = {"method": "sliding_windows", "num": 9}
@@ -202,7 +203,7 @@ def command(*arguments, path=""):
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": path},
-        timeout=120,
+        timeout=SECONDS,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -334,8 +335,8 @@ def is_there(pid):
     return not (status.exists() and status.read_text().split()[2] == "Z")
 
 
-def wait_until(holds, seconds=60):
-    deadline = time.monotonic() + seconds
+def wait_until(holds):
+    deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)

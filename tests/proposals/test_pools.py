@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 
 from fcn_jax.proposals import candidates, opencv, pools
+from tests.support.patience import SECONDS
 from tests.support.proposals import scene
 
 BOXES = np.array([[30, 20, 70, 90]])
@@ -81,7 +82,7 @@ def test_memory_holds_the_first_that_it_has_room_for(whole):
 
 
 def test_what_two_threads_make_at_once_is_counted_once(whole, monkeypatch):
-    both, propose = threading.Barrier(2, timeout=60), pools._FUNCTIONS["segments"]
+    both, propose = threading.Barrier(2, timeout=SECONDS), pools._FUNCTIONS["segments"]
 
     def together(image, *, num):
         found = propose(image, num=num)
@@ -93,7 +94,7 @@ def test_what_two_threads_make_at_once_is_counted_once(whole, monkeypatch):
     kept = pools.Pools(most_bytes=2 * 100 * 120 + 100)
     with ThreadPoolExecutor(2) as threads:
         for made in [threads.submit(kept, scene(), "im", BOXES) for _ in range(2)]:
-            made.result(60)
+            made.result(SECONDS)
     for image in (scene()[:, :60], scene(), scene()[:, :60]):
         kept(image, "im", BOXES)
     assert whole == [(100, 120), (100, 120), (100, 60)]

@@ -15,6 +15,7 @@ from fcn_jax import runs
 from fcn_jax.config import named
 from fcn_jax.runs import reports, trainer
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder, tiny_config
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -149,7 +150,7 @@ def test_two_trainings_on_one_empty_cache_of_programs(whole, tmp_path):
         for name in ("one", "two")
     ]
     for process in processes:
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, output
     assert any((tmp_path / "cache").iterdir())
     one, two = (result_of(tmp_path / name) for name in ("one", "two"))

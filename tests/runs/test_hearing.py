@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from fcn_jax.runs.hearing import Hearing
+from tests.support.patience import SECONDS
 
 
 @pytest.fixture
@@ -23,14 +24,14 @@ def test_a_thread_that_comes_to_its_end_late_says_nothing(handled, monkeypatch):
 
     def heard(number):
         begun.set()
-        assert go.wait(60)
+        assert go.wait(SECONDS)
 
     monkeypatch.setattr(threading, "excepthook", failed.append)
     hearing = Hearing([signal.SIGUSR1], heard)
     thread = hearing._thread
     os.kill(os.getpid(), signal.SIGUSR1)
-    assert begun.wait(60)
+    assert begun.wait(SECONDS)
     hearing.close()
     go.set()
-    thread.join(60)
+    thread.join(SECONDS)
     assert (thread.is_alive(), failed) == (False, [])

@@ -17,6 +17,7 @@ from fcn_jax.data.label_sets import VOC
 from fcn_jax.runs import looking, predicted, prediction
 from fcn_jax.storage import files
 from tests.support import folders
+from tests.support.patience import SECONDS
 from tests.support.predicting import lines, listed, saved_workdir, write_pictures
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -63,7 +64,7 @@ def test_an_image_that_another_process_has_is_waited_for(net, pictures, tmp_path
         time.sleep(0.01)
     assert not (out / "labels/two.png").exists()
     theirs.release()  # It has ended, and has not predicted it.
-    thread.join(timeout=60)
+    thread.join(timeout=SECONDS)
     assert [(tally.done, tally.before) for tally in tallies] == [(3, 0)]
     assert (out / "labels/two.png").exists()
     assert not (out / predicted.LOCKS).exists()

@@ -13,9 +13,9 @@ import pytest
 
 from fcn_jax.runs import stopping
 from fcn_jax.runs.stopping import Stop, Stopping
+from tests.support.patience import SECONDS
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SECONDS = 600  # After which what a test waits for does not come.
 
 
 @pytest.fixture

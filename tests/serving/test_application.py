@@ -19,6 +19,7 @@ from fcn_jax.serving.endings import Lingering
 from fcn_jax.serving.questions import Question
 from fcn_jax.serving.refusals import NO_IMAGE, Refusal
 from tests.support import servers
+from tests.support.patience import SECONDS
 from tests.support.servers import ask, form
 
 LIMITS = Limits(max_bytes=1000, waiting=1)
@@ -135,7 +136,7 @@ def test_one_at_a_time_and_few_wait(told, address):
     told.may.clear()
     with ThreadPoolExecutor(2) as clients:
         first = clients.submit(ask, address, "/predict", b"one")
-        assert told.began.wait(servers.SECONDS)
+        assert told.began.wait(SECONDS)
         second = clients.submit(ask, address, "/predict", b"two")
         while ask(address, "/health")[2]["inside"] < 2:
             pass
@@ -153,7 +154,7 @@ def connected(address, length, body=b""):
     """A socket that has sent the beginning of a request."""
     host, port = address.removeprefix("http://").rstrip("/").split(":")
     place = host, int(port)
-    there = socket.create_connection(place, timeout=servers.SECONDS)
+    there = socket.create_connection(place, timeout=SECONDS)
     head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
     there.sendall(head.encode() + body)
     return there
@@ -163,7 +164,7 @@ def test_who_has_gone_away_is_not_looked_at(told, address):
     told.may.clear()
     with ThreadPoolExecutor(1) as clients:
         first = clients.submit(ask, address, "/predict", b"one")
-        assert told.began.wait(servers.SECONDS)
+        assert told.began.wait(SECONDS)
         with contextlib.closing(connected(address, 3, b"two")):
             while ask(address, "/health")[2]["inside"] < 2:
                 pass
@@ -193,7 +194,7 @@ def test_a_body_that_does_not_come(told):
 
 def test_who_sends_on_hears_the_answer(told, monkeypatch):
     """It looks for one after its 200 pieces alone, and is answered after some."""
-    monkeypatch.setattr(Lingering.__init__, "__defaults__", (servers.SECONDS,))
+    monkeypatch.setattr(Lingering.__init__, "__defaults__", (SECONDS,))
     limits = Limits(max_bytes=10**9, pace=Pace(seconds=0.2))
     with (
         servers.running(told, limits) as address,

@@ -12,6 +12,7 @@ import pytest
 from fcn_jax.serving import guards, server
 from tests.support import servers
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 
 
 def test_port_0_is_any_that_is_free():
@@ -127,6 +128,6 @@ def test_a_signal_ends_it_whatever_it_does(number, answer):
     )  # fmt: skip
     assert process.stdout.readline() == "busy\n"
     process.send_signal(number)
-    out, error = process.communicate(timeout=60)
-    client.wait(60)
+    out, error = process.communicate(timeout=SECONDS)
+    client.wait(SECONDS)
     assert (process.returncode, out, error) == (128 + number, "", answer)

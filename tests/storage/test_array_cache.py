@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.storage import array_cache
+from tests.support.patience import SECONDS
 
 ZEROS = np.zeros(4, np.uint8)
 
@@ -82,7 +83,7 @@ def test_a_full_disk_leaves_no_file(tmp_path, monkeypatch):
 
 def test_two_threads_make_it_at_once(tmp_path, monkeypatch):
     """As loaders do with an image that has no proposals yet: both are in the middle."""
-    barrier = threading.Barrier(2, timeout=30)
+    barrier = threading.Barrier(2, timeout=SECONDS)
     save = np.savez_compressed
 
     def together(file, **arrays):

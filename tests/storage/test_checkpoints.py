@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fcn_jax.storage import checkpoints, reading, trees
+from tests.support.patience import SECONDS
 from tests.support.states import train_state
 
 
@@ -227,7 +228,7 @@ def test_a_full_disk_is_an_error_and_the_finished_checkpoints_stay(tmp_path):
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
     )
     assert "could not be written" in result.stdout, result.stderr
     assert "Make room or choose another --workdir" in result.stdout

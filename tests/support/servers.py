@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from fcn_jax.serving import application, server
+from tests.support.patience import SECONDS
 
 BOUNDARY = "0123456789"
-SECONDS = 600  # After which what a test waits for does not come.
 
 
 class Told:

@@ -11,6 +11,7 @@ import pytest
 from fcn_jax.storage import downloading, packages
 from fcn_jax.weights import fetching
 from tests.support import weight_server
+from tests.support.patience import SECONDS
 from tests.support.weight_server import (
     CONTENT,
     CUT,
@@ -168,7 +169,7 @@ def test_of_two_at_once_one_downloads(server, tmp_path, monkeypatch, checksum):
 
     def slowly(transfer, answer, start):
         count("receives")
-        assert second.wait(60)
+        assert second.wait(SECONDS)
         receive(transfer, answer, start)
 
     def waiting(lock, *args, **options):
@@ -184,7 +185,7 @@ def test_of_two_at_once_one_downloads(server, tmp_path, monkeypatch, checksum):
             both.submit(downloading.download, [address], path, checksums=checksum)
             for _ in range(2)
         ]:
-            done.result(60)
+            done.result(SECONDS)
     assert server.asked == [("/good", None)]
     assert path.read_bytes() == CONTENT
     assert names(tmp_path) == [FILE]

@@ -21,6 +21,7 @@ from fcn_jax.data.sources import imported
 from fcn_jax.data.sources.voc_folder import VocFolder
 from fcn_jax.storage import files
 from tests.support import annotations, folders
+from tests.support.patience import SECONDS
 
 
 @pytest.fixture
@@ -279,7 +280,7 @@ def test_a_folder_that_is_not_whole_is_made_anew(tmp_path, opened, monkeypatch):
 
 def test_two_at_once_make_it_once(tmp_path, opened, monkeypatch):
     annotations.write("labelme", tmp_path / "src")
-    read, begun, sources = imports.read, threading.Barrier(2, timeout=60), []
+    read, begun, sources = imports.read, threading.Barrier(2, timeout=SECONDS), []
     watched, reads = imports.watched, []
 
     def together(*given):

@@ -14,8 +14,7 @@ import pytest
 
 from fcn_jax.data import contracts, loader
 from fcn_jax.data.sources import drawing, shapes, tfds_source
-
-SECONDS = 600  # After which what a test waits for does not come.
+from tests.support.patience import SECONDS
 
 
 @pytest.fixture(scope="module")

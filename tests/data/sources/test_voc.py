@@ -18,6 +18,7 @@ from PIL import Image
 from fcn_jax.data import loader
 from fcn_jax.data.sources import archives, voc
 from fcn_jax.data.sources.archive_reader import ArchiveReader
+from tests.support.patience import SECONDS
 
 TRAIN, VAL = ["2007_000032", "2007_000039"], ["2007_000033", "2007_000042"]
 SBD_TRAIN, SBD_VAL = ["2007_000042", "2008_000003"], ["2007_000033", "2008_000004"]
@@ -196,7 +197,7 @@ def test_it_works_without_tensorflow(tmp_path, manual):
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
     )
     assert result.stdout.strip() == "(2, 21, 30)", result.stderr
 
