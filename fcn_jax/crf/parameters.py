@@ -164,11 +164,14 @@ def get_parameters(name: str) -> Numbers:
         name: A key of `PARAMETERS`, or the path of a file that ends in .json and holds
             them under "parameters" (python -m fcn_jax crf_search).
 
+    Returns:
+        Numbers by name, the caller's own.
+
     Raises:
         ValueError: If it is neither, or the file lacks one, or holds what is none.
     """
     if name in PARAMETERS:
-        return PARAMETERS[name]
+        return {**PARAMETERS[name]}
     path = Path(name)
     if path.suffix == ".json" and path.exists():
         return _of_file(path)

@@ -174,6 +174,11 @@ def test_logits_of_other_classes():
         crf.CRF(4).init(jax.random.key(0), logits, image)
 
 
+def test_who_changes_a_parameter_changes_it_for_nobody_else():
+    crf.get_parameters("deeplab")["bilateral_xy"] = 1
+    assert crf.get_parameters("deeplab")["bilateral_xy"] == 121
+
+
 def test_parameters_by_name_or_from_a_file(tmp_path):
     assert crf.get_parameters("deeplab")["bilateral_xy"] == 121
     path = tmp_path / "found.json"
