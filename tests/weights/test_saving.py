@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fcn_jax.weights import WeightsError, formats, saving
 from fcn_jax.weights.formats import safetensors
 from tests.support import cases
 from tests.support import foreign_weights as foreign
+from tests.support.patience import SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +277,38 @@ def test_a_full_disk_leaves_no_run(tmp_path, small, monkeypatch):
     ):
         saving.save_weights(tmp_path / "run", variables, model)
     assert not list(tmp_path.iterdir())
+
+
+def test_of_two_that_write_one_run_the_first_is_whole(tmp_path, small, monkeypatch):
+    """The second has begun when the first ends, and finds that it is there."""
+    model, variables = small
+    save = checkpoints.CheckpointStore.save
+    begun, over = threading.Event(), threading.Event()
+    said = []
+
+    def slowly(store, arrays, *, metadata):
+        save(store, arrays, metadata=metadata)
+        if threading.current_thread() is second:
+            begun.set()
+            assert over.wait(SECONDS)
+        else:
+            store.wait()
+            second.start()
+            assert begun.wait(SECONDS)
+
+    def write():
+        with pytest.raises(OSError, match=r"run could not be written \(.*not empty"):
+            saving.save_weights(tmp_path / "run", variables, model)
+        said.append("refused")
+
+    monkeypatch.setattr(checkpoints.CheckpointStore, "save", slowly)
+    second = threading.Thread(target=write)
+    saving.save_weights(tmp_path / "run", variables, model)
+    over.set()
+    second.join(SECONDS)
+    assert said == ["refused"]
+    fcn_jax.load_weights(tmp_path / "run", model)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_damaged_run_is_refused(tmp_path, small):

@@ -1,6 +1,5 @@
 """The checkpoints of a run of `train.py`, and a run made of converted weights."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,15 +59,14 @@ def write(path: Path, variables: VariableDict, metadata: Mapping[str, object]) -
         metadata: Recorded with the checkpoint.
 
     Raises:
+        FileExistsError: If something is there.
         OSError: If it cannot be written; nothing is left behind then.
     """
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+
+    def fill(part: Path) -> None:
         store = checkpoints.CheckpointStore(part / "checkpoints")
         with quiet.saves():
             store.save(trees.of_variables(variables), metadata=metadata)
             store.close()
-        files.give_name(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+    files.make_whole(path, fill)
