@@ -61,12 +61,18 @@ class SharedItems:
         # whether somebody writes it.
         self._table = table.reshape(rows, 2)
 
-    def __getstate__(self) -> tuple[str, int, int]:
-        return f"/proc/{os.getpid()}/fd/{self._file}", self._count, self._most
+    def __getstate__(self) -> tuple[str, int, int, int]:
+        path = f"/proc/{os.getpid()}/fd/{self._file}"
+        return path, os.fstat(self._file).st_ino, self._count, self._most
 
-    def __setstate__(self, state: tuple[str, int, int]) -> None:
-        path, self._count, self._most = state
+    def __setstate__(self, state: tuple[str, int, int, int]) -> None:
+        path, number, self._count, self._most = state
         self._open(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        if os.fstat(self._file).st_ino != number:  # Its handle is another file's now.
+            raise OSError(
+                f"{path} is no longer the memory that items were kept in; keep the "
+                f"one that made it until all who share it have opened it."
+            )
         self._map()
 
     @property

@@ -89,6 +89,25 @@ def test_who_has_it_pickled_has_the_same_memory(items):
     assert items.bytes == other.bytes
 
 
+@pytest.mark.parametrize("by", ("a file", "another memory"))
+def test_what_took_its_handle_meanwhile_is_not_taken_for_it(tmp_path, by):
+    """Into which things would be written."""
+    items, other = (SharedItems(3, 1 << 16) for _ in range(2))
+    pickled, handle = pickle.dumps(items), items._file
+    del items
+    gc.collect()
+    path = tmp_path / "own"
+    path.write_bytes(bytes(1 << 16))
+    taken = os.open(path, os.O_RDWR) if by == "a file" else os.dup(other._file)
+    if taken != handle:
+        os.dup2(taken, handle)
+        os.close(taken)
+    with pytest.raises(OSError, match=f"fd/{handle} is no longer the memory that"):
+        pickle.loads(pickled)
+    os.close(handle)
+    assert not any(path.read_bytes())
+
+
 def test_what_another_is_writing_is_not_there_yet(items):
     """One that was killed meanwhile has left room unused, and nothing half written."""
     other = pickle.loads(pickle.dumps(items))
