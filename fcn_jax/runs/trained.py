@@ -20,7 +20,7 @@ from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
 from fcn_jax.data import channels as channels_of
 from fcn_jax.data import one_head, superpixels, transforms, windows
-from fcn_jax.evaluation import evaluate
+from fcn_jax.evaluation import batch_stats
 from fcn_jax.inference import predictor as predictors_of
 from fcn_jax.inference.canvases import CompiledByCanvas
 from fcn_jax.inference.predictor import Predictor
@@ -260,7 +260,7 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
     source = datasets.open_source(config, "train")
     print(f"taking the statistics of BatchNorm over {count} training batches")
     batches = datasets.train_batches(config, source, start_step=0)
-    return evaluate.recompute_batch_stats(
+    return batch_stats.recompute_batch_stats(
         step, net.replicated, batches, net.devices, count
     )
 

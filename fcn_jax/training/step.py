@@ -228,8 +228,8 @@ def batch_statistics(
     """The statistics that BatchNorm takes of one batch, at its current weights.
 
     The release of DeconvNet averages them over 501 batches once training is done,
-    instead of keeping running averages (`evaluate.recompute_batch_stats`). Layers that
-    are frozen were trained with the averages that they have, and keep them.
+    instead of keeping running averages (`batch_stats.recompute_batch_stats`). Layers
+    that are frozen were trained with the averages that they have, and keep them.
 
     Args:
         variables: What `model.apply` takes.
