@@ -7,7 +7,7 @@ array, and the arrays span them all.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import jax
@@ -23,6 +23,7 @@ AXIS = "batch"
 T = TypeVar("T")
 # A step of all devices: arrays in and out have a leading axis of devices.
 Step: TypeAlias = jax.stages.Wrapped
+Options: TypeAlias = dict[str, str | bool]  # Of XLA, for one compilation.
 
 
 def data_parallel(
@@ -30,6 +31,7 @@ def data_parallel(
     devices: Sequence[Device],
     *,
     donate: Sequence[int] = (),
+    compiler_options: Options | None = None,
     **settings: object,
 ) -> Step:
     """A per-replica step as a function over all `devices`.
@@ -38,18 +40,41 @@ def data_parallel(
         step: Function of arrays with keyword-only settings.
         devices: The devices that take part, one replica each.
         donate: Positions of the arguments whose memory the step may reuse.
+        compiler_options: What XLA is told when the step is called; None: nothing.
         **settings: Keyword arguments that stay fixed, such as the model.
 
     Returns:
         `jax.pmap` of the step: every array argument and result has a leading axis
         of len(devices).
     """
-    return jax.pmap(
+    mapped = jax.pmap(
         functools.partial(step, **settings),
         axis_name=AXIS,
         devices=list(devices),
         donate_argnums=tuple(donate),
     )
+    return _Told(mapped, compiler_options) if compiler_options else mapped
+
+
+class _Told(jax.stages.Wrapped):
+    """A step that is compiled with options, once for arguments of the same shapes."""
+
+    def __init__(self, step: Step, options: Options):
+        self._step, self._options = step, options
+        self._compiled: dict[Hashable, jax.stages.Compiled] = {}
+
+    def trace(self, *arguments: object) -> jax.stages.Traced:
+        return self._step.trace(*arguments)
+
+    def lower(self, *arguments: object) -> jax.stages.Lowered:
+        return self._step.lower(*arguments)
+
+    def __call__(self, *arguments: object):
+        leaves, structure = jax.tree.flatten(arguments)
+        key = structure, tuple((x.shape, x.dtype) for x in leaves)
+        if key not in self._compiled:
+            self._compiled[key] = self.lower(*arguments).compile(self._options)
+        return self._compiled[key](*arguments)
 
 
 def axis_of(devices: Sequence[Device]) -> str | None:

@@ -29,6 +29,35 @@ def test_a_mapped_step_sees_all_devices():
     np.testing.assert_array_equal(np.asarray(step(batch["x"])), np.full(4, 56.0))
 
 
+@pytest.mark.parametrize("count", (1, 2))
+def test_a_step_is_compiled_as_it_is_told(monkeypatch, count):
+    """Once for arguments of the same shapes; what comes of it can be given again."""
+    told = []
+    compiled = jax.stages.Lowered.compile
+
+    def note(lowered, options=None, **more):
+        told.append(options)
+        return compiled(lowered, options, **more)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", note)
+    devices, options = (
+        jax.devices()[:count],
+        {"xla_gpu_exclude_nondeterministic_ops": True},
+    )
+    step = parallel.data_parallel(
+        lambda total, batch, *, scale: total + scale * jnp.sum(batch["x"]),
+        devices,
+        compiler_options=options,
+        scale=2.0,
+    )
+    total = parallel.replicate(np.float32(0), devices)
+    for rows in (4, 4, 8):
+        batch = {"x": np.ones(rows, np.float32)}
+        total = step(total, parallel.shard_batch(batch, devices))
+    assert told == [options] * 2
+    np.testing.assert_array_equal(np.asarray(total), np.full(count, 32 / count))
+
+
 def test_one_device_has_nothing_to_sum_over():
     devices = jax.devices()
     assert parallel.axis_of(devices[:1]) is None

@@ -1,8 +1,10 @@
 """The steps of a run as its devices take them, and what compiling them says."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import jax
+import jaxlib
 import optax
 
 from fcn_jax import parallel, training
@@ -10,6 +12,9 @@ from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.training.losses import Loss
+
+_GPUS = ("gpu", "cuda", "rocm")  # Platforms whose compiler times algorithms.
+_KEPT_IN = "xla_gpu_per_fusion_autotune_cache_dir"
 
 
 def training_step(
@@ -51,31 +56,64 @@ def training_step(
 
 
 def compile_step(
-    step: parallel.Step, config: Config, *arguments: object
+    step: parallel.Step, options: parallel.Options | None, *arguments: object
 ) -> jax.stages.Compiled:
     """A step compiled for arguments of one shape.
 
     Args:
         step: Of all devices.
-        config: See `fcn_jax.config.base`; `deterministic` counts.
+        options: See `xla_options`.
         *arguments: Of the step, or their shapes.
     """
-    return step.lower(*arguments).compile(compiler_options(config))
+    return step.lower(*arguments).compile(options)
 
 
-def compiler_options(config: Config) -> dict[str, str | bool] | None:
-    """What XLA is told beside its defaults.
+def xla_options(
+    config: Config,
+    devices: Sequence[parallel.Device],
+    workdir: str | Path | None = None,
+    update: bool = False,
+) -> parallel.Options | None:
+    """What XLA is told beside its defaults, for every step that a run's results need.
 
-    With `config.deterministic` it leaves out what does not add in one order (atomic
-    sums of scattered values, some algorithms of cuDNN), and takes the first algorithm
-    that is left, where it would else time them all and take another from run to run.
+    With `config.deterministic`, on GPUs, to leave out what does not add in one order:
+    atomic sums of scattered values, some algorithms of cuDNN. Of those that are left
+    XLA takes one that was kept, else the first in cuDNN's order (jaxlib 0.10), where it
+    would time all of them and take another from run to run. But it takes what was kept
+    whichever it is: so such a run has a folder of its own, `autotuning/` of its
+    directory, in place of that beside JAX's cache, where other runs left theirs. It is
+    one a version of jaxlib, which XLA does not compare, and goes with the run to
+    another machine.
 
     Args:
         config: See `fcn_jax.config.base`.
+        devices: That are compiled for.
+        workdir: Of the run; None, or a file: nothing is kept, nor taken.
+        update: Whether this process adds to what is kept; one of all does.
     """
     if not config.get("deterministic", False):  # Older runs do not have it.
         return None
-    return {"xla_gpu_deterministic_ops": True}
+    if devices[0].platform not in _GPUS:
+        return None
+    options: parallel.Options = {"xla_gpu_exclude_nondeterministic_ops": True}
+    if workdir is None or Path(workdir).is_file():
+        return options | {_KEPT_IN: ""}
+    place = Path(workdir, "autotuning", f"jaxlib-{jaxlib.__version__}")
+    mode = f"AUTOTUNE_CACHE_MODE_{'UPDATE' if update else 'READ'}"
+    return options | {
+        _KEPT_IN: str(place.absolute()),
+        "xla_gpu_experimental_autotune_cache_mode": mode,
+    }
+
+
+def make_room(options: parallel.Options | None) -> None:
+    """Make the folder that XLA writes what it chose into; it makes none by itself.
+
+    Args:
+        options: See `xla_options`.
+    """
+    if options and options[_KEPT_IN]:
+        Path(str(options[_KEPT_IN])).mkdir(parents=True, exist_ok=True)
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int:

@@ -64,6 +64,7 @@ class Trainer:
         self.config, self.workdir, self.crew = config, Path(workdir), crew
         self.stopping = stopping or Stopping(lambda: farewell(workdir))
         self.devices = shared.devices_of(crew)
+        self.told = compilation.xla_options(config, self.devices, workdir, crew.first)
         self.parts = build_parts(config, self.devices)
         workdirs.check_workdir(config, self.workdir)
         _describe(self.parts)
@@ -92,6 +93,7 @@ class Trainer:
         if crew.first:  # Now that nothing is refused.
             workdirs.write_config(config, self.workdir)
             self.data.keep()
+            compilation.make_room(self.told)
         scored = self.store.scores.has(step)
         self.log = shared.open_log(self.workdir, step, scored, crew)
         images = sampling.images_of_update(config)
@@ -306,7 +308,7 @@ def _compile(trainer: Trainer, batch: Batch) -> jax.stages.Compiled:
     )
     start = time.perf_counter()
     with trainer.crew.unhurried():
-        compiled = compilation.compile_step(step, trainer.config, trainer.state, batch)
+        compiled = compilation.compile_step(step, trainer.told, trainer.state, batch)
         # The first collective of gloo waits half a minute for the others, no longer.
         trainer.crew.gather("the compiled step", None)
     cost = compilation.describe_cost(compiled)
@@ -333,9 +335,8 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
     with stopping.saving(), contextlib.ExitStack() as stack:
         if trainer is not None:
             stack.enter_context(trainer.crew.unhurried())
-        if trainer is not None and trainer.step > trainer.saved:
-            trainer.save()
-        if trainer is not None:
+            if trainer.step > trainer.saved:
+                trainer.save()
             stack.enter_context(ends.writing)  # It needs no other process any more.
             trainer.feed.close()
             trainer.store.close()
@@ -346,11 +347,6 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
     if stopping.asked == signal.SIGINT and hasattr(sys, "ps1"):
         raise KeyboardInterrupt(said)
     sys.exit(stopping.exit_code)
-
-
-def _hang_timeout(config: Config) -> float:
-    """Seconds without a step after which several processes end; 0: never."""
-    return config.hang_timeout if "hang_timeout" in config else 0.0
 
 
 def train(
@@ -377,7 +373,8 @@ def train(
     shared.check_alike(config, crew)
     with shared.held(workdir, crew), quiet.saves():
         stopping = Stopping(lambda: farewell(workdir), crew=crew)
-        crew.limit(_hang_timeout(config), Path(workdir))
+        seconds = config.hang_timeout if "hang_timeout" in config else 0.0  # Of old.
+        crew.limit(seconds, Path(workdir))
         with stopping, contextlib.ExitStack() as written:
             trainer = None
             try:

@@ -14,6 +14,8 @@ if importlib.util.find_spec("jax_cuda13_plugin") is None:
 
 from benchmarks.aot import chips, text  # noqa: E402
 from benchmarks.common import steps  # noqa: E402
+from fcn_jax.config.base import base_config  # noqa: E402
+from fcn_jax.runs import compilation  # noqa: E402
 
 # fc6's is 7x7; what is larger is a map in the place of a kernel.
 LARGEST_WINDOW = 7
@@ -72,3 +74,16 @@ def test_convolutions_are_of_bfloat16(program):
     """But those that score: sums go on in float32."""
     wide = [c for c in text.convolutions(program) if c.output.dtype != "bf16"]
     assert all("score" in each.layer for each in wide)
+
+
+@pytest.mark.parametrize("net", ("fcn8s", "deconvnet"))
+def test_a_step_of_one_order_is_known_to_the_compiler(net, h100, tmp_path):
+    """It refuses what it has no such way for, as the gradient of XLA's own pooling."""
+    config = base_config()
+    config.deterministic = True
+    options = compilation.xla_options(config, h100, tmp_path, update=True)
+    compilation.make_room(options)
+    with jax.numpy_dtype_promotion("standard"):
+        lowered = steps.lowered(steps.tiny(steps.CASES[net]), "training", h100)
+    found = text.operations(lowered.compile(options).as_text())
+    assert not [each.name for each in found if each.opcode == "scatter"]
