@@ -1,5 +1,6 @@
 """One pass over a data set: each image predicted once, one confusion matrix, a loss."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -248,6 +249,7 @@ class Evaluator:
         batch_size: Images of a batch, over all devices of all processes.
         devices: Those of this process.
         crew: The processes that share the images.
+        options: What XLA is told; see `parallel.data_parallel`.
     """
 
     def __init__(
@@ -257,16 +259,19 @@ class Evaluator:
         batch_size: int,
         devices: Sequence[parallel.Device],
         crew: hosts.Crew = hosts.ALONE,
+        options: parallel.Options | None = None,
     ):
         self.predictor, self.source, self._crew = predictor, source, crew
+        self._parallel = functools.partial(
+            parallel.data_parallel, devices=devices, compiler_options=options
+        )
         # More rows than images would be filled up for nothing.
         every = len(devices) * crew.count
         most = -(-max(1, len(source)) // every) * every
         self.batch_size, self.devices = min(batch_size, most), devices
         self.num_classes = contracts.num_classes(source)
-        self._step = parallel.data_parallel(
+        self._step = self._parallel(
             eval_step,
-            devices,
             scores=predictor.scores,
             num_classes=self.num_classes,
             ignore_label=contracts.ignore_labels(source),
@@ -340,9 +345,7 @@ class Evaluator:
         Raises:
             FloatingPointError: If an image has scores that are not finite.
         """
-        step = parallel.data_parallel(
-            confidence_step, self.devices, scores=self.predictor.scores
-        )
+        step = self._parallel(confidence_step, scores=self.predictor.scores)
         for batch in self.batches():
             found = step(variables, to_devices(batch, self.devices))
             pred, sure = (_joined(each) for each in found)

@@ -39,6 +39,7 @@ class Masks:
         devices: That train, of all processes.
         crew: The processes.
         memory: What the newest checkpoint says; the masks of its epoch are taken up.
+        options: What XLA is told, as for the training step.
 
     Raises:
         ValueError: If the checkpoint's masks are of other candidates than there are.
@@ -50,6 +51,7 @@ class Masks:
         devices: Sequence[parallel.Device],
         crew: hosts.Crew,
         memory: Mapping[str, object],
+        options: parallel.Options | None = None,
     ):
         self._crew = crew
         self._source: BoxSupSource | None = None
@@ -63,7 +65,9 @@ class Masks:
         ours, size = parallel.own(devices), parts.config.eval_batch_size
         seen = _Weak(self._source)
         self._evaluator = evaluate.Evaluator(parts.predictor, seen, size, ours, crew)
-        self._step = parallel.data_parallel(parts.predictor.log_probs, ours)
+        self._step = parallel.data_parallel(
+            parts.predictor.log_probs, ours, compiler_options=options
+        )
         saved = memory.get(KEY)
         if not isinstance(saved, Mapping):
             return

@@ -21,7 +21,7 @@ from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.inference.regions import Regions
-from fcn_jax.runs import recorded
+from fcn_jax.runs import compilation, recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import checkpoints, trees
@@ -54,6 +54,7 @@ class Evaluation:
     ):
         self.config, self.combine, self.crew, self.head = config, combine, crew, ""
         self.devices = list(devices or jax.local_devices())
+        self.told = compilation.xla_options(config, self.devices, workdir)
         parallel.check_batch_size(
             config.eval_batch_size,
             len(self.devices) * crew.count,
@@ -133,9 +134,7 @@ class Evaluation:
                 yield found
                 counter.update(int(found[0]["example_valid"].sum()))
 
-    def log_probs(
-        self,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def log_probs(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Image by image what the networks say, before any CRF.
 
         Yields:
@@ -143,11 +142,12 @@ class Evaluation:
             float32 [H, W, C].
         """
         predictor, variables = self._joint_predictor()
-        step = parallel.data_parallel(predictor.log_probs, self.devices)
+        step = parallel.data_parallel(
+            predictor.log_probs, self.devices, compiler_options=self.told
+        )
         for batch in self._evaluator(predictor).batches():
-            found = np.asarray(
-                step(variables, evaluate.to_devices(batch, self.devices))
-            )
+            sent = evaluate.to_devices(batch, self.devices)
+            found = np.asarray(step(variables, sent))
             found = found.reshape(-1, *found.shape[2:])
             for row in np.flatnonzero(batch["example_valid"]):
                 h, w = batch["sizes"][row]
@@ -159,7 +159,7 @@ class Evaluation:
 
     def _evaluator(self, predictor: Predictor) -> Evaluator:
         size, source = self.config.eval_batch_size, _divided(self.source, predictor)
-        return Evaluator(predictor, source, size, self.devices, self.crew)
+        return Evaluator(predictor, source, size, self.devices, self.crew, self.told)
 
     def _joint_predictor(
         self,
@@ -201,7 +201,7 @@ def regions_of(run: Evaluation) -> Iterator[tuple[int, Regions]]:
     """
     member, config = run.members[0], run.config
     find = predictors.find_regions(config, member.model, member.preprocessing)
-    step = parallel.data_parallel(find, run.devices)
+    step = parallel.data_parallel(find, run.devices, compiler_options=run.told)
     evaluator = Evaluator(
         member.predictor(), run.source, config.eval_batch_size, run.devices
     )

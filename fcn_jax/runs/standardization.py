@@ -16,6 +16,7 @@ from fcn_jax.data.batch import Batch
 from fcn_jax.data.superpixels import KEY
 from fcn_jax.models.zoomout import Zoomout
 from fcn_jax.preprocessing import preprocess
+from fcn_jax.runs import compilation
 from fcn_jax.runs.progress import Counter
 
 # Of a mean: a standard deviation that is no more is the rounding of float32.
@@ -96,7 +97,10 @@ def standardized(parts: RunParts, variables: VariableDict) -> VariableDict:
     if not isinstance(network, Zoomout):
         return variables
     found = Moments()
-    features = jax.jit(lambda variables, *given: _features(parts, variables, *given))
+    features = jax.jit(
+        lambda variables, *given: _features(parts, variables, *given),
+        compiler_options=compilation.xla_options(parts.config, jax.local_devices()),
+    )
     images = sampling.images_of_update(parts.config)
     count = parts.config.standardize_batches or -(-len(parts.train_source) // images)
     batches = parts.train_batches(0)

@@ -26,7 +26,7 @@ from fcn_jax.inference.canvases import CompiledByCanvas
 from fcn_jax.inference.predictor import Predictor
 from fcn_jax.models.network import Outputs
 from fcn_jax.preprocessing import Preprocessing
-from fcn_jax.runs import packed, recorded
+from fcn_jax.runs import compilation, packed, recorded
 from fcn_jax.runs.given import Images, arrays
 from fcn_jax.storage import checkpoints, trees
 from fcn_jax.weights import pretrained
@@ -253,6 +253,7 @@ def _recompute_batch_stats(net: TrainedNet) -> VariableDict:
     step = parallel.data_parallel(
         training.batch_statistics,
         net.devices,
+        compiler_options=compilation.xla_options(config, net.devices, net.workdir),
         model=net.model,
         preprocessing=net.preprocessing,
         axis_name=parallel.axis_of(net.devices),

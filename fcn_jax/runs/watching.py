@@ -18,7 +18,10 @@ from fcn_jax.runs.progress import duration
 
 
 def evaluator(
-    parts: RunParts, devices: Sequence[parallel.Device], crew: hosts.Crew
+    parts: RunParts,
+    devices: Sequence[parallel.Device],
+    crew: hosts.Crew,
+    options: parallel.Options | None,
 ) -> Evaluator:
     """What scores a run while it is trained; each process with its own devices.
 
@@ -26,9 +29,10 @@ def evaluator(
         parts: Of the run.
         devices: That train, of all processes.
         crew: The processes.
+        options: What XLA is told, as for the training step.
     """
     size, ours = parts.config.eval_batch_size, parallel.own(devices)
-    return Evaluator(parts.predictor, parts.eval_source, size, ours, crew)
+    return Evaluator(parts.predictor, parts.eval_source, size, ours, crew, options)
 
 
 def score(

@@ -78,7 +78,7 @@ def test_convolutions_are_of_bfloat16(program):
 
 @pytest.mark.parametrize("net", ("fcn8s", "deconvnet"))
 def test_a_step_of_one_order_is_known_to_the_compiler(net, h100, tmp_path):
-    """It refuses what it has no such way for, as the gradient of XLA's own pooling."""
+    """And no scatter, which adds in any order, is left in it."""
     config = base_config()
     config.deterministic = True
     options = compilation.xla_options(config, h100, tmp_path, update=True)

@@ -69,6 +69,22 @@ def of_scores(image, labels):
     }
 
 
+def test_scores_and_confidence_are_compiled_as_it_is_told(monkeypatch):
+    told, made = [], parallel.data_parallel
+
+    def note(step, devices, *, compiler_options=None, **more):
+        told.append((step.__name__, compiler_options))
+        return made(step, devices, **more)
+
+    monkeypatch.setattr(parallel, "data_parallel", note)
+    monkeypatch.setattr(evaluate.loader, "eval_batches", lambda *_, **__: [])
+    devices, options = jax.devices()[:1], {"xla_gpu_exclude_nondeterministic_ops": True}
+    predictor = Predictor(lambda variables, batch: batch["image"])
+    evaluator = evaluate.Evaluator(predictor, Five(), 4, devices, options=options)
+    assert list(evaluator.with_confidence({})) == []
+    assert told == [("eval_step", options), ("confidence_step", options)]
+
+
 @pytest.mark.parametrize("num_devices", (1, 2))
 def test_the_loss_by_hand(monkeypatch, num_devices):
     """A mean over all pixels, however they are batched; void ones do not count."""

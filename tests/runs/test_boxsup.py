@@ -1,16 +1,17 @@
 """Runs from boxes: masks are estimated before each epoch, and outlive any end."""
 
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from fcn_jax import hosts
+from fcn_jax import hosts, parallel
 from fcn_jax.config import parts as run_parts
 from fcn_jax.data.weak import boxsup as weak
 from fcn_jax.proposals.pools import Pools
-from fcn_jax.runs import boxsup, trainer
+from fcn_jax.runs import boxsup, compilation, trainer
 from fcn_jax.storage import checkpoints
 from tests.support.runs import boxsup_config, make_folder
 
@@ -96,6 +97,38 @@ def test_a_run_that_is_killed_ends_bit_identical(
     trainer.train(config, workdir)
     assert result_of(workdir)["params_sha256"] == result_of(finished)["params_sha256"]
     assert masks_of(workdir, 6) == masks_of(finished, 6)
+
+
+def test_all_that_the_result_needs_is_compiled_as_the_config_says(
+    folder, finished, tmp_path, monkeypatch
+):
+    """As for a GPU; a CPU's compiler takes these options too, and heeds none."""
+    monkeypatch.setattr(compilation, "_GPUS", ("cpu",))
+    told, made, compiled = [], parallel.data_parallel, compilation.compile_step
+
+    def note_made(step, devices, **more):
+        told.append((step.__name__, more.get("compiler_options")))
+        return made(step, devices, **more)
+
+    def note_compiled(step, options, *arguments):
+        told.append(("train_step", options))
+        return compiled(step, options, *arguments)
+
+    monkeypatch.setattr(parallel, "data_parallel", note_made)
+    monkeypatch.setattr(compilation, "compile_step", note_compiled)
+    config = config_of(folder, deterministic=True)
+    workdir = tmp_path / "run"
+    trainer.train(config, workdir)
+    options = compilation.xla_options(config, jax.local_devices(), workdir, True)
+    assert told == [
+        ("eval_step", options),
+        ("eval_step", None),  # That of BoxSup, which is asked for its batches alone.
+        ("log_probs", options),
+        ("train_step", None),
+        ("train_step", options),
+    ]
+    assert Path(options["xla_gpu_per_fusion_autotune_cache_dir"]).is_dir()
+    assert result_of(workdir)["params_sha256"] == result_of(finished)["params_sha256"]
 
 
 class Half(hosts.Crew):
