@@ -1,12 +1,16 @@
 """What the entry points set before JAX starts."""
 
 import ctypes
+import os
 import platform
 import resource
 import subprocess
 import sys
 
+import jax
 import pytest
+from jax._src.compiler import get_compile_options
+from jax._src.lib import xla_client
 
 from fcn_jax import runtime
 
@@ -51,6 +55,25 @@ def test_without_a_home_nothing_is_kept(monkeypatch, caplog):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/cache")
     runtime.prepare()
     assert set_to == [("jax_compilation_cache_dir", "/cache")]
+
+
+def test_what_xla_timed_is_kept_beside_what_it_compiled(monkeypatch, tmp_path):
+    """JAX has a GPU's compiler look there, and add to it: the next start is quick."""
+    before = jax.config.jax_compilation_cache_dir
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
+    monkeypatch.setattr(runtime, "keep_freed_memory", lambda: None)
+    try:
+        runtime.prepare()
+        options = get_compile_options(1, 1)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+    build = options.executable_build_options  # Each holds the next, and not itself.
+    told = build.debug_options
+    place = tmp_path / "xla_gpu_per_fusion_autotune_cache_dir"
+    assert told.xla_gpu_per_fusion_autotune_cache_dir == str(place)
+    mode = told.xla_gpu_experimental_autotune_cache_mode
+    assert mode == xla_client.AutotuneCacheMode.UPDATE
 
 
 @pytest.mark.parametrize("depth", (0, 3))
