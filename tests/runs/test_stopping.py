@@ -11,9 +11,12 @@ import time
 
 import pytest
 
-from fcn_jax.runs import stopping
+from fcn_jax.config import workdir as workdirs
+from fcn_jax.runs import lock, stopping
 from fcn_jax.runs.stopping import Stop, Stopping
 from tests.support.patience import SECONDS
+from tests.support.paths import ROOT
+from tests.support.runs import make_folder
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -175,6 +178,78 @@ def test_compiled_code_that_does_not_return_is_ended(number, where, output):
         timeout=SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, output, "")
+
+
+COMPILING = """
+import sys
+import jax
+import jax.numpy as jnp
+from fcn_jax import __main__
+from fcn_jax.runs import compilation
+
+
+def slow(x):
+    for i in range(3000):
+        x = jnp.sin(x) + jnp.roll(x, i % 7 + 1)
+    return x
+
+
+def compile_step(*_):
+    lowered = jax.jit(slow).lower(jnp.ones(64))
+    print("compiling", flush=True)
+    lowered.compile()
+    print("compiled", flush=True)
+    sys.exit(1)
+
+
+compilation.compile_step = compile_step
+__main__.start("train", ["fcn_jax train", *sys.argv[1:]])
+"""
+
+CONFIG = """
+from tests.support.runs import tiny_config
+
+
+def get_config(mode=""):
+    return tiny_config({folder!r})
+"""
+
+
+@pytest.mark.long
+def test_a_run_that_compiles_ends_within_seconds_and_goes_on(tmp_path):
+    """XLA has minutes to go, in the main thread, and lets no handler run."""
+    config, workdir = tmp_path / "config.py", tmp_path / "run"
+    folder = make_folder(tmp_path / "folder")
+    config.write_text(CONFIG.format(folder=str(folder)))
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": "",  # The tests' own have it compile with less care.
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPILING, f"--config={config}", f"--workdir={workdir}"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        said = iter(process.stdout.readline, "")
+        before = [line for line in iter(lambda: next(said), "compiling\n") if line]
+        time.sleep(1)
+        start = time.monotonic()
+        process.terminate()
+        rest, _ = process.communicate(timeout=60)
+        seconds = time.monotonic() - start
+    assert process.returncode == 128 + signal.SIGTERM, (before, rest)
+    assert rest == "terminated: nothing is saved yet; run again to go on\n"
+    assert (
+        seconds < 10
+    )  # 4 until it ends itself; 5 is the promise, more a busy machine.
+    assert workdirs.damage(workdir) == ""
+    kept = [path for path in (workdir / "checkpoints").rglob("*") if path.is_file()]
+    assert kept == []
+    with lock.held(workdir):
+        pass  # Nobody holds it any more.
 
 
 def test_who_listened_before_goes_on_listening(soon):
