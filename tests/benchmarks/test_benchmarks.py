@@ -23,6 +23,7 @@ TINY = (
     "hosts",
     "input_pipeline",
     "input_rates",
+    "kill_and_resume",
     "losses",
     "hypercolumn",
     "feature_masking",
