@@ -136,7 +136,9 @@ MEASUREMENTS = {
     "crf": Measurement("crf", gpu=("--no-peer",), takes_dtype=False, gpu_seconds=90),
     "rates": Measurement("roofline.rates", gpu=("--side", "8192")),
     "device_parity": Measurement("device_parity", takes_dtype=False, on=("gpu",)),
-    "determinism": Measurement("determinism", on=("gpu",), gpu_seconds=150),
+    "determinism": Measurement(
+        "determinism", gpu=("--limit", "140"), on=("gpu",), gpu_seconds=150
+    ),
     "input_pipeline": Measurement(
         "input_pipeline",
         gpu=("--workers", "16", "--crop", "352", "480", "--goal", "1000"),

@@ -41,11 +41,16 @@ def _parity(report):
 
 def _determinism(report):
     def said(way):
-        rates = [rate for rate in report[way]["images_per_second"] if rate]
+        if "unmeasured" in (found := report.get(way, {"unmeasured": ""})):
+            return "unmeasured"
+        rates = [rate for rate in found["images_per_second"] if rate]
         rate = f", {sum(rates) / len(rates):.0f} images/s" if rates else ""
-        return ("the same bits" if report[way]["equal"] else "other bits") + rate
+        return ("the same bits" if found["equal"] else "other bits") + rate
 
-    return f"as it is: {said('as_is')}; deterministic: {said('deterministic')}"
+    return (
+        f"as it is: {said('as_is')}; deterministic: {said('deterministic')}; with the "
+        f"algorithms of another run: {said('resumed')}"
+    )
 
 
 def _training(report):
