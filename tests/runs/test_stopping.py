@@ -14,8 +14,8 @@ import pytest
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.runs import lock, stopping
 from fcn_jax.runs.stopping import Stop, Stopping
-from tests.support.patience import SECONDS
 from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
