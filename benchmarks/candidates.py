@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-from benchmarks.common import compiling, machine, steps, time_limits, timing
+from benchmarks.common import compiling, formats, machine, steps, time_limits, timing
 from fcn_jax.ops import choices
 from fcn_jax.ops.choices import Choices
 
@@ -48,6 +48,7 @@ class Candidate:
         compiler: Options of XLA.
         random: The generator of JAX's random bits; "": its default.
         families: The nets that know it; (): all.
+        free_layouts: Whether the state lies on the device as XLA chooses.
     """
 
     choices: Choices = DEFAULT
@@ -55,16 +56,24 @@ class Candidate:
     compiler: Mapping[str, str | bool | int] = dataclasses.field(default_factory=dict)
     random: str = ""
     families: tuple[str, ...] = ()
+    free_layouts: bool = False
 
 
 # The most telling first.
 CANDIDATES = {
     AS_IS: Candidate(),
+    "relu_by_argument": Candidate(Choices(relu_by_result=False)),
+    "whole_logits": Candidate(
+        Choices(fused_upsampling=False), families=("fcn8s", "fcn16s", "fcn32s")
+    ),
+    "free_layouts": Candidate(Choices(ordered_gradients=False), free_layouts=True),
     "channels_8": Candidate(Choices(image_channels=8)),
     "full_margin": Candidate(model={"full_padding": True}, families=("fcn8s",)),
     "wide_scores": Candidate(Choices(narrow_scores=False)),
     "gradients_as_they_come": Candidate(Choices(ordered_gradients=False)),
     "channels_4": Candidate(Choices(image_channels=4)),
+    "bias_by_product": Candidate(Choices(bias_by_product=True)),
+    "strided_windows": Candidate(Choices(strided_windows=True)),
     "rbg": Candidate(random="rbg"),
     "latency_hiding": Candidate(
         compiler={"xla_gpu_enable_latency_hiding_scheduler": True}
@@ -102,6 +111,8 @@ def traced(
     """
     with _computed_by(candidate):
         step = steps.build_step(case, task, devices, dtype, **candidate.model)
+        if candidate.free_layouts:
+            step = formats.automatic(step, devices)
         return step, steps.lower(step, devices)
 
 
@@ -112,7 +123,9 @@ def prepare(
     devices = jax.local_devices()[:1]
     step, lowered = traced(candidate, case, task, devices, dtype)
     compiled, found = compiling.compiled(lowered, candidate.compiler)
-    *carried, batch = steps.example_arguments(step, devices)
+    given = steps.example_arguments(step, devices)
+    given = formats.placed(given, compiled) if candidate.free_layouts else given
+    *carried, batch = given
 
     def run() -> None:
         given, *rest = carried

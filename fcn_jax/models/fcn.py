@@ -18,12 +18,14 @@ from fcn_jax import messages
 from fcn_jax.models import inputs, layers
 from fcn_jax.models.encoders import AlexNet, Encoder, Features, GoogLeNet
 from fcn_jax.models.encoders.layer import check_padding
-from fcn_jax.models.network import Network, layer_name
+from fcn_jax.models.network import Logits, Network, layer_name
 from fcn_jax.ops import cropping, extents
+from fcn_jax.ops.upsampled import Frame, Upsampled
 
 Array = jax.Array
 
 PADDINGS = ("caffe", "same")  # Of those that encoders have.
+_FIXED_LAST = ("fixed", "learned_2x")  # The last upsampling has no parameters.
 
 
 class FCN(Network):
@@ -64,7 +66,8 @@ class FCN(Network):
         sizes: Array | None = None,
         train: bool = False,
         example_ids: Array | None = None,
-    ) -> Array | dict[str, Array]:
+        whole: bool = True,
+    ) -> Logits | dict[str, Logits]:
         """Score every pixel.
 
         Args:
@@ -79,6 +82,8 @@ class FCN(Network):
             train: Whether dropout drops and BatchNorm uses the statistics of the batch.
             example_ids: Numbers that choose the dropout of every example, [N] integer;
                 None: 0 .. N-1.
+            whole: Whether the last upsampling is done; if not, and it has no
+                parameters, `Upsampled` logits are returned, for a loss that takes them.
 
         Returns:
             Logits, [N, H, W, num_classes] float32 (float64 if computed in float64); by
@@ -92,10 +97,9 @@ class FCN(Network):
         inputs.check_images(images, self.channels)
         sizes = inputs.check_sizes(sizes, images)
         features = self.trunk(images, sizes, train=train, example_ids=example_ids)
-        steps = upsampling_steps(self.encoder, self.skips)
         return self.by_head(
             {
-                head: self._logits(features, steps, images.shape[1:3], head, count)
+                head: self._logits(features, images.shape[1:3], head, count, whole)
                 for head, count in self.heads.items()
             }
         )
@@ -103,12 +107,13 @@ class FCN(Network):
     def _logits(
         self,
         features: Features,
-        steps: "Sequence[UpsamplingStep]",
         image_size: Sequence[int],
         head: str,
         count: int,
-    ):
+        whole: bool,
+    ) -> Logits:
         """The logits of one head, [N, H, W, count]."""
+        *steps, last = upsampling_steps(self.encoder, self.skips)
         top = self.encoder.top
         scores = self._score(features, top, layer_name("score_fr", head), count)
         size = features.sizes[top]
@@ -116,7 +121,7 @@ class FCN(Network):
         # Maps without strides lie side by side: each lacks edges that another has.
         sparse = self.encoder.is_rarefied
         crop = cropping.place if sparse else cropping.crop
-        for step, scale in zip(steps[:-1], self.skip_scales, strict=False):
+        for step, scale in zip(steps, self.skip_scales, strict=False):
             upscored = _upsample(self, scores, step, head, size)
             name = layer_name(f"score_{step.skip}", head)
             skipped = self._score(features, step.skip, name, count, scale)
@@ -129,14 +134,15 @@ class FCN(Network):
                 size = features.sizes[step.skip]
                 upscored = crop(upscored, -step.offset, skipped.shape[1:3])
             scores = extents.mask(upscored + skipped, size)
-        near = cells_before(steps[-1])
+        near = cells_before(last)
         if near:
             scores = jnp.pad(scores, ((0, 0), (near, 0), (near, 0), (0, 0)), "edge")
             size = None if size is None else size + near
-        upscored = _upsample(self, scores, steps[-1], head, size)
-        height, width = image_size
-        offset = steps[-1].offset + near * steps[-1].factor
-        return cropping.crop(upscored, offset, (height, width))
+        frame = last.frame(near, image_size)
+        if not whole and self.upsampling in _FIXED_LAST:
+            return Upsampled(scores, frame)
+        upscored = _upsample(self, scores, last, head, size)
+        return cropping.crop(upscored, frame.offset, frame.size)
 
     def _score(
         self, features: Features, layer: str, name: str, count: int, scale: float = 1.0
@@ -290,6 +296,17 @@ class UpsamplingStep(NamedTuple):
     # ones starts, or, if not positive, minus that at which the crop of those starts; of
     # the last, the row and column of the image's first pixel.
     offset: int
+
+    def frame(self, near: int, size: Sequence[int]) -> Frame:
+        """Where an image lies among the upsampled scores.
+
+        Args:
+            near: Cells that were put before the first.
+            size: Height and width of the image.
+        """
+        height, width = size
+        offset = self.offset + near * self.factor
+        return Frame(self.factor, self.kernel_size, offset, (height, width))
 
 
 def upsampling_steps(

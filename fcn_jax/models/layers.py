@@ -73,7 +73,7 @@ class Conv(nn.Module):
             precision=self.precision,
             **self._options(),
         )
-        return x + bias.astype(x.dtype)[None, None, None]
+        return convolution.add_bias(x, bias.astype(x.dtype))
 
     def _options(self):
         """Of a convolution that is more than a window moved by a pixel."""

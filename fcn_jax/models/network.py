@@ -1,7 +1,7 @@
 """What every network is: an encoder that is handed in, and what scores its features."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import chex
 import flax.linen as nn
@@ -9,10 +9,14 @@ import jax
 
 from fcn_jax.models import inputs
 from fcn_jax.models.encoders import Encoder, Features
+from fcn_jax.ops.upsampled import Upsampled
 
 Array = jax.Array
 # Logits [N, H, W, C], or what is made of them; by head where there are several.
 Outputs: TypeAlias = Array | Mapping[str, Array]
+# Of one head: as they are, or as scores that are yet to be upsampled.
+Logits: TypeAlias = Array | Upsampled
+_L = TypeVar("_L", bound=Logits)
 
 
 class Network(nn.Module):
@@ -93,7 +97,7 @@ class Network(nn.Module):
     def check_options(self) -> None:
         """Refuse options that this network does not know."""
 
-    def by_head(self, found: Mapping[str, Array]) -> Array | dict[str, Array]:
+    def by_head(self, found: Mapping[str, _L]) -> _L | dict[str, _L]:
         """The logits of each head, [N, H, W, its classes]: alone where there is one.
 
         Raises:
@@ -101,8 +105,7 @@ class Network(nn.Module):
         """
         assert found.keys() == self.heads.keys()
         for head, count in self.heads.items():
-            chex.assert_rank(found[head], 4)
-            chex.assert_axis_dimension(found[head], 3, count)
+            chex.assert_equal(found[head].shape[3:], (count,))
         return dict(found) if isinstance(self.num_classes, Mapping) else found[""]
 
 

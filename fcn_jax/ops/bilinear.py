@@ -72,20 +72,30 @@ def bilinear_upsample(x: Array, factor: int, kernel_size: int | None = None) -> 
     Returns:
         [N, (h - 1) * factor + kernel_size, (w - 1) * factor + kernel_size, C].
     """
-    if kernel_size is None:
-        kernel_size = 2 * factor - factor % 2
-    taps = bilinear_taps(kernel_size)
-    blocks = -(-kernel_size // factor)
-    taps = np.pad(taps, (0, blocks * factor - kernel_size)).reshape(blocks, factor)
     for axis in (1, 2):
-        length = (x.shape[axis] - 1) * factor + kernel_size
-        x = _upsample_axis(x, taps, axis, length)
+        x = upsample_axis(x, factor, kernel_size, axis)
     return x
 
 
-def _upsample_axis(x: Array, taps: np.ndarray, axis: int, length: int) -> Array:
-    """Output pixel factor * m + r: the sum over blocks b of taps[b, r] * x[m - b]."""
-    blocks, factor = taps.shape
+def upsample_axis(
+    x: Array, factor: int, kernel_size: int | None = None, axis: int = 1
+) -> Array:
+    """`bilinear_upsample` along one axis alone.
+
+    Output pixel factor * m + r is the sum over blocks b of taps[b, r] * x[m - b].
+
+    Args:
+        x: Floating, with `axis`.
+        factor: Stride, in output pixels per input pixel.
+        kernel_size: Of the filter; None: 2 * factor - factor % 2.
+        axis: That becomes (its length - 1) * factor + kernel_size.
+    """
+    if kernel_size is None:
+        kernel_size = 2 * factor - factor % 2
+    blocks = -(-kernel_size // factor)
+    taps = bilinear_taps(kernel_size)
+    taps = np.pad(taps, (0, blocks * factor - kernel_size)).reshape(blocks, factor)
+    length = (x.shape[axis] - 1) * factor + kernel_size
     x = jnp.expand_dims(x, axis + 1)
     terms = []
     for b in range(blocks):

@@ -236,6 +236,40 @@ def _in_order(g: Array) -> Array:
 _cast_kernel.defvjp(_cast_forward, _cast_backward)
 
 
+def add_bias(x: Array, bias: Array) -> Array:
+    """Maps plus a bias.
+
+    Args:
+        x: [N, h, w, C] floating.
+        bias: [C] of x's dtype.
+    """
+    if choices.current().bias_by_product and differentiates_in_reverse():
+        return _add_bias(x, bias)
+    return x + bias[None, None, None]
+
+
+@jax.custom_vjp
+def _add_bias(x: Array, bias: Array) -> Array:
+    """`add_bias`, the bias's gradient a product with ones."""
+    return x + bias[None, None, None]
+
+
+def _add_bias_forward(x: Array, bias: Array):
+    return _add_bias(x, bias), None
+
+
+def _add_bias_backward(residual: None, g: Array) -> tuple[Array, Array]:
+    del residual
+    pixels = g.reshape(-1, g.shape[-1])
+    ones = jnp.ones((1, pixels.shape[0]), g.dtype)
+    wide = jnp.float64 if g.dtype == jnp.float64 else jnp.float32
+    of_bias = jax.lax.dot(ones, pixels, preferred_element_type=wide)[0]
+    return g, of_bias.astype(g.dtype)
+
+
+_add_bias.defvjp(_add_bias_forward, _add_bias_backward)
+
+
 def _kernel_gradient_by_blocks(
     x: Array,
     g: Array,

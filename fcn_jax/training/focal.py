@@ -74,7 +74,7 @@ def focal(
     if not 0 <= gamma < float("inf"):
         raise ValueError(f"focal: gamma={gamma} is no number from 0 on; 2 is usual.")
     pixels.check_pixels("focal", logits, labels, ignore_label, keep)
-    losses.check_weights("focal", class_weights, logits.shape[-1])
+    pixels.check_weights("focal", class_weights, logits.shape[-1])
     hit = pixels.of_class(labels, logits.shape[-1])
     valid = pixels.valid_pixels(labels, logits.shape[-1], ignore_label, keep)
     loss = losses.minus_log_probability(pixels.wide(logits), hit)

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 
 from fcn_jax.data.batch import Batch
 from fcn_jax.data.label_sets import IGNORE_LABEL
-from fcn_jax.models.network import Outputs
-from fcn_jax.ops import interp
-from fcn_jax.training import pixels, sampling
+from fcn_jax.models.network import Logits, Outputs
+from fcn_jax.ops import interp, upsampled
+from fcn_jax.ops.upsampled import Upsampled
+from fcn_jax.training import coarse, pixels, sampling
 from fcn_jax.training.loss_options import REDUCTIONS, LossOptions
 
 Array = jax.Array
@@ -92,17 +93,20 @@ class HeadwiseLoss(abc.ABC):
             for head in sorted(outputs)
         )
 
-    def _part(self, logits: Array, labels: Array, keys: Array, head: str) -> Part:
-        chex.assert_rank(logits, 4)
+    def _part(self, logits: Logits, labels: Array, keys: Array, head: str) -> Part:
+        assert len(logits.shape) == 4
         chex.assert_shape(labels, logits.shape[:3])
         options = self.options
         labels = labels.astype(jnp.int32)
         keep = self._kept(labels, keys, head)  # Cells are of pixels, shrunk or not.
         if options.label_shrink != 1:
             labels = interp.shrink(labels, options.label_shrink)
-            logits = interp.shrink(logits, options.label_shrink)
+            logits = interp.shrink(upsampled.whole(logits), options.label_shrink)
             keep = None if keep is None else interp.shrink(keep, options.label_shrink)
-        part = self.of_head(logits, labels, keep, head)
+        if isinstance(logits, Upsampled):
+            part = self.of_upsampled(logits, labels, keep, head)
+        else:
+            part = self.of_head(logits, labels, keep, head)
         if options.larger_batch and options.reduction == "sum":
             return _times(1 / options.pixel_probability, part)
         return part
@@ -129,6 +133,19 @@ class HeadwiseLoss(abc.ABC):
             keep: Pixels that may count, [B, H, W] bool; None: all.
             head: Its name; "" where there is one.
         """
+
+    def of_upsampled(
+        self, logits: Upsampled, labels: Array, keep: Array | None, head: str
+    ) -> Part:
+        """The part of a head whose logits are yet to be upsampled.
+
+        Args:
+            logits: Of [B, H, W, C].
+            labels: [B, H, W] int32.
+            keep: Pixels that may count, [B, H, W] bool; None: all.
+            head: Its name; "" where there is one.
+        """
+        return self.of_head(logits.whole(), labels, keep, head)
 
     def ignored(self, head: str) -> int:
         """The void label of a head."""
@@ -172,6 +189,22 @@ class CrossEntropy(HeadwiseLoss):
             class_weights=self.weights(head),
             keep=keep,
         )
+
+    def of_upsampled(
+        self, logits: Upsampled, labels: Array, keep: Array | None, head: str
+    ) -> PixelLoss:
+        """See `HeadwiseLoss`: no map of all logits is held.
+
+        Args:
+            logits: Of [B, H, W, C].
+            labels: [B, H, W] int32.
+            keep: Pixels that may count, [B, H, W] bool; None: all.
+            head: Its name; "" where there is one.
+        """
+        weights = self.weights(head)
+        pixels.check_weights("cross_entropy", weights, logits.shape[-1])
+        valid = pixels.valid_pixels(labels, logits.shape[-1], self.ignored(head), keep)
+        return PixelLoss(*coarse.cross_entropy(logits, labels, valid, weights))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +312,7 @@ def cross_entropy(
             nor `ignore_label`.
     """
     pixels.check_pixels("cross_entropy", logits, labels, ignore_label, keep)
-    check_weights("cross_entropy", class_weights, logits.shape[-1])
+    pixels.check_weights("cross_entropy", class_weights, logits.shape[-1])
     hit = pixels.of_class(labels, logits.shape[-1])
     valid = pixels.valid_pixels(labels, logits.shape[-1], ignore_label, keep)
     loss = minus_log_probability(pixels.wide(logits), hit)
@@ -325,24 +358,6 @@ def summed(
     weights = jnp.sum(jnp.where(hit, weights, zero), axis=-1)  # [N, H, W]
     total = jnp.sum(jnp.where(valid, loss * weights, zero))
     return PixelLoss(total, count, jnp.sum(jnp.where(valid, weights, zero)))
-
-
-def check_weights(loss: str, class_weights: Array | None, num_classes: int) -> None:
-    """Refuse weights that are not one a class.
-
-    Args:
-        loss: Its name, for the message.
-        class_weights: [C], or None.
-        num_classes: C.
-
-    Raises:
-        ValueError: If there are more or fewer.
-    """
-    if class_weights is not None and class_weights.shape != (num_classes,):
-        raise ValueError(
-            f"{loss}: class_weights have shape {class_weights.shape}; expected "
-            f"one weight for each of the {num_classes} classes."
-        )
 
 
 def reduce_loss(

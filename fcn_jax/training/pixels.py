@@ -107,3 +107,21 @@ def _check_values(
             f"classes labels are 0 to {num_classes - 1}, or ignore_label="
             f"{ignore_label}."
         )
+
+
+def check_weights(loss: str, class_weights: Array | None, num_classes: int) -> None:
+    """Refuse weights that are not one a class.
+
+    Args:
+        loss: Its name, for the message.
+        class_weights: [C], or None.
+        num_classes: C.
+
+    Raises:
+        ValueError: If there are more or fewer.
+    """
+    if class_weights is not None and class_weights.shape != (num_classes,):
+        raise ValueError(
+            f"{loss}: class_weights have shape {class_weights.shape}; expected "
+            f"one weight for each of the {num_classes} classes."
+        )

@@ -19,7 +19,8 @@ from flax.typing import Collection, VariableDict
 
 from fcn_jax.data.batch import BOX_KEYS, Batch
 from fcn_jax.models import inputs
-from fcn_jax.ops import convolution
+from fcn_jax.models.fcn import FCN
+from fcn_jax.ops import choices, convolution
 from fcn_jax.preprocessing import CAFFE, Preprocessing, preprocess
 from fcn_jax.storage import trees
 from fcn_jax.storage.trees import Tree
@@ -143,6 +144,7 @@ def train_step(
             mutable=["batch_stats"],
             **{name: micro[name] for name in BOX_KEYS if name in micro},
             **inputs.extra_inputs(model, micro),
+            **_unfinished(model, loss),
         )
         sampling_key = jax.random.fold_in(step_key, 1)
         keys = jax.vmap(lambda row: jax.random.fold_in(sampling_key, row))(rows)
@@ -177,6 +179,16 @@ def train_step(
         "loss": _sum_over_devices(total, axis_name) / accumulate,
         "grad_norm": optim.gradient_norm(grads, frozen),
     }
+
+
+def _unfinished(model: nn.Module, loss: Loss) -> inputs.Extra:
+    """What asks a model for logits that are yet to be upsampled, where they are taken.
+
+    A loss that takes all logits anyhow is not given them so.
+    """
+    taken = isinstance(loss, CrossEntropy) and loss.options.label_shrink == 1
+    asked = taken and isinstance(model, FCN) and choices.current().fused_upsampling
+    return {"whole": False} if asked else {}
 
 
 def _reduced(

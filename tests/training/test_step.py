@@ -1,5 +1,6 @@
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from fcn_jax import models, parallel, preprocessing, training
 from fcn_jax.models import layers
+from fcn_jax.ops import choices
 from fcn_jax.training import losses, optim, schedules
 from fcn_jax.training.losses import CrossEntropy, LossOptions, WeightedSum
 from fcn_jax.training.lovasz import Lovasz
@@ -224,6 +226,41 @@ def test_accumulated_sums_are_the_mean_of_the_micro_batches():
 
 @pytest.mark.long
 @pytest.mark.usefixtures("shallow_nets")
+@pytest.mark.parametrize(
+    ("upsampling", "loss", "fuses"),
+    (
+        ("learned_2x", SUM, True),
+        ("learned", SUM, False),
+        ("fixed", CrossEntropy(LossOptions(label_shrink=2)), False),
+        ("fixed", WeightedSum(((1.0, CrossEntropy()), (0.5, Dice()))), False),
+    ),
+)
+def test_a_step_is_the_same_where_logits_are_made_in_its_loss(upsampling, loss, fuses):
+    model = models.create(
+        "fcn32s", 5, width=1 / 32, fc_features=64, padding="same", upsampling=upsampling
+    )
+    optimizer, state = make_state(model, score_scale=0.1)
+    batch = make_batch(2, with_sizes=True)
+
+    def stepped(fused):
+        with choices.using(choices.Choices(fused_upsampling=fused)):
+            step = functools.partial(
+                training.train_step,
+                model=model,
+                optimizer=optimizer,
+                seed=0,
+                loss=loss,
+            )
+            lowered = jax.jit(lambda *given: step(*given)).lower(state, batch)
+        return lowered.as_text(), lowered.compile()(state, batch)
+
+    (whole, expected), (fused, found) = stepped(False), stepped(True)
+    logits = "tensor<2x32x32x5xf32>"
+    assert logits in whole
+    assert (logits not in fused) == fuses
+    chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     model = tiny()
     optimizer, state = make_state(model)

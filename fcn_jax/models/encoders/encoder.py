@@ -17,7 +17,14 @@ import jax.numpy as jnp
 from fcn_jax.models import layers
 from fcn_jax.models.encoders.foreign import ReadsFiles
 from fcn_jax.models.encoders.layer import Layer, coordinate_maps
-from fcn_jax.ops import cropping, extents, normalization, pooling, window_pooling
+from fcn_jax.ops import (
+    activation,
+    cropping,
+    extents,
+    normalization,
+    pooling,
+    window_pooling,
+)
 
 Array = jax.Array
 
@@ -149,13 +156,7 @@ class Encoder(ReadsFiles, nn.Module):
                 maps[layer.name], map_sizes[layer.name] = x, sizes
         return _only(names, Features(maps, map_sizes, switches))
 
-    def _convolve(
-        self,
-        layer: Layer,
-        x: Array,
-        sizes: Array | None,
-        train: bool,
-    ):
+    def _convolve(self, layer: Layer, x: Array, sizes: Array | None, train: bool):
         """Convolution, BatchNorm and ReLU, zero outside the true extents."""
         sizes = layer.extents(sizes)
         norm = layer.batch_norm and f"{layer.batch_norm}{self.suffix}"
@@ -164,8 +165,9 @@ class Encoder(ReadsFiles, nn.Module):
         # The mean that BatchNorm takes away takes the bias along: its gradient is
         # zero, or rounding noise at the price of a pass over all pixels.
         x = _conv(layer, self)(x, train_bias=not batch_statistics)
-        if norm:
-            x = _batch_norm(self, norm)(x, sizes, train=train)
+        if not norm:
+            return extents.mask(activation.relu_of_sum(x), sizes), sizes
+        x = _batch_norm(self, norm)(x, sizes, train=train)
         return extents.mask(nn.relu(x), sizes), sizes
 
     def _pool(
