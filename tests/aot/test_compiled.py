@@ -4,6 +4,7 @@ Marked `aot` (make aot): they need an environment with the CUDA plugin.
 """
 
 import importlib.util
+import math
 
 import jax
 import pytest
@@ -87,3 +88,34 @@ def test_a_step_of_one_order_is_known_to_the_compiler(net, h100, tmp_path):
         lowered = steps.lowered(steps.tiny(steps.CASES[net]), "training", h100)
     found = text.operations(lowered.compile(options).as_text())
     assert not [each.name for each in found if each.opcode == "scatter"]
+
+
+@pytest.fixture
+def fcn_in_training(compiled_for):
+    net, task = compiled_for
+    if net == "deconvnet" or task != "training":
+        pytest.skip("is of an FCN that learns")
+
+
+@pytest.mark.usefixtures("fcn_in_training")
+def test_no_map_of_all_logits_is_written(program, case):
+    """They follow from scores; the loss makes them where it needs them."""
+    pixels = math.prod((case.batch, *case.size))
+    wide = [
+        (each.layer, array.shape)
+        for each in program
+        if each.computation == "ENTRY" and each.bytes
+        for array in each.arrays
+        if array.dtype == "f32" and array.shape and 3 < array.shape[-1] <= _CLASSES
+        if math.prod(array.shape[:-1]) >= pixels
+    ]
+    assert wide == []
+
+
+@pytest.mark.usefixtures("fcn_in_training")
+def test_cudnn_adds_biases_and_cuts_off_in_one_pass(program, compiled_for):
+    if compiled_for[0] == "camvid":
+        pytest.skip("has BatchNorm between them")
+    fused = [each for each in program if "convBiasActivation" in each.text]
+    assert len(fused) == 15  # conv1_1 ... fc7
+    assert all('"activation_mode":"kRelu"' in each.text for each in fused)

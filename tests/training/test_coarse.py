@@ -102,22 +102,3 @@ def test_weights_are_one_a_class():
     scores, labels = drawn(frame, cells)
     with pytest.raises(ValueError, match=r"class_weights have shape \(2,\); expected"):
         both_ways(LossOptions(class_weights=(1.0, 2.0)), scores, labels, frame)
-
-
-def test_no_map_of_all_logits_is_held():
-    """By what a CPU's compiler needs for value and gradient together."""
-    frame, cells = Frame(8, 16, 4, (200, 200)), (25, 25)
-    scores, labels = drawn(frame, cells)
-    scores = jnp.tile(scores, 6)  # As many classes as a real net has, or so.
-    keys = jax.random.split(jax.random.key(0), 2)
-
-    def needed(logits_of):
-        def total(scores):
-            given = logits_of(Upsampled(scores, frame))
-            return losses.CrossEntropy()(given, {"labels": labels}, keys)[0].total
-
-        compiled = jax.jit(jax.value_and_grad(total)).lower(scores).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
-
-    logits = 4 * labels.size * scores.shape[-1]
-    assert needed(lambda logits: logits) < logits < needed(Upsampled.whole)
