@@ -73,7 +73,6 @@ CANDIDATES = {
     "gradients_as_they_come": Candidate(Choices(ordered_gradients=False)),
     "channels_4": Candidate(Choices(image_channels=4)),
     "bias_by_product": Candidate(Choices(bias_by_product=True)),
-    "strided_windows": Candidate(Choices(strided_windows=True)),
     "rbg": Candidate(random="rbg"),
     "latency_hiding": Candidate(
         compiler={"xla_gpu_enable_latency_hiding_scheduler": True}

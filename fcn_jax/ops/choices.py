@@ -26,8 +26,6 @@ class Choices:
         relu_by_result: Whether the gradient of a ReLU behind a convolution is told from
             what it gave, so that cuDNN adds the bias and cuts off in one pass.
         bias_by_product: Whether the gradient of a bias is a product with ones.
-        strided_windows: Whether poolings take the values of their windows by strided
-            slices, and not by another shape.
     """
 
     image_channels: int = 0
@@ -36,7 +34,6 @@ class Choices:
     fused_upsampling: bool = True
     relu_by_result: bool = True
     bias_by_product: bool = False
-    strided_windows: bool = False
 
 
 _DEFAULT = Choices()

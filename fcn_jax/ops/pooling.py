@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from fcn_jax.ops import choices, cropping
+from fcn_jax.ops import cropping
 
 Array = jax.Array
 
@@ -166,20 +166,15 @@ def indices_to_switches(
     return (row * window + column).astype(jnp.uint8)
 
 
+@functools.partial(_compiled, static_argnums=1)
 def _pool(x: Array, window: int) -> tuple[Array, Array]:
-    # What is chosen is an argument: what is compiled is kept by its arguments.
-    return _pool_by(x, window, choices.current().strided_windows)
-
-
-@functools.partial(_compiled, static_argnums=(1, 2))
-def _pool_by(x: Array, window: int, strided: bool) -> tuple[Array, Array]:
     _check_window(window)
     if x.ndim != 4:
         raise ValueError(f"max_pool: x has shape {x.shape}; expected [N, H, W, C].")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"max_pool: x is {x.dtype}; expected floating point.")
     # Padding is below every number and is never NaN, so it never wins.
-    values = _in_windows(x, window, -jnp.inf, strided)
+    values = _in_windows(x, window, -jnp.inf)
     best = values[0]
     switches = jnp.zeros(best.shape, jnp.uint8)
     for k, value in enumerate(values[1:], start=1):
@@ -189,7 +184,7 @@ def _pool_by(x: Array, window: int, strided: bool) -> tuple[Array, Array]:
     return best, switches
 
 
-def _in_windows(x: Array, window: int, fill: float, strided: bool) -> list[Array]:
+def _in_windows(x: Array, window: int, fill: float) -> list[Array]:
     """The values at each position of the windows, row by row, [N, h, w, C] each."""
     n, height, width, channels = x.shape
     h, w = -(-height // window), -(-width // window)
@@ -197,10 +192,6 @@ def _in_windows(x: Array, window: int, fill: float, strided: bool) -> list[Array
     if over_h != 0 or over_w != 0:
         pads = ((0, 0), (0, over_h), (0, over_w), (0, 0))
         x = jnp.pad(x, pads, constant_values=fill)
-    if strided:
-        return [
-            x[:, i::window, j::window] for i in range(window) for j in range(window)
-        ]
     x = x.reshape(n, h, window, w, window, channels)
     return [x[:, :, i, :, j] for i in range(window) for j in range(window)]
 
@@ -233,14 +224,10 @@ def _spread(x: Array, switches: Array, window: int, size: tuple[int, int]) -> Ar
     return cropping.crop(spread, 0, size)
 
 
+@functools.partial(_compiled, static_argnums=2)
 def _select(g: Array, switches: Array, window: int) -> Array:
     """The values of `g` at the switches: the transpose of `_unpool`."""
-    return _select_by(g, switches, window, choices.current().strided_windows)
-
-
-@functools.partial(_compiled, static_argnums=(2, 3))
-def _select_by(g: Array, switches: Array, window: int, strided: bool) -> Array:
-    values = _in_windows(g, window, 0, strided)
+    values = _in_windows(g, window, 0)
     chosen = values[0]
     for k, value in enumerate(values[1:], start=1):
         chosen = jnp.where(switches == k, value, chosen)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcn_jax.ops import choices, convolution, pooling
+from fcn_jax.ops import choices, convolution
 from fcn_jax.ops.choices import Choices
 
 KERNEL = jnp.ones((3, 3, 3, 4))
@@ -90,32 +90,3 @@ def test_a_bias_by_a_product_is_one():
     made = Choices(bias_by_product=True)
     assert "stablehlo.dot_general" in text_for("cuda", made, gradient, given)
     assert "stablehlo.dot_general" not in text_for("cuda", Choices(), gradient, given)
-
-
-@pytest.mark.parametrize("window", (2, 3))
-def test_pooling_by_strided_slices_is_the_same(window):
-    rng = np.random.default_rng(0)
-    x = jax.nn.relu(jnp.asarray(rng.normal(size=(2, 7, 8, 3)), jnp.float32))
-    x = x.at[0, 0, 0, 0].set(jnp.nan)  # Beside many ties at zero.
-    x = x.at[0, 1, 1, 0].set(jnp.nan)
-
-    def found(made):
-        with choices.using(made):
-            value, pull = jax.vjp(lambda x: pooling.max_pool(x, window), x)
-            _, switches = pooling.max_pool_with_switches(x, window)
-            unpooled, back = jax.vjp(
-                lambda v: pooling.max_unpool(v, switches, window, (7, 8)), value
-            )
-            return value, *pull(value), switches, unpooled, *back(x)
-
-    ways = found(Choices(strided_windows=True)), found(Choices())
-    for ours, theirs in zip(*ways, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_pooling_takes_strided_slices_where_they_are_chosen():
-    made = Choices(strided_windows=True)
-    given = (jnp.ones((1, 4, 4, 3)),)
-    for chosen in (Choices(), made):  # In turns: nothing is kept of the one before.
-        text = text_for("cuda", chosen, pooling.max_pool, given)
-        assert ("tensor<1x2x2x2x2x3xf32>" in text) == (chosen != made)

@@ -261,6 +261,8 @@ def test_a_step_is_the_same_where_logits_are_made_in_its_loss(upsampling, loss, 
     chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("shallow_nets")
 def test_the_first_loss_of_a_fresh_net_is_the_log_of_the_classes():
     model = tiny()
     optimizer, state = make_state(model)
