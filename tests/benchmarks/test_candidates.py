@@ -99,9 +99,10 @@ def test_programs_of_another_run_are_told_from_new_ones(monkeypatch):
     """In the same process too: JAX looks into its folder whenever it compiles."""
     least = "jax_persistent_cache_min_compile_time_secs"
     before = jax.config.jax_persistent_cache_min_compile_time_secs
+    unknown = time.time_ns() % 10**9  # To any cache that runs of before have left.
 
     def compiled():
-        lowered = jax.jit(lambda x: jnp.sin(x) @ x.T * 3.25).lower(jnp.ones((7, 5)))
+        lowered = jax.jit(lambda x: jnp.sin(x) @ x.T * unknown).lower(jnp.ones((7, 5)))
         return compiling.compiled(lowered, {})[1]
 
     try:
