@@ -28,7 +28,7 @@ class TestSource:
         word = "objects" if kind is ObjectCrops else "proposals"
         assert (crops.name, crops.split) == (f"tiny ({word})", "train")
         assert (crops.classes, crops.ignore_label) == (Source.classes, 255)
-        assert crops.palette is Source.palette
+        np.testing.assert_array_equal(crops.palette, Source.palette)
         assert len(crops) == 4
         assert [crops[i]["id"][0] for i in range(4)] == ["a", "a", "b", "b"]
 
