@@ -40,6 +40,11 @@ class RecentLosses:
         self.grad_norm = float("nan")
         self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
 
+    @property
+    def since_a_line(self) -> int:
+        """Steps whose losses are in no line of the log yet."""
+        return len(self.losses) + len(self._pending)
+
     def add(self, step: int, values: Mapping[str, jax.Array]) -> None:
         """Take the metrics of a step; they are read at the next `collect`.
 

@@ -336,6 +336,8 @@ def _stop(trainer: Trainer | None, workdir: str | Path, stopping: Stopping) -> N
         if trainer is not None:
             stack.enter_context(trainer.crew.unhurried())
             if trainer.step > trainer.saved:
+                if trainer.losses.since_a_line and trainer.occasions.logs(trainer.step):
+                    trainer.write_losses(trainer.step)
                 trainer.save()
             stack.enter_context(ends.writing)  # It needs no other process any more.
             trainer.feed.close()

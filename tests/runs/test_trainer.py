@@ -11,6 +11,7 @@ from fcn_jax import hosts
 from fcn_jax.config.types import Config
 from fcn_jax.hosts import ends
 from fcn_jax.runs import trainer
+from fcn_jax.runs.losses import RecentLosses
 from tests.support.runs import tiny_config
 
 
@@ -157,3 +158,36 @@ def test_an_end_waits_for_what_a_run_saves(tmp_path, monkeypatch):
     trainer.train(tiny_config("F"), tmp_path)
     assert waits == [store.wait]
     assert ends._unfinished == []
+
+
+@pytest.mark.parametrize(
+    ("logs", "waiting", "seen"),
+    (
+        (True, 1, ["line 2", "saved", "closed"]),
+        (True, 0, ["saved", "closed"]),
+        (False, 1, ["saved", "closed"]),
+    ),
+)
+def test_who_is_stopped_before_a_step_is_logged_logs_it(tmp_path, logs, waiting, seen):
+    """While the next batch is made: the step is done, and its line is due."""
+    found = []
+    losses = RecentLosses()
+    losses._pending = [(2, {})] * waiting
+    made = SimpleNamespace(
+        crew=hosts.ALONE,
+        step=2,
+        saved=0,
+        losses=losses,
+        occasions=SimpleNamespace(logs=lambda step: logs),
+        write_losses=lambda step: found.append(f"line {step}"),
+        save=lambda: found.append("saved"),
+        feed=SimpleNamespace(close=nothing),
+        store=SimpleNamespace(close=lambda: found.append("closed"), steps=list),
+        log=SimpleNamespace(note_saves=nothing),
+        progress=SimpleNamespace(close=nothing),
+    )
+    stopping = trainer.Stopping(str)
+    stopping.asked = 15
+    with pytest.raises(SystemExit, match="143"):
+        trainer._stop(made, tmp_path, stopping)
+    assert found == seen
