@@ -174,7 +174,7 @@ def _flops(kind: str, output: Array, given: Sequence[Array]) -> int:
 
 def largest_writes(found: Sequence[Operation], count: int) -> list[Operation]:
     """What writes most, largest first; operations inside others do not count."""
-    outer = [each for each in found if each.computation == "ENTRY"]
+    outer = [each for each in found if each.computation == "ENTRY" and each.bytes]
     return sorted(outer, key=lambda each: -each.bytes)[:count]
 
 
