@@ -1,6 +1,7 @@
 """Chips that are not there, as JAX compiles for them, and what they can do at best."""
 
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Sequence
 
@@ -46,6 +47,8 @@ CHIPS = {
     "cuda": Chip("cuda", 989e12, 3.35e12, 80e9),
     "tpu": Chip("tpu", 197e12, 819e9, 16 * 2**30),
 }
+# What JAX compiles with for each.
+_COMPILERS = {"cuda": "jax_cuda13_plugin", "tpu": "libtpu"}
 # Of v5e, by the chips that take part.
 TOPOLOGIES = {1: "v5e:2x2", 4: "v5e:2x2", 256: "v5e:16x16"}
 
@@ -57,6 +60,35 @@ def prepare() -> None:
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-4")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
+
+
+def check(name: str, count: int) -> None:
+    """Whether so many chips can be compiled for, with what is installed.
+
+    Args:
+        name: "cuda" or "tpu".
+        count: How many.
+
+    Raises:
+        ValueError: If there is no topology of so many.
+        ModuleNotFoundError: If the compiler of the chip is not installed.
+    """
+    if name == "tpu" and count not in TOPOLOGIES:
+        raise ValueError(
+            f"--devices={count}: v5e is compiled for with one of "
+            f"{', '.join(map(str, TOPOLOGIES))}."
+        )
+    if name == "cuda" and count != 1:
+        raise ValueError(
+            f"--devices={count}: an H100 is compiled for alone, --devices=1; steps "
+            f"of {', '.join(map(str, sorted(TOPOLOGIES)[1:]))} chips are compiled for "
+            f"tpu."
+        )
+    if importlib.util.find_spec(_COMPILERS[name]) is None:
+        raise ModuleNotFoundError(
+            f"{_COMPILERS[name]} is not installed, by which {name} is compiled for; "
+            f"make aot makes an environment that has it, .venv-aot."
+        )
 
 
 def devices(name: str, count: int) -> Sequence:
@@ -71,22 +103,17 @@ def devices(name: str, count: int) -> Sequence:
 
     Raises:
         ValueError: If there is no topology of so many.
+        ModuleNotFoundError: If the compiler of the chip is not installed.
     """
+    check(name, count)
     import jax
     from jax.experimental import topologies
 
     # What is kept could be read back on a device alone.
     jax.config.update("jax_enable_compilation_cache", False)
     if name == "tpu":
-        if count not in TOPOLOGIES:
-            raise ValueError(
-                f"--devices={count}: v5e is compiled for with one of "
-                f"{', '.join(map(str, TOPOLOGIES))}."
-            )
         found = topologies.get_topology_desc(TOPOLOGIES[count], platform="tpu")
         return found.devices[:count]
-    if count != 1:
-        raise ValueError(f"--devices={count}: an H100 is compiled for alone; give 1.")
     _know_cuda()
     found = topologies.get_topology_desc(
         "", platform="cuda", target_config=_H100, topology="1x1x1"
