@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.aot import chips, text
+from benchmarks.aot import chips, sums, text
 
 _LARGEST = 12
 
@@ -78,7 +78,7 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
         (c.layer, c.kind, "x".join(map(str, c.window)), _written(c.output))
         for c in convolutions
     )
-    sums = text.all_reduces(found)
+    reduced = sums.all_reduces(found)
     return {
         "tflop": round(flops / 1e12, 3),
         "least_ms": {
@@ -102,10 +102,11 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
             for each in text.kernel_transpositions(found)
         ],
         "all_reduces": {
-            "count": len(sums),
-            "gb": round(sum(s.bytes for s in sums) / 1e9, 3),
-            "beside_other_work": sum(bool(s.convolutions) for s in sums),
+            "count": len(reduced),
+            "gb": round(sum(each.bytes for each in reduced) / 1e9, 3),
+            "beside_other_work": sum(bool(each.convolutions) for each in reduced),
         },
+        "collectives": sums.collectives(found),
     }
 
 

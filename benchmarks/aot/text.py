@@ -197,36 +197,3 @@ def kernel_transpositions(
             for a in each.arrays
         )
     ]
-
-
-class Overlap(NamedTuple):
-    """A sum over devices, and what the schedule has between its start and its end.
-
-    Attributes:
-        bytes: Of what is summed.
-        convolutions: Fusions and convolutions that run meanwhile.
-    """
-
-    bytes: int
-    convolutions: int
-
-
-def all_reduces(found: Sequence[Operation]) -> list[Overlap]:
-    """The sums over devices, in the order of the schedule.
-
-    One that does not run beside other work ("all-reduce", not "-start") has none.
-    """
-    outer = [each for each in found if each.computation == "ENTRY"]
-    sums: list[Overlap] = []
-    for position, each in enumerate(outer):
-        if each.opcode == "all-reduce":
-            sums.append(Overlap(each.bytes, 0))
-        if each.opcode != "all-reduce-start":
-            continue
-        beside = 0
-        for other in outer[position + 1 :]:
-            if other.opcode == "all-reduce-done" and f"%{each.name})" in other.text:
-                break
-            beside += other.opcode in ("fusion", "convolution", "custom-call")
-        sums.append(Overlap(sum(a.bytes for a in each.arrays[:1]), beside))
-    return sums
