@@ -34,18 +34,21 @@ class Chip:
         flops: Of dense bfloat16 products, a second.
         bandwidth: Of its memory, bytes a second.
         memory: Bytes.
+        unit: Multipliers along a side of its matrix unit; 0: what is not as wide as
+            the unit costs no more than its FLOPs, or nobody says.
     """
 
     platform: str
     flops: float
     bandwidth: float
     memory: float
+    unit: int = 0
 
 
 # NVIDIA H100 SXM5 data sheet; cloud.google.com/tpu/docs/v5e.
 CHIPS = {
     "cuda": Chip("cuda", 989e12, 3.35e12, 80e9),
-    "tpu": Chip("tpu", 197e12, 819e9, 16 * 2**30),
+    "tpu": Chip("tpu", 197e12, 819e9, 16 * 2**30, unit=128),
 }
 # What JAX compiles with for each.
 _COMPILERS = {"cuda": "jax_cuda13_plugin", "tpu": "libtpu"}

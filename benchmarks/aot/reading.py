@@ -2,12 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
 
-from benchmarks.aot import chips, sums, text
+from benchmarks.aot import chips, sums, text, units
 
 _LARGEST = 12
 
@@ -85,6 +85,7 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
             "by_flops": round(1e3 * flops / chip.flops, 2),
             "by_writes": round(1e3 * written / chip.bandwidth, 2),
         },
+        **(_unit_cost(found, chip) if chip.unit else {}),
         "written_gb": round(written / 1e9, 3),
         "padding_gb": round((padded - written) / 1e9, 3),
         "num_convolutions": len(convolutions),
@@ -107,6 +108,29 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
             "beside_other_work": sum(bool(each.convolutions) for each in reduced),
         },
         "collectives": sums.collectives(found),
+    }
+
+
+def _unit_cost(found: Sequence[text.Operation], chip: chips.Chip) -> dict[str, object]:
+    """What the products cost the matrix unit, and the layers that fill it worst."""
+    layers = units.by_layer(units.products(found), chip.unit)
+    flops = sum(each.flops for each in layers)
+    padded = sum(each.padded_flops for each in layers)
+    return {
+        "matrix_unit": {
+            "products_tflop": round(flops / 1e12, 3),
+            "padded_tflop": round(padded / 1e12, 3),
+            "least_ms": round(1e3 * padded / chip.flops, 2),
+            "worst_layers_gflop": [
+                [
+                    each.layer,
+                    round(each.flops / 1e9, 2),
+                    round(each.padded_flops / 1e9, 2),
+                ]
+                for each in layers[:_LARGEST]
+                if each.padded_flops > each.flops
+            ],
+        }
     }
 
 
