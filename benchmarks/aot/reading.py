@@ -26,15 +26,18 @@ def describe(
         options: Of its compiler.
         place: Where the compiled text is written; None: nowhere.
     """
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     compiled = lowered.compile(dict(options or {}) or None)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
     program = compiled.as_text()
     if place:
         place.write_text(program)
-    return {"compile_s": round(seconds, 1), **memory_of(compiled, chip)} | read(
-        program, flops_of(compiled), chip
-    )
+    return {
+        "compile_s": round(seconds, 1),
+        "compile_cpu_s": round(cpu, 1),
+        **memory_of(compiled, chip),
+        **read(program, flops_of(compiled), chip),
+    }
 
 
 def flops_of(compiled: jax.stages.Compiled) -> float:
@@ -71,7 +74,7 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
     found = text.operations(program)
     outer = [each for each in found if each.computation == "ENTRY" and each.bytes]
     written = sum(each.bytes for each in outer)
-    padded = sum(a.padded_bytes for each in outer for a in each.arrays)
+    padded = sum(a.padded_bytes for each in outer for a in each.written)
     convolutions = text.convolutions(found)
     flops = flops or sum(each.flops for each in convolutions)
     counted = Counter(
@@ -95,7 +98,7 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
         "largest_window": max((max(c.window) for c in convolutions), default=0),
         "convolutions": [[*key, count] for key, count in counted.items()],
         "largest_writes": [
-            [each.layer, each.name, [_written(a) for a in each.arrays], each.bytes]
+            [each.layer, each.name, [_written(a) for a in each.written], each.bytes]
             for each in text.largest_writes(found, _LARGEST)
         ],
         "kernel_transpositions": [
@@ -113,7 +116,7 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
 
 def _unit_cost(found: Sequence[text.Operation], chip: chips.Chip) -> dict[str, object]:
     """What the products cost the matrix unit, and the layers that fill it worst."""
-    layers = units.by_layer(units.products(found), chip.unit)
+    layers = units.by_layer(units.products(found, chip.unit), chip.unit)
     flops = sum(each.flops for each in layers)
     padded = sum(each.padded_flops for each in layers)
     return {

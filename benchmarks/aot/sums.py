@@ -59,10 +59,10 @@ def all_reduces(found: Sequence[Operation]) -> list[Overlap]:
     sums: list[Overlap] = []
     for position, each in enumerate(outer):
         if each.opcode == "all-reduce":
-            sums.append(Overlap(each.bytes, 0))
+            sums.append(Overlap(_summed(each), 0))
         elif each.opcode == "all-reduce-start":
             done = _work_beside(each, outer[position + 1 :], inside)
-            sums.append(Overlap(sum(a.bytes for a in each.arrays[:1]), done or 0))
+            sums.append(Overlap(_summed(each), done or 0))
         elif each.opcode in ("async-start", "fusion"):
             begun = [
                 other
@@ -79,10 +79,9 @@ def all_reduces(found: Sequence[Operation]) -> list[Overlap]:
     return sums
 
 
-def _summed(start: Operation) -> int:
-    """Bytes of a sum; one that only begins there gives its operand back too."""
-    halves = 2 if start.opcode == "all-reduce-start" and len(start.arrays) > 1 else 1
-    return sum(each.bytes for each in start.arrays) // halves
+def _summed(each: Operation) -> int:
+    """Bytes of a sum, wherever they lie; its start is written with the shape of it."""
+    return sum(array.bytes for array in each.arrays)
 
 
 def _called(each: Operation, inside: Mapping[str, list[Operation]]) -> list[Operation]:

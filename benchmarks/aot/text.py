@@ -42,6 +42,11 @@ class Array(NamedTuple):
         return math.prod(self.shape) * _BITS.get(self.dtype, 0) // 8
 
     @property
+    def on_chip(self) -> bool:
+        """Whether it lies within a TPU's chip, S(1) or S(2), not in its large memory."""
+        return bool(re.search(r"S\([12]\)", self.layout))
+
+    @property
     def padded_bytes(self) -> int:
         """What it takes in the tiles of its layout."""
         tile = re.search(r"T\(([\d,]+)\)", self.layout)
@@ -75,9 +80,19 @@ class Operation(NamedTuple):
     computation: str
 
     @property
+    def written(self) -> tuple[Array, ...]:
+        """The arrays that it writes to the chip's large memory.
+
+        Views write nothing; what begins and ends in two operations, the second writes.
+        """
+        if self.opcode in _VIEWS or self.opcode.endswith("-start"):
+            return ()
+        return tuple(each for each in self.arrays if not each.on_chip)
+
+    @property
     def bytes(self) -> int:
-        """What it writes; views write nothing."""
-        return 0 if self.opcode in _VIEWS else sum(a.bytes for a in self.arrays)
+        """What it writes there."""
+        return sum(each.bytes for each in self.written)
 
     @property
     def layer(self) -> str:

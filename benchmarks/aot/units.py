@@ -11,12 +11,11 @@ Assumed here, and published nowhere:
         counts as the next multiple of 128: a unit holds 128 contracted values of 128
         columns, and is filled anew in the time of 128 rows.
     A convolution is one product for each position of its window, over its input
-        channels: their zeros come with each position. Where the window has more
-        positions than the output, as in gradients of kernels, it is one product for
-        each position of the output, over batch, rows and columns together.
+        channels, or one for each position of its output, over window and channels
+        together, as gradients of kernels must be; whichever costs less.
     Groups of a convolution are products of their own.
-A compiler that gathers the positions of a window into one side, or folds columns into
-channels, spends less than this says; none can spend less than the FLOPs.
+A compiler that folds rows and columns of a map into its channels spends less than this
+says; none can spend less than the FLOPs.
 """
 
 import math
@@ -52,16 +51,20 @@ class Product(NamedTuple):
         Args:
             side: Of the unit, in multipliers.
         """
-        sides = (self.rows, self.contracted, self.columns)
-        factor = math.prod(-(-each // side) * side / each for each in sides)
-        return self.flops * factor
+        return self.flops * _factor((self.rows, self.contracted, self.columns), side)
 
 
-def products(found: Sequence[Operation]) -> list[Product]:
+def _factor(sides: Sequence[int], side: int) -> float:
+    """How much larger a product is with each side filled up."""
+    return math.prod(-(-each // side) * side / each for each in sides)
+
+
+def products(found: Sequence[Operation], side: int) -> list[Product]:
     """The products of a program, as XLA itself writes them; those of loops count once.
 
     Args:
         found: The program; of calls of libraries, such as cuDNN, nothing is counted.
+        side: Of the unit, in multipliers.
     """
     arrays = {(each.computation, each.name): each.arrays for each in found}
     listed: list[Product] = []
@@ -70,10 +73,12 @@ def products(found: Sequence[Operation]) -> list[Product]:
             continue
         names = re.findall(r"%([\w.\-]+)", each.text)[:2]
         lhs, rhs = (arrays[each.computation, name][0] for name in names)
-        if math.prod(each.arrays[0].shape):
-            listed.append(
-                (_dot if each.opcode == "dot" else _convolution)(each, lhs, rhs)
-            )
+        if not math.prod(each.arrays[0].shape):
+            continue
+        if each.opcode == "dot":
+            listed.append(_dot(each, lhs, rhs))
+        else:
+            listed.append(_convolution(each, lhs, rhs, side))
     return listed
 
 
@@ -95,7 +100,7 @@ def _dimensions(text: str, name: str) -> list[int]:
     return [int(n) for n in match[1].split(",") if n] if match else []
 
 
-def _convolution(each: Operation, lhs: Array, rhs: Array) -> Product:
+def _convolution(each: Operation, lhs: Array, rhs: Array, side: int) -> Product:
     labels = re.search(r"dim_labels=(\w+)_(\w+)->(\w+)", each.text)
     if labels is None:
         raise ValueError(
@@ -121,11 +126,13 @@ def _convolution(each: Operation, lhs: Array, rhs: Array) -> Product:
     flops = 2 * batch * features * contracted * pairs
     positions = math.prod(of_output[d] for d in spatial)
     taps = math.prod(of_rhs[d] for d in spatial)
-    if taps > positions:  # A map in the place of a kernel.
-        rows, contracted = batch, contracted * taps
-    else:
-        rows = batch * positions
-    return Product(each.layer, rows, contracted, features // groups, flops)
+    columns = features // groups
+    readings = [
+        (batch * positions, contracted, columns),
+        (batch, contracted * taps, columns),
+    ]
+    sides = min(readings, key=lambda sides: _factor(sides, side))
+    return Product(each.layer, *sides, flops)
 
 
 def _window(text: str) -> dict[str, list[list[int]]]:

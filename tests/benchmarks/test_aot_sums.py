@@ -7,11 +7,11 @@ from benchmarks.aot.chips import CHIPS
 
 PLAIN = """
 ENTRY %main (x: f32[10]) -> f32[10] {
-  %ar.1 = f32[10]{0} all-reduce-start(%x), to_apply=%sum
+  %ar.1 = (f32[9]{0}, f32[1]{0}) all-reduce-start(%x, %z), to_apply=%sum
   %work.1 = f32[2,2]{1,0} fusion(%x), kind=kLoop
   %work.2 = f32[2,2]{1,0:T(8,128)} fusion(%x), kind=kLoop
   %ar-done.1 = f32[10]{0} all-reduce-done(%ar.1)
-  %alone.1 = f32[7]{0} all-reduce(%x), to_apply=%sum
+  %alone.1 = f32[7]{0:T(128)S(1)} all-reduce(%x), to_apply=%sum
 }
 """
 
@@ -40,22 +40,23 @@ ENTRY %main (x: f32[10]) -> f32[10] {
 """
 
 FUSED = """
-%begin (param.1: f32[10]) -> (f32[10], f32[10], u32[]) {
+%begin (param.1: f32[10]) -> f32[10] {
   %param.1 = f32[10]{0} parameter(0)
-  ROOT %ars = (f32[10]{0}, f32[10]{0}) all-reduce-start(%param.1), to_apply=%add
+  ROOT %ars = f32[10]{0:T(128)S(1)} all-reduce-start(%param.1), to_apply=%add
 }
 
 %go_on (param.2: f32[10], y: f32[4,4]) -> (f32[4,4], f32[10], f32[10]) {
-  %conv.2 = f32[4,4]{1,0} convolution(%y, %y), dim_labels=bf_io->bf
+  %y.2 = f32[4,4]{1,0} parameter(1)
+  %conv.2 = f32[4,4]{1,0} convolution(%y.2, %y.2), dim_labels=bf_io->bf
 }
 
-%end (param.3: (f32[10], f32[10])) -> f32[10] {
+%end (param.3: f32[10]) -> f32[10] {
   ROOT %ard = f32[10]{0} all-reduce-done(%param.3)
 }
 
 ENTRY %main (x: f32[10]) -> f32[10] {
   %x = f32[10]{0} parameter(0)
-  %async-collective-start = (f32[10]{0}, f32[10]{0}) fusion(%x), calls=%begin
+  %async-collective-start = (f32[10]{0}, u32[]) fusion(%x), calls=%begin
   %gte.1 = f32[10]{0} get-tuple-element(%async-collective-start), index=0
   %async-collective-fusion = (f32[4,4], f32[10]) fusion(%gte.1, %y), calls=%go_on
   %gte.2 = f32[10]{0} get-tuple-element(%async-collective-fusion), index=1
@@ -72,6 +73,7 @@ WITHIN = """
 
 %together (param.1: f32[5], y: f32[4,4]) -> (f32[4,4], f32[5]) {
   %conv.1 = f32[4,4]{1,0} convolution(%y, %y), dim_labels=bf_io->bf
+  %y.2 = f32[4,4]{1,0} parameter(1)
   %conv.2 = f32[4,4]{1,0} convolution(%y, %y), dim_labels=bf_io->bf
   %sum.1 = f32[5]{0} fusion(%param.1), kind=kCustom, calls=%inner
 }

@@ -77,6 +77,26 @@ def test_kernels_that_are_copied(found):
     assert copy.name == "copy.3"
 
 
+def test_what_a_tpu_keeps_on_the_chip_is_not_written():
+    line = (
+        "%f = (f32[8,128]{1,0:T(8,128)S(1)}, f32[4,128]{1,0:T(8,128)}, "
+        "s32[2]{0:T(128)S(2)}) fusion(%x), kind=kLoop"
+    )
+    (found,) = text.operations(f"ENTRY %m (x: f32[]) -> f32[] {{\n  {line}")
+    assert found.written == (("f32", (4, 128), "1,0:T(8,128)"),)
+    assert (found.bytes, len(found.arrays)) == (4 * 128 * 4, 3)
+
+
+def test_what_begins_and_ends_apart_is_written_once():
+    lines = (
+        "%s = (f32[8]{0}, f32[8]{0}, u32[]{:S(2)}) copy-start(%x)",
+        "%d = f32[8]{0} copy-done(%s)",
+        "%e = f32[8]{0:T(128)S(1)} copy-done(%s)",
+    )
+    found = text.operations("ENTRY %m (x: f32[8]) -> f32[8] {\n" + "\n".join(lines))
+    assert [each.bytes for each in found] == [0, 32, 0]
+
+
 @pytest.mark.parametrize(
     ("shape", "layout", "expected"),
     [

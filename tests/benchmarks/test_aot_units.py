@@ -16,7 +16,7 @@ def program(line, lhs, rhs):
 
 
 def product(line, lhs, rhs):
-    (found,) = units.products(text.operations(program(line, lhs, rhs)))
+    (found,) = units.products(text.operations(program(line, lhs, rhs)), 128)
     return found
 
 
@@ -78,6 +78,30 @@ def test_the_gradient_of_a_kernel_sums_over_the_map():
     )
     assert found == ("conv1_1", 3, 2 * 4 * 4, 64, 2 * 9 * 3 * 64 * 32)
     assert found.padded_flops(128) == pytest.approx(2 * 9 * 128 * 128 * 128)
+
+
+def test_a_window_that_is_larger_than_its_output_costs_what_is_less():
+    """fc6 of one small image: 49 products of 9 rows, not 9 of one row."""
+    found = product(
+        "%c = bf16[1,3,3,256]{3,0,2,1} convolution(%a, %b), window={size=7x7}, "
+        "dim_labels=b01f_01io->b01f",
+        "bf16[1,9,9,512]",
+        "bf16[7,7,512,256]",
+    )
+    assert (found.rows, found.contracted, found.columns) == (9, 512, 256)
+    assert found.padded_flops(128) == pytest.approx(49 * 2 * 128 * 512 * 256)
+
+
+def test_many_images_of_few_channels_take_the_window_together():
+    """A product of 27 values for each of 4 x 4 outputs, not 9 of 3 values."""
+    found = product(
+        "%c = bf16[128,4,4,64]{3,0,2,1} convolution(%a, %b), window={size=3x3}, "
+        "dim_labels=b01f_01io->b01f",
+        "bf16[128,6,6,3]",
+        "bf16[3,3,3,64]",
+    )
+    assert (found.rows, found.contracted, found.columns) == (128, 27, 64)
+    assert found.padded_flops(128) == pytest.approx(16 * 2 * 128**3)
 
 
 def test_groups_are_products_of_their_own():
