@@ -8,13 +8,15 @@ python -m benchmarks.aot cuda --candidates as_is wide_scores channels_8
 Needs an environment of its own, .venv-aot (make aot makes it; 2 GB): JAX with the CUDA
 plugin and nvcc, and libtpu; neither a device nor a driver. The steps are those of train
 and eval at full width, in bfloat16. Prints JSON, an object a step: seconds to trace and
-to compile; FLOPs (for a GPU those of the convolutions); memory by kind, and what of it
-is padding to a TPU's tiles; the least time that FLOPs and the bytes written allow by
-the chip's data sheet, and that of a TPU's 128 x 128 units, which channels may not fill
-(`benchmarks.aot.units`), with the layers that lose most by it; what writes most, with
-its layer; float32 kernels that are transposed; sums over devices, and what runs beside
-them; with --convolutions each of them with window, type and layout. cuDNN's algorithms
-are chosen on a device: no time here stands for its speed.
+to compile, of the clock and of all cores; FLOPs (for a GPU those of the convolutions);
+memory by kind, and what of it is padding to a TPU's tiles; the least time by the chip's
+data sheet for the FLOPs, for the bytes written, and for those and the arguments, and
+that of a TPU's 128 x 128 units, which channels may not fill (`benchmarks.aot.units`),
+with the layers that lose most by it; what writes most, with its layer; float32 kernels
+that are transposed; what devices exchange, their sums and what runs beside them;
+fusions and how many bodies they have; branches that are left; with --convolutions each
+convolution with window, type and layout. cuDNN's algorithms are chosen on a device: no
+time here stands for its speed.
 """
 
 import argparse

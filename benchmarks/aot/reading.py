@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.aot import chips, sums, text, units
+from benchmarks.aot import chips, repeats, sums, text, units
 
 _LARGEST = 12
 
@@ -35,6 +35,7 @@ def describe(
     return {
         "compile_s": round(seconds, 1),
         "compile_cpu_s": round(cpu, 1),
+        "lowered_branches": repeats.lowered_branches(lowered.as_text()),
         **memory_of(compiled, chip),
         **read(program, flops_of(compiled), chip),
     }
@@ -74,6 +75,12 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
     found = text.operations(program)
     outer = [each for each in found if each.computation == "ENTRY" and each.bytes]
     written = sum(each.bytes for each in outer)
+    given = sum(
+        array.bytes
+        for each in found
+        if (each.computation, each.opcode) == ("ENTRY", "parameter")
+        for array in each.arrays
+    )
     padded = sum(a.padded_bytes for each in outer for a in each.written)
     convolutions = text.convolutions(found)
     flops = flops or sum(each.flops for each in convolutions)
@@ -81,12 +88,14 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
         (c.layer, c.kind, "x".join(map(str, c.window)), _written(c.output))
         for c in convolutions
     )
+    bodies = repeats.bodies(found)
     reduced = sums.all_reduces(found)
     return {
         "tflop": round(flops / 1e12, 3),
         "least_ms": {
             "by_flops": round(1e3 * flops / chip.flops, 2),
             "by_writes": round(1e3 * written / chip.bandwidth, 2),
+            "by_bytes": round(1e3 * (given + written) / chip.bandwidth, 2),
         },
         **(_unit_cost(found, chip) if chip.unit else {}),
         "written_gb": round(written / 1e9, 3),
@@ -111,6 +120,16 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
             "beside_other_work": sum(bool(each.convolutions) for each in reduced),
         },
         "collectives": sums.collectives(found),
+        "fusions": {
+            "count": sum(len(body.fusions) for body in bodies),
+            "distinct": len(bodies),
+            "most_repeated": [
+                [body.fusions[0].layer, body.fusions[0].name, len(body.fusions)]
+                for body in bodies[:_LARGEST]
+                if len(body.fusions) > 1
+            ],
+        },
+        "branches": len(repeats.branches(found)),
     }
 
 

@@ -43,7 +43,7 @@ class Array(NamedTuple):
 
     @property
     def on_chip(self) -> bool:
-        """Whether it lies within a TPU's chip, S(1) or S(2), not in its large memory."""
+        """Whether it lies within a TPU's chip, S(1) or S(2), not in its HBM."""
         return bool(re.search(r"S\([12]\)", self.layout))
 
     @property

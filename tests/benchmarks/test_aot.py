@@ -50,6 +50,9 @@ class Lowered:
         self.options.append(options)
         return self.lowered.compile()
 
+    def as_text(self):
+        return self.lowered.as_text()
+
 
 def test_a_step_compiled_and_described(a_cpu, called, tmp_path):
     (found,) = called(
@@ -60,6 +63,7 @@ def test_a_step_compiled_and_described(a_cpu, called, tmp_path):
     assert (found["batch"], found["size"], found["width"]) == (1, [32, 32], 1 / 32)
     assert found["fits"]
     assert found["tflop"] >= 0
+    assert found["lowered_branches"] > found["branches"] == 0
     assert found["all_reduces"] == {"count": 0, "gb": 0, "beside_other_work": 0}
     assert found["largest_writes"]
     assert found["convolutions"] is not None
@@ -212,6 +216,7 @@ def test_the_least_time_by_the_data_sheet(flops):
     assert found["least_ms"] == {
         "by_flops": round((flops or counted) / 1e6, 2),
         "by_writes": round(written / 1e3, 2),
+        "by_bytes": round((written + 8 * 4 * 4 * 3 * 2 + 64 * 27 * 2) / 1e3, 2),
     }
     assert (found["num_convolutions"], found["largest_window"]) == (1, 3)
     kernel = "bf16[8, 4, 4, 64]{3,2,1,0:T(8,128)}"
