@@ -126,9 +126,10 @@ def devices(name: str, count: int) -> Sequence:
 
 def _know_cuda() -> None:
     """Make JAX know CUDA where no GPU is: https://github.com/jax-ml/jax/issues/23971."""
+    import jax
     from jax._src import xla_bridge
 
-    xla_bridge.discover_pjrt_plugins()
+    jax.devices()  # It finds the plugins, once; CUDA's cannot be found twice.
     known = xla_bridge.canonicalize_platform
 
     def canonical(platform: str) -> str:
