@@ -2,7 +2,7 @@
 
 python -m benchmarks.aot cuda                          # all nets, both tasks
 python -m benchmarks.aot cuda --nets fcn8s --tasks training --text out/
-python -m benchmarks.aot tpu --nets fcn8s --devices 4
+python -m benchmarks.aot tpu --nets fcn8s --devices 4 --effort -1
 python -m benchmarks.aot cuda --candidates as_is wide_scores channels_8
 
 Needs an environment of its own, .venv-aot (make aot makes it; 2 GB): JAX with the CUDA
@@ -48,6 +48,8 @@ def refusal(arguments: argparse.Namespace) -> str:
         chips.check(arguments.chip, arguments.devices)
     except (ValueError, ImportError) as error:
         return str(error)
+    if not -1 <= arguments.effort <= 1:
+        return f"--effort {arguments.effort:g}: give a number from -1 to 1."
     nets = arguments.nets or list(steps.CASES)
     for way in arguments.candidates:
         candidate = candidates.CANDIDATES[way]
@@ -83,6 +85,9 @@ def main() -> None:
         default=[candidates.AS_IS],
         help="ways to compute the step",
     )
+    parser.add_argument(
+        "--effort", type=float, default=0.0, help="of the compiler, from -1 to 1"
+    )
     parser.add_argument("--convolutions", action="store_true", help="list them")
     parser.add_argument("--text", type=Path, help="folder for the compiled texts")
     arguments = parser.parse_args()
@@ -115,6 +120,9 @@ def compiled(
     case = steps.resized(steps.CASES[net], arguments.batch, arguments.size)
     case = dataclasses.replace(case, width=arguments.width)
     candidate = candidates.CANDIDATES[way]
+    options = dict(candidate.compiler)
+    if arguments.effort:
+        options["exec_time_optimization_effort"] = arguments.effort
     start = time.perf_counter()
     _, lowered = candidates.traced(
         candidate, case, task, list(devices), arguments.dtype
@@ -123,7 +131,7 @@ def compiled(
         "net": net,
         "task": task,
         "candidate": way,
-        "options": dict(candidate.compiler),
+        "options": options,
         "device": f"{len(devices)} x {devices[0].device_kind}",
         "batch": case.batch,
         "size": case.size,
@@ -136,7 +144,7 @@ def compiled(
     found |= reading.describe(
         lowered,
         chips.CHIPS[arguments.chip],
-        candidate.compiler,
+        options,
         arguments.text / name if arguments.text else None,
     )
     if not arguments.convolutions:

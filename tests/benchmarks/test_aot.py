@@ -85,6 +85,18 @@ def test_candidates_are_compiled_with_their_options(a_cpu, called, square, monke
     assert all(expected[1:])
 
 
+def test_the_compilers_effort_is_one_of_its_options(a_cpu, called, square, monkeypatch):
+    step = Lowered(square)
+    monkeypatch.setattr(candidates, "traced", lambda *arguments: (None, step))
+    given = ("--nets", "fcn8s", "--tasks", "training", "--effort", "-1")
+    (found,) = called("cuda", *given, "--candidates", "deterministic")
+    assert step.options == [found["options"]]
+    assert found["options"] == {
+        "xla_gpu_deterministic_ops": True,
+        "exec_time_optimization_effort": -1,
+    }
+
+
 def test_nets_that_cannot_be_computed_so_are_left_out(
     a_cpu, called, square, monkeypatch
 ):
@@ -108,6 +120,10 @@ def test_nets_that_cannot_be_computed_so_are_left_out(
         (
             ("cuda", "--nets", "deconvnet", "--candidates", "full_margin"),
             "full_margin: deconvnet cannot be computed so; fcn8s can: name one in",
+        ),
+        (
+            ("tpu", "--effort", "-1.5"),
+            "--effort -1.5: give a number from -1 to 1",
         ),
         (
             ("tpu", "--candidates", "latency_hiding"),
@@ -150,7 +166,7 @@ def test_a_compiler_that_is_not_installed(monkeypatch):
 
 def test_a_missing_compiler_ends_the_command(monkeypatch):
     monkeypatch.setattr(chips, "_COMPILERS", {"tpu": "no_such_compiler"})
-    given = argparse.Namespace(chip="tpu", devices=1, nets=[], candidates=["as_is"])
+    given = argparse.Namespace(chip="tpu", devices=1)
     assert "no_such_compiler is not installed" in main.refusal(given)
 
 
