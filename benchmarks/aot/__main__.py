@@ -12,11 +12,11 @@ to compile, of the clock and of all cores; FLOPs (for a GPU those of the convolu
 memory by kind, and what of it is padding to a TPU's tiles; the least time by the chip's
 data sheet for the FLOPs, for the bytes written, and for those and the arguments, and
 that of a TPU's 128 x 128 units, which channels may not fill (`benchmarks.aot.units`),
-with the layers that lose most by it; what writes most, with its layer; float32 kernels
-that are transposed; what devices exchange, their sums and what runs beside them;
-fusions and how many bodies they have; branches that are left; with --convolutions each
-convolution with window, type and layout. cuDNN's algorithms are chosen on a device: no
-time here stands for its speed.
+with the layers that lose most by it; the cycles that a TPU's compiler expects; what
+writes most, with its layer; float32 kernels that are transposed; what devices exchange,
+their sums and what runs beside them; fusions and how many bodies they have; branches
+that are left; with --convolutions each convolution with window, type and layout.
+cuDNN's algorithms are chosen on a device: no time here stands for its speed.
 """
 
 import argparse

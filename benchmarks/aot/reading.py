@@ -134,11 +134,12 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
 
 
 def _unit_cost(found: Sequence[text.Operation], chip: chips.Chip) -> dict[str, object]:
-    """What the products cost the matrix unit, and the layers that fill it worst."""
+    """What a TPU spends, by its compiler and by its matrix unit."""
     layers = units.by_layer(units.products(found, chip.unit), chip.unit)
     flops = sum(each.flops for each in layers)
     padded = sum(each.padded_flops for each in layers)
     return {
+        "estimated_megacycles": round(text.estimated_cycles(found) / 1e6, 3),
         "matrix_unit": {
             "products_tflop": round(flops / 1e12, 3),
             "padded_tflop": round(padded / 1e12, 3),
@@ -152,7 +153,7 @@ def _unit_cost(found: Sequence[text.Operation], chip: chips.Chip) -> dict[str, o
                 for each in layers[:_LARGEST]
                 if each.padded_flops > each.flops
             ],
-        }
+        },
     }
 
 

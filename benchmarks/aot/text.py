@@ -187,6 +187,20 @@ def _flops(kind: str, output: Array, given: Sequence[Array]) -> int:
     return 2 * math.prod(maps.shape) * math.prod(kernel.shape) // maps.shape[-1]
 
 
+def estimated_cycles(found: Sequence[Operation]) -> int:
+    """Cycles that XLA's compiler for TPUs expects of a program; 0: it does not say.
+
+    What stands in loops counts once. It chooses between windows of its operations by
+    them; nobody says how near they come to a chip.
+    """
+    return sum(
+        int(cycles)
+        for each in found
+        if each.computation == "ENTRY"
+        for cycles in re.findall(r'"estimated_cycles":"(\d+)"', each.text)
+    )
+
+
 def largest_writes(found: Sequence[Operation], count: int) -> list[Operation]:
     """What writes most, largest first; operations inside others do not count."""
     outer = [each for each in found if each.computation == "ENTRY" and each.bytes]

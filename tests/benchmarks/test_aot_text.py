@@ -87,6 +87,16 @@ def test_what_a_tpu_keeps_on_the_chip_is_not_written():
     assert (found.bytes, len(found.arrays)) == (4 * 128 * 4, 3)
 
 
+def test_cycles_that_the_compiler_expects():
+    config = 'backend_config={"window_config":{"estimated_cycles":"%d"}}'
+    found = text.operations(
+        f"%inner (x: f32[]) -> f32[] {{\n%i = f32[] add(%x, %x), {config % 7}\n}}\n"
+        f"ENTRY %m (x: f32[]) -> f32[] {{\n%a = f32[] fusion(%x), {config % 1320}\n"
+        f"%b = f32[] fusion(%a), {config % 80}\n%c = f32[] copy(%b)\n}}"
+    )
+    assert text.estimated_cycles(found) == 1400
+
+
 def test_what_begins_and_ends_apart_is_written_once():
     lines = (
         "%s = (f32[8]{0}, f32[8]{0}, u32[]{:S(2)}) copy-start(%x)",
