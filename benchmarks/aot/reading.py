@@ -88,7 +88,6 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
         (c.layer, c.kind, "x".join(map(str, c.window)), _written(c.output))
         for c in convolutions
     )
-    bodies = repeats.bodies(found)
     reduced = sums.all_reduces(found)
     return {
         "tflop": round(flops / 1e12, 3),
@@ -120,16 +119,22 @@ def read(program: str, flops: float, chip: chips.Chip) -> dict[str, object]:
             "beside_other_work": sum(bool(each.convolutions) for each in reduced),
         },
         "collectives": sums.collectives(found),
-        "fusions": {
-            "count": sum(len(body.fusions) for body in bodies),
-            "distinct": len(bodies),
-            "most_repeated": [
-                [body.fusions[0].layer, body.fusions[0].name, len(body.fusions)]
-                for body in bodies[:_LARGEST]
-                if len(body.fusions) > 1
-            ],
-        },
+        "fusions": _fusions(found),
         "branches": len(repeats.branches(found)),
+    }
+
+
+def _fusions(found: Sequence[text.Operation]) -> dict[str, object]:
+    """How many there are, how many bodies they have, and which most of them have."""
+    bodies = repeats.bodies(found)
+    return {
+        "count": sum(len(body.fusions) for body in bodies),
+        "distinct": len(bodies),
+        "most_repeated": [
+            [body.fusions[0].layer, body.fusions[0].name, len(body.fusions)]
+            for body in bodies[:_LARGEST]
+            if len(body.fusions) > 1
+        ],
     }
 
 
