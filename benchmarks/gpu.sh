@@ -11,8 +11,8 @@
 #          XLA's autotuning (benchmarks/tuning.py); all that follows, in this call and
 #          in later ones, takes the best of them, and what was tuned by them
 # measure  at most 300 s: starting, training steps, the rate of a matrix product, CRF,
-#          inference, pooling, parity, determinism, input; each under its own time
-#          limit, ours and PyTorch's in processes of their own (benchmarks/speed.py)
+#          inference, pooling, parity, determinism, input, SIGKILL; each under its own
+#          time limit, ours and PyTorch's in processes of their own (benchmarks/speed.py)
 # try      at most 280 s: ways to compute the two training steps, side by side
 #          (benchmarks/candidates.py)
 # profile  at most 120 s: the operations of both steps, the longest first
@@ -64,7 +64,7 @@ STARTS=(startup_fcn8s fcn8s_training startup_deconvnet deconvnet_training)
 # Where tuning has compiled FCN-8s' step by its flags, that is measured in no time.
 TUNED=(fcn8s_training startup_deconvnet deconvnet_training startup_fcn8s)
 OTHERS=(rates crf fcn8s_inference deconvnet_inference pooling device_parity
-  determinism input_pipeline)
+  determinism input_pipeline kill_and_resume)
 SPEED=(--device gpu)
 MODE=gpu
 MODES=()

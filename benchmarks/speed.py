@@ -139,6 +139,13 @@ MEASUREMENTS = {
     "determinism": Measurement(
         "determinism", gpu=("--limit", "140"), on=("gpu",), gpu_seconds=150
     ),
+    "kill_and_resume": Measurement(
+        "kill_and_resume",
+        gpu=("--kills", "3", "--steps", "60", "--deterministic"),
+        takes_dtype=False,
+        on=("gpu",),
+        gpu_seconds=120,
+    ),
     "input_pipeline": Measurement(
         "input_pipeline",
         gpu=("--workers", "16", "--crop", "352", "480", "--goal", "1000"),

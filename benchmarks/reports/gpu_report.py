@@ -53,6 +53,11 @@ def _determinism(report):
     )
 
 
+def _killed(report):
+    bits = "the same bits" if report["bit_identical"] else "other bits"
+    return f"{bits} after {report['kills']} kills"
+
+
 def _training(report):
     return (
         f"{report['images_per_second']} images/s, waiting {report['waiting']:.1%} of "
@@ -64,6 +69,7 @@ def _training(report):
 LINES = {
     "device_parity": ("logits of FCN-8s beside the CPU's", _parity),
     "determinism": ("two runs of one config", _determinism),
+    "kill_and_resume": ("a deterministic run that is killed, and goes on", _killed),
     "camvid": ("FCN-8s on CamVid", _training),
 }
 

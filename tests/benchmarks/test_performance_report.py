@@ -6,7 +6,7 @@ import time
 import pytest
 
 from benchmarks.common import rows, timing
-from benchmarks.reports import performance_report
+from benchmarks.reports import gpu_report, performance_report
 
 MADE_WITH = {
     "jax": "1",
@@ -358,3 +358,9 @@ def test_ways_and_operations_have_tables_of_their_own():
     assert "| rbg | unmeasured: no time |" in page
     assert "is comparable with no start" in page
     assert "| 1.500 ms | 25.0 % | conv1_1 | fusion.3 |" in page
+
+
+def test_a_run_that_was_killed_is_told_by_its_bits():
+    _, said = gpu_report.LINES["kill_and_resume"]
+    assert said({"bit_identical": True, "kills": 3}) == "the same bits after 3 kills"
+    assert said({"bit_identical": False, "kills": 1}) == "other bits after 1 kills"
