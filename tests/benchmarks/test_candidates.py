@@ -26,7 +26,7 @@ def arguments(limit=60.0, **others):
 def prepared(monkeypatch):
     """What is prepared takes no compiling; those in `failing` cannot be."""
     failing = set()
-    seconds = {"as_is": 0.01, "channels_8": 0.02, "rbg": 0.01}
+    seconds = {"as_is": 0.05, "channels_8": 0.1, "rbg": 0.05}
 
     def prepare(candidate, case, task, dtype):
         name = next(n for n, c in candidates.CANDIDATES.items() if c is candidate)
@@ -50,10 +50,10 @@ def test_each_is_told_and_kept_when_it_is_done(prepared, capsys):
     ]
     assert states[2]["channels_8"]["unmeasured"].startswith("was being compiled")
     assert states[2]["rbg"] == {"unmeasured": "was not come to"}
-    assert 1.3 < found["channels_8"]["ratio"] < 3
+    assert 1.1 < found["channels_8"]["ratio"] < 4
     assert "ratio" not in found["as_is"]
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("as_is: 1")
+    assert lines[0].startswith("as_is: ")
     assert lines[1].endswith("of as it is, compiled in 0.1 s (3 tuned)")
 
 
