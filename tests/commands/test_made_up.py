@@ -14,6 +14,7 @@ from absl import app, flags
 import fcn_jax
 from fcn_jax import __main__, runtime
 from fcn_jax.commands import command, command_line
+from tests.support.compiled_code import IN_A_MUTEX
 from tests.support.patience import SECONDS
 
 # The file that a newcomer writes.
@@ -204,30 +205,11 @@ def test_who_reads_may_go_away(greet, monkeypatch, tmp_path):
     assert not (tmp_path / "out").read_text()
 
 
-BUSY = """
-import ctypes, os, signal, sys, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
+BUSY = (
+    IN_A_MUTEX
+    + """
 from fcn_jax.commands.command import Command, start
-from fcn_jax.runs import stopping
 stopping._GRACE = 0.3 if sys.argv[2] == "c" else 3600
-libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
-libc.pthread_mutex_init(mutex, None)
-lock = libc.pthread_mutex_lock
-lock(mutex)
-
-
-def compiled():
-    lock(mutex)  # No handler runs before it returns.
-
-
-def ask():
-    code, main = compiled.__code__, threading.main_thread().ident
-    while True:  # Until it is in there: from that line on no Python is run.
-        frame = sys._current_frames()[main]
-        if frame.f_code is code and frame.f_lineno > code.co_firstlineno:
-            break
-        time.sleep(0.01)
-    os.kill(os.getpid(), int(sys.argv[1]))
 
 
 def work(values):
@@ -244,6 +226,7 @@ def work(values):
 
 start(Command(text="", define_flags=lambda: None, run=work), ["busy"])
 """
+)
 
 
 @pytest.mark.long

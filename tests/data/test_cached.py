@@ -175,20 +175,7 @@ def test_processes_read_an_image_once(tmp_path):
             batch_size=2,
             seed=3,
             num_classes=3,
-            augmentation=loader.Augmentation(
-                flip=True,
-                scale=(0.5, 2.0),
-                crop=(16, 20),
-                jitter=3,
-                brightness=0.2,
-                rotation=9.0,
-                blur=1.0,
-                hue=9.0,
-                saturation=0.5,
-                contrast=0.5,
-                cutout=(3, 3),
-                class_mix=0.5,
-            ),
+            augmentation=ALL,
             readers=loader.Readers(2, workers),
         )
         found = [next(made) for _ in range(6)]

@@ -14,6 +14,7 @@ import pytest
 from fcn_jax.config import workdir as workdirs
 from fcn_jax.runs import lock, stopping
 from fcn_jax.runs.stopping import Stop, Stopping
+from tests.support.compiled_code import IN_A_MUTEX
 from tests.support.paths import ROOT
 from tests.support.patience import SECONDS
 from tests.support.runs import make_folder
@@ -116,33 +117,13 @@ def test_what_begins_to_save_while_the_end_is_told_may_finish(monkeypatch):
     assert ended == [128]
 
 
-IN_C = """
-import ctypes, os, signal, sys, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # As in the foreground.
-from fcn_jax.runs import stopping
+IN_C = (
+    IN_A_MUTEX
+    + """
 stopping._GRACE = 0.3
-libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
-libc.pthread_mutex_init(mutex, None)
-lock, unlock = libc.pthread_mutex_lock, libc.pthread_mutex_unlock
-lock(mutex)
 if sys.argv[2] == "session":
     sys.ps1, say = ">>> ", stopping._say
     stopping._say = lambda *given: (say(*given), unlock(mutex))
-
-
-def compiled():
-    lock(mutex)  # No handler runs before it returns.
-
-
-def ask():
-    code, main = compiled.__code__, threading.main_thread().ident
-    while True:  # Until it is in there: from that line on no Python is run.
-        frame = sys._current_frames()[main]
-        if frame.f_code is code and frame.f_lineno > code.co_firstlineno:
-            break
-        time.sleep(0.01)
-    os.kill(os.getpid(), int(sys.argv[1]))
-
 
 asked = stopping.Stopping(lambda: "terminated: nothing is saved yet")
 with asked:
@@ -154,6 +135,7 @@ with asked:
         print("stopped", flush=True)
         sys.exit(asked.exit_code)
 """
+)
 
 
 @pytest.mark.long
