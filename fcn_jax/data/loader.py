@@ -4,6 +4,7 @@ Training batch k is a pure function of (seed, k): it does not depend on the numb
 threads or on where a run began, so that the step number is all a resumed run needs.
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 
 import grain
@@ -160,6 +161,7 @@ def eval_batches(
     batch_size: int,
     num_classes: int | Mapping[str, int],
     canvases: Sequence[tuple[int, int]] | None = None,
+    worth_a_canvas: float = math.inf,
     scales: Sequence[float] = (1.0,),
     windows: Windows | None = None,
     share: Share = Share(),  # noqa: B008  It is immutable.
@@ -177,7 +179,8 @@ def eval_batches(
         num_classes: For the check of every label.
         canvases: (H, W) to pad to; None: one for the images that are wider than high
             and one for the others, as large as these need, and more where that halves
-            the pixels of all batches.
+            the pixels of all batches, or saves `worth_a_canvas`.
+        worth_a_canvas: Pixels of so many images, as padded, are worth a canvas more.
         scales: Other scales at which the images are wanted too.
         windows: Which boxes of an image are wanted, such as `windows.Tiles`:
             a function (image, id) -> int32 [M, 4] whose `most(canvas)` is the largest
@@ -201,7 +204,7 @@ def eval_batches(
     plan = [
         (canvas, members[start : start + batch_size])
         for canvas, members in _group(
-            source.image_sizes(), canvases, source, batch_size
+            source.image_sizes(), canvases, source, batch_size, worth_a_canvas
         )
         for start in range(0, len(members), batch_size)
     ]
@@ -240,18 +243,20 @@ def _group(
     canvases: Sequence[tuple[int, int]] | None,
     source: Source,
     together: int,
+    worth: float,
 ) -> list[tuple[tuple[int, int], list[int]]]:
     """(canvas, places in the source) of each group of images.
 
-    `together` images are in a batch.
+    `together` images are in a batch; `worth` as in `_divided`.
     """
     found: list[tuple[int, int]] = []
     if canvases is None:
         wide = sizes[:, 1] > sizes[:, 0]
         masks = [mask for mask in (wide, ~wide) if mask.any()]
-        found = [c for mask in masks for c in _divided(sizes[mask], together)]
+        found = [c for mask in masks for c in _divided(sizes[mask], together, worth)]
         # One canvas does where the images are much alike.
-        if len(masks) == len(found) == 2 and len(_divided(sizes, together)) == 1:
+        alike = len(masks) == len(found) == 2
+        if alike and len(_divided(sizes, together, worth)) == 1:
             found = [_largest(sizes)] if _largest(sizes) in found else found
     else:
         found = [(height, width) for height, width in canvases]
@@ -269,10 +274,11 @@ def _group(
     return [(canvas, members) for canvas, members in groups.items() if members]
 
 
-def _divided(sizes: np.ndarray, together: int) -> list[tuple[int, int]]:
+def _divided(sizes: np.ndarray, together: int, worth: float) -> list[tuple[int, int]]:
     """The canvases of images: two in place of one where that halves their pixels.
 
     So that a panorama does not make all other images as large; each canvas is compiled.
+    Or where it saves as many pixels as `worth` images of the one canvas have.
     """
     sizes = sizes[np.argsort(sizes.prod(axis=1, dtype=np.int64), kind="stable")]
     small = np.maximum.accumulate(sizes.astype(np.int64)).prod(axis=1)
@@ -280,10 +286,17 @@ def _divided(sizes: np.ndarray, together: int) -> list[tuple[int, int]]:
     cuts = np.arange(1, len(sizes))
     batches_of = [-(-n // together) for n in (cuts, len(sizes) - cuts, len(sizes))]
     pixels = batches_of[0] * small[cuts - 1] + batches_of[1] * large[cuts]
-    if not len(cuts) or 2 * pixels.min() > batches_of[2] * large[0]:
+    if not len(cuts):
+        return [_largest(sizes)]
+    fewest, whole = pixels.min(), batches_of[2] * large[0]
+    if 2 * fewest > whole and (whole - fewest) * together < worth * large[0]:
         return [_largest(sizes)]
     cut = int(cuts[pixels.argmin()])
-    return _divided(sizes[:cut], together) + _divided(sizes[cut:], together)
+    small_ones, large_ones = sizes[:cut], sizes[cut:]
+    return [
+        *_divided(small_ones, together, worth),
+        *_divided(large_ones, together, worth),
+    ]
 
 
 def _largest(sizes: np.ndarray) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """One pass over a data set: each image predicted once, one confusion matrix, a loss."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -27,6 +28,9 @@ Counts: TypeAlias = metrics.Confusion | Mapping[str, metrics.Confusion]
 Matrices: TypeAlias = np.ndarray | dict[str, np.ndarray]
 Nats: TypeAlias = Array | Mapping[str, Array]
 
+# A canvas more is compiled where that saves the work of so many images: on a CPU XLA
+# takes seconds for it, as a network of the published width does for two or three.
+WORTH_A_CANVAS = {"cpu": 8.0}
 NOT_A_CLASS = 255  # Predicted where scores are not finite.
 
 # Called with a batch and its predicted classes, uint8 [B, H, W] (by head likewise).
@@ -286,6 +290,7 @@ class Evaluator:
             self.source,
             batch_size=self.batch_size,
             num_classes=self.num_classes,
+            worth_a_canvas=WORTH_A_CANVAS.get(self.devices[0].platform, math.inf),
             scales=self.predictor.scales,
             windows=self.predictor.windows,
             share=loader.Share(self._crew.index, self._crew.count),

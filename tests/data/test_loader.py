@@ -1,6 +1,7 @@
 """Order, padding, threads and errors of the pipeline."""
 
 import itertools
+import math
 import subprocess
 import sys
 import textwrap
@@ -214,6 +215,22 @@ def test_one_panorama_does_not_make_all_images_as_large():
     # Among few images it is not worth another compilation.
     few = evaluate(Source([(6, 10), (8, 14), (20, 20)]), batch_size=4)
     assert {batch["image"].shape[1:3] for batch in few} == {(20, 20)}
+
+
+@pytest.mark.parametrize(
+    ("worth", "expected"),
+    (
+        (11.9, {(6, 10), (10, 10)}),  # Four of ten rows, of thirty images.
+        (12.1, {(10, 10)}),
+        (math.inf, {(10, 10)}),
+    ),
+)
+@pytest.mark.parametrize("together", (1, 5))
+def test_a_canvas_more_saves_so_many_images(worth, expected, together):
+    source = Source([(6, 10)] * 30 + [(10, 10)] * 30)
+    batches = evaluate(source, batch_size=together, worth_a_canvas=worth)
+    assert {batch["image"].shape[1:3] for batch in batches} == expected
+    assert sorted(seen(batches)) == list(range(60))
 
 
 def test_images_much_alike_take_one_canvas():

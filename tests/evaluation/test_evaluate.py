@@ -1,5 +1,8 @@
 """The pass over a split, and its loss."""
 
+import math
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +35,19 @@ def test_a_batch_is_no_larger_than_the_images(asked, num_devices, expected):
     predictor = Predictor(lambda variables, batch: None)
     found = evaluate.Evaluator(predictor, Five(), asked, devices)
     assert found.batch_size == expected
+
+
+@pytest.mark.parametrize(("platform", "worth"), (("cpu", 8), ("gpu", math.inf)))
+def test_a_cpu_compiles_more_canvases(monkeypatch, platform, worth):
+    asked = {}
+    monkeypatch.setattr(
+        evaluate.loader, "eval_batches", lambda source, **options: asked.update(options)
+    )
+    predictor = Predictor(lambda variables, batch: None)
+    evaluator = evaluate.Evaluator(predictor, Five(), 2, jax.devices()[:1])
+    evaluator.devices = [types.SimpleNamespace(platform=platform)]
+    evaluator.batches()
+    assert asked["worth_a_canvas"] == worth
 
 
 def by_hand(scores, labels, ignore_label=255):
