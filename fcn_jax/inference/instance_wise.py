@@ -41,8 +41,8 @@ def scores(
 ) -> Array:
     """Class scores of every pixel, aggregated over the boxes of each image.
 
-    One compiled network sees `boxes_at_once` windows at a time, and only as often as
-    an image has boxes: time grows with their number, memory does not.
+    One compiled network sees up to `boxes_at_once` windows at a time, and only as often
+    as an image has boxes: time grows with their number, memory does not.
 
     Args:
         variables: What `model.apply` takes.
@@ -57,7 +57,8 @@ def scores(
         variant: "paper", or "released": its code starts the maximum at 0, so that no
             score is negative even where all boxes overlap.
         side: Height and width that windows are resized to, pixels.
-        boxes_at_once: Windows of one pass.
+        boxes_at_once: Windows of one pass at most. Passes hold fewer where that leaves
+            less of them to fill up: K = 50 goes in ten of 5.
 
     Returns:
         [N, H, W, C] float32. A pixel that no box covers scores 0 for every class.
@@ -78,6 +79,7 @@ def scores(
             "K = 0: there are no boxes to look at; ask for at least one proposal an "
             "image, or take the whole image as one box (windows.WholeImage)."
         )
+    boxes_at_once = _windows_of_a_pass(boxes.shape[1], boxes_at_once)
     # Rows that fill up hold a box of one pixel: sound numbers that are not counted.
     boxes = jnp.pad(boxes, ((0, 0), (0, -boxes.shape[1] % boxes_at_once), (0, 0)))
     place = jnp.arange(boxes.shape[1], dtype=num_boxes.dtype)[None, :, None]
@@ -156,6 +158,12 @@ def _scores_of_image(
     if aggregation == "mean":
         canvas = canvas / jnp.maximum(cover, 1).astype(canvas.dtype)
     return jnp.where(cover > 0, canvas, jnp.zeros((), canvas.dtype))
+
+
+def _windows_of_a_pass(boxes: int, most: int) -> int:
+    """How many of `boxes` a pass takes: few to fill up, half of `most` at least."""
+    counts = range(max(1, (min(boxes, most) + 1) // 2), min(boxes, most) + 1)
+    return min(reversed(counts), key=lambda count: -boxes % count)
 
 
 def _check_options(aggregation: str, variant: str, side: int, boxes_at_once: int):

@@ -121,6 +121,24 @@ def test_neither_passes_nor_padding_nor_neighbours_change_the_scores(
         np.testing.assert_allclose(together[n], alone[0], atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("boxes", "most", "windows"),
+    ((1, 8, 1), (3, 8, 3), (8, 8, 8), (50, 8, 5), (49, 8, 7), (53, 8, 6), (9, 4, 3)),
+)
+def test_passes_leave_few_windows_to_fill_up(boxes, most, windows):
+    seen = []
+
+    class Counting(Pixels):
+        @nn.compact
+        def __call__(self, images, sizes=None, train=False):
+            seen.append(images.shape[0])
+            return images
+
+    at_once = {"boxes_at_once": most, "model": Counting()}
+    run(flat(9)[None], [[(0, 0, 8, 8)] * boxes], **at_once)
+    assert set(seen) == {windows}
+
+
 def test_what_lies_outside_the_image_is_black():
     found = run(flat(200)[None], [[(-8, 0, 8, 8)]])[0]
     # Half of the window is black: near the top of the image the two mix.
