@@ -1,5 +1,6 @@
 """What a measurement was made with: versions, hardware, and who else was at work."""
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -67,14 +68,18 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the sources, with a + where they differ from it."""
-    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    folder = Path(__file__).parent
+    """The commit of the sources, with a + where they, or configs, differ from it.
+
+    Pages do not count: measurements themselves are written into them.
+    """
+    folder = Path(__file__).parent.parent.parent
+    run = functools.partial(subprocess.run, cwd=folder, capture_output=True, text=True)
     try:
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        commit = run(["git", "describe", "--always", "--exclude=*"]).stdout.strip()
+        changed = run(["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs"])
     except OSError:
         return None
-    return answer.stdout.strip() or None
+    return commit + "+" * changed.returncode if commit else None
 
 
 def _cpu() -> str | None:
