@@ -80,7 +80,7 @@ CANDIDATES = {
     "no_command_buffers": Candidate(compiler={"xla_gpu_enable_command_buffer": ""}),
     "no_triton_gemm": Candidate(compiler={"xla_gpu_enable_triton_gemm": False}),
     "deterministic": Candidate(compiler={"xla_gpu_deterministic_ops": True}),
-    "deterministic_but_timed": Candidate(
+    "without_nondeterministic": Candidate(
         compiler={"xla_gpu_exclude_nondeterministic_ops": True}
     ),
     "no_autotuning": Candidate(compiler={"xla_gpu_autotune_level": 0}),

@@ -40,9 +40,32 @@ The buffers of a step are allocated anew each time, and go back to the system af
 `train.py` has the C library keep them (`fcn_jax/runtime.py`). A training step of
 FCN-8s, 320x320, alone in its process, took 3.98 s without this and 3.67 s with it
 (medians of 3 and 2, `benchmarks/networks.py --sides ours` at commits 26f5054 and
-b1357b0, 2 cores of an Intel Xeon). The price is memory: the process peaks at 4,880 MiB
-(commit 898e5b6; 3,700 at 24cf42e), of which the step needs 2,321. PyTorch has its own
-way with memory.
+b1357b0, 2 cores of an Intel Xeon). The price is memory. PyTorch has its own way with it.
+
+## What stands in the way of the goals on a CPU
+
+Measured on 2 cores of an AMD EPYC with AVX2 (commit 97486ecf, jax 0.10.2, torch 2.13).
+
+Peak memory of FCN-8s' training, 3,223 MiB beside 3,168: at a fiftieth of the width the
+processes take 717 and 564 (`python -m benchmarks.networks --model fcn8s --task training
+--size 320 320 --width 0.02`), XLA and the program that it makes against PyTorch. What
+the network adds to that is less than in PyTorch; it was 800 MiB more before its loss
+took scores that are not upsampled.
+
+Pooling, unpooling and their gradients, 4.3 copies: they read and write at least 5.25
+maps, 2.6 copies, with switches of a byte a window. A copy of these maps, which fit a
+cache of this processor, is fast, and they also compare and select.
+
+Proposals: XLA's forward convolutions reach 109 to 165 GFLOP/s below and PyTorch's 164
+to 196. At a quarter of the width the network alone takes 1.04 to 1.06 times PyTorch's
+time, and windows are cut out, and laid back, one by one. At full width 50 of them take
+31.0 s where PyTorch takes 32.1 (`python -m benchmarks.deconvnet --width 1`).
+
+Images of mixed sizes: FCN-8s wins what it does not compute twice, above, which is less
+for larger images (1.49 times as fast at 320x320), and images are padded to sizes that
+are compiled. Of twelve images 17 % of the pixels are padding. From some dozens of them
+on, more sizes are compiled on a CPU, where that saves the work of eight images: of 200
+the padding is 24 % in place of 41 %.
 
 `benchmarks/convolutions.py` times the convolutions, GFLOP/s, best of several calls:"""
 
