@@ -1,12 +1,15 @@
 """DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
 
 python -m benchmarks.stages_on_shapes --out=runs/stages          # 15 minutes a seed
+python -m benchmarks.stages_on_shapes --out=runs/stages_fcn --start=fcn32s
 python -m benchmarks.stages_on_shapes --out=runs/stages --longer=8    # a GPU
 python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 0 --smoke
 
 For every seed: FCN-8s (the demo's config), stage 1, stage 2 from it; then DeconvNet on
 proposals, on the whole image as it is, and on the whole image as one window; and the
-ensemble with FCN-8s; these also with the CRF behind them. With --longer all train as
+ensemble with FCN-8s; these also with the CRF behind them. Stage 1 starts from scratch,
+or, as on CamVid, from an FCN-32s that went on from that FCN-8s on the objects of stage
+1: the decoder then begins as an upsampling of its scores. With --longer all train as
 many times the steps of their configs. Prints JSON: mean IU, and mean IU by object size,
 of every seed, their mean and standard deviation. Runs that are finished are not done
 again.
@@ -25,6 +28,19 @@ from fcn_jax.config import named
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ("small", "medium", "large")
+STARTS = ("scratch", "fcn32s")
+# What FCN-32s sees, and the rate at which nets go on that have been trained.
+_ON_OBJECTS = {
+    "model.name": "fcn32s",
+    "model.batch_norm_fc": True,
+    "data.objects.stage": "objects",
+    "data.objects.size": 72,
+    "data.objects.min_area": 30,
+    "data.crop": (64, 64),
+    "batch_size": 32,
+}
+_GOES_ON = {"optim.learning_rate": 1e-3}
+_FROM_SCORES = {"model.decoder_start": "upsampling", **_GOES_ON}
 
 
 def run(*command):
@@ -72,14 +88,27 @@ def evaluate(config, workdir, out, *options):
     return json.loads(file.read_text())
 
 
-def one_seed(folder, seed, proposals, mode, longer):
+def given(settings):
+    """Settings of a config as options of a command."""
+    return [f"--config.{key}={value}" for key, value in settings.items()]
+
+
+def one_seed(folder, seed, proposals, mode, longer, start):
     """The results of one seed, by method."""
     fcn, first, second = (folder / name for name in ("fcn8s", "stage1", "stage2"))
     cache = f"--config.data.objects.cache_dir={proposals}"
     train(f"shapes_fcn8s{mode}", fcn, seed, longer)
-    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer)
-    start = f"--config.init_from={first}"
-    train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, start, cache)
+    before = []
+    if start == "fcn32s":
+        coarse = {"init_from": fcn, **_ON_OBJECTS, **_GOES_ON}
+        if mode:  # The nets of `smoke` differ.
+            coarse |= {"batch_size": 4, "model.fc_features": 512}
+        train(f"shapes_fcn8s{mode}", folder / start, seed, longer, *given(coarse))
+        before = given({"init_from": folder / start, **_FROM_SCORES})
+        before += given({"model.width": 1 / 16}) if mode else []
+    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *before)
+    after = given({"init_from": first, **(_FROM_SCORES if before else {})})
+    train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, *after, cache)
     results = {}
     for method in ("whole", "window", "proposals"):
         options = [cache, f"--config.inference.method={method}"]
@@ -120,17 +149,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--start", choices=STARTS, default="scratch")
     parser.add_argument("--longer", type=int, default=1, help="times the steps")
     parser.add_argument("--smoke", action="store_true", help="two steps a run")
     arguments = parser.parse_args()
     mode = ":smoke" if arguments.smoke else ""
     out = arguments.out.resolve()
     by_seed = [
-        one_seed(out / f"seed{seed}", seed, out / "proposals", mode, arguments.longer)
+        one_seed(
+            out / f"seed{seed}",
+            seed,
+            out / "proposals",
+            mode,
+            arguments.longer,
+            arguments.start,
+        )
         for seed in arguments.seeds
     ]
     report = {"by_seed": by_seed, "summary": summary(by_seed)}
-    report |= {"longer": arguments.longer, **machine.describe()}
+    report |= {"start": arguments.start, "longer": arguments.longer}
+    report |= machine.describe()
     print(json.dumps(report, indent=2))
 
 
