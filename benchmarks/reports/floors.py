@@ -40,7 +40,7 @@ The buffers of a step are allocated anew each time, and go back to the system af
 `train.py` has the C library keep them (`fcn_jax/runtime.py`). A training step of
 FCN-8s, 320x320, alone in its process, took 3.98 s without this and 3.67 s with it
 (medians of 3 and 2, `benchmarks/networks.py --sides ours` at commits 26f5054 and
-b1357b0, 2 cores of an Intel Xeon). The price is memory. PyTorch has its own way with it.
+b1357b0, 2 cores of an Intel Xeon). The price is memory. PyTorch has a way of its own.
 
 ## What stands in the way of the goals on a CPU
 
