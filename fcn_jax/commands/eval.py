@@ -49,7 +49,7 @@ def define_flags() -> None:
     flags.DEFINE_string("scales", None, "Input scales to average; the config's.")
     flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
     flags.DEFINE_string("resolutions", None, "Score at each of these resolutions.")
-    flags.DEFINE_string("with_run", None, "A second run: evaluate the ensemble.")
+    flags.DEFINE_string("with_run", None, "A second run, or packed net: an ensemble.")
     flags.DEFINE_enum(
         "combine", "mean_prob", ensembles.COMBINATIONS, "How the two are combined."
     )

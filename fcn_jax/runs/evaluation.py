@@ -9,7 +9,6 @@ import numpy as np
 from fcn_jax import hosts, parallel
 from fcn_jax.config import datasets
 from fcn_jax.config import predictor as predictors
-from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, fingerprints
 from fcn_jax.data.batch import Batch
@@ -21,7 +20,7 @@ from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.inference.regions import Regions
-from fcn_jax.runs import compilation, recorded
+from fcn_jax.runs import compilation, recorded, trained
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import checkpoints, trees
@@ -36,7 +35,7 @@ class Evaluation:
         split: Name of the split; None: the config's.
         step: Checkpoint; None: the best.
         devices: None: all.
-        with_run: Directory of a second run, which makes an ensemble of the two.
+        with_run: A second run, or a packed net, which makes an ensemble of the two.
         combine: How their predictions are combined; see `fcn_jax.inference.ensembles`.
         crew: The processes that share the images; they must score the same.
     """
@@ -68,9 +67,9 @@ class Evaluation:
         for note in filter(None, (*recorded.notes(config, self.checkpoint), colours)):
             print(f"note: {note}")
         if with_run:
-            second = workdirs.config_of_run(with_run)
+            second, place = trained.found_at(with_run)
             _check_same_classes(config, second, with_run)
-            self.members.append(TrainedNet(second, with_run, None, self.devices))
+            self.members.append(TrainedNet(second, place, None, self.devices))
         heads = contracts.heads_of(self.source)
         for each in self.members:
             recorded.check_classes(heads, each.checkpoint.metadata, each.workdir)

@@ -293,6 +293,21 @@ def _padded_batch(
     return batch
 
 
+def found_at(workdir: str | Path) -> tuple[Config, str | Path]:
+    """The config of a run or of a packed net, and its place: what `TrainedNet` takes.
+
+    Args:
+        workdir: Directory of the run; or a net of `fcn_jax pack`, by file or name.
+
+    Raises:
+        FileNotFoundError: If there is no run.
+        WeightsError: If it is a file, and no packed net.
+    """
+    if own := pretrained.packed(workdir):
+        return packed.config_of(own), own
+    return workdirs.config_of_run(workdir), workdir
+
+
 def load(
     workdir: str | Path,
     step: int | None = None,
@@ -320,9 +335,7 @@ def load(
         ValueError: If scales or flip are given, and it looks at windows.
         WeightsError: If it is a file, and no packed net.
     """
-    if own := pretrained.packed(workdir):
-        workdir = own
-    config = packed.config_of(own) if own else workdirs.config_of_run(workdir)
+    config, workdir = found_at(workdir)
     config.update_from_flattened_dict(changes)
     found = TrainedNet(config, workdir, step, devices, scales, flip)
     if scales is not None or flip:  # Refused now, and not of every image.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fcn_jax
+from fcn_jax import runs
 from fcn_jax.commands import fetch as fetch_command
 from fcn_jax.commands import pack as pack_command
 from fcn_jax.commands import predict as predict_command
@@ -293,3 +294,14 @@ def test_records_of_other_kinds(tmp_path, config, score, text):
     numpy_files.save_file({"a": np.zeros(1, np.float32)}, path, facts)
     with pytest.raises(WeightsError, match=f"does not say which net .*{text}"):
         pretrained.record(path)
+
+
+def test_a_packed_net_is_the_second_of_an_ensemble(run, own, file):
+    """By its name as by its file; with the run that it was made of little changes."""
+    config = fcn_jax.load(run).config
+    scores = {}
+    for second in (run, own, file.path):
+        both = runs.Evaluation(config, run, with_run=second)
+        scores[str(second)] = both.score()["mean_iu"]
+    assert scores[own] == scores[str(file.path)]
+    assert abs(scores[own] - scores[str(run)]) <= 0.002
