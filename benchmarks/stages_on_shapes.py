@@ -29,15 +29,17 @@ from fcn_jax.config import named
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ("small", "medium", "large")
 STARTS = ("scratch", "fcn32s")
-# What FCN-32s sees, and the rate at which nets go on that have been trained.
+_STAGE1 = named.load("shapes_deconvnet_stage1").get_config()
+# What FCN-32s sees, as stage 1, and the rate at which nets go on that were trained.
 _ON_OBJECTS = {
     "model.name": "fcn32s",
     "model.batch_norm_fc": True,
-    "data.objects.stage": "objects",
-    "data.objects.size": 72,
-    "data.objects.min_area": 30,
-    "data.crop": (64, 64),
-    "batch_size": 32,
+    "data.crop": tuple(_STAGE1.data.crop),
+    "batch_size": _STAGE1.batch_size,
+    **{
+        f"data.objects.{key}": _STAGE1.data.objects[key]
+        for key in ("stage", "size", "min_area")
+    },
 }
 _GOES_ON = {"optim.learning_rate": 1e-3}
 _FROM_SCORES = {"model.decoder_start": "upsampling", **_GOES_ON}
@@ -56,20 +58,18 @@ def run(*command):
     )
 
 
+def given(settings):
+    """Settings of a config as options of a command."""
+    return tuple(f"--config.{key}={value}" for key, value in settings.items())
+
+
 def train(config, workdir, seed, longer, *options):
     if not (workdir / "result.json").exists():
         name, _, mode = config.partition(":")
         found = named.load(name).get_config(*((mode,) if mode else ()))
         steps = longer * found.num_steps
-        options += tuple(
-            f"--config.{key}={value}"
-            for key, value in {
-                "seed": seed,
-                "num_steps": steps,
-                "eval_every": steps // 2,
-                "checkpoint_every": steps // 2,
-            }.items()
-        )
+        counts = {"num_steps": steps, "eval_every": steps // 2}
+        options += given({"seed": seed, **counts, "checkpoint_every": steps // 2})
         run("train.py", f"--config={config}", f"--workdir={workdir}", *options)
 
 
@@ -88,24 +88,19 @@ def evaluate(config, workdir, out, *options):
     return json.loads(file.read_text())
 
 
-def given(settings):
-    """Settings of a config as options of a command."""
-    return [f"--config.{key}={value}" for key, value in settings.items()]
-
-
 def one_seed(folder, seed, proposals, mode, longer, start):
     """The results of one seed, by method."""
     fcn, first, second = (folder / name for name in ("fcn8s", "stage1", "stage2"))
     cache = f"--config.data.objects.cache_dir={proposals}"
     train(f"shapes_fcn8s{mode}", fcn, seed, longer)
-    before = []
+    before = ()
     if start == "fcn32s":
         coarse = {"init_from": fcn, **_ON_OBJECTS, **_GOES_ON}
         if mode:  # The nets of `smoke` differ.
             coarse |= {"batch_size": 4, "model.fc_features": 512}
         train(f"shapes_fcn8s{mode}", folder / start, seed, longer, *given(coarse))
         before = given({"init_from": folder / start, **_FROM_SCORES})
-        before += given({"model.width": 1 / 16}) if mode else []
+        before += given({"model.width": 1 / 16}) if mode else ()
     train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *before)
     after = given({"init_from": first, **(_FROM_SCORES if before else {})})
     train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, *after, cache)

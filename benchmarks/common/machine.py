@@ -79,7 +79,7 @@ def _commit() -> str | None:
         changed = run(["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs"])
     except OSError:
         return None
-    return commit + "+" * changed.returncode if commit else None
+    return commit + ("+" if changed.returncode else "") if commit else None
 
 
 def _cpu() -> str | None:

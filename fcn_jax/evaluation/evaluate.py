@@ -29,7 +29,8 @@ Matrices: TypeAlias = np.ndarray | dict[str, np.ndarray]
 Nats: TypeAlias = Array | Mapping[str, Array]
 
 # A canvas more is compiled where that saves the work of so many images: on a CPU XLA
-# takes seconds for it, as a network of the published width does for two or three.
+# takes seconds for it, as a network of the published width does for two or three. To
+# one that sees windows a larger canvas is next to no work.
 WORTH_A_CANVAS = {"cpu": 8.0}
 NOT_A_CLASS = 255  # Predicted where scores are not finite.
 
@@ -286,11 +287,13 @@ class Evaluator:
 
         Of those of all processes the part that is this one's.
         """
+        whole = self.predictor.windows is None
+        worth = WORTH_A_CANVAS.get(self.devices[0].platform) if whole else None
         return loader.eval_batches(
             self.source,
             batch_size=self.batch_size,
             num_classes=self.num_classes,
-            worth_a_canvas=WORTH_A_CANVAS.get(self.devices[0].platform, math.inf),
+            worth_a_canvas=worth or math.inf,
             scales=self.predictor.scales,
             windows=self.predictor.windows,
             share=loader.Share(self._crew.index, self._crew.count),

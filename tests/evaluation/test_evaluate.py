@@ -12,6 +12,7 @@ from fcn_jax import parallel
 from fcn_jax.data.contracts import Head
 from fcn_jax.data.label_sets import VOC
 from fcn_jax.evaluation import evaluate
+from fcn_jax.inference import windows
 from fcn_jax.inference.predictor import Predictor
 
 pytestmark = pytest.mark.usefixtures("quick_runs_only")
@@ -37,13 +38,20 @@ def test_a_batch_is_no_larger_than_the_images(asked, num_devices, expected):
     assert found.batch_size == expected
 
 
-@pytest.mark.parametrize(("platform", "worth"), (("cpu", 8), ("gpu", math.inf)))
-def test_a_cpu_compiles_more_canvases(monkeypatch, platform, worth):
+@pytest.mark.parametrize(
+    ("platform", "boxes", "worth"),
+    (
+        ("cpu", None, 8),
+        ("gpu", None, math.inf),
+        ("cpu", windows.WholeImage(), math.inf),
+    ),
+)
+def test_a_cpu_compiles_more_canvases(monkeypatch, platform, boxes, worth):
     asked = {}
     monkeypatch.setattr(
         evaluate.loader, "eval_batches", lambda source, **options: asked.update(options)
     )
-    predictor = Predictor(lambda variables, batch: None)
+    predictor = Predictor(lambda variables, batch: None, windows=boxes)
     evaluator = evaluate.Evaluator(predictor, Five(), 2, jax.devices()[:1])
     evaluator.devices = [types.SimpleNamespace(platform=platform)]
     evaluator.batches()
