@@ -93,16 +93,17 @@ def one_seed(folder, seed, proposals, mode, longer, start):
     fcn, first, second = (folder / name for name in ("fcn8s", "stage1", "stage2"))
     cache = f"--config.data.objects.cache_dir={proposals}"
     train(f"shapes_fcn8s{mode}", fcn, seed, longer)
-    before = ()
+    going_on = {}
     if start == "fcn32s":
         coarse = {"init_from": fcn, **_ON_OBJECTS, **_GOES_ON}
+        going_on = dict(_FROM_SCORES)
         if mode:  # The nets of `smoke` differ.
             coarse |= {"batch_size": 4, "model.fc_features": 512}
+            going_on["model.width"] = 1 / 16
         train(f"shapes_fcn8s{mode}", folder / start, seed, longer, *given(coarse))
-        before = given({"init_from": folder / start, **_FROM_SCORES})
-        before += given({"model.width": 1 / 16}) if mode else ()
-    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *before)
-    after = given({"init_from": first, **(_FROM_SCORES if before else {})})
+    before = {"init_from": folder / start, **going_on} if going_on else {}
+    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *given(before))
+    after = given({"init_from": first, **going_on})
     train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, *after, cache)
     results = {}
     for method in ("whole", "window", "proposals"):
