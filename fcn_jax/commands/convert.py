@@ -3,6 +3,7 @@ r"""Rewrite weights for another framework, or for this one.
 fcn_jax convert fcn8s-heavy-pascal.caffemodel fcn8s.safetensors --model=fcn8s
 fcn_jax convert vgg16.pth runs/start --model=fcn32s --num_classes=11 --nostrict
 fcn_jax convert runs/mine mine.safetensors
+fcn_jax convert camvid-fcn8s camvid.npz
 
 fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--inputs=caffe|imagenet] [--preprocessing=caffe|imagenet] [--upsampling=learned]
@@ -11,9 +12,10 @@ fcn_jax convert IN OUT --model=NAME [--num_classes=21] [--nostrict]
     [--encoder=vgg16|alexnet|googlenet] [--norm_first]
 
 IN is a .caffemodel, .pth, .safetensors, .h5, .npz or a run's directory, detected by its
-content. Of a run the net and its options are known: flags, --model too, are for what
-differs. OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours), or,
-without a suffix, a run's directory.
+content, or a net that comes with the package, by name. Of a run, and of a net that
+`fcn_jax pack` wrote, the options are known: flags, --model too, are for what differs.
+OUT is NAME.safetensors (names and layouts of PyTorch), NAME.npz (ours), or, without a
+suffix, a run's directory.
 """
 
 from collections.abc import Sequence
@@ -25,10 +27,12 @@ from fcn_jax import models
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.config import build
-from fcn_jax.config import workdir as workdirs
 from fcn_jax.models.encoders import ENCODERS
 from fcn_jax.preprocessing import PREPROCESSING
+from fcn_jax.runs import trained
 from fcn_jax.weights import loading, pretrained, saving
+from fcn_jax.weights.errors import WeightsError
+from fcn_jax.weights.formats import safetensors
 
 _OPTIONS = (
     "num_classes",
@@ -74,7 +78,7 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     Raises:
         flags.Error: If there are not.
     """
-    named = values["model"].value or (operands and _is_run(operands[0]))
+    named = values["model"].value or (operands and _is_known(operands[0]))
     if len(operands) != 2 or not named:
         paths = f"paths are {list(operands)}"
         missing = "--model is missing" if len(operands) == 2 else paths
@@ -94,8 +98,8 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     if values.skip_scales:
         scales = command_line.parse_numbers("skip_scales", values.skip_scales)
     name, options, preprocessing = values.model, {}, PREPROCESSING["caffe"]
-    if _is_run(source):
-        config = workdirs.config_of_run(source)
+    if _is_known(source):
+        config, source = trained.found_at(source)
         preprocessing = build.make_preprocessing(config)
         name, options = pretrained.options_of(config.model.to_dict(), name)
     for option in _OPTIONS:
@@ -119,8 +123,13 @@ def run_flags(values: flags.FlagValues, source: str, out: str) -> None:
     print(f"written: {out}")
 
 
-def _is_run(source: str):
-    """Whether its network is known: it is a run's directory, trained or converted."""
+def _is_known(source: str):
+    """Whether its network is: it is a run, trained or converted, or a packed net."""
+    if path := pretrained.packed(source):
+        try:
+            return pretrained.RUN in safetensors.read_metadata(path)
+        except WeightsError:
+            return False  # Those who load it say what is wrong with it.
     places = (Path(source) / name for name in ("config.json", "checkpoints"))
     return any(place.exists() for place in places)
 

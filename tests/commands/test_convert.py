@@ -18,7 +18,7 @@ from fcn_jax.config import workdir as workdirs
 from fcn_jax.preprocessing import IMAGENET
 from fcn_jax.runs import trainer
 from fcn_jax.storage import checkpoints, files
-from fcn_jax.weights import formats, saving
+from fcn_jax.weights import formats, pretrained, saving
 from tests.support import cases
 from tests.support import foreign_weights as foreign
 from tests.support.runs import make_folder, tiny_config
@@ -77,6 +77,23 @@ def test_of_a_run_the_net_is_known(command, tmp_path):
     assert all(np.array_equal(first[name], second[name]) for name in first)
     command(tmp_path / "run", tmp_path / "16.npz", "--model=fcn16s", "--nostrict")
     assert "params/score_pool3/kernel" not in formats.read(tmp_path / "16.npz").arrays
+
+
+def test_of_a_packed_net_the_net_is_known(command, tmp_path):
+    """By name or file, with fc6_dilation, which no flag says; and what is torn."""
+    command("camvid-fcn8s", tmp_path / "out.npz")
+    model, variables = fcn_jax.create("fcn8s", pretrained="camvid-fcn8s")
+    found = load(tmp_path / "out.npz", model)
+    for name, x in foreign.flat(variables).items():
+        np.testing.assert_array_equal(found[name], x, err_msg=name)
+    own = pretrained.FOLDER / "camvid-fcn8s.safetensors"
+    torn = tmp_path / "torn.safetensors"
+    torn.write_bytes(own.read_bytes()[:100])
+    with pytest.raises(SystemExit, match=r"convert: --model is missing; usage"):
+        command(torn, tmp_path / "b.npz")
+    with pytest.raises(SystemExit, match=r"error: .*torn.safetensors: "):
+        command(torn, tmp_path / "b.npz", "--model=fcn8s")
+    assert not (tmp_path / "b.npz").exists()
 
 
 @pytest.mark.long
