@@ -1,7 +1,9 @@
-"""DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
+r"""DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
 
 python -m benchmarks.stages_on_shapes --out=runs/stages          # 15 minutes a seed
 python -m benchmarks.stages_on_shapes --out=runs/stages_fcn --start=fcn32s
+python -m benchmarks.stages_on_shapes --out=runs/sizes --start=fcn32s \
+    --data=shapes_any_size
 python -m benchmarks.stages_on_shapes --out=runs/stages --longer=8    # a GPU
 python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 0 --smoke
 
@@ -9,10 +11,11 @@ For every seed: FCN-8s (the demo's config), stage 1, stage 2 from it; then Decon
 proposals, on the whole image as it is, and on the whole image as one window; and the
 ensemble with FCN-8s; these also with the CRF behind them. Stage 1 starts from scratch,
 or, as on CamVid, from an FCN-32s that went on from that FCN-8s on the objects of stage
-1: the decoder then begins as an upsampling of its scores. With --longer all train as
-many times the steps of their configs. Prints JSON: mean IU, and mean IU by object size,
-of every seed, their mean and standard deviation. Runs that are finished are not done
-again.
+1: the decoder then begins as an upsampling of its scores. With --data=shapes_any_size
+things take from 2 % to 90 % of an image, and their textures grow with them. With
+--longer all train as many times the steps of their configs. Prints JSON: mean IU, and
+mean IU by object size, of every seed, their mean and standard deviation. Runs that are
+finished are not done again.
 """
 
 import argparse
@@ -29,6 +32,15 @@ from fcn_jax.config import named
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ("small", "medium", "large")
 STARTS = ("scratch", "fcn32s")
+# What each data set changes in the configs, and in those that have proposals.
+DATA = {
+    "shapes": ({}, {}),
+    "shapes_any_size": (
+        {"data.name": "shapes_any_size"},
+        # The smallest boxes have 154 pixels.
+        {"data.objects.proposal_options.min_box_area": 120},
+    ),
+}
 _STAGE1 = named.load("shapes_deconvnet_stage1").get_config()
 # What FCN-32s sees, as stage 1, and the rate at which nets go on that were trained.
 _ON_OBJECTS = {
@@ -88,11 +100,13 @@ def evaluate(config, workdir, out, *options):
     return json.loads(file.read_text())
 
 
-def one_seed(folder, seed, proposals, mode, longer, start):
+def one_seed(folder, seed, proposals, mode, longer, start, data):
     """The results of one seed, by method."""
     fcn, first, second = (folder / name for name in ("fcn8s", "stage1", "stage2"))
-    cache = f"--config.data.objects.cache_dir={proposals}"
-    train(f"shapes_fcn8s{mode}", fcn, seed, longer)
+    of_data, of_proposals = map(given, DATA[data])
+    cached = given({"data.objects.cache_dir": proposals})
+    of_proposals = (*of_data, *of_proposals, *cached)
+    train(f"shapes_fcn8s{mode}", fcn, seed, longer, *of_data)
     going_on = {}
     if start == "fcn32s":
         coarse = {"init_from": fcn, **_ON_OBJECTS, **_GOES_ON}
@@ -100,14 +114,16 @@ def one_seed(folder, seed, proposals, mode, longer, start):
         if mode:  # The nets of `smoke` differ.
             coarse |= {"batch_size": 4, "model.fc_features": 512}
             going_on["model.width"] = 1 / 16
-        train(f"shapes_fcn8s{mode}", folder / start, seed, longer, *given(coarse))
+        coarse = (*of_data, *given(coarse))
+        train(f"shapes_fcn8s{mode}", folder / start, seed, longer, *coarse)
     before = {"init_from": folder / start, **going_on} if going_on else {}
-    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *given(before))
-    after = given({"init_from": first, **going_on})
-    train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, *after, cache)
+    before = (*of_data, *given(before))
+    train(f"shapes_deconvnet_stage1{mode}", first, seed, longer, *before)
+    after = (*of_proposals, *given({"init_from": first, **going_on}))
+    train(f"shapes_deconvnet_stage2{mode}", second, seed, longer, *after)
     results = {}
     for method in ("whole", "window", "proposals"):
-        options = [cache, f"--config.inference.method={method}"]
+        options = [*of_proposals, f"--config.inference.method={method}"]
         if method == "proposals":
             options += [f"--with_run={fcn}", "--config.crf.parameters=pydensecrf"]
         found = evaluate(
@@ -146,6 +162,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--start", choices=STARTS, default="scratch")
+    parser.add_argument("--data", choices=tuple(DATA), default="shapes")
     parser.add_argument("--longer", type=int, default=1, help="times the steps")
     parser.add_argument("--smoke", action="store_true", help="two steps a run")
     arguments = parser.parse_args()
@@ -159,11 +176,13 @@ def main():
             mode,
             arguments.longer,
             arguments.start,
+            arguments.data,
         )
         for seed in arguments.seeds
     ]
     report = {"by_seed": by_seed, "summary": summary(by_seed)}
     report |= {"start": arguments.start, "longer": arguments.longer}
+    report |= {"data": arguments.data}
     report |= machine.describe()
     print(json.dumps(report, indent=2))
 

@@ -65,10 +65,14 @@ def _open_folder(split: str, options: Options) -> Source:
     )
 
 
-def _open_shapes(split: str, options: Options) -> Source:
-    from fcn_jax.data.sources import shapes
+def _shapes(name: str, description: str) -> DataSet:
+    def open_one(split: str, options: Options) -> Source:
+        from fcn_jax.data.sources import shapes
 
-    return shapes.open_shapes(split, options.data_dir)
+        return shapes.open_shapes(split, options.data_dir, name)
+
+    head = Head("", label_sets.SHAPES, label_sets.VOC.palette)
+    return DataSet(description, open_one, (head,))
 
 
 def _open_indoor(split: str, options: Options) -> Source:
@@ -125,10 +129,9 @@ DATASETS: dict[str, DataSet] = {
     "folder": DataSet(
         "any folder in VOC layout, at root", _open_folder, takes_palette=True
     ),
-    "shapes": DataSet(
-        "generated textured shapes, built in",
-        _open_shapes,
-        (Head("", label_sets.SHAPES, label_sets.VOC.palette),),
+    "shapes": _shapes("shapes", "generated textured shapes, built in"),
+    "shapes_any_size": _shapes(
+        "shapes_any_size", "the same from 2 % to 90 % of an image, built in"
     ),
     "indoor": DataSet(
         "generated rooms with depth, built in",

@@ -66,7 +66,8 @@ def test_every_name_opens_its_own(monkeypatch):
     }
     assert opened == {
         "folder": ("folder", "R", "val", None, 0),
-        "shapes": ("shapes", "val", "D"),
+        "shapes": ("shapes", "val", "D", "shapes"),
+        "shapes_any_size": ("shapes", "val", "D", "shapes_any_size"),
         "landscapes": ("landscapes", "val"),
         "indoor": ("indoor", "val", "rgb"),
         "nyud": ("nyud", "val", "R"),

@@ -1,10 +1,14 @@
 """Pictures of textured, shaded, overlapping shapes, and what is where in them.
 
 The background is greyish, objects are vivid. Hue says nothing about the class; form
-does, and texture mostly does.
+does, and texture mostly does. `draw` scatters shapes, whose textures are equally fine
+in all sizes. `draw_any_size` draws things near and far, the larger behind: the box of
+each takes from 2 % to 90 % of the image, and its texture grows with it, so that no
+window of one size shows them all.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,6 +21,11 @@ _HEIGHTS = (80, 112)  # Pixels, both ends included.
 _WIDTHS = (96, 144)
 _OBJECTS = (3, 5)
 _RADII = (11.0, 40.0)  # Log-uniform: as many small objects as large ones.
+_ANY_SIZE_OBJECTS = (2, 4)
+_SHARES = (0.02, 0.9)  # Of the image, of an object's box; log-uniform.
+_STRETCH = 1.25  # Most by which a box is wider, or higher, than the image's form.
+_TYPICAL_RADIUS = 21.0  # At which textures that grow are as fine as those of `draw`.
+_FINEST = 0.4  # Of textures that grow, against `draw`: two pixels a period.
 _TURN = np.pi / 8  # Largest rotation either way.
 _SUBPIXELS = 2  # Along each axis, for smooth outlines.
 _TEXTURES = ("checks", "stripes", "plain", "clouds", "speckles", "dots")  # By class.
@@ -40,18 +49,87 @@ class Drawing:
     objects: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where an object is drawn, in pixels.
+
+    Attributes:
+        row: Of its centre.
+        column: Of its centre.
+        radii: Of its circumscribed ellipse, down and across.
+        turn: Radians, before it is stretched to the ellipse.
+        scale: Of its texture; 1: as in `draw`.
+    """
+
+    row: float
+    column: float
+    radii: tuple[float, float]
+    turn: float
+    scale: float = 1.0
+
+
 def draw(rng: np.random.Generator) -> Drawing:
     """Draw a scene; equal for equal generators."""
+    canvas = _background(rng)
+
+    def scattered():
+        for _ in range(int(rng.integers(_OBJECTS[0], _OBJECTS[1] + 1))):
+            label = int(rng.integers(1, len(CLASSES)))
+            yield label, _scattered(rng, canvas.shape)
+
+    return _painted(rng, canvas, scattered())
+
+
+def draw_any_size(rng: np.random.Generator) -> Drawing:
+    """Draw a scene of things near and far; equal for equal generators."""
+    canvas = _background(rng)
+    count = int(rng.integers(_ANY_SIZE_OBJECTS[0], _ANY_SIZE_OBJECTS[1] + 1))
+    shares = np.exp(rng.uniform(*np.log(_SHARES), count))
+    placed = [
+        (int(rng.integers(1, len(CLASSES))), _framed(rng, canvas.shape, share))
+        for share in -np.sort(-shares)
+    ]
+    return _painted(rng, canvas, placed)
+
+
+def _background(rng: np.random.Generator):
+    """The canvas before anything is painted on it, [H, W, 3]."""
     height = int(rng.integers(_HEIGHTS[0], _HEIGHTS[1] + 1))
     width = int(rng.integers(_WIDTHS[0], _WIDTHS[1] + 1))
     grey = rng.uniform(50, 200) + rng.uniform(-12, 12, 3)
-    canvas = _surface(rng, (height, width), grey, "gradient")
-    objects = np.zeros((height, width), np.uint8)
+    return _surface(rng, (height, width), grey, "gradient")
+
+
+def _scattered(rng: np.random.Generator, shape: tuple[int, ...]):
+    """A place whose centre is inside, so that at least a good part can be seen."""
+    radius = float(np.exp(rng.uniform(*np.log(_RADII))))
+    row, column = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+    return _Place(row, column, (radius, radius), rng.uniform(-_TURN, _TURN))
+
+
+def _framed(rng: np.random.Generator, shape: tuple[int, ...], share: float):
+    """A place wholly inside, whose box has a share of the image."""
+    side = np.sqrt(share)
+    most = min(_STRETCH, 1 / side)
+    stretch = np.exp(rng.uniform(-np.log(most), np.log(most)))
+    radii = (shape[0] * side / stretch / 2, shape[1] * side * stretch / 2)
+    row, column = (
+        float(rng.uniform(radius, length - radius))
+        for radius, length in zip(radii, shape, strict=False)
+    )
+    scale = max(_FINEST, float(np.sqrt(radii[0] * radii[1])) / _TYPICAL_RADIUS)
+    return _Place(row, column, radii, rng.uniform(-_TURN, _TURN), scale)
+
+
+def _painted(
+    rng: np.random.Generator, canvas: np.ndarray, placed: Iterable[tuple[int, _Place]]
+):
+    """The drawing of (label, place) on a canvas, the later over the earlier."""
+    objects = np.zeros(canvas.shape[:2], np.uint8)
     class_of = [0]
-    for number in range(1, int(rng.integers(_OBJECTS[0], _OBJECTS[1] + 1)) + 1):
-        label = int(rng.integers(1, len(CLASSES)))
+    for number, (label, place) in enumerate(placed, start=1):
         class_of.append(label)
-        _paint(rng, canvas, objects, number, label)
+        _paint(rng, canvas, objects, number, label, place)
     labels = np.array(class_of, np.uint8)[objects]
     outline = _outlines(objects)
     labels[outline] = VOID
@@ -106,28 +184,33 @@ def _paint(
     objects: np.ndarray,
     number: int,
     label: int,
+    place: _Place,
 ):
     """Draw one object over what is there."""
     height, width = objects.shape
-    radius = float(np.exp(rng.uniform(*np.log(_RADII))))
-    # The centre stays inside, so that at least a good part can be seen.
-    row, column = rng.uniform(0, height), rng.uniform(0, width)
-    turn = rng.uniform(-_TURN, _TURN)
-    top, left = max(0, int(row - radius) - 1), max(0, int(column - radius) - 1)
-    bottom = min(height, int(row + radius) + 2)
-    right = min(width, int(column + radius) + 2)
+    down, across = place.radii
+    top, left = (
+        max(0, int(place.row - down) - 1),
+        max(0, int(place.column - across) - 1),
+    )
+    bottom = min(height, int(place.row + down) + 2)
+    right = min(width, int(place.column + across) + 2)
     shape = (bottom - top, right - left)
     offsets = (np.arange(_SUBPIXELS) + 0.5) / _SUBPIXELS
-    y = (np.arange(top, bottom)[:, None] + offsets).reshape(-1, 1) - row
-    x = (np.arange(left, right)[:, None] + offsets).reshape(1, -1) - column
-    u = (np.cos(turn) * x + np.sin(turn) * y) / radius
-    v = (np.cos(turn) * y - np.sin(turn) * x) / radius
+    y = (np.arange(top, bottom)[:, None] + offsets).reshape(-1, 1) - place.row
+    x = (np.arange(left, right)[:, None] + offsets).reshape(1, -1) - place.column
+    radius = down if down == across else np.sqrt(down * across)
+    y, x = y * (radius / down), x * (radius / across)  # As of a circle.
+    cosine, sine = np.cos(place.turn), np.sin(place.turn)
+    u = (cosine * x + sine * y) / radius
+    v = (cosine * y - sine * x) / radius
     inside = covers(label, u, v).reshape(shape[0], _SUBPIXELS, shape[1], _SUBPIXELS)
     coverage = inside.mean(axis=(1, 3))[:, :, None]
     light = rng.uniform(0, 2 * np.pi)
-    across = np.cos(light) * x[:, ::_SUBPIXELS] + np.sin(light) * y[::_SUBPIXELS]
-    shade = 1 + 0.3 * (across / radius)[:, :, None]
-    surface = _surface(rng, shape, _vivid(rng), _texture(rng, label)) * shade
+    lit = np.cos(light) * x[:, ::_SUBPIXELS] + np.sin(light) * y[::_SUBPIXELS]
+    shade = 1 + 0.3 * (lit / radius)[:, :, None]
+    colour, texture = _vivid(rng), _texture(rng, label)
+    surface = _surface(rng, shape, colour, texture, place.scale) * shade
     window = canvas[top:bottom, left:right]
     window += coverage * (surface - window)
     seen = objects[top:bottom, left:right]
@@ -135,10 +218,14 @@ def _paint(
 
 
 def _surface(
-    rng: np.random.Generator, shape: tuple[int, int], colour: np.ndarray, kind: str
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    colour: np.ndarray,
+    kind: str,
+    scale: float = 1.0,
 ):
-    """A textured surface around a colour, [h, w, 3]."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    """A surface around a colour, its texture so many times as coarse, [h, w, 3]."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32) / np.float32(scale)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 8)
     along = 2 * np.pi / period * (np.cos(angle) * x + np.sin(angle) * y)
     across = 2 * np.pi / period * (np.cos(angle) * y - np.sin(angle) * x)
@@ -156,7 +243,8 @@ def _surface(
             waves = rng.uniform((-0.35, -0.35, 0), (0.35, 0.35, 2 * np.pi), (4, 3))
             pattern = np.sum([np.sin(a * x + b * y + c) for a, b, c in waves], 0) / 2
         case "speckles":
-            pattern = rng.choice((-1.0, 1.0), shape)
+            rows, columns = (np.int32(np.arange(n) / max(1, scale)) for n in shape)
+            pattern = rng.choice((-1.0, 1.0), shape)[rows[:, None], columns]
         case _:
             pattern = np.zeros(shape)  # "plain".
     tint = rng.uniform(-1, 1, 3)

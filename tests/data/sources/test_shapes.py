@@ -11,13 +11,23 @@ import fcn_jax.data
 from fcn_jax.data.sources import drawing, shapes
 
 
-def draw(seed):
-    return drawing.draw(np.random.default_rng(seed))
+def draw(seed, by=drawing.draw):
+    return by(np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
 def drawings():
     return [draw([1, number]) for number in range(90)]
+
+
+@pytest.fixture(scope="module")
+def any_size():
+    return [draw([1, number], drawing.draw_any_size) for number in range(90)]
+
+
+@pytest.fixture(params=("drawings", "any_size"))
+def both(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +40,10 @@ def data_dir(tmp_path_factory):
     return str(folder)
 
 
-def test_the_same_seed_draws_the_same_bytes():
+@pytest.mark.parametrize("by", (drawing.draw, drawing.draw_any_size))
+def test_the_same_seed_draws_the_same_bytes(by):
     for seed in range(3):
-        one, other = draw(seed), draw(seed)
+        one, other = draw(seed, by), draw(seed, by)
         assert one.image.tobytes() == other.image.tobytes()
         assert one.labels.tobytes() == other.labels.tobytes()
         assert one.objects.tobytes() == other.objects.tobytes()
@@ -43,8 +54,8 @@ def test_drawings_differ(drawings):
     assert len({drawn.labels.shape for drawn in drawings}) > 20
 
 
-def test_sizes_types_and_labels_are_in_range(drawings):
-    for drawn in drawings:
+def test_sizes_types_and_labels_are_in_range(both):
+    for drawn in both:
         height, width = drawn.labels.shape
         assert 80 <= height <= 112
         assert 96 <= width <= 144
@@ -55,16 +66,16 @@ def test_sizes_types_and_labels_are_in_range(drawings):
         assert set(np.unique(drawn.labels)) <= {*range(7), 255}
 
 
-def test_all_classes_occur(drawings):
-    count = sum(np.bincount(drawn.labels.ravel(), minlength=256) for drawn in drawings)
+def test_all_classes_occur(both):
+    count = sum(np.bincount(drawn.labels.ravel(), minlength=256) for drawn in both)
     share = count / count.sum()
     assert (share[:7] > 0.005).all()
     assert share[0] < 0.85
     assert 0.005 < share[255] < 0.15
 
 
-def test_objects_agree_with_labels(drawings):
-    for drawn in drawings:
+def test_objects_agree_with_labels(both):
+    for drawn in both:
         void = drawn.labels == 255
         np.testing.assert_array_equal(drawn.objects == 255, void)
         np.testing.assert_array_equal(drawn.objects == 0, drawn.labels == 0)
@@ -72,8 +83,8 @@ def test_objects_agree_with_labels(drawings):
             assert len(np.unique(drawn.labels[drawn.objects == number])) == 1
 
 
-def test_void_lies_wherever_two_things_meet(drawings):
-    for drawn in drawings:
+def test_void_lies_wherever_two_things_meet(both):
+    for drawn in both:
         for things in (drawn.objects, drawn.objects.T):
             one, other = things[:-1], things[1:]
             assert ((one == other) | (one == 255) | (other == 255)).all()
@@ -188,9 +199,63 @@ def test_splits_as_they_are_prepared(data_dir):
                 np.testing.assert_array_equal(item[name], getattr(drawn, name))
 
 
-def test_open_source_opens_them(data_dir):
+def test_open_source_opens_them(data_dir, tmp_path, monkeypatch):
     source = fcn_jax.data.open_source("shapes", "val", data_dir=data_dir)
     assert len(source) == 4
+    monkeypatch.setattr(shapes, "SIZES", {"train": 1, "val": 2})
+    source = fcn_jax.data.open_source("shapes_any_size", "val", data_dir=str(tmp_path))
+    assert (len(source), source.classes) == (2, drawing.CLASSES)
+    for item in (source[0], source[1]):
+        number = int(item["id"].rpartition("_")[2])
+        drawn = draw([2015, 1, number], drawing.draw_any_size)
+        for name in ("image", "labels", "objects"):
+            np.testing.assert_array_equal(item[name], getattr(drawn, name))
+
+
+def test_boxes_take_every_share_of_the_image():
+    """They lie inside, at most 1.25 times as wide, or as high, as the image's form."""
+    rng, scales = np.random.default_rng(0), []
+    for share in np.geomspace(0.02, 0.9, 200):
+        place = drawing._framed(rng, (90, 120, 3), share)
+        down, across = place.radii
+        np.testing.assert_allclose(4 * down * across, share * 90 * 120)
+        assert down - 1e-9 <= place.row <= 90 - down + 1e-9
+        assert across - 1e-9 <= place.column <= 120 - across + 1e-9
+        assert 1 / 1.5626 < (across / 120) / (down / 90) < 1.5626
+        scales.append(place.scale)
+    # Textures grow with the radius, 21 pixels for those of `draw`, but for the finest.
+    np.testing.assert_allclose(scales[-1], np.sqrt(0.9 * 45 * 60) / 21)
+    assert scales[0] == 0.4
+
+
+def test_larger_things_are_behind(monkeypatch):
+    monkeypatch.setattr(drawing, "_ANY_SIZE_OBJECTS", (4, 4))
+    found = []
+    monkeypatch.setattr(
+        drawing, "_paint", lambda *args: found.append(np.prod(args[-1].radii))
+    )
+    for number in range(5):
+        draw([3, number], drawing.draw_any_size)
+    assert len(found) == 20
+    assert all(np.all(np.diff(found[i : i + 4]) < 0) for i in range(0, 20, 4))
+
+
+@pytest.mark.parametrize("kind", ("stripes", "checks", "dots", "clouds", "speckles"))
+def test_textures_grow(kind):
+    """Twice as coarse, it is the pattern of every second pixel of the plain one."""
+
+    def surface(shape, scale):
+        rng = np.random.default_rng(4)
+        return drawing._surface(rng, shape, np.zeros(3), kind, scale)
+
+    if kind == "speckles":  # Drawn pixel by pixel.
+        coarse = surface((40, 40), 2)
+        np.testing.assert_array_equal(coarse[::2, ::2], coarse[1::2, 1::2])
+        assert (coarse[2:, ::2] != coarse[:-2, ::2]).mean() > 0.3
+        return
+    np.testing.assert_allclose(
+        surface((40, 40), 2)[::2, ::2], surface((20, 20), 1), atol=1e-3
+    )
 
 
 def test_an_unknown_split_is_named(data_dir):
@@ -208,6 +273,20 @@ def test_what_is_drawn_stays_what_it_is(drawings):
     labels, counts = np.unique(first.labels, return_counts=True)
     assert labels.tolist() == [0, 1, 3, 5, 6, 255]
     np.testing.assert_allclose(counts, [5883, 2122, 638, 499, 1818, 535], atol=3)
+
+
+def test_what_is_drawn_of_any_size_stays_what_it_is(any_size):
+    """As above; here the first drawing, and sums over every eighth pixel of twelve."""
+    found = any_size[0].image[10::30, 10::40, 0].astype(int)
+    expected = [[192, 193, 186], [187, 206, 166], [173, 177, 177]]
+    np.testing.assert_allclose(found, expected, atol=1)
+    labels, counts = np.unique(any_size[0].labels, return_counts=True)
+    assert labels.tolist() == [0, 1, 2, 4, 5, 255]
+    np.testing.assert_allclose(counts, [8473, 849, 384, 867, 345, 577], atol=3)
+    sums = [int(each.image[::8, ::8].sum(dtype=int)) for each in any_size[:12]]
+    expected = [103552, 75888, 71598, 34550, 101907, 103459]
+    expected += [99230, 84789, 92259, 68329, 47676, 69140]
+    np.testing.assert_allclose(sums, expected, atol=20)
 
 
 def test_every_texture_stays_what_it_is(drawings):

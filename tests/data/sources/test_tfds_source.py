@@ -131,8 +131,8 @@ def test_what_is_prepared_is_not_prepared_again(tmp_path, monkeypatch, caplog, c
 
 
 def test_interrupted_preparation_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
-    def broken(split):
-        yield from examples(split, 1)
+    def broken(split, name):
+        yield from examples(split, 1, name)
         raise RuntimeError("the disc is full")
 
     examples = shapes.examples
@@ -187,10 +187,10 @@ def test_of_two_processes_that_prepare_one_does(tmp_path, monkeypatch, caplog):
     examples, hold = shapes.examples, tfds_source._one_at_a_time
     begun, waited_for = threading.Event(), threading.Event()
 
-    def slow(split):
+    def slow(split, name):
         begun.set()
         assert waited_for.wait(SECONDS)
-        yield from examples(split, 2 if split == "train" else 1)
+        yield from examples(split, 2 if split == "train" else 1, name)
 
     def held(folder):
         if begun.is_set():
@@ -199,7 +199,7 @@ def test_of_two_processes_that_prepare_one_does(tmp_path, monkeypatch, caplog):
 
     monkeypatch.setattr(shapes, "examples", slow)
     monkeypatch.setattr(tfds_source, "_one_at_a_time", held)
-    make = shapes.builder_class()
+    make = shapes.builder_class(shapes.SHAPES)
     with tfds_source.quiet_tfds() as tfds:
         builders = [make(data_dir=tmp_path, file_format="array_record") for _ in "ab"]
 
