@@ -86,6 +86,7 @@ light() {
 
 stages() {
   local seed command=("$PYTHON" -m benchmarks.stages_on_shapes "--out=$RUNS/stages"
+    --mode=from_fcn32s
     "--longer=$LONGER" "${SMOKE[@]}" --seeds)
   mkdir -p "$RUNS/stages"
   [[ -d proposals ]] && cp -r proposals "$RUNS/stages"

@@ -5,6 +5,7 @@ python train.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage
     --config.init_from=runs/stage1 --config.data.objects.cache_dir=proposals
 python eval.py --config=configs/shapes_deconvnet_stage2.py --workdir=runs/stage2 \
     --config.data.objects.cache_dir=proposals --config.inference.method=proposals
+Modes: full, from_fcn32s and any_size (of a stage 1 of that mode), smoke.
 Ours: see docs/results.md.
 """
 
@@ -13,19 +14,21 @@ from fcn_jax.config import named
 shapes_deconvnet_stage1 = named.load("shapes_deconvnet_stage1")
 voc2012_deconvnet_stage1 = named.load("voc2012_deconvnet_stage1")
 
-MODES = ("full", "smoke")
+MODES = ("full", "from_fcn32s", "any_size", "smoke")
 
 
 def get_config(mode: str = "full"):
-    config = shapes_deconvnet_stage1.get_config()
+    config = shapes_deconvnet_stage1.get_config("full" if mode == "smoke" else mode)
     config.data.objects.stage = "proposals"
     config.data.objects.num_proposals = 200
     with config.unlocked():
-        # The smallest discs have 380 pixels.
-        config.data.objects.proposal_options.min_box_area = 300
+        # The smallest discs have 380 pixels, the smallest boxes of any size 154.
+        smallest = 120 if mode == "any_size" else 300
+        config.data.objects.proposal_options.min_box_area = smallest
     config.data.objects.balance = 1
     config.data.objects.cache_dir = "proposals"
     config.optim.learning_rate = 2e-3
+    shapes_deconvnet_stage1.from_fcn32s(config, mode)
     config.num_steps = 900
     config.init_from = "runs/stage1"
     if mode == "smoke":

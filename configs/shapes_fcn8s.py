@@ -1,17 +1,18 @@
 r"""FCN-8s on the built-in shapes, from scratch, on a CPU in a few minutes: the demo.
 
 python train.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
+Modes: full, any_size (the data set shapes_any_size), smoke.
 Ours: see README.md, "Results".
 """
 
 from fcn_jax.config.base import base_config
 
-MODES = ("full", "smoke")
+MODES = ("full", "any_size", "smoke")
 
 
 def get_config(mode: str = "full"):
     config = base_config()
-    config.data.name = "shapes"
+    config.data.name = "shapes_any_size" if mode == "any_size" else "shapes"
     config.data.flip = True
     config.data.crop = (80, 96)
     config.model.num_classes = 7
