@@ -9,7 +9,7 @@
 # ladder  camvid_fcn32s_vgg; from it camvid_fcn16s_vgg and camvid_fcn8s_vgg, and beside
 #         them camvid_deconvnet_vgg; then both, their ensemble and each with the CRF
 # light   camvid_fcn8s:light_gpu, packed as camvid-fcn8s.safetensors
-# stages  python -m benchmarks.stages_on_shapes, three seeds, eight times the steps
+# stages  python -m benchmarks.stages_on_shapes (from FCN-32s), 3 seeds, 8 times the steps
 # heads   python -m benchmarks.heads, 1,000 steps a row
 # exact   determinism, and parity with the CPU (benchmarks/speed.py)
 #
@@ -86,7 +86,6 @@ light() {
 
 stages() {
   local seed command=("$PYTHON" -m benchmarks.stages_on_shapes "--out=$RUNS/stages"
-    --mode=from_fcn32s
     "--longer=$LONGER" "${SMOKE[@]}" --seeds)
   mkdir -p "$RUNS/stages"
   [[ -d proposals ]] && cp -r proposals "$RUNS/stages"

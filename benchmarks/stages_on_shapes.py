@@ -1,9 +1,9 @@
 """DeconvNet's two stages on the built-in shapes, seed by seed, against FCN-8s.
 
 python -m benchmarks.stages_on_shapes --out=runs/stages --mode=from_fcn32s
-python -m benchmarks.stages_on_shapes --out=runs/stages_any --mode=any_size
-python -m benchmarks.stages_on_shapes --out=runs/stages_noise    # from scratch
-python -m benchmarks.stages_on_shapes --out=runs/stages --longer=8    # a GPU
+python -m benchmarks.stages_on_shapes --out=runs/stages --mode=any_size
+python -m benchmarks.stages_on_shapes --out=runs/stages --mode=full    # from scratch
+python -m benchmarks.stages_on_shapes --out=runs/stages --longer=8     # for a GPU
 python -m benchmarks.stages_on_shapes --out=runs/stages --seeds 0 --smoke
 
 For every seed: FCN-8s (the demo's config), stage 1, stage 2 from it; then DeconvNet on
@@ -13,8 +13,9 @@ or, as on CamVid, from an FCN-32s that went on from that FCN-8s on the objects o
 1: the decoder then begins as an upsampling of its scores. In mode any_size it does so
 too, and things take from 2 % to 90 % of an image, with textures that grow with them.
 With --longer all train as many times the steps of their configs. Prints JSON: mean IU,
-and mean IU by object size, of every seed, their mean and standard deviation. Runs that
-are finished are not done again. Half an hour a seed on two cores.
+and mean IU by object size, of every seed, their mean and standard deviation. Runs of
+this mode and length that are finished are not done again. Half an hour a seed on two
+cores.
 """
 
 import argparse
@@ -91,12 +92,14 @@ def one_seed(folder, seed, proposals, mode, longer):
     common = (seed, longer)
     train("shapes_fcn8s", mode, fcn, *common)
     start = {}
-    if mode not in ("full", "smoke"):  # The nets of `smoke` differ.
+    if mode != "full":
         train("shapes_fcn32s_objects", mode, coarse, *common, init_from=fcn)
         start["init_from"] = coarse
+    if mode == "smoke":
+        start["model.decoder_start"] = "upsampling"
     train("shapes_deconvnet_stage1", mode, first, *common, **start)
     cached = {"data.objects.cache_dir": proposals}
-    train(STAGE2, mode, second, *common, init_from=first, **cached)
+    train(STAGE2, mode, second, *common, **{**start, "init_from": first}, **cached)
     results = {}
     for method in ("whole", "window", "proposals"):
         options = list(given({**cached, "inference.method": method}))
@@ -131,18 +134,23 @@ def summary(by_seed):
     return found
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--mode", choices=MODES, default="full", help="of the configs")
+    parser.add_argument(
+        "--mode", choices=MODES, default="from_fcn32s", help="of the configs"
+    )
     parser.add_argument("--longer", type=int, default=1, help="times the steps")
-    parser.add_argument("--smoke", action="store_true", help="two steps a run")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--smoke", action="store_true", help="two steps a run, whatever the mode"
+    )
+    arguments = parser.parse_args(argv)
     mode = "smoke" if arguments.smoke else arguments.mode
     out, longer = arguments.out.resolve(), arguments.longer
+    runs = out / f"{mode}_x{longer}"
     by_seed = [
-        one_seed(out / f"seed{seed}", seed, out / "proposals", mode, longer)
+        one_seed(runs / f"seed{seed}", seed, out / "proposals", mode, longer)
         for seed in arguments.seeds
     ]
     report = {"by_seed": by_seed, "summary": summary(by_seed)}

@@ -4,9 +4,9 @@ python train.py --config=configs/shapes_deconvnet_stage1.py --workdir=runs/stage
 python train.py --config=configs/shapes_deconvnet_stage1.py:from_fcn32s \
     --workdir=runs/stage1
 Objects are seen at 64x64 instead of 224x224, by a net of a quarter of the width.
-Modes: full (from scratch), from_fcn32s (from runs/fcn32s_objects, its decoder
-an upsampling of that net's scores: learns far sooner), any_size (that on the data set
-shapes_any_size), smoke.
+Modes: full (from scratch), from_fcn32s (from runs/fcn32s_objects, its decoder an
+upsampling of that net's scores: learns far sooner), any_size (that on the data set
+shapes_any_size, from runs/fcn32s_objects_any_size), smoke.
 Ours: see docs/results.md.
 """
 
@@ -54,6 +54,8 @@ def get_config(mode: str = "full"):
     from_fcn32s(config, mode)
     if config.model.decoder_start == "upsampling":
         config.init_from = "runs/fcn32s_objects"
+    if mode == "any_size":
+        config.init_from += "_any_size"
     if mode == "smoke":
         voc2012_deconvnet_stage1.smoke(config)
     return config

@@ -4,7 +4,8 @@ python train.py --config=configs/shapes_fcn8s.py --workdir=runs/shapes_fcn8s
 python train.py --config=configs/shapes_fcn32s_objects.py --workdir=runs/fcn32s_objects
 Goes on from the demo's encoder on what stage 1 sees, fc6 and fc7 normalised as there.
 Stage 1 from it: shapes_deconvnet_stage1.py, mode from_fcn32s. Five minutes.
-Modes: full, any_size (the data set shapes_any_size, from a demo on it), smoke.
+Modes: full, any_size (the data set shapes_any_size, from runs/shapes_fcn8s_any_size),
+smoke.
 Ours: a step on the way; what it leads to is in docs/results.md.
 """
 
@@ -29,4 +30,6 @@ def get_config(mode: str = "full"):
     config.optim.learning_rate = 1e-3
     if mode != "smoke":
         config.init_from = "runs/shapes_fcn8s"
+    if mode == "any_size":
+        config.init_from += "_any_size"
     return config

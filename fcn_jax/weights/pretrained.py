@@ -88,11 +88,16 @@ def _check_kinds(config: JsonObject, score: object) -> None:
         ("data", config["data"], dict),
         ("model.name", config["model"]["name"], str),
         ("model.num_classes", config["model"]["num_classes"], int),
+        ("model.width", config["model"].get("width", 1.0), (int, float)),
+        ("preprocessing", config["preprocessing"], str),
         (SCORE, score, dict),
     )
     for what, value, kind in kinds:
         if not isinstance(value, kind):
-            raise TypeError(f"{what} is {value!r:.40}, expected {kind.__name__}")
+            wanted = getattr(kind, "__name__", "a number")
+            raise TypeError(f"{what} is {value!r:.40}, expected {wanted}")
+    if (name := config["model"]["name"]) not in models.MODELS:
+        raise ValueError(f"model.name is {name!r:.40}, no net of this version")
 
 
 def describe(name: str) -> str:

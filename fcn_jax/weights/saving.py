@@ -13,6 +13,7 @@ from fcn_jax.models.network import Network
 from fcn_jax.ops import bilinear
 from fcn_jax.preprocessing import CAFFE, Preprocessing
 from fcn_jax.storage import files, trees
+from fcn_jax.storage.files import JsonObject
 from fcn_jax.weights import names, provenance
 from fcn_jax.weights import variables as variables_of
 from fcn_jax.weights.formats import npz, orbax, safetensors
@@ -33,6 +34,7 @@ def save_weights(
     *,
     preprocessing: Preprocessing = CAFFE,
     facts: Mapping[str, str] | None = None,
+    record: JsonObject | None = None,
 ) -> None:
     """Write a net's variables, whole or not at all.
 
@@ -47,6 +49,8 @@ def save_weights(
         model: The net.
         preprocessing: What it is given; recorded.
         facts: What a `.safetensors` says beside that.
+        record: What a run's directory does, as checkpoints of runs: "config", whose
+            options of the net become those of `model`, "classes", "colours".
 
     Raises:
         ValueError: If the name has another suffix, or the variables are not those of
@@ -69,7 +73,7 @@ def save_weights(
         arrays |= provenance.to_arrays(model, preprocessing)
         _write_whole(path, lambda part: npz.write(part, arrays))
     else:
-        metadata = _run_metadata(model, preprocessing)
+        metadata = _run_metadata(model, preprocessing, record or {})
         _say_where(path, lambda: orbax.write(path, variables, metadata))
 
 
@@ -190,16 +194,17 @@ _OF_TRAINING = {
 }
 
 
-def _run_metadata(model: Network, preprocessing: Preprocessing):
+def _run_metadata(model: Network, preprocessing: Preprocessing, record: JsonObject):
     known = models.options_of(model).items()
     options = {name: value for name, value in known if name not in _OF_TRAINING}
     if encoder := models.encoder_name(model):
         options["encoder"] = encoder
     counts = model.num_classes if model.heads.keys() == {""} else model.heads
-    return {
-        "preprocessing": preprocessing.to_dict(),
-        "model": {"name": model_name(model), "num_classes": counts} | options,
-    }
+    options |= {"name": model_name(model), "num_classes": counts}
+    if "config" in record:
+        config = dict(record["config"])
+        record = record | {"config": config | {"model": config["model"] | options}}
+    return {**record, "preprocessing": preprocessing.to_dict(), "model": options}
 
 
 def _check(variables: VariableDict, model: Network):

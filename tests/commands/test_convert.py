@@ -80,20 +80,111 @@ def test_of_a_run_the_net_is_known(command, tmp_path):
 
 
 def test_of_a_packed_net_the_net_is_known(command, tmp_path):
-    """By name or file, with fc6_dilation, which no flag says; and what is torn."""
-    command("camvid-fcn8s", tmp_path / "out.npz")
-    model, variables = fcn_jax.create("fcn8s", pretrained="camvid-fcn8s")
-    found = load(tmp_path / "out.npz", model)
-    for name, x in foreign.flat(variables).items():
-        np.testing.assert_array_equal(found[name], x, err_msg=name)
+    """By name or file, with what no flag says: fc6_dilation, and its preprocessing."""
+    _, variables = fcn_jax.create(
+        "fcn8s", pretrained="camvid-fcn8s", preprocessing=IMAGENET
+    )
+    for source in ("camvid-fcn8s", pretrained.FOLDER / "camvid-fcn8s.safetensors"):
+        command(source, tmp_path / "out.npz")
+        file = formats.read(tmp_path / "out.npz")
+        np.testing.assert_allclose(file.arrays["record/mean"], IMAGENET.mean)
+        for name, x in foreign.flat(variables).items():
+            np.testing.assert_array_equal(file.arrays[name], x, err_msg=name)
+
+
+def test_a_packed_net_as_a_run_predicts_as_it_did(command, tmp_path):
+    """At its scale, with the names and colours of its classes."""
+    command("camvid-fcn8s", tmp_path / "run")
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    ours, theirs = (
+        fcn_jax.load(source) for source in (tmp_path / "run", "camvid-fcn8s")
+    )
+    assert ours.config.eval_scale == theirs.config.eval_scale == 0.5
+    (head,), (expected,) = ours.heads, theirs.heads
+    assert head.classes == expected.classes
+    assert "bicyclist" in head.classes
+    np.testing.assert_array_equal(head.palette, expected.palette)
+    np.testing.assert_array_equal(ours.predict(image), theirs.predict(image))
+    command("camvid-fcn8s", tmp_path / "five", "--num_classes=5", "--nostrict")
+    five = fcn_jax.load(tmp_path / "five")
+    assert five.config.eval_scale == 0.5
+    assert five.heads[0].classes == ("0", "1", "2", "3", "4")
+
+
+def _rewritten(path, change):
+    """A packed net whose header says something else."""
+    own = (pretrained.FOLDER / "camvid-fcn8s.safetensors").read_bytes()
+    size = int.from_bytes(own[:8], "little")
+    header = json.loads(own[8 : 8 + size])
+    change(header["__metadata__"])
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + own[8 + size :])
+
+
+def _config(changes):
+    def change(metadata):
+        run = json.loads(metadata["run"])
+        for key, value in changes.items():
+            *parts, last = key.split(".")
+            inner = run["config"]
+            for part in parts:
+                inner = inner[part]
+            if value is None:
+                del inner[last]
+            else:
+                inner[last] = value
+        metadata["run"] = json.dumps(run)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.name": "fcn99s"}, "model.name is 'fcn99s', no net of this version"),
+        ({"model.width": "wide"}, "model.width is 'wide', expected a number"),
+        ({"preprocessing": 7}, "preprocessing is 7, expected str"),
+        ({"preprocessing": None}, "KeyError: 'preprocessing'"),
+    ],
+)
+def test_a_record_of_another_version_is_one_message(
+    command, tmp_path, changes, message
+):
+    _rewritten(tmp_path / "x.safetensors", _config(changes))
+    with pytest.raises(SystemExit, match=f"error: .*which net it is of .*{message}"):
+        command(tmp_path / "x.safetensors", tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_records_of_others_do_not_stand_in_the_way(command, tmp_path):
+    """A logger's run id is no record; with --model its file is plain weights."""
+    path = tmp_path / "x.safetensors"
+    _rewritten(path, lambda metadata: metadata.update(run="3x9ab2"))
+    with pytest.raises(SystemExit, match=r"error: .*which net it is of \(JSONDecodeE"):
+        command(path, tmp_path / "b.npz")
+    flags_of_it = ("--num_classes=11", "--width=0.5", "--batch_norm", "--padding=same")
+    command(path, tmp_path / "a.npz", "--model=fcn8s", "--nostrict", *flags_of_it)
+    assert "params/conv1_1/kernel" in formats.read(tmp_path / "a.npz").arrays
+
+
+def test_what_is_not_there_torn_or_in_itself(command, tmp_path):
+    with pytest.raises(
+        SystemExit,
+        match=r"error: camvid-fcn8 does not exist; did you mean 'camvid-fcn8s'\? exp.*"
+        r"or a net that comes with the package \(camvid-fcn8s, shapes-fcn8s\)",
+    ):
+        command("camvid-fcn8", tmp_path / "b.npz")
     own = pretrained.FOLDER / "camvid-fcn8s.safetensors"
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(own.read_bytes()[:100])
-    with pytest.raises(SystemExit, match=r"convert: --model is missing; usage"):
-        command(torn, tmp_path / "b.npz")
-    with pytest.raises(SystemExit, match=r"error: .*torn.safetensors: "):
-        command(torn, tmp_path / "b.npz", "--model=fcn8s")
+    for given in ((), ("--model=fcn8s",)):
+        with pytest.raises(SystemExit, match=r"error: .*torn.safetensors: "):
+            command(torn, tmp_path / "b.npz", *given)
     assert not (tmp_path / "b.npz").exists()
+    torn.write_bytes(own.read_bytes())
+    with pytest.raises(SystemExit, match=r"error: .*torn.* is IN itself, whose record"):
+        command(torn, torn)
+    assert torn.read_bytes() == own.read_bytes()
 
 
 @pytest.mark.long
@@ -238,7 +329,10 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
     [
         (("a", "--model=fcn8s"), r"convert: paths are \['a'\]; usage: fcn_j"),
         (("a", "b", "c", "--model=fcn8s"), r"paths are \['a', 'b', 'c'\]; usage"),
-        (("a", "b"), r"convert: --model is missing; usage: fcn_jax convert"),
+        (
+            ("a", "b"),
+            r"error: a does not exist; expected a run's directory, .*Keras",
+        ),
         (("a", "b", "--model=fcn4s"), r"should be one of <fcn32s\|fcn16s\|"),
         (("a", "b", "--modl=fcn8s"), r"Unknown command line flag 'modl'"),
         (("a", "b", "--model=fcn8s", "--inputs=bgr"), r"one of <caffe\|imagenet\|"),
@@ -259,7 +353,9 @@ def test_training_starts_from_a_converted_file(command, tmp_path, monkeypatch, c
 )
 def test_mistakes_are_one_message(command, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    if "--width=0" in arguments or "--padding=x" in arguments:
+    if {"--width=0", "--padding=x", "--skip_scales=x"} & set(arguments) or (
+        "--upsampling=fixed" in arguments
+    ):
         np.savez("in.npz", x=np.ones(2))
         Path("in.npz").rename("a")
     with pytest.raises(SystemExit, match=message):

@@ -104,6 +104,41 @@ def test_the_stages_of_deconvnet_are_those_of_the_release():
     assert second.init_from == "runs/stage1"
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "expected"),
+    [
+        ("shapes_fcn8s", "any_size", ("shapes_any_size", 3e-3, "")),
+        ("shapes_fcn32s_objects", "full", ("shapes", 1e-3, "shapes_fcn8s")),
+        (
+            "shapes_fcn32s_objects",
+            "any_size",
+            ("shapes_any_size", 1e-3, "shapes_fcn8s_any_size"),
+        ),
+        ("shapes_deconvnet_stage1", "full", ("shapes", 3e-3, "")),
+        ("shapes_deconvnet_stage1", "from_fcn32s", ("shapes", 1e-3, "fcn32s_objects")),
+        (
+            "shapes_deconvnet_stage1",
+            "any_size",
+            ("shapes_any_size", 1e-3, "fcn32s_objects_any_size"),
+        ),
+        ("shapes_deconvnet_stage2", "full", ("shapes", 2e-3, "stage1")),
+        ("shapes_deconvnet_stage2", "from_fcn32s", ("shapes", 1e-3, "stage1")),
+        (
+            "shapes_deconvnet_stage2",
+            "any_size",
+            ("shapes_any_size", 1e-3, "stage1_any_size"),
+        ),
+    ],
+)
+def test_stages_on_the_shapes_go_on_from_each_other(name, mode, expected):
+    config = load(name, mode)
+    start = config.init_from.removeprefix("runs/")
+    assert (config.data.name, config.optim.learning_rate, start) == expected
+    if "deconvnet" in name:
+        upsampling = mode != "full"
+        assert (config.model.decoder_start == "upsampling") == upsampling
+
+
 def test_the_recipe_of_deeplab_is_the_published_one():
     """deeplab-public, DeepLab-LargeFOV and DeepLab-MSc-LargeFOV: solver, train."""
     config = load("voc_deeplab_largefov")

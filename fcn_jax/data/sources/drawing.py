@@ -2,9 +2,9 @@
 
 The background is greyish, objects are vivid. Hue says nothing about the class; form
 does, and texture mostly does. `draw` scatters shapes, whose textures are equally fine
-in all sizes. `draw_any_size` draws things near and far, the larger behind: the box of
-each takes from 2 % to 90 % of the image, and its texture grows with it, so that no
-window of one size shows them all.
+in all sizes. `draw_any_size` draws things near and far, the larger behind: the ellipse
+around each fits a box of 2 % to 90 % of the image, and its texture grows with it, so
+that no window of one size shows them all.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ _WIDTHS = (96, 144)
 _OBJECTS = (3, 5)
 _RADII = (11.0, 40.0)  # Log-uniform: as many small objects as large ones.
 _ANY_SIZE_OBJECTS = (2, 4)
-_SHARES = (0.02, 0.9)  # Of the image, of an object's box; log-uniform.
+_SHARES = (0.02, 0.9)  # Of the image, of the box of an object's ellipse; log-uniform.
 _STRETCH = 1.25  # Most by which a box is wider, or higher, than the image's form.
 _TYPICAL_RADIUS = 21.0  # At which textures that grow are as fine as those of `draw`.
 _FINEST = 0.4  # Of textures that grow, against `draw`: two pixels a period.
@@ -108,7 +108,7 @@ def _scattered(rng: np.random.Generator, shape: tuple[int, ...]):
 
 
 def _framed(rng: np.random.Generator, shape: tuple[int, ...], share: float):
-    """A place wholly inside, whose box has a share of the image."""
+    """A place wholly inside, the box of whose ellipse has a share of the image."""
     side = np.sqrt(share)
     most = min(_STRETCH, 1 / side)
     stretch = np.exp(rng.uniform(-np.log(most), np.log(most)))

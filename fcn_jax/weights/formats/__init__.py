@@ -1,5 +1,5 @@
 """Readers and writers of weight files, one format a module; detected by content."""
 
-from fcn_jax.weights.formats.detection import File, detect, read
+from fcn_jax.weights.formats.detection import KNOWN, File, detect, read
 
-__all__ = ["File", "detect", "read"]
+__all__ = ["KNOWN", "File", "detect", "read"]
