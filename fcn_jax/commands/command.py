@@ -44,7 +44,8 @@ class Command:
         required: Flags that must be given, and what stands for their values.
         check: Given the same as `run`, raises `flags.Error` if these do not go
             together; by default there are no operands.
-        takes_weights: Whether a directory of weights alone, without a config, will do.
+        takes_weights: Whether a directory of weights alone, without a config, will do,
+            and a packed net.
         memory: What to do where the device's memory does not suffice.
         config: The file of the config that is taken where none is given.
         out: What --out names: "directory" or "file"; "": it is checked elsewhere.
@@ -188,7 +189,7 @@ def parse_flags(command: Command, argv: Sequence[str]) -> list[str]:
         argv = command_line.with_default(argv, command.config)
         argv = command_line.with_config(argv, command.takes_weights)
         rest = _parsed(argv)
-        command_line.check_workdir(flags.FLAGS)
+        command_line.check_workdir(flags.FLAGS, command.takes_weights)
         for name in command.required:
             if not flags.FLAGS[name].value:
                 usage = " ".join(f"--{n}={x}" for n, x in command.required.items())

@@ -13,6 +13,7 @@ from fcn_jax import messages
 from fcn_jax.config import keys, named, of_run, with_options
 from fcn_jax.config.types import Config
 from fcn_jax.storage import files, mirrors
+from fcn_jax.weights import pretrained
 
 
 def define_flags() -> None:
@@ -62,7 +63,8 @@ def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
 
     Args:
         argv: The program, and its arguments.
-        takes_weights: Whether a directory of weights alone will do for a run.
+        takes_weights: Whether a directory of weights alone will do for a run, and a
+            packed net.
     """
     if "config" not in flags.FLAGS:
         return list(argv)
@@ -73,7 +75,7 @@ def with_config(argv: Sequence[str], takes_weights: bool = False) -> list[str]:
         file, mode = str(named.config_file(name)), text if colon else None
         if mode is not None:
             named.check_mode(file, mode)
-    elif workdir and _is_run(Path(workdir), takes_weights):
+    elif workdir and _is_run(workdir, takes_weights):
         of_run.get_config(workdir)  # Here a damaged one is one message.
         file, mode = of_run.__file__, workdir
     else:
@@ -115,17 +117,19 @@ def keys_of_config(argv: Sequence[str]) -> str:
     return f"Keys of {given}, given as --config.KEY=VALUE:\n{keys.describe(config)}"
 
 
-def _is_run(workdir: Path, takes_weights: bool) -> bool:
-    """Whether a directory says what network it holds."""
-    weights = takes_weights and (workdir / "checkpoints").is_dir()
-    return weights or (workdir / "config.json").exists()
+def _is_run(workdir: str, takes_weights: bool) -> bool:
+    """Whether a directory, or a packed net, says what network it holds."""
+    place = Path(workdir)
+    weights = (place / "checkpoints").is_dir() or pretrained.packed(place) is not None
+    return (takes_weights and weights) or (place / "config.json").exists()
 
 
-def check_workdir(values: flags.FlagValues) -> None:
+def check_workdir(values: flags.FlagValues, takes_weights: bool = False) -> None:
     """Refuse a directory of a run that is a file or an address, and such an --out.
 
     Args:
         values: The flags, parsed.
+        takes_weights: Whether a packed net will do.
 
     Raises:
         flags.Error: Naming what is there.
@@ -135,6 +139,8 @@ def check_workdir(values: flags.FlagValues) -> None:
         place = values[name].value if name in values else None
         mirrors.check_local(place or "", f"--{name}")
     given = values["workdir"].value if "workdir" in values else None
+    if takes_weights and given and pretrained.packed(given):
+        return
     if given and not Path(given).is_dir() and Path(given).exists():
         raise flags.Error(f"--workdir={given} is a file; give a run's directory.")
 

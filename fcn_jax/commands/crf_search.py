@@ -140,5 +140,6 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"config": "NAME", "workdir": "DIR", "out": "FILE.json"},
+    takes_weights=True,
     out="file",
 )

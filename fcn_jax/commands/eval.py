@@ -4,15 +4,16 @@ fcn_jax eval --workdir=runs/shapes_fcn8s
 fcn_jax eval --workdir=runs/mine --split=val --scales=0.75,1,1.25 --flip
 fcn_jax eval --workdir=runs/mine --resolutions=0.5,1,2
 fcn_jax eval --workdir=runs/mine --with_run=runs/shapes_fcn8s --compare
+fcn_jax eval --workdir=camvid-fcn8s --config.data.root=FOLDER
 
 The config is the run's own, unless --config names another; keys can be given alone. So
 weights are scored: fcn_jax convert FILE DIR --model=fcn8s, then fcn_jax eval
 --workdir=DIR --config.data.root=FOLDER.
 
 Takes the run's best checkpoint (or --step) and writes, into --out (by default
-DIR/eval/SPLIT): metrics.json, table.txt, images.csv (the scores of each image, the
-worst first), contact_sheet.png, labels/ID.png in the palette of the data set (VOC's is
-what its server takes) and overlays/ID.png. With
+DIR/eval/SPLIT; of a packed net eval_NAME/SPLIT): metrics.json, table.txt, images.csv
+(the scores of each image, the worst first), contact_sheet.png, labels/ID.png in the
+palette of the data set (VOC's is what its server takes) and overlays/ID.png. With
 --resolutions: resolutions.json and resolutions.png instead. With --compare:
 comparison.json and comparison.txt. With --config.crf.parameters=pydensecrf the dense
 CRF comes last; scores and the contact sheet then show before and after.
@@ -34,7 +35,7 @@ from fcn_jax.commands.command import Command
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, one_head
 from fcn_jax.inference import ensembles
-from fcn_jax.runs import examination, shared
+from fcn_jax.runs import examination, shared, trained
 from fcn_jax.runs.evaluation import Evaluation, look_at
 from fcn_jax.runs.reports import compare, compare_resolutions, evaluate
 from fcn_jax.viz import html_report
@@ -143,7 +144,8 @@ def _run(config: Config, values: flags.FlagValues, crew: hosts.Crew) -> None:
     )
     if values.head:  # Before anything is scored.
         one_head.chosen(contracts.heads_of(run.source), values.head, run.source.name)
-    out = Path(values.out or Path(values.workdir) / "eval" / run.source.split)
+    place = trained.place_of_results(values.workdir)
+    out = Path(values.out or place / run.source.split)
     if crew.count > 1:
         same = ("scales", "flip", "combine", "labels", "overlays")
         crew.agree({f"--{name}": values[name].value for name in same})

@@ -1,6 +1,7 @@
 r"""Write the network of a run into one file that is used without fcn_jax.
 
 fcn_jax export --workdir=runs/mine --out=mine.zip
+fcn_jax export --workdir=camvid-fcn8s --out=camvid.onnx
 fcn_jax export --workdir=runs/mine --out=mine.onnx --precision=float16 --output=labels
 
 fcn_jax export --workdir=DIR --out=FILE [--format=stablehlo|onnx]
@@ -25,7 +26,6 @@ from flax.typing import VariableDict
 from fcn_jax import crf, data, export, exported, to_onnx
 from fcn_jax.commands.command import Command
 from fcn_jax.config import datasets
-from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import label_files, label_sets
@@ -70,8 +70,8 @@ def run_flags(values: flags.FlagValues) -> None:
     """
     out = Path(values.out)
     of_file = _format(values, out)
-    config = workdirs.config_of_run(values.workdir)
-    net = trained.TrainedNet(config, values.workdir, values.step)
+    config, place = trained.found_at(values.workdir)
+    net = trained.TrainedNet(config, place, values.step)
     found = heads(config, values.classes, values.palette, net.checkpoint.metadata)
     recorded.check_classes(found, net.checkpoint.metadata, values.workdir)
     alone = len(found) == 1 and not found[0].name
@@ -261,5 +261,6 @@ COMMAND = Command(
     define_flags=define_flags,
     run=run_flags,
     required={"workdir": "DIR", "out": "FILE"},
+    takes_weights=True,
     out="file",
 )

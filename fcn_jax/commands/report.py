@@ -11,7 +11,8 @@ calibration, what other libraries would print for the same predictions, and the 
 and the best images with a slider between image, truth, prediction and errors. Classes
 are sorted and filtered in the page.
 
-It is RUN/eval/SPLIT/report.html (comparison.html of several), or --out. All runs are
+It is RUN/eval/SPLIT/report.html (comparison.html of several; of a net that comes with
+the package eval_NAME/SPLIT/report.html), or --out. All runs are
 scored on the data of the first. fcn_jax eval --report writes the same page beside its
 tables, and takes any key of the config. Needs the extra: pip install
 "fcn-jax[report]".
@@ -25,6 +26,7 @@ from absl import flags
 from fcn_jax.commands import command_line
 from fcn_jax.commands.command import Command
 from fcn_jax.runs import examination
+from fcn_jax.weights import pretrained
 
 
 def define_flags() -> None:
@@ -42,7 +44,7 @@ def define_flags() -> None:
 
 
 def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
-    """There must be a run, and each of them a directory.
+    """There must be a run, and each of them a directory, or a packed net.
 
     Args:
         values: Of the flags.
@@ -55,7 +57,7 @@ def check_flags(values: flags.FlagValues, operands: Sequence[str]) -> None:
     if not operands:
         raise flags.Error("a run is missing; usage: fcn_jax report RUN [RUN ...]")
     for run in operands:
-        if not Path(run).is_dir():
+        if not Path(run).is_dir() and not pretrained.packed(run):
             what = "is a file" if Path(run).exists() else "does not exist"
             raise flags.Error(f"{run} {what}; give the directory of a run.")
     if len({Path(run).resolve() for run in operands}) < len(operands):

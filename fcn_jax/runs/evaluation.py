@@ -31,7 +31,7 @@ class Evaluation:
 
     Args:
         config: Of the run.
-        workdir: Of the run.
+        workdir: Of the run; or a packed net, by its file or name.
         split: Name of the split; None: the config's.
         step: Checkpoint; None: the best.
         devices: None: all.

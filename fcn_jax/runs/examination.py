@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_jax.config import datasets, published
-from fcn_jax.config import workdir as workdirs
+from fcn_jax.config import datasets, of_run, published
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, objects
 from fcn_jax.data.contracts import Head
@@ -16,6 +15,7 @@ from fcn_jax.evaluation.boundary import BoundaryIU
 from fcn_jax.evaluation.calibration import Calibration
 from fcn_jax.evaluation.examples import Example, Examples
 from fcn_jax.evaluation.object_sizes import ObjectSizeIU
+from fcn_jax.runs import trained
 from fcn_jax.runs.evaluation import Evaluation, look_at
 from fcn_jax.storage import files
 from fcn_jax.storage.files import JsonObject
@@ -81,7 +81,7 @@ def report(
             f"{out} is a directory; give the page a name, such as "
             f"{Path(out) / 'report.html'}."
         )
-    configs = [workdirs.config_of_run(each) for each in workdirs_of]
+    configs = [of_run.get_config(each) for each in workdirs_of]
     for config, workdir in zip(configs, workdirs_of, strict=True):
         check_one_head(config, workdir, options.head)
         _take_data(config, configs[0], options.root)
@@ -106,11 +106,11 @@ def report(
             )
         classes = _classes(head)
         wanted = [each.name for each in kept[0]] if kept else None
-        of_run, examples = _examined(run, name, options, wanted)
-        found.append(of_run)
+        facts, examples = _examined(run, name, options, wanted)
+        found.append(facts)
         kept.append(examples)
     several = "comparison.html" if len(found) > 1 else "report.html"
-    path = Path(out or Path(workdirs_of[0]) / "eval" / split / several)
+    path = Path(out or trained.place_of_results(workdirs_of[0]) / split / several)
     return _write(path, found, kept, classes)
 
 
@@ -134,9 +134,9 @@ def report_of(run: Evaluation, path: Path, options: Options) -> Path:
     check_one_head(run.config, run.members[0].workdir, options.head)
     look_at(run, options.head)
     name = " + ".join(_names([member.workdir for member in run.members]))
-    of_run, examples = _examined(run, name, options, None)
+    facts, examples = _examined(run, name, options, None)
     head = contracts.heads_of(run.source)[0]
-    return _write(path, [of_run], [examples], _classes(head))
+    return _write(path, [facts], [examples], _classes(head))
 
 
 def check_one_head(
@@ -299,15 +299,15 @@ def _write(
     kept: Sequence[Sequence[Example]],
     classes: list[JsonObject],
 ) -> Path:
-    by_name = [{each.name: each for each in of_run} for of_run in kept]
+    by_name = [{each.name: each for each in examples} for examples in kept]
     examples = []
     for name, first in by_name[0].items():
         layers = [("image", first.image), ("truth", first.truth)]
         for what in ("prediction", "errors"):  # Of one run after that of another.
-            for of_run, examples_of in zip(found, by_name, strict=True):
+            for facts, examples_of in zip(found, by_name, strict=True):
                 example = examples_of[name]
                 url = example.pred if what == "prediction" else example.errors
-                whose = f" of {of_run['name']}" if len(found) > 1 else ""
+                whose = f" of {facts['name']}" if len(found) > 1 else ""
                 layers.append((f"{what}{whose}", url))
         scores = [each[name].scores for each in by_name]
         examples.append({"name": name, "layers": layers, "scores": scores})

@@ -1,4 +1,4 @@
-"""A packed net as a run that is trained: its config, and its checkpoint."""
+"""A packed net as a run that is trained: its checkpoint."""
 
 from pathlib import Path
 
@@ -8,18 +8,6 @@ from fcn_jax.preprocessing import Preprocessing
 from fcn_jax.storage import trees
 from fcn_jax.storage.checkpoints import Checkpoint
 from fcn_jax.weights import loading, pretrained
-
-
-def config_of(path: Path) -> Config:
-    """The config of the run that a packed net was made of.
-
-    Args:
-        path: The file.
-
-    Raises:
-        WeightsError: If it is no packed net.
-    """
-    return Config(pretrained.record(path)[1]["config"])
 
 
 def checkpoint(path: Path) -> Checkpoint:

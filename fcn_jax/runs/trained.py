@@ -12,9 +12,8 @@ import numpy as np
 from flax.typing import VariableDict
 
 from fcn_jax import parallel, runtime, training
-from fcn_jax.config import build, checks, datasets
+from fcn_jax.config import build, checks, datasets, of_run
 from fcn_jax.config import predictor as predictors
-from fcn_jax.config import workdir as workdirs
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import batch as batches
@@ -41,7 +40,7 @@ class TrainedNet:
 
     Args:
         config: Of the run, perhaps with other inference.
-        workdir: Of the run, or the file of a packed net.
+        workdir: Of the run, or a packed net, by its file or name.
         step: Checkpoint; None: the best. A packed net has one.
         devices: That predict; None: the first.
         scales: Input scales of whole images, averaged; None: the config's own.
@@ -67,7 +66,7 @@ class TrainedNet:
     ):
         checks.check_numbers(config)
         self.scales, self.flip, self.head = scales, flip, ""
-        self.config, self.workdir = config, Path(workdir)
+        self.config, self.workdir = config, Path(pretrained.packed(workdir) or workdir)
         self.devices = list(devices or jax.local_devices()[:1])
         self.model: Model = build.make_model(config)
         self.checkpoint = self._read_checkpoint(step)
@@ -303,9 +302,18 @@ def found_at(workdir: str | Path) -> tuple[Config, str | Path]:
         FileNotFoundError: If there is no run.
         WeightsError: If it is a file, and no packed net.
     """
+    return of_run.get_config(workdir), pretrained.packed(workdir) or workdir
+
+
+def place_of_results(workdir: str | Path) -> Path:
+    """Where what is found of a net is written if nothing is said: in its run.
+
+    Args:
+        workdir: As of `found_at`; of a packed net it is a folder where one works.
+    """
     if own := pretrained.packed(workdir):
-        return packed.config_of(own), own
-    return workdirs.config_of_run(workdir), workdir
+        return Path(f"eval_{own.stem}")
+    return Path(workdir) / "eval"
 
 
 def load(

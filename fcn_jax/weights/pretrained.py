@@ -89,8 +89,8 @@ def _check_kinds(config: JsonObject, score: object) -> None:
         ("model.name", config["model"]["name"], str),
         ("model.num_classes", config["model"]["num_classes"], int),
         ("model.width", config["model"].get("width", 1.0), (int, float)),
-        ("preprocessing", config["preprocessing"], str),
         (SCORE, score, dict),
+        ("preprocessing", config.get("preprocessing"), str),
     )
     for what, value, kind in kinds:
         if not isinstance(value, kind):

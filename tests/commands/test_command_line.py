@@ -17,7 +17,7 @@ from tests.support import pages
         (
             ["train", "--config=shapes_fcn8s:smok", "--workdir=W"],
             r"mode of config shapes_fcn8s 'smok' is not known; did you mean 'smoke'\? "
-            "There are: full, smoke",
+            "There are: any_size, full, smoke",
         ),
         (
             ["train", "--config=camvid_fcn8s:", "--workdir=W"],

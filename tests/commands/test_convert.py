@@ -144,7 +144,7 @@ def _config(changes):
         ({"model.name": "fcn99s"}, "model.name is 'fcn99s', no net of this version"),
         ({"model.width": "wide"}, "model.width is 'wide', expected a number"),
         ({"preprocessing": 7}, "preprocessing is 7, expected str"),
-        ({"preprocessing": None}, "KeyError: 'preprocessing'"),
+        ({"preprocessing": None}, "preprocessing is None, expected str"),
     ],
 )
 def test_a_record_of_another_version_is_one_message(

@@ -1,7 +1,11 @@
 """Packed nets: what rounding costs, what the file says, how others start from it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -13,11 +17,13 @@ from fcn_jax.commands import fetch as fetch_command
 from fcn_jax.commands import pack as pack_command
 from fcn_jax.commands import predict as predict_command
 from fcn_jax.preprocessing import IMAGENET, preprocess
-from fcn_jax.runs import packing
+from fcn_jax.runs import examination, packing
 from fcn_jax.storage import trees
 from fcn_jax.weights import WeightsError, fetching, pretrained
 from fcn_jax.weights.formats import safetensors
 from tests.support import cases
+from tests.support.paths import ROOT
+from tests.support.patience import SECONDS
 from tests.support.runs import make_folder, saved_run, tiny_config
 
 pytestmark = pytest.mark.long
@@ -305,3 +311,40 @@ def test_a_packed_net_is_the_second_of_an_ensemble(run, own, file):
         scores[str(second)] = both.score()["mean_iu"]
     assert scores[own] == scores[str(file.path)]
     assert abs(scores[own] - scores[str(run)]) <= 0.002
+
+
+def test_the_commands_take_a_packed_net(run, file, tmp_path):
+    """eval and export as processes; what eval finds lies where one works."""
+
+    def fcn(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "fcn_jax", *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+
+    data = f"--config.data.root={run.parent / 'data'}"
+    done = fcn("eval", f"--workdir={file.path}", data, "--config.eval_batch_size=8")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "eval_tiny-fcn8s/val/metrics.json").read_text())
+    assert found["mean_iu"] == pytest.approx(file.mean_iu[1], abs=1e-6)
+    done = fcn("export", f"--workdir={file.path}", "--out=x.zip")
+    assert done.returncode == 0, done.stderr
+    labels = fcn_jax.load_exported(tmp_path / "x.zip")
+    assert labels.classes == ("dark", "middle", "bright")
+    done = fcn("export", f"--workdir={run / 'config.json'}", "--out=y.zip")
+    assert "config.json is a file; give a run's directory" in done.stderr
+    done = fcn("report", "tiny-fcn9s")
+    assert "tiny-fcn9s does not exist; give the directory of a run" in done.stderr
+
+
+def test_a_report_of_a_packed_net(run, file, tmp_path, monkeypatch):
+    pytest.importorskip("jinja2")
+    monkeypatch.chdir(tmp_path)
+    options = examination.Options(root=str(run.parent / "data"), images=1)
+    page = examination.report([file.path], None, options)
+    assert page == Path("eval_tiny-fcn8s/val/report.html")
+    assert "tiny-fcn8s" in page.read_text("utf-8")

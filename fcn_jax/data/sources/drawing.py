@@ -84,7 +84,8 @@ def draw_any_size(rng: np.random.Generator) -> Drawing:
     """Draw a scene of things near and far; equal for equal generators."""
     canvas = _background(rng)
     count = int(rng.integers(_ANY_SIZE_OBJECTS[0], _ANY_SIZE_OBJECTS[1] + 1))
-    shares = np.exp(rng.uniform(*np.log(_SHARES), count))
+    least, most = np.log(_SHARES)
+    shares = np.exp(rng.uniform(least, most, count))
     placed = [
         (int(rng.integers(1, len(CLASSES))), _framed(rng, canvas.shape, share))
         for share in -np.sort(-shares)
@@ -243,7 +244,7 @@ def _surface(
             waves = rng.uniform((-0.35, -0.35, 0), (0.35, 0.35, 2 * np.pi), (4, 3))
             pattern = np.sum([np.sin(a * x + b * y + c) for a, b, c in waves], 0) / 2
         case "speckles":
-            rows, columns = (np.int32(np.arange(n) / max(1, scale)) for n in shape)
+            rows, columns = ((np.arange(n) / max(1, scale)).astype(int) for n in shape)
             pattern = rng.choice((-1.0, 1.0), shape)[rows[:, None], columns]
         case _:
             pattern = np.zeros(shape)  # "plain".
