@@ -25,7 +25,7 @@ from flax.typing import VariableDict
 
 from fcn_jax import crf, data, export, exported, to_onnx
 from fcn_jax.commands.command import Command
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, of_run
 from fcn_jax.config.types import Config
 from fcn_jax.crf.module import Model
 from fcn_jax.data import label_files, label_sets
@@ -70,8 +70,8 @@ def run_flags(values: flags.FlagValues) -> None:
     """
     out = Path(values.out)
     of_file = _format(values, out)
-    config, place = trained.found_at(values.workdir)
-    net = trained.TrainedNet(config, place, values.step)
+    config = of_run.get_config(values.workdir)
+    net = trained.TrainedNet(config, values.workdir, values.step)
     found = heads(config, values.classes, values.palette, net.checkpoint.metadata)
     recorded.check_classes(found, net.checkpoint.metadata, values.workdir)
     alone = len(found) == 1 and not found[0].name

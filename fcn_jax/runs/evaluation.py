@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from fcn_jax import hosts, parallel
-from fcn_jax.config import datasets
+from fcn_jax.config import datasets, of_run
 from fcn_jax.config import predictor as predictors
 from fcn_jax.config.types import Config
 from fcn_jax.data import contracts, fingerprints
@@ -20,7 +20,7 @@ from fcn_jax.evaluation.evaluate import Evaluator, OnBatch
 from fcn_jax.inference import predictor as ensembles_of
 from fcn_jax.inference.predictor import Predictor, Variables
 from fcn_jax.inference.regions import Regions
-from fcn_jax.runs import compilation, recorded, trained
+from fcn_jax.runs import compilation, recorded
 from fcn_jax.runs.progress import Counter
 from fcn_jax.runs.trained import TrainedNet
 from fcn_jax.storage import checkpoints, trees
@@ -67,9 +67,9 @@ class Evaluation:
         for note in filter(None, (*recorded.notes(config, self.checkpoint), colours)):
             print(f"note: {note}")
         if with_run:
-            second, place = trained.found_at(with_run)
+            second = of_run.get_config(with_run)
             _check_same_classes(config, second, with_run)
-            self.members.append(TrainedNet(second, place, None, self.devices))
+            self.members.append(TrainedNet(second, with_run, None, self.devices))
         heads = contracts.heads_of(self.source)
         for each in self.members:
             recorded.check_classes(heads, each.checkpoint.metadata, each.workdir)

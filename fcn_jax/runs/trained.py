@@ -292,24 +292,11 @@ def _padded_batch(
     return batch
 
 
-def found_at(workdir: str | Path) -> tuple[Config, str | Path]:
-    """The config of a run or of a packed net, and its place: what `TrainedNet` takes.
-
-    Args:
-        workdir: Directory of the run; or a net of `fcn_jax pack`, by file or name.
-
-    Raises:
-        FileNotFoundError: If there is no run.
-        WeightsError: If it is a file, and no packed net.
-    """
-    return of_run.get_config(workdir), pretrained.packed(workdir) or workdir
-
-
 def place_of_results(workdir: str | Path) -> Path:
     """Where what is found of a net is written if nothing is said: in its run.
 
     Args:
-        workdir: As of `found_at`; of a packed net it is a folder where one works.
+        workdir: Of the run, or a packed net, which has a folder where one works.
     """
     if own := pretrained.packed(workdir):
         return Path(f"eval_{own.stem}")
@@ -343,7 +330,7 @@ def load(
         ValueError: If scales or flip are given, and it looks at windows.
         WeightsError: If it is a file, and no packed net.
     """
-    config, workdir = found_at(workdir)
+    config = of_run.get_config(workdir)
     config.update_from_flattened_dict(changes)
     found = TrainedNet(config, workdir, step, devices, scales, flip)
     if scales is not None or flip:  # Refused now, and not of every image.
