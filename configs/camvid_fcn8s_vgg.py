@@ -22,10 +22,21 @@ from fcn_jax.config import named
 camvid_fcn16s_vgg = named.load("camvid_fcn16s_vgg")
 camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
 
-MODES = ("full", "atonce", "gpu", "smoke")
+MODES = ("full", "atonce", "larger", "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
+    if mode == "larger":
+        config = get_config("atonce")
+        config.init_from = "runs/camvid_fcn8s_atonce"
+        config.data.scale = (0.6, 1.2)
+        config.data.crop = (240, 320)
+        config.eval_scale = 0.75
+        config.optim.learning_rate = 1.5e-4
+        config.batch_size = 4
+        config.num_steps = 800
+        config.eval_every = 400
+        return config
     if mode == "atonce":
         config = camvid_fcn32s_vgg.get_config()
         config.model.name = "fcn8s"
