@@ -22,7 +22,7 @@ from fcn_jax.config import named
 camvid_fcn16s_vgg = named.load("camvid_fcn16s_vgg")
 camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
 
-MODES = ("full", "atonce", "larger", "gpu", "smoke")
+MODES = ("full", "atonce", "larger", "largest", "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
@@ -36,6 +36,14 @@ def get_config(mode: str = "full"):
         config.batch_size = 4
         config.num_steps = 800
         config.eval_every = 400
+        return config
+    if mode == "largest":
+        config = get_config("larger")
+        config.init_from = "runs/camvid_fcn8s_larger"
+        config.data.scale = (0.8, 1.3)
+        config.eval_scale = 1.0
+        config.optim.learning_rate = 1e-4
+        config.num_steps = config.eval_every = 430
         return config
     if mode == "atonce":
         config = camvid_fcn32s_vgg.get_config()
