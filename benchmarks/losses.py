@@ -1,6 +1,6 @@
 """What each loss does for the rare classes of CamVid: a narrow net, equal steps.
 
-python -m benchmarks.losses --root=DIR --out=runs/losses   # an hour on 2 busy cores
+python -m benchmarks.losses --root=DIR --out=runs/losses   # minutes on 2 idle cores
 python -m benchmarks.losses --root=DIR --out=runs/losses --only dice lovasz
 python -m benchmarks.losses --smoke --out=DIR              # two steps of one
 
