@@ -8,8 +8,8 @@ data and the file that the head of camvid_fcn32s_vgg.py names; score_pool3 start
 zero. Crops of the full resolution cost what whole images of half do; poles, signs and
 people are wide enough there for cells of 8 pixels.
 355 GFLOP a step: 97 min on two cores of an AMD EPYC, with two evaluations.
-Better in as long a time on two cores with AVX-512: from the trunk alone at half the
-resolution (atonce: 76 min), then on larger images (larger: 23 min, largest: 13 min):
+Better: from the trunk alone at half the resolution (atonce: 76 min of two cores with
+AVX-512), then on larger images (larger: 23 min, largest: 13 min):
 
 python train.py --config=configs/camvid_fcn8s_vgg.py:atonce \
     --workdir=runs/camvid_fcn8s_atonce --config.data.root=DIR
@@ -30,38 +30,14 @@ from fcn_jax.config import named
 camvid_fcn16s_vgg = named.load("camvid_fcn16s_vgg")
 camvid_fcn32s_vgg = named.load("camvid_fcn32s_vgg")
 
-MODES = ("full", "atonce", "larger", "largest", "gpu", "smoke")
+_GROWING = ("atonce", "larger", "largest")  # Each from the one before it.
+
+MODES = ("full", *_GROWING, "gpu", "smoke")
 
 
 def get_config(mode: str = "full"):
-    if mode == "larger":
-        config = get_config("atonce")
-        config.init_from = "runs/camvid_fcn8s_atonce"
-        config.data.scale = (0.6, 1.2)
-        config.data.crop = (240, 320)
-        config.eval_scale = 0.75
-        config.optim.learning_rate = 1.5e-4
-        config.batch_size = 4
-        config.num_steps = 800
-        config.eval_every = 400
-        return config
-    if mode == "largest":
-        config = get_config("larger")
-        config.init_from = "runs/camvid_fcn8s_larger"
-        config.data.scale = (0.8, 1.3)
-        config.eval_scale = 1.0
-        config.optim.learning_rate = 1e-4
-        config.num_steps = config.eval_every = 430
-        return config
-    if mode == "atonce":
-        config = camvid_fcn32s_vgg.get_config()
-        config.model.name = "fcn8s"
-        config.data.scale = (0.4, 0.9)
-        config.loss.name = "cross_entropy+dice"  # It finds small classes early.
-        config.optim.slow_rate = 0.3
-        config.num_steps = 2400
-        config.eval_every = 800
-        return config
+    if mode in _GROWING:
+        return _growing(mode)
     config = camvid_fcn16s_vgg.get_config(mode)
     config.model.name = "fcn8s"
     if mode != "smoke":
@@ -73,4 +49,31 @@ def get_config(mode: str = "full"):
     if mode == "gpu":
         config.num_steps = 4000
         config.eval_every = config.checkpoint_every = 2000
+    return config
+
+
+def _growing(mode: str):
+    """All of FCN-8s from the trunk, in stages of growing images."""
+    config = camvid_fcn32s_vgg.get_config()
+    config.model.name = "fcn8s"
+    config.data.scale = (0.4, 0.9)
+    config.loss.name = "cross_entropy+dice"  # It finds small classes early.
+    config.optim.slow_rate = 0.3
+    config.num_steps = 2400
+    config.eval_every = 800
+    if mode != "atonce":
+        config.init_from = "runs/camvid_fcn8s_atonce"
+        config.data.scale = (0.6, 1.2)
+        config.data.crop = (240, 320)
+        config.eval_scale = 0.75
+        config.optim.learning_rate = 1.5e-4
+        config.batch_size = 4
+        config.num_steps = 800
+        config.eval_every = 400
+    if mode == "largest":
+        config.init_from = "runs/camvid_fcn8s_larger"
+        config.data.scale = (0.8, 1.3)
+        config.eval_scale = 1.0
+        config.optim.learning_rate = 1e-4
+        config.num_steps = config.eval_every = 430
     return config
