@@ -6,10 +6,12 @@ fcn_jax eval --workdir=runs/mine --split=test --config.crf.parameters=crf.json
 fcn_jax crf_search --workdir=DIR --out=crf.json
     [--split=val] [--images=100] [--start=deeplab] [--with_run=DIR2]
     [--bilateral_xy=50,60,80,100] [--bilateral_rgb=3,5,8,13] [--bilateral_weight=4,5,10]
+    [--smooth_xy=1,3] [--smooth_weight=1,3]
 
-All combinations are tried on the first images of the split, with smoothness,
-iterations and normalisation of --start. The networks run once. What is best goes to
---out; evaluate with --config.crf.parameters=crf.json, on another split.
+All combinations are tried on the first images of the split, with iterations and
+normalisation of --start, and its smoothness where no values of that are given. The
+networks run once. What is best goes to --out; evaluate with
+--config.crf.parameters=crf.json, on another split.
 """
 
 import itertools
@@ -37,6 +39,8 @@ _GRID = {
     "bilateral_xy": "50,60,80,100",
     "bilateral_rgb": "3,5,8,13",
     "bilateral_weight": "4,5,10",
+    "smooth_xy": None,  # That of --start: theirs was fixed too.
+    "smooth_weight": None,
 }
 
 
@@ -49,7 +53,8 @@ def define_flags() -> None:
     flags.DEFINE_string("with_run", None, "A second run: search for the ensemble.")
     flags.DEFINE_enum("start", "deeplab", list(crf.PARAMETERS), "All that is fixed.")
     for name, values in _GRID.items():
-        flags.DEFINE_string(name, values, "Values to try.")
+        start = "" if values else " Without: that of --start."
+        flags.DEFINE_string(name, values, f"Values to try.{start}")
 
 
 def run_flags(values: flags.FlagValues) -> None:
@@ -65,6 +70,7 @@ def run_flags(values: flags.FlagValues) -> None:
     grid = {
         name: command_line.parse_numbers(name, str(values[name].value))
         for name in _GRID
+        if values[name].value is not None
     }
     if values.images < 1:
         raise ValueError(f"--images={values.images} is not positive.")

@@ -140,7 +140,12 @@ def compare(
         out: Directory of the report.
         scales: Input scales; None: each config's own.
         flip: Whether images are seen mirrored too.
+
+    Raises:
+        ValueError: If the config's CRF cannot come after the networks.
     """
+    if run.config.crf.parameters:  # Before anything is scored.
+        predictors.check_crf(run.config, run.head)
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
         rows = {_named(member.workdir): [member] for member in run.members}

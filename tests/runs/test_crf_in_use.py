@@ -65,6 +65,16 @@ def test_side_by_side(trained, tmp_path):
     assert (tmp_path / "fcn8s+CRF" / "contact_sheet.png").exists()
 
 
+def test_side_by_side_a_wrong_file_is_told_before_anything_is_scored(trained, tmp_path):
+    (tmp_path / "found.json").write_text('{"bilateral_xy": 20.0}')
+    run = open_run(trained, **{"crf.parameters": str(tmp_path / "found.json")})
+    with pytest.raises(
+        ValueError, match=r"found.json holds no CRF parameters; .* crf_"
+    ):
+        reports.compare(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_search_writes_what_eval_takes(trained, tmp_path, capsys):
     run = open_run(trained)
     grid = {"bilateral_xy": (20.0,), "bilateral_rgb": (5.0, 13.0)}
@@ -90,6 +100,33 @@ def test_a_lattice_that_is_too_small_names_the_image(trained):
 def test_unknown_parameters(trained):
     with pytest.raises(ValueError, match="'pydense' are not known; .* pydensecrf"):
         open_run(trained, **{"crf.parameters": "pydense"}).score()
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("flags", "smoothness"),
+    [
+        ((), {(3.0, 3.0)}),  # Of --start.
+        (("--smooth_xy=1", "--smooth_weight=2,4"), {(1.0, 2.0), (1.0, 4.0)}),
+    ],
+)
+def test_smoothness_is_searched_where_asked(
+    trained, tmp_path, monkeypatch, flags, smoothness
+):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    grid = ("--bilateral_xy=9", "--bilateral_rgb=5", "--bilateral_weight=4")
+    out = tmp_path / "crf.json"
+    given = (f"--workdir={trained[1]}", f"--out={out}", "--images=1", *grid, *flags)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["fcn_jax", "crf_search", *given])
+    assert not ended.value.code
+    tried = [found["parameters"] for found in json.loads(out.read_text())["tried"]]
+    assert {
+        (each["smooth_xy"], each["smooth_weight"])
+        for each in tried
+        if each["iterations"]
+    } == smoothness
+    assert all(each["bilateral_xy"] == 9 for each in tried if each["iterations"])
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
