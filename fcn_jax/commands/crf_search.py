@@ -53,8 +53,8 @@ def define_flags() -> None:
     flags.DEFINE_string("with_run", None, "A second run: search for the ensemble.")
     flags.DEFINE_enum("start", "deeplab", list(crf.PARAMETERS), "All that is fixed.")
     for name, values in _GRID.items():
-        start = "" if values else " Without: that of --start."
-        flags.DEFINE_string(name, values, f"Values to try.{start}")
+        without = "" if values else " Without: that of --start."
+        flags.DEFINE_string(name, values, f"Values to try.{without}")
 
 
 def run_flags(values: flags.FlagValues) -> None:

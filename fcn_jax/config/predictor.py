@@ -269,7 +269,7 @@ def make_windows(config: Config, scale: float = 1.0) -> loader.Windows:
 
 
 def check_crf(config: Config, head: str = "") -> None:
-    """Refuse a dense CRF that cannot come after a network.
+    """Refuse a dense CRF, where the config has one, that cannot come after a network.
 
     Args:
         config: See `fcn_jax.config.base`.
@@ -279,6 +279,8 @@ def check_crf(config: Config, head: str = "") -> None:
         ValueError: If its parameters are neither published ones nor a JSON file, or
             the network has several heads and none is chosen, or sees no colours.
     """
+    if not config.crf.parameters:
+        return
     if not head:
         build.check_one_head(config, "config.crf.parameters", _ONE_OF_HEADS)
     given = build.make_preprocessing(config)

@@ -47,8 +47,7 @@ def evaluate(
     Raises:
         ValueError: If the config's CRF cannot come after the network.
     """
-    if run.config.crf.parameters:  # Before anything is scored.
-        predictors.check_crf(run.config, run.head)
+    predictors.check_crf(run.config, run.head)  # Before anything is scored.
     pictures = Pictures(out, run.source, labels, overlays, rows)
     before, unrefined = None, {}
     if run.config.crf.parameters:
@@ -144,8 +143,7 @@ def compare(
     Raises:
         ValueError: If the config's CRF cannot come after the networks.
     """
-    if run.config.crf.parameters:  # Before anything is scored.
-        predictors.check_crf(run.config, run.head)
+    predictors.check_crf(run.config, run.head)  # Before anything is scored.
     rows = {member.config.model.name: [member] for member in run.members}
     if len(rows) < len(run.members):  # Two of one kind: told apart by their place.
         rows = {_named(member.workdir): [member] for member in run.members}

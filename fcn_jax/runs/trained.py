@@ -235,8 +235,7 @@ def with_crf(net: TrainedNet, parameters: str) -> TrainedNet:
     """
     config = copy.deepcopy(net.config)
     config.crf.parameters = parameters
-    if parameters:
-        predictors.check_crf(config, net.head)
+    predictors.check_crf(config, net.head)
     given = net.variables  # Before it is copied, so that both have the same.
     found = copy.copy(net)
     assert found.variables is given
